@@ -14,6 +14,26 @@ mod handshake;
 mod mask;
 mod utf8;
 
+#[cfg(feature = "alloc")]
+mod closing;
+#[cfg(feature = "alloc")]
+mod config;
+#[cfg(feature = "alloc")]
+mod connection;
+#[cfg(feature = "alloc")]
+mod event;
+#[cfg(feature = "alloc")]
+mod masking_keys;
+#[cfg(feature = "alloc")]
+mod output;
+#[cfg(feature = "alloc")]
+mod pongs;
+#[cfg(feature = "alloc")]
+mod read_buffer;
+#[cfg(feature = "alloc")]
+mod receiver;
+#[cfg(feature = "alloc")]
+mod sender;
 
 pub use close::CloseFrame;
 pub use close_code::CloseCode;
@@ -23,3 +43,15 @@ pub use handshake::key::accept_key;
 pub use mask::apply_mask;
 pub use utf8::Utf8Validator;
 
+#[cfg(feature = "alloc")]
+pub use {
+    closing::{CloseEvent, Initiator, TransportAction},
+    config::{Config, Delivery, Reply},
+    connection::Connection,
+    event::Event,
+    masking_keys::Seed,
+    read_buffer::ReadBuffer,
+};
+
+#[cfg(feature = "getrandom")]
+pub use masking_keys::SeedError;

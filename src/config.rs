@@ -1,0 +1,106 @@
+//! Limits and choices.
+
+/// Limits and choices of a connection, and of the opening handshake before it.
+///
+/// The defaults suit a server on the open internet. Every limit trades what an honest peer may send
+/// against what a hostile one can make this side store.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, Delivery};
+///
+/// let mut config = Config::default();
+/// config.max_message_size = 64 * 1024;
+/// config.delivery = Delivery::Chunks;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
+pub struct Config {
+    /// The largest message to receive, in bytes of payload over all its fragments. Default: 16 MiB.
+    ///
+    /// Also with [`Delivery::Chunks`]. Checked when a frame header arrives, before any of its payload;
+    /// over it, the connection fails with 1009.
+    pub max_message_size: usize,
+    /// The largest frame to receive, in bytes of payload. Default: 16 MiB.
+    ///
+    /// Worth lowering when messages may be large but must come in fragments. Over it, the connection
+    /// fails with 1009 when the header arrives.
+    pub max_frame_size: usize,
+    /// How many bytes of output may wait before sends are refused with
+    /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
+    ///
+    /// Refused is what comes when this many are waiting already, so that a message of any size can be
+    /// sent into an empty output; the output holds at most this much, the largest message sent, and
+    /// what is sent automatically.
+    pub max_output: usize,
+    /// How many bytes of automatic Pong frames may wait in the output. Default: 2 KiB.
+    ///
+    /// A peer that sends Pings and never reads cannot grow the output beyond it (one Pong may always
+    /// wait). Of the Pings that arrive while it is full only the newest is answered, once the Pongs
+    /// before it are written; RFC 6455 section 5.5.3 allows that.
+    pub max_unsent_pongs: usize,
+    /// The largest request or response head of the opening handshake, in bytes. Default: 16 KiB.
+    ///
+    /// Cookies are the usual reason to raise it.
+    pub max_head_size: usize,
+    /// How many header lines a head may have. Default: 100.
+    pub max_headers: usize,
+    /// Whether messages are delivered whole or as they arrive. Default: whole.
+    pub delivery: Delivery,
+    /// Whether a Ping is answered by itself. Default: automatically.
+    pub pong: Reply,
+    /// Whether the peer's Close frame is answered by itself. Default: automatically.
+    ///
+    /// With [`Reply::Manual`] the connection may go on sending after the peer's Close frame until the
+    /// application calls [`Connection::close`](crate::Connection::close) (RFC 6455 section 5.5.1 lets an
+    /// endpoint finish its message first).
+    pub close: Reply,
+}
+
+impl Config {
+    /// The default limits and choices, as each field states them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            max_message_size: 16 << 20,
+            max_frame_size: 16 << 20,
+            max_output: 1 << 20,
+            max_unsent_pongs: 2 << 10,
+            max_head_size: 16 << 10,
+            max_headers: 100,
+            delivery: Delivery::Messages,
+            pong: Reply::Automatic,
+            close: Reply::Automatic,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How the data of messages is delivered. Limits and the check for UTF-8 are the same in both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Delivery {
+    /// Whole messages, their fragments joined. Needs memory for the largest message.
+    #[default]
+    Messages,
+    /// Parts of messages as they arrive, in memory for one read. Text is never cut inside a character.
+    Chunks,
+}
+
+/// Who answers the peer's control frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub enum Reply {
+    /// The connection, before it delivers the event.
+    #[default]
+    Automatic,
+    /// The application.
+    Manual,
+}

@@ -1,0 +1,129 @@
+//! Where a client's masking keys come from (RFC 6455 sections 5.3 and 10.3).
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+
+/// 32 unpredictable bytes, the only randomness a client connection ever asks for.
+///
+/// A stream cipher expands them to the key of the opening handshake and one fresh masking key for each
+/// frame, as section 5.3 demands ("the masking key needs to be unpredictable"). The same seed gives the
+/// same bytes on the wire, which makes tests repeatable; in production every connection needs a seed of
+/// its own from a cryptographic source, so it can be neither copied nor cloned.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, Connection, Seed};
+///
+/// // In a test: repeatable.
+/// let connection = Connection::client(Config::default(), Seed::new([7; 32]));
+/// // In production: from the operating system (feature `getrandom`, on by default).
+/// # #[cfg(feature = "getrandom")] {
+/// let connection = Connection::client(Config::default(), Seed::from_os()?);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// A seed of these bytes, which must be unpredictable to the server and everyone between.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A seed from the operating system's generator.
+    ///
+    /// # Errors
+    ///
+    /// When the operating system has no randomness to give.
+    #[cfg(feature = "getrandom")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
+    pub fn from_os() -> Result<Self, SeedError> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(SeedError)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// Hides the bytes: who knows them can predict every masking key.
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seed").finish_non_exhaustive()
+    }
+}
+
+/// The operating system had no randomness to give.
+#[cfg(feature = "getrandom")]
+#[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
+#[derive(Clone, Copy, Debug)]
+pub struct SeedError(getrandom::Error);
+
+#[cfg(feature = "getrandom")]
+impl fmt::Display for SeedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no seed from the operating system: {}", self.0)
+    }
+}
+
+#[cfg(feature = "getrandom")]
+impl core::error::Error for SeedError {}
+
+/// The keystream a seed expands to.
+///
+/// Boxed, because only clients have one and it would triple the size of every server connection.
+pub(crate) struct MaskingKeys(Box<ChaCha8Rng>);
+
+impl MaskingKeys {
+    pub(crate) fn new(seed: &Seed) -> Self {
+        Self(Box::new(ChaCha8Rng::from_seed(seed.0)))
+    }
+
+    /// A key no frame has had before.
+    pub(crate) fn next(&mut self) -> [u8; 4] {
+        self.0.next_u32().to_le_bytes()
+    }
+
+    /// Bytes for the `Sec-WebSocket-Key` header.
+    pub(crate) fn nonce(&mut self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        self.0.fill_bytes(&mut nonce);
+        nonce
+    }
+
+    /// A seed that shares nothing with the keys given out so far or later.
+    pub(crate) fn fork(&mut self) -> Seed {
+        let mut seed = [0; 32];
+        self.0.fill_bytes(&mut seed);
+        Seed(seed)
+    }
+}
+
+impl fmt::Debug for MaskingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskingKeys").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_keys_and_no_key_twice_in_a_row() {
+        let mut keys = MaskingKeys::new(&Seed::new([1; 32]));
+        let mut twin = MaskingKeys::new(&Seed::new([1; 32]));
+        let mut other = MaskingKeys::new(&Seed::new([2; 32]));
+        let mut last = [0; 4];
+        for _ in 0..1000 {
+            let key = keys.next();
+            assert_eq!(key, twin.next());
+            assert_ne!(key, other.next());
+            assert_ne!(key, last);
+            last = key;
+        }
+    }
+}

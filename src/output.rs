@@ -1,0 +1,91 @@
+//! Bytes that wait to be written to the transport.
+
+use alloc::vec::Vec;
+use core::mem;
+
+/// A queue of bytes, contiguous so that one write takes all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    /// How many of them have been written to the transport.
+    written: usize,
+}
+
+impl Output {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, written: 0 }
+    }
+
+    /// What is still to be written.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the first `n` unsent bytes, which have been written.
+    pub(crate) fn advance(&mut self, n: usize) {
+        assert!(n <= self.len(), "advanced by more than the output");
+        self.written += n;
+        if self.is_empty() {
+            self.bytes.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Adds a frame and returns the place of its payload, to be masked.
+    pub(crate) fn push(&mut self, header: &[u8], payload: &[u8]) -> &mut [u8] {
+        let size = header.len() + payload.len();
+        // What is written makes room only if it is at least half, so that each byte moves once at most
+        // for each byte written.
+        if self.bytes.capacity() - self.bytes.len() < size && self.written >= self.len() {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        self.bytes.reserve(size);
+        self.bytes.extend_from_slice(header);
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(payload);
+        &mut self.bytes[start..]
+    }
+
+    /// Moves the unsent bytes out to `other` and goes on with its memory.
+    pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
+        if self.written > 0 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        other.clear();
+        mem::swap(&mut self.bytes, other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A queue that is drained more slowly than it fills, against the same bytes in one piece.
+    #[test]
+    fn keeps_the_order_and_bounds_the_memory() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i % 7];
+            output.push(&[0x82, payload.len() as u8], &payload);
+            pushed.extend_from_slice(&[0x82, payload.len() as u8]);
+            pushed.extend_from_slice(&payload);
+            let n = output.len().min(i % 6);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            assert!(output.bytes.capacity() <= 4 * output.len().max(16));
+        }
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
+    }
+}

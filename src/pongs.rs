@@ -1,0 +1,80 @@
+//! Automatic answers to Pings, bounded (RFC 6455 sections 5.5.2 and 5.5.3).
+
+use alloc::boxed::Box;
+
+use crate::frame::MAX_CONTROL_PAYLOAD;
+
+/// Keeps the Pongs that wait in the output under a limit.
+///
+/// Section 5.5.3: "if an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
+/// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently
+/// processed Ping frame". That choice is made here once the limit is reached, and never before.
+#[derive(Debug, Default)]
+pub(crate) struct Pongs {
+    /// Bytes from the start of the unsent output to the end of the last Pong in it.
+    ahead: usize,
+    /// Bytes of Pong frames since all earlier ones were written.
+    unsent: usize,
+    /// The newest Ping that found no room.
+    newest: Option<Box<Payload>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload {
+    bytes: [u8; MAX_CONTROL_PAYLOAD],
+    length: u8,
+}
+
+impl Payload {
+    /// The payload of a control frame, which is short enough.
+    fn new(payload: &[u8]) -> Self {
+        let mut bytes = [0; MAX_CONTROL_PAYLOAD];
+        let length = payload.len().min(bytes.len());
+        bytes[..length].copy_from_slice(&payload[..length]);
+        Self {
+            bytes,
+            length: length as u8,
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl Pongs {
+    /// Whether a Pong of `size` bytes on the wire may go into the output: one always may.
+    pub(crate) const fn has_room(&self, size: usize, limit: usize) -> bool {
+        self.newest.is_none() && (self.unsent == 0 || self.unsent + size <= limit)
+    }
+
+    /// A Pong of `size` bytes went into the output, which now holds `output` bytes.
+    pub(crate) const fn sent(&mut self, size: usize, output: usize) {
+        self.unsent += size;
+        self.ahead = output;
+    }
+
+    /// Keeps the answer for later, in place of one kept before.
+    pub(crate) fn defer(&mut self, payload: &[u8]) {
+        let payload = Payload::new(payload);
+        match &mut self.newest {
+            Some(newest) => **newest = payload,
+            None => self.newest = Some(Box::new(payload)),
+        }
+    }
+
+    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
+        self.ahead = self.ahead.saturating_sub(n);
+        if self.ahead > 0 {
+            return None;
+        }
+        self.unsent = 0;
+        self.newest.take()
+    }
+
+    /// Forgets the answer that was kept: after a Close frame nothing is sent (section 5.5.1).
+    pub(crate) fn forget(&mut self) {
+        self.newest = None;
+    }
+}

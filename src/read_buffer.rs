@@ -1,0 +1,293 @@
+//! The bytes read from a transport, and where the parts of them lie.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The bytes read from the transport and not yet consumed, owned by the caller.
+///
+/// One buffer serves a connection from the first byte of the opening handshake on, so what follows the
+/// handshake in the same read is never lost. Read into [`spare_mut`](Self::spare_mut), say how much came
+/// with [`advance`](Self::advance), then take the events. Payload is unmasked and fragments are joined in
+/// place, and events borrow from here.
+///
+/// While [`is_empty`](Self::is_empty) it holds nothing of the connection, and may go back to a pool: a
+/// thousand idle connections can share one buffer. Otherwise it must be the same one at every call for
+/// the connection; a different one garbles that connection's messages (and nothing else).
+///
+/// # Memory
+///
+/// It grows with the bytes received, never with the bytes announced. With `m` for the largest message
+/// received ([`Config::max_message_size`](crate::Config::max_message_size) at most; 0 with
+/// [`Delivery::Chunks`](crate::Delivery::Chunks)) and `r` for the bytes in it that no event has been taken
+/// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
+/// [`shrink_to`](Self::shrink_to).
+///
+/// # Example
+///
+/// ```
+/// use std::io::Read;
+/// use sockless::ReadBuffer;
+///
+/// let mut transport: &[u8] = b"some bytes";
+/// let mut buffer = ReadBuffer::new();
+/// let n = transport.read(buffer.spare_mut(4096))?;
+/// buffer.advance(n);
+/// assert_eq!(buffer.unread(), b"some bytes");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// ```text
+/// 0          held.start     held.end      read          filled        bytes.len()
+/// |  consumed  |    held      |    gap      |   unread    |    spare      |
+/// ```
+#[derive(Default)]
+pub struct ReadBuffer {
+    /// All of it is initialised, so that the spare part can be lent without unsafe code and is cleared
+    /// once, when it is allocated, not at every read.
+    bytes: Vec<u8>,
+    /// The part of a message that has come so far.
+    held: Span,
+    read: usize,
+    filled: usize,
+    /// How much of the unread part was searched for the end of a head, so that nothing is searched twice.
+    searched: usize,
+}
+
+/// A place in the buffer, good until the buffer is next changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Span {
+    pub(crate) const fn len(self) -> usize {
+        self.end - self.start
+    }
+}
+
+impl ReadBuffer {
+    /// An empty buffer that owns no memory yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            held: Span { start: 0, end: 0 },
+            read: 0,
+            filled: 0,
+            searched: 0,
+        }
+    }
+
+    /// An empty buffer with room for `capacity` bytes.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: alloc::vec![0; capacity],
+            ..Self::new()
+        }
+    }
+
+    /// The space to read into next: `min` bytes or more, all there is without growing further.
+    ///
+    /// Its contents are left over from earlier; only what the transport writes counts, once
+    /// [`advance`](Self::advance) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
+    /// the fastest cache.
+    pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
+        self.rewind();
+        if self.bytes.len() - self.filled < min {
+            self.make_room(min);
+        }
+        &mut self.bytes[self.filled..]
+    }
+
+    /// Takes in the first `n` bytes of [`spare_mut`](Self::spare_mut), which the transport has written.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than the length of the spare space, which is a mistake of the caller.
+    pub fn advance(&mut self, n: usize) {
+        assert!(
+            n <= self.bytes.len() - self.filled,
+            "advanced by more than the spare space"
+        );
+        self.filled += n;
+    }
+
+    /// Takes in a copy of `data`, for bytes that come from elsewhere than a read into
+    /// [`spare_mut`](Self::spare_mut).
+    pub fn extend_from_slice(&mut self, data: &[u8]) {
+        self.spare_mut(data.len())[..data.len()].copy_from_slice(data);
+        self.filled += data.len();
+    }
+
+    /// Drops all contents and keeps the memory.
+    pub fn clear(&mut self) {
+        *self = Self {
+            bytes: core::mem::take(&mut self.bytes),
+            ..Self::new()
+        };
+    }
+
+    /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
+    pub fn shrink_to(&mut self, capacity: usize) {
+        self.compact();
+        self.bytes.truncate(self.filled.max(capacity));
+        self.bytes.shrink_to_fit();
+    }
+
+    /// The bytes received and not yet consumed: what no event has been taken for, or, after a refused
+    /// handshake, the beginning of the body.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.read..self.filled]
+    }
+
+    /// Whether nothing is left in it, neither unread bytes nor the beginning of a message.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.read == self.filled && self.held.start == self.held.end
+    }
+
+    /// The memory it owns, in bytes.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Marks the first `n` unread bytes as consumed and says where they lie.
+    pub(crate) fn consume(&mut self, n: usize) -> Span {
+        let start = self.read;
+        self.read = start.saturating_add(n).min(self.filled);
+        Span {
+            start,
+            end: self.read,
+        }
+    }
+
+    /// The first `n` unread bytes, and the position to add `n` to once they are consumed, so that bytes can
+    /// be parsed before that is decided.
+    pub(crate) fn front(&mut self, n: usize) -> (&[u8], &mut usize) {
+        (&self.bytes[self.read..self.read + n], &mut self.read)
+    }
+
+    /// Puts the next `n` unread bytes behind what is held, and says where they came to lie.
+    ///
+    /// Whichever part is shorter moves to the other, so a message costs time linear in its length
+    /// however it is cut into fragments.
+    pub(crate) fn hold(&mut self, n: usize) -> Span {
+        let taken = self.consume(n);
+        let length = self.held.len();
+        if length <= taken.len() {
+            if self.held.end != taken.start {
+                self.bytes
+                    .copy_within(self.held.start..self.held.end, taken.start - length);
+            }
+            self.held = Span {
+                start: taken.start - length,
+                end: taken.end,
+            };
+            return taken;
+        }
+        if self.held.end != taken.start {
+            self.bytes
+                .copy_within(taken.start..taken.end, self.held.end);
+        }
+        let joined = Span {
+            start: self.held.end,
+            end: self.held.end + taken.len(),
+        };
+        self.held.end = joined.end;
+        joined
+    }
+
+    /// What is held.
+    pub(crate) const fn held(&self) -> Span {
+        self.held
+    }
+
+    /// Lets go of the first `n` held bytes and says where they lie.
+    pub(crate) fn release(&mut self, n: usize) -> Span {
+        let start = self.held.start;
+        self.held.start = start.saturating_add(n).min(self.held.end);
+        Span {
+            start,
+            end: self.held.start,
+        }
+    }
+
+    pub(crate) fn slice(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+
+    pub(crate) fn slice_mut(&mut self, span: Span) -> &mut [u8] {
+        &mut self.bytes[span.start..span.end]
+    }
+
+    pub(crate) const fn searched(&self) -> usize {
+        self.searched
+    }
+
+    pub(crate) const fn set_searched(&mut self, searched: usize) {
+        self.searched = searched;
+    }
+
+    /// Makes what was consumed spare again where that moves no bytes.
+    const fn rewind(&mut self) {
+        if self.read == self.filled {
+            if self.held.start == self.held.end {
+                self.held = Span { start: 0, end: 0 };
+            }
+            self.read = self.held.end;
+            self.filled = self.held.end;
+        }
+    }
+
+    /// Makes at least `min` bytes spare.
+    ///
+    /// Moving the contents to the front must free at least as much as it moves, growing at least doubles
+    /// the room for them; so each byte received pays for a constant number of bytes moved.
+    fn make_room(&mut self, min: usize) {
+        let gap = self.read - self.held.end;
+        let unread = self.filled - self.read;
+        let contents = self.held.len() + unread;
+        let freed = self.held.start + gap;
+        let moved = if self.held.start == 0 {
+            unread
+        } else {
+            contents
+        };
+        self.compact();
+        if contents + min > self.bytes.len() || freed < moved {
+            let size = contents * 2 + min;
+            if size > self.bytes.len() {
+                self.bytes.reserve_exact(size - self.bytes.len());
+                self.bytes.resize(size, 0);
+            }
+        }
+    }
+
+    /// Moves the contents to the front, without gaps.
+    fn compact(&mut self) {
+        let length = self.held.len();
+        self.bytes.copy_within(self.held.start..self.held.end, 0);
+        self.bytes.copy_within(self.read..self.filled, length);
+        self.filled = length + (self.filled - self.read);
+        self.read = length;
+        self.held = Span {
+            start: 0,
+            end: length,
+        };
+    }
+}
+
+/// Shows how much there is, not the bytes themselves.
+impl fmt::Debug for ReadBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadBuffer")
+            .field("unread", &self.unread().len())
+            .field("held", &self.held.len())
+            .field("capacity", &self.capacity())
+            .finish()
+    }
+}

@@ -1,0 +1,105 @@
+//! Messages to bytes: the sending rules (RFC 6455 sections 5.1, 5.4, 5.5 and 6.1).
+
+use alloc::vec::Vec;
+
+use crate::close::CloseFrame;
+use crate::error::SendError;
+use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
+use crate::mask::apply_mask;
+use crate::masking_keys::MaskingKeys;
+use crate::output::Output;
+
+/// Writes frames into the output. Every method either queues the whole frame or changes nothing.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    output: Output,
+    /// Present in a client, which masks every frame with a key of its own (section 5.3).
+    keys: Option<MaskingKeys>,
+    /// The message of which the last fragment is still to be sent.
+    message: Option<MessageType>,
+}
+
+impl Sender {
+    /// A sender whose output begins with `opening`, what is left of the opening handshake.
+    pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
+        Self {
+            output: Output::new(opening),
+            keys,
+            message: None,
+        }
+    }
+
+    /// A whole message in one frame.
+    pub(crate) fn message(
+        &mut self,
+        message: MessageType,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        // Section 5.4: fragments of different messages must not be interleaved.
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        self.frame(message.opcode(), true, payload);
+        Ok(())
+    }
+
+    /// The next fragment of a message, or its first.
+    pub(crate) fn fragment(
+        &mut self,
+        message: MessageType,
+        payload: &[u8],
+        fin: bool,
+    ) -> Result<(), SendError> {
+        let opcode = match self.message {
+            None => message.opcode(),
+            Some(open) if open == message => Opcode::Continuation,
+            Some(_) => return Err(SendError::MessageOpen),
+        };
+        self.frame(opcode, fin, payload);
+        self.message = if fin { None } else { Some(message) };
+        Ok(())
+    }
+
+    /// A Ping or Pong.
+    pub(crate) fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlFrameTooLong);
+        }
+        self.frame(opcode, true, payload);
+        Ok(())
+    }
+
+    /// A Close frame.
+    pub(crate) fn close(&mut self, close: CloseFrame<'_>) -> Result<(), SendError> {
+        let mut buffer = [0; CloseFrame::MAX_SIZE];
+        let payload = close
+            .write(&mut buffer)
+            .ok_or(SendError::InvalidCloseCode(close.code))?;
+        self.frame(Opcode::Close, true, payload);
+        Ok(())
+    }
+
+    pub(crate) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(crate) const fn output_mut(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let masking_key = self.keys.as_mut().map(MaskingKeys::next);
+        let header = FrameHeader {
+            fin,
+            rsv: 0,
+            opcode,
+            masking_key,
+            payload_length: payload.len() as u64,
+        };
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        let payload = self.output.push(header.write(&mut buffer), payload);
+        if let Some(key) = masking_key {
+            apply_mask(payload, key, 0);
+        }
+    }
+}
