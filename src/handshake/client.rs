@@ -1,0 +1,228 @@
+//! What a client asks and demands (RFC 6455 section 4.1).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::handshake::error::{InputError, ResponseError};
+use crate::handshake::extensions;
+use crate::handshake::headers::{
+    Header, Single, check_value, contains_token, is_token, single, values,
+};
+use crate::handshake::key::{accept_key, encode_key};
+use crate::handshake::response::{Response, write_header};
+use crate::handshake::uri::Uri;
+use crate::masking_keys::{MaskingKeys, Seed};
+use crate::read_buffer::ReadBuffer;
+
+/// What a client asks for in the opening handshake.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{ClientOptions, Header};
+///
+/// let mut options = ClientOptions::default();
+/// options.subprotocols = &["chat"];
+/// options.headers = &[Header { name: "Authorization", value: b"Bearer 1234" }];
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientOptions<'a> {
+    /// Limits and choices of the connection.
+    pub config: Config,
+    /// The subprotocols the client speaks, each a token, the preferred first.
+    pub subprotocols: &'a [&'a str],
+    /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
+    pub origin: Option<&'a str>,
+    /// Further headers, such as cookies or credentials.
+    pub headers: &'a [Header<'a>],
+}
+
+/// The client's side of the opening handshake: write [`request`](Self::request), then read the response.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{ClientHandshake, ClientOptions, Opening, ReadBuffer, Seed, Uri};
+///
+/// let uri = Uri::parse("ws://example.com/chat")?;
+/// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32]))?;
+/// assert!(handshake.request().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+/// // ... write it, then until there is an outcome: read some bytes.
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+/// match handshake.read_response(&mut buffer)? {
+///     None => {} // read more
+///     Some(Opening::Established { connection, .. }) => drop(connection), // talk
+///     Some(Opening::Refused(response)) => assert_eq!(response.status(), 404),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientHandshake {
+    keys: MaskingKeys,
+    request: Vec<u8>,
+    /// The only right answer to the key in the request.
+    accept: [u8; 28],
+    subprotocols: Vec<String>,
+    config: Config,
+}
+
+/// How the server answered.
+#[derive(Debug)]
+pub enum Opening<'b> {
+    /// The connection is open (RFC 6455 section 4.1, "the WebSocket connection is established").
+    #[non_exhaustive]
+    Established {
+        /// The open connection. What came behind the response is in the buffer still.
+        connection: Connection,
+        /// The head of the server's response, for its cookies or subprotocol.
+        response: Response<'b>,
+    },
+    /// The server answered with another status than 101: a redirect, a demand for credentials, a refusal.
+    ///
+    /// What has come of the body is in [`ReadBuffer::unread`].
+    Refused(Response<'b>),
+}
+
+impl ClientHandshake {
+    /// Prepares the request for `uri`.
+    ///
+    /// The seed gives the key of this handshake and all masking keys of the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] for a header, origin or subprotocol that must not be written.
+    pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
+        for header in options.headers {
+            header.check()?;
+        }
+        if let Some(origin) = options.origin {
+            check_value(origin.as_bytes())?;
+        }
+        for (i, subprotocol) in options.subprotocols.iter().enumerate() {
+            if !is_token(subprotocol.as_bytes()) || options.subprotocols[..i].contains(subprotocol)
+            {
+                return Err(InputError::Subprotocol);
+            }
+        }
+        let mut keys = MaskingKeys::new(&seed);
+        let key = encode_key(keys.nonce());
+        Ok(Self {
+            keys,
+            request: write_request(uri, options, &key),
+            accept: accept_key(&key),
+            subprotocols: options
+                .subprotocols
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            config: options.config,
+        })
+    }
+
+    /// Reads the server's response, or `None` if it has not all come yet: read more and call again.
+    ///
+    /// Interim responses (100, 103) are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`ResponseError`] if the response is not HTTP/1.1, or is a 101 that does not keep to section 4.1.
+    /// Close the transport.
+    pub fn read_response<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+    ) -> Result<Option<Opening<'b>>, ResponseError> {
+        match Response::read(buffer, &self.config)? {
+            Some(response) => self.establish(response).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Judges a response that an HTTP library has read, as [`read_response`](Self::read_response) does.
+    ///
+    /// # Errors
+    ///
+    /// [`ResponseError`] if it is a 101 that does not keep to section 4.1.
+    pub fn establish<'b>(&mut self, response: Response<'b>) -> Result<Opening<'b>, ResponseError> {
+        if response.status() != 101 {
+            return Ok(Opening::Refused(response));
+        }
+        self.check(response.headers())?;
+        let connection = Connection::client(self.config, self.keys.fork());
+        Ok(Opening::Established {
+            connection,
+            response,
+        })
+    }
+
+    /// The bytes to write to the transport first.
+    #[must_use]
+    pub fn request(&self) -> &[u8] {
+        &self.request
+    }
+
+    /// Section 4.1: what a client demands of a 101, by the numbers of its second list.
+    fn check(&self, headers: &[Header<'_>]) -> Result<(), ResponseError> {
+        // Items 2 and 3.
+        if !contains_token(headers, "Upgrade", "websocket")
+            || !contains_token(headers, "Connection", "upgrade")
+        {
+            return Err(ResponseError::NotAnUpgrade);
+        }
+        // Item 4.
+        if single(headers, "Sec-WebSocket-Accept") != Single::One(&self.accept) {
+            return Err(ResponseError::Accept);
+        }
+        // Item 5: no extension was offered.
+        if extensions::check(headers) != Ok(false) {
+            return Err(ResponseError::Extensions);
+        }
+        // Item 6.
+        let mut chosen = values(headers, "Sec-WebSocket-Protocol");
+        match (chosen.next(), chosen.next()) {
+            (None, _) => Ok(()),
+            (Some(name), None)
+                if self
+                    .subprotocols
+                    .iter()
+                    .any(|offer| offer.as_bytes() == name) =>
+            {
+                Ok(())
+            }
+            _ => Err(ResponseError::Subprotocol),
+        }
+    }
+}
+
+/// Section 4.1: the client's request. All parts have been checked.
+fn write_request(uri: &Uri<'_>, options: &ClientOptions<'_>, key: &[u8]) -> Vec<u8> {
+    let (mark, query) = uri.query().map_or(("", ""), |query| ("?", query));
+    let mut request = alloc::format!(
+        "GET {}{mark}{query} HTTP/1.1\r\nHost: {}\r\n",
+        uri.path(),
+        uri.authority()
+    )
+    .into_bytes();
+    let mut add = |name, value: &[u8]| write_header(&mut request, &Header { name, value });
+    add("Upgrade", b"websocket");
+    add("Connection", b"Upgrade");
+    add("Sec-WebSocket-Key", key);
+    add("Sec-WebSocket-Version", b"13");
+    if let Some(origin) = options.origin {
+        add("Origin", origin.as_bytes());
+    }
+    if !options.subprotocols.is_empty() {
+        add(
+            "Sec-WebSocket-Protocol",
+            options.subprotocols.join(", ").as_bytes(),
+        );
+    }
+    for header in options.headers {
+        add(header.name, header.value);
+    }
+    request.extend_from_slice(b"\r\n");
+    request
+}

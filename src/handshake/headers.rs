@@ -1,0 +1,201 @@
+//! Header fields and lists of tokens (RFC 9110 sections 5.1 to 5.6).
+
+use crate::handshake::error::InputError;
+
+/// A header field of a request or response: a name, compared without regard to case, and a value
+/// without white space at its ends.
+///
+/// # Example
+///
+/// ```
+/// use sockless::Header;
+///
+/// let header = Header { name: "Cookie", value: b"session=1" };
+/// assert!(header.is("cookie"));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Header<'a> {
+    /// The name, a token.
+    pub name: &'a str,
+    /// The value; usually ASCII, though other bytes over 0x7f are allowed.
+    pub value: &'a [u8],
+}
+
+impl Header<'_> {
+    /// Whether the header has this name, in upper or lower case.
+    #[must_use]
+    pub const fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Refuses what could break the head apart, and names the handshake keeps for itself.
+    pub(crate) fn check(&self) -> Result<(), InputError> {
+        if !is_token(self.name.as_bytes()) {
+            return Err(InputError::HeaderName);
+        }
+        // Both decide where this message ends, or whether it is an upgrade.
+        let reserved = [
+            "Host",
+            "Upgrade",
+            "Connection",
+            "Origin",
+            "Content-Length",
+            "Transfer-Encoding",
+        ];
+        let handshake = self
+            .name
+            .as_bytes()
+            .get(..14)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"Sec-WebSocket-"));
+        if handshake || reserved.iter().any(|name| self.is(name)) {
+            return Err(InputError::ReservedHeader);
+        }
+        check_value(self.value)
+    }
+}
+
+/// Refuses a header value that is empty space at an end or holds a control character.
+pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
+    let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
+    if value.trim_ascii() != value || value.iter().any(control) {
+        return Err(InputError::HeaderValue);
+    }
+    Ok(())
+}
+
+/// The values of all headers with this name.
+pub(crate) fn values<'h>(headers: &'h [Header<'_>], name: &str) -> impl Iterator<Item = &'h [u8]> {
+    headers
+        .iter()
+        .filter(move |header| header.is(name))
+        .map(|header| header.value)
+}
+
+/// The value of the only header with this name.
+pub(crate) fn single<'h>(headers: &'h [Header<'_>], name: &str) -> Single<'h> {
+    let mut values = values(headers, name);
+    match (values.next(), values.next()) {
+        (None, _) => Single::Missing,
+        (Some(value), None) => Single::One(value),
+        (Some(_), Some(_)) => Single::Several,
+    }
+}
+
+/// How often a header that must not be repeated is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Single<'h> {
+    Missing,
+    One(&'h [u8]),
+    Several,
+}
+
+/// The elements of all headers with this name, taken as one list (RFC 9110 section 5.6.1). Empty
+/// elements are left out, as a recipient must.
+pub(crate) fn elements<'h>(
+    headers: &'h [Header<'_>],
+    name: &str,
+) -> impl Iterator<Item = &'h [u8]> {
+    values(headers, name)
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(trim)
+        .filter(|element| !element.is_empty())
+}
+
+/// Whether one of the elements is this token, in upper or lower case.
+pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
+    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Whether it is a token (RFC 9110 section 5.6.2).
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
+}
+
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+}
+
+/// A token as text: all of its characters are ASCII.
+pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
+    if is_token(bytes) {
+        core::str::from_utf8(bytes).ok()
+    } else {
+        None
+    }
+}
+
+/// Without the optional white space around it (RFC 9110 section 5.6.3): spaces and tabs only.
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn lists_span_headers_and_skip_empty_elements() {
+        let headers = [
+            Header {
+                name: "Connection",
+                value: b"keep-alive ,, Upgrade",
+            },
+            Header {
+                name: "Host",
+                value: b"example.com",
+            },
+            Header {
+                name: "connection",
+                value: b"\tclose,",
+            },
+        ];
+        assert_eq!(
+            elements(&headers, "CONNECTION").collect::<Vec<_>>(),
+            [&b"keep-alive"[..], b"Upgrade", b"close"]
+        );
+        assert!(contains_token(&headers, "Connection", "upgrade"));
+        assert!(!contains_token(&headers, "Connection", "keep"));
+        assert_eq!(single(&headers, "host"), Single::One(b"example.com"));
+        assert_eq!(single(&headers, "connection"), Single::Several);
+        assert_eq!(single(&headers, "origin"), Single::Missing);
+    }
+
+    #[test]
+    fn no_header_of_the_application_can_break_the_head() {
+        let check = |name, value: &'static [u8]| Header { name, value }.check();
+        assert_eq!(check("X-Name", b"some value, \xe9"), Ok(()));
+        assert_eq!(check("X-Empty", b""), Ok(()));
+        for name in ["", "a b", "a:", "a\r\nb", "\u{e9}", "a\0"] {
+            assert_eq!(check(name, b"x"), Err(InputError::HeaderName), "{name:?}");
+        }
+        for value in [
+            &b"a\r\nb"[..],
+            b"a\rb",
+            b"a\nb",
+            b"a\0b",
+            b" a",
+            b"a ",
+            b"a\x7f",
+            b"\t",
+        ] {
+            assert_eq!(check("a", value), Err(InputError::HeaderValue), "{value:?}");
+        }
+        for name in [
+            "host",
+            "UPGRADE",
+            "Connection",
+            "sec-websocket-key",
+            "Sec-WebSocket-X",
+            "content-length",
+        ] {
+            assert_eq!(check(name, b"x"), Err(InputError::ReservedHeader), "{name}");
+        }
+    }
+}

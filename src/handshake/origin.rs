@@ -1,0 +1,111 @@
+//! Which web pages may connect (RFC 6455 section 10.2).
+
+/// Which web pages a server accepts connections from.
+///
+/// Browsers send the cookies of a site with every WebSocket to it, whatever page opens it, and tell the
+/// page's origin in the `Origin` header. A server that relies on cookies must look at it, or any page
+/// can speak in its visitor's name. Other programs send no `Origin`; a request without one is accepted
+/// under every policy.
+///
+/// # Example
+///
+/// ```
+/// use sockless::Origins;
+///
+/// let origins = Origins::Only(&["https://example.com", "https://www.example.com"]);
+/// assert!(origins.allow(b"https://example.com", b"api.example.com"));
+/// assert!(!origins.allow(b"https://example.org", b"api.example.com"));
+///
+/// assert!(Origins::SameHost.allow(b"http://localhost:8080", b"localhost:8080"));
+/// assert!(!Origins::SameHost.allow(b"http://localhost:8080", b"localhost:8081"));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origins<'a> {
+    /// Pages from the host and port that the request itself is for.
+    #[default]
+    SameHost,
+    /// Pages with one of these origins, each written as browsers do: scheme, host and port if it is not
+    /// the default, such as `https://example.com`.
+    Only(&'a [&'a str]),
+    /// All pages. Only where whoever can reach the server may use it.
+    Any,
+}
+
+impl Origins<'_> {
+    /// Whether a page with this `Origin` may connect to this `Host`, both as in the request's headers.
+    #[must_use]
+    pub fn allow(&self, origin: &[u8], host: &[u8]) -> bool {
+        match self {
+            Self::Any => true,
+            // RFC 6454 section 5: scheme and host are compared without regard to case.
+            Self::Only(origins) => origins
+                .iter()
+                .any(|allowed| origin.eq_ignore_ascii_case(allowed.as_bytes())),
+            Self::SameHost => same_host(origin, host),
+        }
+    }
+}
+
+fn same_host(origin: &[u8], host: &[u8]) -> bool {
+    let Ok(origin) = core::str::from_utf8(origin) else {
+        return false;
+    };
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let default = match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => "80",
+        _ if scheme.eq_ignore_ascii_case("https") => "443",
+        _ => return false,
+    };
+    let Ok(host) = core::str::from_utf8(host) else {
+        return false;
+    };
+    let (name, port) = split_port(authority);
+    let (host_name, host_port) = split_port(host);
+    !name.is_empty()
+        && name.eq_ignore_ascii_case(host_name)
+        && port.unwrap_or(default) == host_port.unwrap_or(default)
+}
+
+/// Splits `host:port`; the colons inside the brackets of an IPv6 address do not count.
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_host_compares_host_and_port() {
+        let table = [
+            ("http://example.com", "example.com", true),
+            ("https://example.com", "EXAMPLE.com", true),
+            ("HTTPS://example.com", "example.com:443", true),
+            ("http://example.com:80", "example.com", true),
+            ("http://example.com:8080", "example.com:8080", true),
+            ("http://[::1]:8080", "[::1]:8080", true),
+            ("http://[::1]", "[::1]", true),
+            ("http://example.com:8080", "example.com", false),
+            ("http://example.com", "example.com:443", false),
+            ("http://example.com.evil.test", "example.com", false),
+            ("http://evil.test/example.com", "example.com", false),
+            ("file://", "", false),
+            ("http://", "", false),
+            ("null", "example.com", false),
+            ("example.com", "example.com", false),
+            ("", "", false),
+        ];
+        for (origin, host, allowed) in table {
+            assert_eq!(
+                Origins::SameHost.allow(origin.as_bytes(), host.as_bytes()),
+                allowed,
+                "{origin} for {host}"
+            );
+        }
+    }
+}

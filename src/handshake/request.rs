@@ -1,0 +1,238 @@
+//! The request of a client, as a server reads it (RFC 6455 section 4.2.1).
+
+use alloc::vec::Vec;
+use core::str;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::handshake::error::{InputError, RequestError};
+use crate::handshake::head;
+use crate::handshake::headers::{Header, Single, elements, single};
+use crate::handshake::response::write_response;
+use crate::handshake::server::{ServerHandshake, ServerOptions};
+use crate::read_buffer::ReadBuffer;
+
+/// A request that a server has received: for a WebSocket, or for anything else on the same port.
+///
+/// [`read`](Self::read) takes it from a [`ReadBuffer`], [`new`](Self::new) from an HTTP library. Then
+/// [`accept`](Self::accept) makes a [`Connection`] of it, or [`respond`](Self::respond) gives a plain HTTP
+/// answer. What the client sent behind the request stays in the buffer for the connection.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, ReadBuffer, Request, RequestError, ServerOptions};
+///
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(
+///     b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+/// );
+/// let request = Request::read(&mut buffer, &Config::default())?.expect("the head is whole");
+/// assert_eq!(request.target(), "/chat");
+/// let connection = request.accept(&ServerOptions::default())?;
+/// assert!(connection.output().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// # Ok::<(), RequestError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request<'b> {
+    method: &'b str,
+    target: &'b str,
+    version: Version,
+    headers: Vec<Header<'b>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Http10,
+    Http11,
+}
+
+impl<'b> Request<'b> {
+    /// An HTTP/1.1 request that an HTTP library has read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Header, Request, ServerOptions};
+    ///
+    /// let request = Request::new("GET", "/chat", vec![
+    ///     Header { name: "host", value: b"example.com" },
+    ///     Header { name: "upgrade", value: b"websocket" },
+    ///     Header { name: "connection", value: b"Upgrade" },
+    ///     Header { name: "sec-websocket-key", value: b"dGhlIHNhbXBsZSBub25jZQ==" },
+    ///     Header { name: "sec-websocket-version", value: b"13" },
+    /// ]);
+    /// let handshake = request.negotiate(&ServerOptions::default())?;
+    /// // Answer with status 101 and these headers, then take over the transport with this connection.
+    /// assert_eq!(handshake.headers()[2].value, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// let connection = handshake.connection();
+    /// # Ok::<(), sockless::RequestError>(())
+    /// ```
+    #[must_use]
+    pub const fn new(method: &'b str, target: &'b str, headers: Vec<Header<'b>>) -> Self {
+        Self {
+            method,
+            target,
+            version: Version::Http11,
+            headers,
+        }
+    }
+
+    /// Reads a request head, or `None` if it has not all come yet: read more and call again.
+    ///
+    /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time
+    /// is linear in its size. Limits: [`Config::max_head_size`] and [`Config::max_headers`].
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Head`] or [`RequestError::Host`], as soon as the bytes show it. Write
+    /// [`RequestError::response`] and close the transport.
+    pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
+        let Some(size) = head::find_end(buffer, config)? else {
+            return Ok(None);
+        };
+        let (bytes, read) = buffer.front(size);
+        let mut lines = head::lines(bytes, config)?;
+        let mut parsed = httparse::Request::new(&mut lines);
+        parsed.parse(bytes).map_err(head::error)?;
+        let (Some(method), Some(target), Some(version)) =
+            (parsed.method, parsed.path, parsed.version)
+        else {
+            return Err(head::error(httparse::Error::Status).into());
+        };
+        let version = if version == 0 {
+            Version::Http10
+        } else {
+            Version::Http11
+        };
+        let request = Self {
+            method,
+            target,
+            version,
+            headers: head::headers(parsed.headers),
+        };
+        if version == Version::Http11 {
+            request.host()?;
+        }
+        *read += size;
+        Ok(Some(request))
+    }
+
+    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
+    ///
+    /// The connection's output begins with the answer to the client.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request, or why `options` do not allow it. Write
+    /// [`RequestError::response`] and close the transport; or answer otherwise with
+    /// [`respond`](Self::respond).
+    pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
+        Ok(self.negotiate(options)?.accept())
+    }
+
+    /// As [`accept`](Self::accept), with a look at what was agreed on before the answer is written.
+    ///
+    /// # Errors
+    ///
+    /// As of [`accept`](Self::accept).
+    pub fn negotiate<'a>(
+        &self,
+        options: &ServerOptions<'a>,
+    ) -> Result<ServerHandshake<'a>, RequestError> {
+        if self.version == Version::Http10 {
+            return Err(RequestError::Http10);
+        }
+        ServerHandshake::negotiate(self, options)
+    }
+
+    /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
+    ///
+    /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added; the
+    /// body is left out if the method is HEAD. Write it and close the transport.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] for a status or header that must not be written; nothing else can break the
+    /// structure of the response.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Header, Request};
+    ///
+    /// let request = Request::new("GET", "/", vec![Header { name: "Host", value: b"localhost" }]);
+    /// let html = Header { name: "Content-Type", value: b"text/html; charset=utf-8" };
+    /// let answer = request.respond(200, &[html], b"<h1>Hello</h1>")?;
+    /// assert!(answer.ends_with(b"Content-Length: 14\r\n\r\n<h1>Hello</h1>"));
+    /// # Ok::<(), sockless::InputError>(())
+    /// ```
+    pub fn respond(
+        &self,
+        status: u16,
+        headers: &[Header<'_>],
+        body: &[u8],
+    ) -> Result<Vec<u8>, InputError> {
+        if !(200..600).contains(&status) {
+            return Err(InputError::Status);
+        }
+        for header in headers {
+            header.check()?;
+        }
+        let mut response = write_response(status, headers, body);
+        // RFC 9110 section 9.3.2, section 15.3.5 and section 15.4.5: no content, though perhaps its length.
+        if self.method == "HEAD" || matches!(status, 204 | 304) {
+            response.truncate(response.len() - body.len());
+        }
+        Ok(response)
+    }
+
+    /// The method, such as `GET`.
+    #[must_use]
+    pub const fn method(&self) -> &'b str {
+        self.method
+    }
+
+    /// The target: the path, with the query if there is one, such as `/chat?room=1`.
+    #[must_use]
+    pub const fn target(&self) -> &'b str {
+        self.target
+    }
+
+    /// All headers in their order.
+    #[must_use]
+    pub fn headers(&self) -> &[Header<'b>] {
+        &self.headers
+    }
+
+    /// The value of the header with this name, if there is exactly one.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        match single(&self.headers, name) {
+            Single::One(value) => Some(value),
+            Single::Missing | Single::Several => None,
+        }
+    }
+
+    /// The subprotocols the client offers, in the order it prefers them (RFC 6455 section 1.9).
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        elements(&self.headers, "Sec-WebSocket-Protocol")
+            .filter_map(|element| str::from_utf8(element).ok())
+    }
+
+    /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
+    #[must_use]
+    pub fn is_upgrade(&self) -> bool {
+        elements(&self.headers, "Upgrade").any(|element| element.eq_ignore_ascii_case(b"websocket"))
+    }
+
+    /// The only `Host` header.
+    pub(crate) fn host(&self) -> Result<&[u8], RequestError> {
+        // RFC 9112 section 3.2: a server answers 400 to any request without exactly one.
+        match single(&self.headers, "Host") {
+            Single::One(host) => Ok(host),
+            Single::Missing | Single::Several => Err(RequestError::Host),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Responses: the one a client reads and the one a server writes (RFC 6455 sections 4.1 and 4.2.2).
+
+use alloc::vec::Vec;
+
+use crate::config::Config;
+use crate::handshake::error::HeadError;
+use crate::handshake::head;
+use crate::handshake::headers::{Header, Single, single};
+use crate::read_buffer::ReadBuffer;
+
+/// The head of a server's response, as a client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response<'b> {
+    status: u16,
+    headers: Vec<Header<'b>>,
+}
+
+impl<'b> Response<'b> {
+    /// A response that an HTTP library has read.
+    #[must_use]
+    pub const fn new(status: u16, headers: Vec<Header<'b>>) -> Self {
+        Self { status, headers }
+    }
+
+    /// Reads the 101 or a final response, past interim ones; `None` if it has not all come yet.
+    pub(crate) fn read(
+        buffer: &'b mut ReadBuffer,
+        config: &Config,
+    ) -> Result<Option<Self>, HeadError> {
+        let size = loop {
+            let Some(size) = head::find_end(buffer, config)? else {
+                return Ok(None);
+            };
+            let (bytes, read) = buffer.front(size);
+            if !is_interim(bytes) {
+                break size;
+            }
+            Response::parse(bytes, config)?;
+            *read += size;
+        };
+        let (bytes, read) = buffer.front(size);
+        let response = Self::parse(bytes, config)?;
+        *read += size;
+        Ok(Some(response))
+    }
+
+    /// The status code: 101 for an upgrade, 200 to 599 for anything else.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// All headers in their order.
+    #[must_use]
+    pub fn headers(&self) -> &[Header<'b>] {
+        &self.headers
+    }
+
+    /// The value of the header with this name, if there is exactly one.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        match single(&self.headers, name) {
+            Single::One(value) => Some(value),
+            Single::Missing | Single::Several => None,
+        }
+    }
+
+    fn parse(bytes: &'b [u8], config: &Config) -> Result<Self, HeadError> {
+        let mut lines = head::lines(bytes, config)?;
+        let mut parsed = httparse::Response::new(&mut lines);
+        parsed.parse(bytes).map_err(head::error)?;
+        match (parsed.version, parsed.code) {
+            // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
+            (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),
+            (Some(_), Some(status @ 100..=599)) => Ok(Self {
+                status,
+                headers: head::headers(parsed.headers),
+            }),
+            _ => Err(HeadError::Malformed),
+        }
+    }
+}
+
+/// RFC 9110 section 15.2: a client must be able to parse interim responses, and may ignore them. The
+/// upgrade (101) is none, but the last word of HTTP on this transport.
+fn is_interim(head: &[u8]) -> bool {
+    matches!(head.get(8..12), Some([b' ', b'1', rest @ ..]) if rest != b"01")
+}
+
+/// A whole response that ends the exchange: status line, `headers`, then those that frame the body.
+pub(crate) fn write_response(status: u16, headers: &[Header<'_>], body: &[u8]) -> Vec<u8> {
+    let mut bytes = write_head(status, headers);
+    // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+    let upgrade = headers.iter().any(|header| header.is("Upgrade"));
+    bytes.extend_from_slice(if upgrade {
+        b"Connection: Upgrade, close\r\n"
+    } else {
+        b"Connection: close\r\n"
+    });
+    // RFC 9110 section 8.6: a 204 has no content and no length of it.
+    if status != 204 {
+        bytes.extend_from_slice(alloc::format!("Content-Length: {}\r\n", body.len()).as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// A status line and header lines, without the empty line that ends the head.
+pub(crate) fn write_head(status: u16, headers: &[Header<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(192);
+    bytes.extend_from_slice(alloc::format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
+    for header in headers {
+        write_header(&mut bytes, header);
+    }
+    bytes
+}
+
+/// One header line. The header has been checked.
+pub(crate) fn write_header(bytes: &mut Vec<u8>, header: &Header<'_>) {
+    bytes.extend_from_slice(header.name.as_bytes());
+    bytes.extend_from_slice(b": ");
+    bytes.extend_from_slice(header.value);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// The reason phrase of the statuses a WebSocket server has a use for; RFC 9112 section 4 lets it be empty.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}

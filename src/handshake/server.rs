@@ -1,0 +1,194 @@
+//! What a server demands and answers (RFC 6455 section 4.2).
+
+use alloc::vec::Vec;
+use core::str;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::handshake::error::{InputError, RequestError};
+use crate::handshake::extensions;
+use crate::handshake::headers::{
+    Header, Single, contains_token, elements, is_token, single, token, values,
+};
+use crate::handshake::key::{accept_key, is_valid_key};
+use crate::handshake::origin::Origins;
+use crate::handshake::request::Request;
+use crate::handshake::response::write_head;
+
+/// What a server agrees to in the opening handshake.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Origins, ServerOptions};
+///
+/// let mut options = ServerOptions::default();
+/// options.subprotocols = &["chat", "superchat"];
+/// options.origins = Origins::Only(&["https://example.com"]);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerOptions<'a> {
+    /// Limits and choices of the connection.
+    pub config: Config,
+    /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
+    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
+    pub subprotocols: &'a [&'a str],
+    /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
+    pub require_subprotocol: bool,
+    /// Which web pages may connect. Default: those from the same host.
+    pub origins: Origins<'a>,
+}
+
+/// An agreed opening handshake, not answered yet: see [`Request::negotiate`].
+#[derive(Clone, Debug)]
+pub struct ServerHandshake<'a> {
+    accept: [u8; 28],
+    subprotocol: Option<&'a str>,
+    extra: Vec<Header<'a>>,
+    config: Config,
+}
+
+impl<'a> ServerHandshake<'a> {
+    /// Checks the request against section 4.2.1 and the options.
+    pub(crate) fn negotiate(
+        request: &Request<'_>,
+        options: &ServerOptions<'a>,
+    ) -> Result<Self, RequestError> {
+        let headers = request.headers();
+        // Section 4.2.1, item 2.
+        let host = request.host()?;
+        // Item 1.
+        if request.method() != "GET" {
+            return Err(RequestError::Method);
+        }
+        // Items 3 and 4.
+        if !request.is_upgrade() || !contains_token(headers, "Connection", "upgrade") {
+            return Err(RequestError::NotAnUpgrade);
+        }
+        check_no_body(headers)?;
+        // Item 6, and section 4.4.
+        match single(headers, "Sec-WebSocket-Version") {
+            Single::One(b"13") => {}
+            Single::One(_) => return Err(RequestError::UnsupportedVersion),
+            Single::Missing | Single::Several => return Err(RequestError::MissingVersion),
+        }
+        // Item 5.
+        let key = match single(headers, "Sec-WebSocket-Key") {
+            Single::One(key) if is_valid_key(key) => key,
+            _ => return Err(RequestError::Key),
+        };
+        // Item 7, and section 10.2.
+        match single(headers, "Origin") {
+            Single::Missing => {}
+            Single::One(origin) if options.origins.allow(origin, host) => {}
+            Single::One(_) => return Err(RequestError::Origin),
+            Single::Several => return Err(RequestError::DuplicateOrigin),
+        }
+        let subprotocol = choose_subprotocol(headers, options)?;
+        // Item 9, and section 9.1: extensions a server does not know are ignored, a header that does not
+        // fit the grammar fails the connection.
+        extensions::check(headers).map_err(|_| RequestError::Extensions)?;
+        Ok(Self {
+            accept: accept_key(key),
+            subprotocol,
+            extra: Vec::new(),
+            config: options.config,
+        })
+    }
+
+    /// Adds a header to the answer, such as a cookie.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError`] for a header that must not be written; the handshake is as it was.
+    pub fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
+        header.check()?;
+        self.extra.push(header);
+        Ok(())
+    }
+
+    /// The connection, its output beginning with the answer to the client.
+    #[must_use]
+    pub fn accept(&self) -> Connection {
+        let mut response = write_head(101, &self.headers());
+        response.extend_from_slice(b"\r\n");
+        Connection::opened(&self.config, None, response)
+    }
+
+    /// The connection, where an HTTP library answers the client with status 101 and
+    /// [`headers`](Self::headers).
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection::server(self.config)
+    }
+
+    /// The headers of the answer, whose status is 101.
+    #[must_use]
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        let mut headers = Vec::with_capacity(4 + self.extra.len());
+        headers.push(Header {
+            name: "Upgrade",
+            value: b"websocket",
+        });
+        headers.push(Header {
+            name: "Connection",
+            value: b"Upgrade",
+        });
+        headers.push(Header {
+            name: "Sec-WebSocket-Accept",
+            value: &self.accept,
+        });
+        if let Some(subprotocol) = self.subprotocol {
+            headers.push(Header {
+                name: "Sec-WebSocket-Protocol",
+                value: subprotocol.as_bytes(),
+            });
+        }
+        headers.extend_from_slice(&self.extra);
+        headers
+    }
+
+    /// The subprotocol agreed on, if any: one of [`ServerOptions::subprotocols`].
+    #[must_use]
+    pub const fn subprotocol(&self) -> Option<&'a str> {
+        self.subprotocol
+    }
+}
+
+/// A body would lie where the first frames are expected, so that a proxy and this server could disagree
+/// on what is what.
+fn check_no_body(headers: &[Header<'_>]) -> Result<(), RequestError> {
+    let announced = values(headers, "Content-Length").any(|value| value != b"0");
+    if announced || values(headers, "Transfer-Encoding").next().is_some() {
+        return Err(RequestError::Body);
+    }
+    Ok(())
+}
+
+/// Section 4.2.2, item 5: one the client offers and the server speaks.
+fn choose_subprotocol<'a>(
+    headers: &[Header<'_>],
+    options: &ServerOptions<'a>,
+) -> Result<Option<&'a str>, RequestError> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    let mut offers: Vec<_> = elements(headers, NAME).collect();
+    let chosen = offers
+        .iter()
+        .filter_map(|offer| token(offer))
+        .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
+    // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
+    // would let a request cost the square of its size.
+    let empty = offers.is_empty() && values(headers, NAME).next().is_some();
+    offers.sort_unstable();
+    if empty
+        || !offers.iter().all(|offer| is_token(offer))
+        || offers.windows(2).any(|pair| pair[0] == pair[1])
+    {
+        return Err(RequestError::Subprotocols);
+    }
+    if chosen.is_none() && options.require_subprotocol {
+        return Err(RequestError::NoCommonSubprotocol);
+    }
+    Ok(chosen.copied())
+}

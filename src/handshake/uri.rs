@@ -1,0 +1,306 @@
+//! WebSocket URIs (RFC 6455 section 3).
+
+use alloc::string::String;
+use core::net::Ipv6Addr;
+
+use crate::handshake::error::InputError;
+
+/// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
+///
+/// # Example
+///
+/// ```
+/// use sockless::Uri;
+///
+/// let uri = Uri::parse("wss://[::1]:9000/chat?room=1")?;
+/// assert!(uri.is_secure());
+/// assert_eq!((uri.host(), uri.port()), ("::1", 9000));
+/// assert_eq!((uri.path(), uri.query()), ("/chat", Some("room=1")));
+/// assert_eq!(Uri::parse("ws://example.com")?.port(), 80);
+/// # Ok::<(), sockless::InputError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Uri<'a> {
+    secure: bool,
+    host: &'a str,
+    /// Whether the host is an IPv6 address, which stands in brackets.
+    ipv6: bool,
+    port: Option<u16>,
+    /// As written; may be empty.
+    path: &'a str,
+    query: Option<&'a str>,
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::Uri`] for another scheme, for user information or a fragment (which section 3
+    /// excludes), for an empty host, a port over 65535, or any character that RFC 3986 does not allow there;
+    /// other characters must be percent-encoded.
+    pub fn parse(uri: &'a str) -> Result<Self, InputError> {
+        Self::parse_parts(uri).ok_or(InputError::Uri)
+    }
+
+    fn parse_parts(uri: &'a str) -> Option<Self> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let secure = scheme.eq_ignore_ascii_case("wss");
+        if !secure && !scheme.eq_ignore_ascii_case("ws") {
+            return None;
+        }
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let (host, ipv6, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, port) = bracketed.split_once(']')?;
+                host.parse::<Ipv6Addr>().ok()?;
+                (
+                    host,
+                    true,
+                    if port.is_empty() {
+                        None
+                    } else {
+                        Some(port.strip_prefix(':')?)
+                    },
+                )
+            }
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, false, Some(port)),
+                None => (authority, false, None),
+            },
+        };
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        let legal = !host.is_empty() && (ipv6 || is_legal(host, b"")) && is_legal(target, b":@/?");
+        legal.then_some(())?;
+        Some(Self {
+            secure,
+            host,
+            ipv6,
+            port: parse_port(port)?,
+            path,
+            query,
+        })
+    }
+
+    /// Whether the connection goes over TLS: the scheme is `wss`.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host's name or address, without the brackets of an IPv6 address.
+    #[must_use]
+    pub const fn host(&self) -> &'a str {
+        self.host
+    }
+
+    /// The port: the one in the URI, or 443 with TLS and 80 without.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        match self.port {
+            Some(port) => port,
+            None => self.default_port(),
+        }
+    }
+
+    /// The path as written, such as `/chat`; at least `/`.
+    #[must_use]
+    pub const fn path(&self) -> &'a str {
+        if self.path.is_empty() { "/" } else { self.path }
+    }
+
+    /// The query as written, without its question mark, if there is one.
+    #[must_use]
+    pub const fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+
+    /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
+    pub(crate) fn authority(&self) -> String {
+        let host = if self.ipv6 {
+            alloc::format!("[{}]", self.host)
+        } else {
+            self.host.into()
+        };
+        if self.port() == self.default_port() {
+            host
+        } else {
+            alloc::format!("{host}:{}", self.port())
+        }
+    }
+
+    const fn default_port(&self) -> u16 {
+        if self.secure { 443 } else { 80 }
+    }
+}
+
+/// `None` if the port is no number up to 65535, `Some(None)` if there is none.
+fn parse_port(port: Option<&str>) -> Option<Option<u16>> {
+    match port {
+        // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
+        None | Some("") => Some(None),
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Some(port.parse().ok()?))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Whether all characters are unreserved, sub-delimiters or percent-encoded (RFC 3986 section 2), or one
+/// of `others`.
+fn is_legal(part: &str, others: &[u8]) -> bool {
+    let mut bytes = part.bytes();
+    while let Some(byte) = bytes.next() {
+        let legal = match byte {
+            b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
+            | b',' | b';' | b'=' => true,
+            _ => byte.is_ascii_alphanumeric() || others.contains(&byte),
+        };
+        if !legal {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_what_section_3_allows() {
+        let table = [
+            (
+                "ws://example.com",
+                false,
+                "example.com",
+                80,
+                "/",
+                None,
+                "example.com",
+            ),
+            (
+                "WSS://Example.com/",
+                true,
+                "Example.com",
+                443,
+                "/",
+                None,
+                "Example.com",
+            ),
+            (
+                "ws://example.com:8080/a?b=1",
+                false,
+                "example.com",
+                8080,
+                "/a",
+                Some("b=1"),
+                "example.com:8080",
+            ),
+            (
+                "ws://example.com?b",
+                false,
+                "example.com",
+                80,
+                "/",
+                Some("b"),
+                "example.com",
+            ),
+            (
+                "ws://example.com:80/?",
+                false,
+                "example.com",
+                80,
+                "/",
+                Some(""),
+                "example.com",
+            ),
+            (
+                "wss://example.com:80",
+                true,
+                "example.com",
+                80,
+                "/",
+                None,
+                "example.com:80",
+            ),
+            (
+                "ws://example.com:",
+                false,
+                "example.com",
+                80,
+                "/",
+                None,
+                "example.com",
+            ),
+            (
+                "ws://127.0.0.1:1/%20:@",
+                false,
+                "127.0.0.1",
+                1,
+                "/%20:@",
+                None,
+                "127.0.0.1:1",
+            ),
+            (
+                "wss://[2001:db8::1]",
+                true,
+                "2001:db8::1",
+                443,
+                "/",
+                None,
+                "[2001:db8::1]",
+            ),
+            ("ws://[::1]:9", false, "::1", 9, "/", None, "[::1]:9"),
+        ];
+        for (text, secure, host, port, path, query, authority) in table {
+            let uri = Uri::parse(text).expect(text);
+            assert_eq!(
+                (uri.is_secure(), uri.host(), uri.port()),
+                (secure, host, port),
+                "{text}"
+            );
+            assert_eq!((uri.path(), uri.query()), (path, query), "{text}");
+            assert_eq!(uri.authority(), authority);
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
+            "",
+            "example.com",
+            "http://example.com",
+            "ws:example.com",
+            "ws://",
+            "ws:///path",
+            "ws://:80",
+            "ws://user@example.com",
+            "ws://user:password@example.com",
+            "ws://example.com/#fragment",
+            "ws://example.com#",
+            "ws://example.com:65536",
+            "ws://example.com:+80",
+            "ws://example.com:8 0",
+            "ws://[::1",
+            "ws://[::1]80",
+            "ws://[example.com]",
+            "ws://::1",
+            "ws://exa mple.com",
+            "ws://example.com/a b",
+            "ws://example.com/\r\nX: y",
+            "ws://example.com\r\n",
+            "ws://example.com/\0",
+            "ws://example.com/%2",
+            "ws://example.com/%zz",
+            "ws://ex\u{e4}mple.com",
+            "ws://example.com/\u{e4}",
+        ] {
+            assert_eq!(Uri::parse(text), Err(InputError::Uri), "{text:?}");
+        }
+    }
+}
