@@ -1,0 +1,270 @@
+//! A client on threads: lines from standard input go out as text, events are printed.
+//!
+//! ```text
+//! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] ws://127.0.0.1:8080/
+//! ```
+//!
+//! `/close 1000 bye` closes, `/ping x` sends a Ping, the end of input closes with 1000. `--echo` sends back
+//! every message instead of reading input. The exit status is 0 after a clean close with 1000, 1 after
+//! any other ending, 2 for bad arguments.
+
+use std::io::{self, BufRead, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process::ExitCode;
+use std::thread;
+
+use sockless::{
+    ClientHandshake, ClientOptions, CloseCode, Connection, Event, Header, Opening, ReadBuffer,
+    Seed, Uri,
+};
+
+use crate::threads::{PATIENCE, Shared};
+
+#[path = "shared/threads.rs"]
+mod threads;
+
+const USAGE: &str = "usage: client [--echo] [--protocol a,b] [--header 'Name: value'] URL";
+
+/// How much is read at once.
+const READ: usize = 16 << 10;
+
+#[derive(Default)]
+struct Arguments {
+    echo: bool,
+    protocols: Vec<String>,
+    headers: Vec<(String, String)>,
+    url: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse_arguments(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("client: {error}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse_arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut arguments = Arguments::default();
+    while let Some(argument) = given.next() {
+        match argument.as_str() {
+            "--echo" => arguments.echo = true,
+            "--protocol" => {
+                let names = given.next().ok_or("--protocol needs a value")?;
+                arguments.protocols = names
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect();
+            }
+            "--header" => {
+                let header = given.next().ok_or("--header needs a value")?;
+                let (name, value) = header
+                    .split_once(':')
+                    .ok_or("--header needs 'Name: value'")?;
+                arguments
+                    .headers
+                    .push((name.to_owned(), value.trim().to_owned()));
+            }
+            _ if argument.starts_with('-') || !arguments.url.is_empty() => {
+                return Err(format!("unexpected argument {argument:?}"));
+            }
+            _ => arguments.url = argument,
+        }
+    }
+    let uri =
+        Uri::parse(&arguments.url).map_err(|error| format!("{:?}: {error}", arguments.url))?;
+    if uri.is_secure() {
+        return Err(String::from(
+            "wss: needs TLS, which this example leaves out",
+        ));
+    }
+    Ok(arguments)
+}
+
+/// Connects and talks; whether the connection ended cleanly with 1000.
+fn run(arguments: &Arguments) -> Result<bool, String> {
+    let protocols: Vec<_> = arguments.protocols.iter().map(String::as_str).collect();
+    let headers: Vec<_> = arguments
+        .headers
+        .iter()
+        .map(|(name, value)| Header {
+            name,
+            value: value.as_bytes(),
+        })
+        .collect();
+    let mut options = ClientOptions::default();
+    options.subprotocols = &protocols;
+    options.headers = &headers;
+
+    let uri = Uri::parse(&arguments.url).map_err(|error| error.to_string())?;
+    let seed = Seed::from_os().map_err(|error| error.to_string())?;
+    let handshake =
+        ClientHandshake::new(&uri, &options, seed).map_err(|error| error.to_string())?;
+    let transport = TcpStream::connect((uri.host(), uri.port()))
+        .map_err(|error| format!("cannot connect to {}: {error}", arguments.url))?;
+    let mut buffer = ReadBuffer::new();
+    let connection = open(&transport, handshake, &mut buffer)?;
+    Ok(talk(&transport, connection, buffer, arguments.echo))
+}
+
+/// Sends the request and reads the response.
+fn open(
+    mut transport: &TcpStream,
+    mut handshake: ClientHandshake,
+    buffer: &mut ReadBuffer,
+) -> Result<Connection, String> {
+    let failed = |error: io::Error| format!("opening handshake: {error}");
+    transport.set_nodelay(true).map_err(failed)?;
+    transport.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+    transport.write_all(handshake.request()).map_err(failed)?;
+    loop {
+        let n = transport.read(buffer.spare_mut(READ)).map_err(failed)?;
+        if n == 0 {
+            return Err(String::from(
+                "opening handshake: the server ended the stream",
+            ));
+        }
+        buffer.advance(n);
+        match handshake
+            .read_response(buffer)
+            .map_err(|error| error.to_string())?
+        {
+            None => {}
+            Some(Opening::Established {
+                connection,
+                response,
+                ..
+            }) => {
+                match response.header("Sec-WebSocket-Protocol") {
+                    Some(name) => say(&format!(
+                        "open subprotocol={}",
+                        String::from_utf8_lossy(name)
+                    )),
+                    None => say("open"),
+                }
+                return Ok(connection);
+            }
+            Some(Opening::Refused(response)) => {
+                return Err(format!("refused {}", response.status()));
+            }
+        }
+    }
+}
+
+/// Talks until the end; whether it was a clean one with 1000.
+fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, echo: bool) -> bool {
+    let shared = Shared::new(connection);
+    let shared = &*Box::leak(Box::new(shared));
+    // Not waited for: a thread that reads standard input cannot be woken at the end of the connection.
+    if let (false, Ok(transport)) = (echo, transport.try_clone()) {
+        thread::spawn(move || send_lines(&transport, shared));
+    }
+    thread::scope(|scope| {
+        scope.spawn(|| shared.write_all(transport));
+        read_all(transport, shared, &mut buffer, echo);
+    });
+    shared.with(|connection| {
+        let Some(ending) = connection.close_event() else {
+            return false;
+        };
+        let clean = if ending.was_clean {
+            "clean"
+        } else {
+            "not clean"
+        };
+        say(&format!(
+            "closed {} {:?} {clean}",
+            u16::from(ending.code),
+            ending.reason
+        ));
+        if let Some(error) = ending.error {
+            eprintln!("failed: {error}");
+        }
+        ending.was_clean && ending.code == CloseCode::NORMAL
+    })
+}
+
+/// Sends every line of standard input, then closes.
+fn send_lines(transport: &TcpStream, shared: &Shared) {
+    for line in io::stdin().lock().lines().map_while(Result::ok) {
+        shared.wait_for_room();
+        let sent = shared.with(
+            |connection| match line.split_once(' ').unwrap_or((&line, "")) {
+                ("/ping", payload) => connection.send_ping(payload.as_bytes()),
+                ("/close", how) => {
+                    let (code, reason) = how.split_once(' ').unwrap_or((how, ""));
+                    let code = code
+                        .parse()
+                        .map_or(CloseCode::NO_STATUS_RECEIVED, CloseCode::new);
+                    connection.close(code, reason)
+                }
+                _ => connection.send_text(&line),
+            },
+        );
+        if let Err(error) = sent {
+            eprintln!("not sent: {error}");
+        }
+    }
+    // Refused if `/close` or the server came first, which serves as well.
+    _ = shared.with(|connection| connection.close(CloseCode::NORMAL, ""));
+    thread::sleep(PATIENCE);
+    _ = transport.shutdown(Shutdown::Both);
+}
+
+/// Reads and prints events, or echoes them, until the end of the stream.
+fn read_all(mut transport: &TcpStream, shared: &Shared, buffer: &mut ReadBuffer, echo: bool) {
+    loop {
+        while shared.with(|connection| take_event(connection, buffer, echo)) {
+            shared.wait_for_room();
+        }
+        // An open connection may be silent for as long as it likes; a closing one may not.
+        let patience = if shared.with(|connection| connection.is_open()) {
+            None
+        } else {
+            Some(PATIENCE)
+        };
+        let read = transport
+            .set_read_timeout(patience)
+            .and_then(|()| transport.read(buffer.spare_mut(READ)));
+        let n = read.unwrap_or(0);
+        if n == 0 {
+            return shared.with(Connection::handle_eof);
+        }
+        buffer.advance(n);
+    }
+}
+
+/// Prints or echoes the next event; whether there was one.
+fn take_event(connection: &mut Connection, buffer: &mut ReadBuffer, echo: bool) -> bool {
+    // After an error there is nothing to do here: the Close frame that tells the server is in the output.
+    let Ok(Some(event)) = connection.next_event(buffer) else {
+        return false;
+    };
+    match event {
+        // A send can only be refused because the connection closes: `wait_for_room` came before.
+        Event::Text { text, .. } if echo => _ = connection.send_text(text),
+        Event::Binary { data, .. } if echo => _ = connection.send_binary(data),
+        Event::Text { text, .. } => say(&format!("text: {text}")),
+        Event::Binary { data, .. } => say(&format!("binary: {} bytes", data.len())),
+        Event::Ping(payload) => say(&format!("ping: {}", String::from_utf8_lossy(payload))),
+        Event::Pong(payload) => say(&format!("pong: {}", String::from_utf8_lossy(payload))),
+        Event::Close(_) => {} // already answered; said at the end
+    }
+    true
+}
+
+/// Prints a line at once; whoever does not listen any more is no reason to stop.
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}

@@ -1,0 +1,232 @@
+//! An echo server on threads: a page to play with at `/`, a WebSocket behind every path, and every
+//! frame it receives printed bit by bit.
+//!
+//! ```text
+//! cargo run --example echo_server [-- [ADDRESS] [--quiet]]
+//! ```
+//!
+//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. `--quiet` leaves out the greeting
+//! and the printing. A WebSocket to `/close/4001/bye` is closed by the server with that code and reason;
+//! one to `/refuse` is refused with status 403.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::thread;
+
+use sockless::{CloseCode, Connection, Event, Header, Origins, ReadBuffer, Request, ServerOptions};
+
+use crate::frame_log::FrameLog;
+use crate::threads::{PATIENCE, Shared};
+
+#[path = "echo_server/frame_log.rs"]
+mod frame_log;
+#[path = "shared/threads.rs"]
+mod threads;
+
+const PAGE: &[u8] = include_bytes!("echo_server.html");
+const GREETING: &str = "Hello! Whatever you send comes back to you.";
+
+/// How much is read at once.
+const READ: usize = 16 << 10;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo_server: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut address = None;
+    let mut quiet = false;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quiet" => quiet = true,
+            "--help" | "-h" => {
+                println!("usage: echo_server [ADDRESS] [--quiet]");
+                return Ok(());
+            }
+            _ if argument.starts_with('-') || address.is_some() => {
+                return Err(format!(
+                    "unexpected argument {argument:?}; usage: echo_server [ADDRESS] [--quiet]"
+                ));
+            }
+            _ => address = Some(argument),
+        }
+    }
+    let address = address.unwrap_or_else(|| String::from("127.0.0.1:8080"));
+    let listener = TcpListener::bind(&address)
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let local = listener
+        .local_addr()
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("listening on http://{local}/");
+
+    for number in 1.. {
+        match listener.accept() {
+            Ok((transport, _)) => _ = thread::spawn(move || serve(&transport, number, quiet)),
+            // One connection that failed before it began says nothing about the next.
+            Err(error) => eprintln!("echo_server: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// Answers one request, and stays for the whole connection if it is for a WebSocket.
+fn serve(transport: &TcpStream, number: u64, quiet: bool) {
+    let mut buffer = ReadBuffer::new();
+    let result = transport
+        .set_nodelay(true)
+        .and_then(|()| transport.set_read_timeout(Some(PATIENCE)))
+        .and_then(|()| open(transport, &mut buffer));
+    match result {
+        Ok(Some((connection, target))) => {
+            let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
+            if !quiet {
+                println!("[{number}] {ending}");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => eprintln!("[{number}] {error}"),
+    }
+}
+
+/// Reads the request and answers it; the connection and its target if it is for a WebSocket.
+fn open(
+    mut transport: &TcpStream,
+    buffer: &mut ReadBuffer,
+) -> io::Result<Option<(Connection, String)>> {
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["echo", "chat"];
+    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    options.origins = Origins::Any;
+    loop {
+        let answer = match Request::read(buffer, &options.config) {
+            Ok(None) => Vec::new(),
+            Ok(Some(request)) => match answer(&request, &options) {
+                Ok(connection) => return Ok(Some((connection, request.target().to_owned()))),
+                Err(answer) => answer,
+            },
+            Err(error) => error.response(),
+        };
+        if !answer.is_empty() {
+            return transport.write_all(&answer).map(|()| None);
+        }
+        let n = transport.read(buffer.spare_mut(READ))?;
+        if n == 0 {
+            return Ok(None);
+        }
+        buffer.advance(n);
+    }
+}
+
+/// A connection, or the plain HTTP answer to anything else.
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
+    let text = Header {
+        name: "Content-Type",
+        value: b"text/plain; charset=utf-8",
+    };
+    let html = Header {
+        name: "Content-Type",
+        value: b"text/html; charset=utf-8",
+    };
+    let (status, header, body) = if request.is_upgrade() {
+        if request.target() != "/refuse" {
+            return request.accept(options).map_err(|error| error.response());
+        }
+        (403, text, &b"refused, as asked for\n"[..])
+    } else if request.target() == "/" {
+        (200, html, PAGE)
+    } else {
+        (404, text, &b"there is only the page at /\n"[..])
+    };
+    // The headers are constant, so they are never refused; an empty answer would only close.
+    Err(request.respond(status, &[header], body).unwrap_or_default())
+}
+
+/// Echoes until the end, and says how it ended.
+fn talk(
+    transport: &TcpStream,
+    mut connection: Connection,
+    buffer: &mut ReadBuffer,
+    target: &str,
+    number: u64,
+    quiet: bool,
+) -> String {
+    let mut log = FrameLog::new(number);
+    if !quiet {
+        println!("[{number}] open {target}");
+        log.watch(buffer.unread());
+        // The output is empty but for the handshake, so a greeting is never refused.
+        _ = connection.send_text(GREETING);
+    }
+    if let Some((code, reason)) = asked_to_close(target) {
+        // A code that must not be sent is refused, and the connection goes on as an echo.
+        _ = connection.close(code, reason);
+    }
+    let shared = Shared::new(connection);
+    thread::scope(|scope| {
+        scope.spawn(|| shared.write_all(transport));
+        read_all(transport, &shared, buffer, |bytes| {
+            if !quiet {
+                log.watch(bytes)
+            }
+        });
+    });
+    shared.with(|connection| format!("{:?}", connection.close_event()))
+}
+
+/// Reads and echoes until the end of the stream.
+fn read_all(
+    mut transport: &TcpStream,
+    shared: &Shared,
+    buffer: &mut ReadBuffer,
+    mut watch: impl FnMut(&[u8]),
+) {
+    loop {
+        while shared.with(|connection| echo(connection, buffer)) {
+            shared.wait_for_room();
+        }
+        // An open connection may be silent for as long as it likes; a closing one may not.
+        let patience = if shared.with(|connection| connection.is_open()) {
+            None
+        } else {
+            Some(PATIENCE)
+        };
+        let read = transport
+            .set_read_timeout(patience)
+            .and_then(|()| transport.read(buffer.spare_mut(READ)));
+        let n = read.unwrap_or(0);
+        if n == 0 {
+            return shared.with(Connection::handle_eof);
+        }
+        buffer.advance(n);
+        let unread = buffer.unread();
+        watch(&unread[unread.len() - n..]);
+    }
+}
+
+/// Echoes the next message; whether there was an event at all.
+fn echo(connection: &mut Connection, buffer: &mut ReadBuffer) -> bool {
+    // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
+    let Ok(Some(event)) = connection.next_event(buffer) else {
+        return false;
+    };
+    // A send can only be refused because the connection closes: `wait_for_room` came before.
+    _ = match event {
+        Event::Text { text, .. } => connection.send_text(text),
+        Event::Binary { data, .. } => connection.send_binary(data),
+        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+    };
+    true
+}
+
+/// The code and reason in a target like `/close/4001/bye`.
+fn asked_to_close(target: &str) -> Option<(CloseCode, &str)> {
+    let (code, reason) = target.strip_prefix("/close/")?.split_once('/')?;
+    Some((CloseCode::new(code.parse().ok()?), reason))
+}

@@ -1,0 +1,146 @@
+//! Prints every frame that a client sends, bit by bit, for people who want to see the protocol.
+//!
+//! It watches the bytes beside the connection and needs only the crate's pure layer.
+
+use std::fmt::Write;
+
+use sockless::{FrameHeader, Opcode, apply_mask};
+
+/// How many bytes of a payload are shown.
+const SHOWN: usize = 32;
+
+pub(crate) struct FrameLog {
+    connection: u64,
+    /// The bytes of the next header, until it is whole.
+    start: Vec<u8>,
+    frame: Option<Frame>,
+    /// After an illegal header nobody knows where the next one begins.
+    lost: bool,
+}
+
+struct Frame {
+    header: FrameHeader,
+    header_bytes: Vec<u8>,
+    /// The beginning of the payload, as it came.
+    payload: Vec<u8>,
+    remaining: u64,
+}
+
+impl FrameLog {
+    pub(crate) fn new(connection: u64) -> Self {
+        Self {
+            connection,
+            start: Vec::new(),
+            frame: None,
+            lost: false,
+        }
+    }
+
+    /// Takes in bytes as they were read, and prints the frames that end in them.
+    pub(crate) fn watch(&mut self, mut bytes: &[u8]) {
+        while !self.lost {
+            match &mut self.frame {
+                Some(frame) => {
+                    let n = bytes
+                        .len()
+                        .min(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+                    let shown = n.min(SHOWN - frame.payload.len());
+                    frame.payload.extend_from_slice(&bytes[..shown]);
+                    frame.remaining -= n as u64;
+                    bytes = &bytes[n..];
+                    if frame.remaining > 0 {
+                        return;
+                    }
+                    println!("{}", describe(self.connection, frame));
+                    self.frame = None;
+                }
+                None => {
+                    let Some((&byte, rest)) = bytes.split_first() else {
+                        return;
+                    };
+                    bytes = rest;
+                    self.start.push(byte);
+                    match FrameHeader::parse(&self.start) {
+                        Ok(None) => {}
+                        Ok(Some((header, _))) => {
+                            self.frame = Some(Frame {
+                                header,
+                                header_bytes: std::mem::take(&mut self.start),
+                                payload: Vec::new(),
+                                remaining: header.payload_length,
+                            });
+                        }
+                        Err(error) => {
+                            println!("[{}] {}\n    {error}", self.connection, bits(&self.start));
+                            self.lost = true;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn describe(connection: u64, frame: &Frame) -> String {
+    let FrameHeader {
+        fin,
+        rsv,
+        opcode,
+        masking_key,
+        payload_length,
+    } = frame.header;
+    let mut text = format!("[{connection}] {}\n", bits(&frame.header_bytes));
+    let key = masking_key.map_or(String::from("none"), |key| hex(&key));
+    _ = write!(
+        text,
+        "    FIN {}  RSV {rsv:03b}  opcode {:#x} ({})  MASK {}  payload length {payload_length}  masking key {key}",
+        u8::from(fin),
+        opcode.bits(),
+        name(opcode),
+        u8::from(masking_key.is_some()),
+    );
+    if !frame.payload.is_empty() {
+        let more = if payload_length > SHOWN as u64 {
+            " ..."
+        } else {
+            ""
+        };
+        let mut unmasked = frame.payload.clone();
+        apply_mask(&mut unmasked, masking_key.unwrap_or_default(), 0);
+        _ = write!(text, "\n    as sent   {}{more}", hex(&frame.payload));
+        _ = write!(text, "\n    unmasked  {}{more}", hex(&unmasked));
+        _ = write!(
+            text,
+            "\n              {:?}{more}",
+            String::from_utf8_lossy(&unmasked)
+        );
+    }
+    text
+}
+
+fn name(opcode: Opcode) -> &'static str {
+    match opcode {
+        Opcode::Continuation => "continuation",
+        Opcode::Text => "text",
+        Opcode::Binary => "binary",
+        Opcode::Close => "close",
+        Opcode::Ping => "ping",
+        Opcode::Pong => "pong",
+    }
+}
+
+fn bits(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:08b}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
