@@ -1,0 +1,208 @@
+"""What the Python suites share: checks, the programs under test, and websockets connections to them."""
+
+import asyncio
+import json
+import os
+import re
+import reprlib
+import signal
+import sys
+import textwrap
+import traceback
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import websockets.asyncio.client
+import websockets.asyncio.server
+from websockets.exceptions import ConnectionClosed
+
+VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
+TEXTS = VECTORS["texts"]
+VIOLATIONS = VECTORS["violations"]
+COMPRESSED = VECTORS["compressed"]
+
+# No check waits for time to pass. A check that is not through by then has failed.
+BOUND_S = 60
+
+# The bounds of the library itself are out of the way.
+UNHURRIED = {"open_timeout": BOUND_S, "close_timeout": BOUND_S, "ping_interval": None}
+
+
+# Checks
+
+
+class Suite:
+    def __init__(self, name):
+        self.name = name
+        self.failed = False
+
+    def run(self, body):
+        """Runs `body` and ends the process."""
+        asyncio.run(self._run(body))
+        sys.exit(1 if self.failed else 0)
+
+    async def _run(self, body):
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await body()
+        except Exception:
+            self._fail("the suite runs to its end")
+
+    @asynccontextmanager
+    async def check(self, title):
+        """Runs one check and prints its line."""
+        try:
+            async with asyncio.timeout(BOUND_S):
+                yield
+        except Exception:
+            self._fail(title)
+        else:
+            print(f"ok {self.name}: {title}", flush=True)
+
+    def _fail(self, title):
+        self.failed = True
+        print(f"not ok {self.name}: {title}", flush=True)
+        print(textwrap.indent(traceback.format_exc(), "    "), end="", flush=True)
+
+
+def equal(actual, expected):
+    assert actual == expected, f"{reprlib.repr(actual)} instead of {reprlib.repr(expected)}"
+
+
+# The programs under test
+
+
+class Program:
+    """A running program; stopped at the end of the context."""
+
+    def __init__(self, path, *args):
+        self._command = [path, *args]
+
+    async def __aenter__(self):
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=pipe, stdout=pipe, stderr=pipe, limit=1 << 24
+        )
+        self._stderr = asyncio.create_task(self._process.stderr.read())
+        return self
+
+    async def __aexit__(self, *_):
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        self._stderr.cancel()
+
+    def write(self, line):
+        self._process.stdin.write(f"{line}\n".encode())
+
+    def end_input(self):
+        self._process.stdin.close()
+
+    async def line(self):
+        """The next line of standard output."""
+        line = await self._process.stdout.readline()
+        if not line:
+            raise AssertionError(f"the program ended {await self._circumstances()}")
+        return line.decode().removesuffix("\n")
+
+    async def ends(self, status):
+        """The lines not asked for yet, once the program has ended with this exit status."""
+        lines = (await self._process.stdout.read()).decode().splitlines()
+        await self._process.wait()
+        assert self._process.returncode == status, f"{lines}, and the program ended {await self._circumstances()}"
+        return lines
+
+    async def errors(self):
+        """The lines of standard error, once the program has ended."""
+        return (await self._stderr).decode().splitlines()
+
+    async def outlives(self, awaitable):
+        """Fails as soon as the program ends before the awaitable is done."""
+        task = asyncio.ensure_future(awaitable)
+        end = asyncio.create_task(self._process.wait())
+        try:
+            await asyncio.wait([task, end], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise AssertionError(f"the program ended {await self._circumstances()}")
+            return task.result()
+        finally:
+            task.cancel()
+            end.cancel()
+
+    async def _circumstances(self):
+        return f"with {await self._process.wait()}: {await self.errors()}"
+
+
+@asynccontextmanager
+async def echo_server(*flags):
+    """Our echo server on a free port: its address without the scheme."""
+    async with Program(os.environ["ECHO_SERVER"], *flags, "127.0.0.1:0") as server:
+        async with asyncio.timeout(BOUND_S):
+            line = await server.line()
+        match = re.fullmatch(r"listening on http://(127\.0\.0\.1:\d+)/", line)
+        assert match, f"first line: {line}"
+        # Nothing else is asked of it, but it must not be stopped by a full pipe.
+        reader = asyncio.create_task(server.ends(0))
+        try:
+            yield match[1]
+        finally:
+            reader.cancel()
+
+
+def client(*args):
+    return Program(os.environ["CLIENT"], *args)
+
+
+# Connections
+
+
+@asynccontextmanager
+async def connect(url, **options):
+    """Connects websockets, with its default offer of permessage-deflate, to our server."""
+    async with websockets.asyncio.client.connect(url, proxy=None, **UNHURRIED, **options) as ws:
+        assert "permessage-deflate" in ws.request.headers["Sec-WebSocket-Extensions"]
+        assert_compression(ws, ws.response.headers)
+        yield ws
+
+
+@asynccontextmanager
+async def serve(**options):
+    """A server of websockets, willing to compress, on a free port: its URL and a queue of what it accepted."""
+    connections = asyncio.Queue()
+
+    async def keep(ws):
+        connections.put_nowait(ws)
+        await ws.wait_closed()
+
+    async with websockets.asyncio.server.serve(keep, "127.0.0.1", 0, **UNHURRIED, **options) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", connections
+
+
+@asynccontextmanager
+async def pair(*args, **options):
+    """A server of websockets and our client (started with `args`), connected."""
+    async with serve(**options) as (url, connections), client(*args, url) as ours:
+        ws = await ours.outlives(connections.get())
+        assert_compression(ws, ws.request.headers)
+        yield ws, ours
+
+
+def assert_compression(ws, our_headers):
+    """sockless speaks no permessage-deflate: as a server it declines it, as a client it does not offer it."""
+    assert ws.protocol.extensions == []
+    assert "Sec-WebSocket-Extensions" not in our_headers
+
+
+def send_raw(ws, digits):
+    """Sends bytes (in hex) past the library."""
+    ws.transport.write(bytes.fromhex(digits))
+
+
+async def closed(ws):
+    """What the library reports at the end: code, reason, clean or not."""
+    try:
+        raise AssertionError(f"a message instead of the end: {await ws.recv()!r}")
+    except ConnectionClosed as end:
+        return ws.close_code, ws.close_reason, end.rcvd is not None and end.sent is not None
