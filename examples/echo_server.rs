@@ -14,7 +14,10 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
-use sockless::{CloseCode, Connection, Event, Header, Origins, ReadBuffer, Request, ServerOptions};
+use sockless::{
+    CloseCode, CloseEvent, Connection, Event, Header, Origins, ReadBuffer, Request, RequestError,
+    ServerOptions,
+};
 
 use crate::frame_log::FrameLog;
 use crate::threads::{PATIENCE, Shared};
@@ -136,7 +139,7 @@ fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connecti
     };
     let (status, header, body) = if request.is_upgrade() {
         if request.target() != "/refuse" {
-            return request.accept(options).map_err(|error| error.response());
+            return request.accept(options).map_err(RequestError::response);
         }
         (403, text, &b"refused, as asked for\n"[..])
     } else if request.target() == "/" {
@@ -173,11 +176,26 @@ fn talk(
         scope.spawn(|| shared.write_all(transport));
         read_all(transport, &shared, buffer, |bytes| {
             if !quiet {
-                log.watch(bytes)
+                log.watch(bytes);
             }
         });
     });
-    shared.with(|connection| format!("{:?}", connection.close_event()))
+    shared.with(|connection| connection.close_event().map_or(String::new(), describe))
+}
+
+fn describe(ending: CloseEvent<'_>) -> String {
+    let clean = if ending.was_clean {
+        "clean"
+    } else {
+        "not clean"
+    };
+    let error = ending
+        .error
+        .map_or(String::new(), |error| format!(", failed: {error}"));
+    format!(
+        "closed {} {:?}, {clean}, by {:?}{error}",
+        ending.code, ending.reason, ending.initiator
+    )
 }
 
 /// Reads and echoes until the end of the stream.

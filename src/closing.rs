@@ -5,21 +5,32 @@ use alloc::boxed::Box;
 use crate::close::CloseFrame;
 use crate::close_code::CloseCode;
 use crate::error::ProtocolError;
+use crate::output::Output;
+use crate::role::Role;
 
-/// Where the connection is between its opening and its end (RFC 6455 sections 7.1.2 to 7.1.7).
+/// Where the connection is between its opening and its end (RFC 6455 sections 7.1.2 to 7.1.7), and what
+/// is remembered of how it got there.
 ///
 /// ```text
 ///            close()                          peer's Close
 ///    .------------------> Closing ------------------------------.
 ///    |                                                          v
 ///  Open -- peer's Close, answered automatically -----------> Closed
-///    |                                                        ^ ^
-///    '-- peer's Close, answer left to the caller -> PeerClosing |
-///                                                   close() '---'
+///    |                                                        ^
+///    '-- peer's Close, answer left to the caller              | close()
+///                      '---------------> PeerClosing ---------'
 ///
-///  Open, Closing, PeerClosing -- end of stream --> Closed
+///  Open, Closing, PeerClosing -- end of stream --> Ended
 ///  Open, Closing -------------- violation ------> Failed
 /// ```
+#[derive(Debug)]
+pub(crate) struct Closing {
+    state: State,
+    initiator: Initiator,
+    stream: Stream,
+    peer_close: Option<Box<PeerClose>>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Open,
@@ -27,47 +38,128 @@ pub(crate) enum State {
     Closing,
     /// The peer's Close frame came, the application has still to answer.
     PeerClosing,
-    /// Both Close frames were exchanged, or the stream ended.
+    /// Both Close frames were exchanged.
     Closed,
+    /// The stream ended before they were.
+    Ended,
     /// The peer broke the protocol.
     Failed(ProtocolError),
 }
 
-impl State {
-    /// Whether data may be sent.
-    pub(crate) const fn may_send(self) -> bool {
-        matches!(self, Self::Open | Self::PeerClosing)
-    }
-
-    /// The state after this side's Close frame.
-    pub(crate) const fn after_our_close(self) -> Self {
-        match self {
-            Self::PeerClosing => Self::Closed,
-            _ => Self::Closing,
-        }
-    }
+/// What can still come from the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Flowing,
+    AtEnd,
 }
 
 /// What the peer's Close frame said, kept for the record.
-#[derive(Clone, Debug)]
-pub(crate) struct PeerClose {
+#[derive(Debug)]
+struct PeerClose {
     code: CloseCode,
     reason: Box<str>,
 }
 
-impl PeerClose {
-    pub(crate) fn new(close: CloseFrame<'_>) -> Self {
+impl Closing {
+    /// An open connection.
+    pub(crate) const fn new() -> Self {
         Self {
-            code: close.code,
-            reason: close.reason.into(),
+            state: State::Open,
+            initiator: Initiator::Transport,
+            stream: Stream::Flowing,
+            peer_close: None,
         }
     }
 
-    pub(crate) fn frame(&self) -> CloseFrame<'_> {
-        CloseFrame {
-            code: self.code,
-            reason: &self.reason,
+    /// This side's Close frame went into the output.
+    pub(crate) fn sent(&mut self) {
+        if self.state == State::PeerClosing {
+            self.state = State::Closed;
+        } else {
+            self.state = State::Closing;
+            self.initiator = Initiator::Local;
         }
+    }
+
+    /// The peer's Close frame came.
+    pub(crate) fn received(&mut self, close: CloseFrame<'_>) {
+        self.record(close);
+        if self.state == State::Closing {
+            self.state = State::Closed;
+        } else {
+            self.state = State::PeerClosing;
+            self.initiator = Initiator::Peer;
+        }
+    }
+
+    /// The peer's Close frame came after the connection had failed, and changes nothing.
+    pub(crate) fn record(&mut self, close: CloseFrame<'_>) {
+        self.peer_close = Some(Box::new(PeerClose {
+            code: close.code,
+            reason: close.reason.into(),
+        }));
+    }
+
+    /// The peer broke the protocol.
+    pub(crate) const fn failed(&mut self, error: ProtocolError) {
+        self.state = State::Failed(error);
+    }
+
+    /// The stream ended.
+    pub(crate) const fn ended(&mut self) {
+        self.stream = Stream::AtEnd;
+        if !matches!(self.state, State::Closed | State::Failed(_)) {
+            self.state = State::Ended;
+        }
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether data may be sent.
+    pub(crate) const fn may_send(&self) -> bool {
+        matches!(self.state, State::Open | State::PeerClosing)
+    }
+
+    pub(crate) const fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
+        match self.state {
+            State::Open | State::Closing | State::PeerClosing => TransportAction::Keep,
+            // Nobody waits for the rest of the output.
+            State::Ended => TransportAction::Close,
+            State::Closed | State::Failed(_) if !output.is_empty() => TransportAction::Keep,
+            State::Closed | State::Failed(_) if matches!(self.stream, Stream::AtEnd) => {
+                TransportAction::Close
+            }
+            // Section 7.1.1: the server closes first, the client waits for it.
+            State::Closed => match role {
+                Role::Server => TransportAction::Close,
+                Role::Client => TransportAction::Keep,
+            },
+            State::Failed(_) if self.peer_close.is_some() => TransportAction::Close,
+            State::Failed(_) => TransportAction::ShutdownWrite,
+        }
+    }
+
+    pub(crate) fn event(&self) -> Option<CloseEvent<'_>> {
+        let error = match self.state {
+            State::Open | State::Closing | State::PeerClosing => return None,
+            State::Closed | State::Ended => None,
+            State::Failed(error) => Some(error),
+        };
+        let (code, reason) = match &self.peer_close {
+            Some(close) => (close.code, &*close.reason),
+            // Section 7.1.5: without a Close frame from the peer the code is 1006.
+            None => (CloseCode::ABNORMAL_CLOSURE, ""),
+        };
+        let was_clean = self.state == State::Closed;
+        Some(CloseEvent {
+            code,
+            reason,
+            was_clean,
+            initiator: self.initiator,
+            error,
+        })
     }
 }
 

@@ -1,21 +1,22 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::close::CloseFrame;
-use crate::close_code::CloseCode;
-use crate::closing::{CloseEvent, Initiator, PeerClose, State, TransportAction};
+use crate::closing::{CloseEvent, Closing, State, TransportAction};
 use crate::config::{Config, Reply};
-use crate::error::{ProtocolError, SendError};
+use crate::error::ProtocolError;
 use crate::event::Event;
-use crate::frame::{MessageType, Opcode};
+use crate::frame::Opcode;
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::pongs::Pongs;
 use crate::read_buffer::ReadBuffer;
-use crate::receiver::{Masking, Received, Receiver};
+use crate::receiver::{Received, Receiver};
+use crate::role::Role;
 use crate::sender::Sender;
 use crate::utf8;
+
+mod send;
 
 /// One side of a WebSocket connection, without its socket.
 ///
@@ -68,21 +69,11 @@ pub struct Connection {
     receiver: Receiver,
     sender: Sender,
     pongs: Pongs,
-    state: State,
-    end_of_stream: bool,
-    initiator: Initiator,
-    role: Role,
+    closing: Closing,
     pong: Reply,
     close: Reply,
     max_output: usize,
     max_unsent_pongs: usize,
-    peer_close: Option<Box<PeerClose>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
-    Client,
-    Server,
 }
 
 impl Connection {
@@ -94,29 +85,27 @@ impl Connection {
 
     /// The client's side, after the opening handshake. All masking keys come from `seed`.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn client(config: Config, seed: Seed) -> Self {
         Self::opened(&config, Some(MaskingKeys::new(&seed)), Vec::new())
     }
 
     /// A connection whose output begins with `opening`: a client's if it has masking keys.
     pub(crate) fn opened(config: &Config, keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
-        let (role, masking) = match keys {
-            Some(_) => (Role::Client, Masking::Forbidden),
-            None => (Role::Server, Masking::Required),
+        let role = if keys.is_some() {
+            Role::Client
+        } else {
+            Role::Server
         };
         Self {
-            receiver: Receiver::new(masking, config),
+            receiver: Receiver::new(role, config),
             sender: Sender::new(keys, opening),
             pongs: Pongs::default(),
-            state: State::Open,
-            end_of_stream: false,
-            initiator: Initiator::Transport,
-            role,
+            closing: Closing::new(),
             pong: config.pong,
             close: config.close,
             max_output: config.max_output,
             max_unsent_pongs: config.max_unsent_pongs,
-            peer_close: None,
         }
     }
 
@@ -136,16 +125,16 @@ impl Connection {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        match self.state {
+        match self.closing.state() {
             State::Open | State::Closing => {}
-            State::PeerClosing | State::Closed => {
+            State::PeerClosing | State::Closed | State::Ended => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
                 buffer.clear();
                 return Ok(None);
             }
             State::Failed(error) => {
                 if let Some(close) = self.receiver.discard(buffer) {
-                    self.peer_close = Some(Box::new(PeerClose::new(close)));
+                    self.closing.record(close);
                 }
                 return Err(error);
             }
@@ -158,120 +147,6 @@ impl Connection {
                 .map_err(|error| self.fail(error)),
             Err(error) => Err(self.fail(error)),
         }
-    }
-
-    /// Queues a text message in one frame.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
-    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender.message(MessageType::Text, text.as_bytes())
-    }
-
-    /// Queues a binary message in one frame.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
-    pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender.message(MessageType::Binary, data)
-    }
-
-    /// Queues the next fragment of a text message, the last one with `fin` (RFC 6455 section 5.4).
-    ///
-    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
-    /// between fragments.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
-    /// binary message has begun; nothing was queued.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use sockless::{Config, Connection};
-    ///
-    /// let mut server = Connection::server(Config::default());
-    /// server.send_text_fragment("Hel", false)?;
-    /// server.send_text_fragment("lo", true)?;
-    /// assert_eq!(server.output(), b"\x01\x03Hel\x80\x02lo");
-    /// # Ok::<(), sockless::SendError>(())
-    /// ```
-    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender
-            .fragment(MessageType::Text, text.as_bytes(), fin)
-    }
-
-    /// Queues the next fragment of a binary message, the last one with `fin` (RFC 6455 section 5.4).
-    ///
-    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
-    /// between fragments.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
-    /// text message has begun; nothing was queued.
-    pub fn send_binary_fragment(&mut self, data: &[u8], fin: bool) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender.fragment(MessageType::Binary, data, fin)
-    }
-
-    /// Queues a Ping with a payload of at most 125 bytes (RFC 6455 section 5.5.2).
-    ///
-    /// The peer answers with a Pong of the same payload, or only the newest of several Pings.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or
-    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
-    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender.control(Opcode::Ping, payload)
-    }
-
-    /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
-    ///
-    /// Needed only with [`Reply::Manual`], to answer a Ping, or as a sign of life nobody asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or
-    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
-    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.may_send()?;
-        self.sender.control(Opcode::Pong, payload)
-    }
-
-    /// Queues a Close frame: begins the closing handshake, or answers the peer's Close frame where that is
-    /// left to the application (RFC 6455 section 7.1.2).
-    ///
-    /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
-    /// bytes is cut at the last character that fits. [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
-    /// Close frame. A message of which fragments are still to be sent is given up. The Close frame is
-    /// queued even if the output is full.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::InvalidCloseCode`] for a code that must not be sent, [`SendError::Closed`] if a Close
-    /// frame was sent before or the connection is at its end; nothing was queued.
-    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        if !self.state.may_send() {
-            return Err(SendError::Closed);
-        }
-        self.sender.close(CloseFrame { code, reason })?;
-        if self.state == State::Open {
-            self.initiator = Initiator::Local;
-        }
-        self.state = self.state.after_our_close();
-        self.pongs.forget();
-        Ok(())
     }
 
     /// Says that `n` bytes of [`output`](Self::output) were written to the transport.
@@ -314,10 +189,7 @@ impl Connection {
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
-        self.end_of_stream = true;
-        if !matches!(self.state, State::Failed(_)) {
-            self.state = State::Closed;
-        }
+        self.closing.ended();
         self.pongs.forget();
     }
 
@@ -330,49 +202,21 @@ impl Connection {
     /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.state.may_send()
+        self.closing.may_send()
     }
 
     /// What to do with the transport now: ask after every write and every end of stream.
     #[must_use]
     pub fn transport_action(&self) -> TransportAction {
-        match self.state {
-            State::Open | State::Closing | State::PeerClosing => TransportAction::Keep,
-            // The stream ended with no Close frame from the peer, so nobody waits for the rest.
-            State::Closed if self.peer_close.is_none() => TransportAction::Close,
-            State::Closed | State::Failed(_) if !self.output().is_empty() => TransportAction::Keep,
-            // Section 7.1.1: the server closes first, the client waits for it.
-            State::Closed | State::Failed(_) if self.end_of_stream => TransportAction::Close,
-            State::Closed => match self.role {
-                Role::Server => TransportAction::Close,
-                Role::Client => TransportAction::Keep,
-            },
-            State::Failed(_) if self.peer_close.is_some() => TransportAction::Close,
-            State::Failed(_) => TransportAction::ShutdownWrite,
-        }
+        self.closing
+            .transport_action(self.receiver.role(), self.sender.output())
     }
 
     /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, or the
     /// connection failed.
     #[must_use]
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
-        let error = match self.state {
-            State::Open | State::Closing | State::PeerClosing => return None,
-            State::Closed => None,
-            State::Failed(error) => Some(error),
-        };
-        let (code, reason) = match &self.peer_close {
-            Some(close) => (close.frame().code, close.frame().reason),
-            None => (CloseCode::ABNORMAL_CLOSURE, ""),
-        };
-        let was_clean = self.peer_close.is_some() && error.is_none();
-        Some(CloseEvent {
-            code,
-            reason,
-            was_clean,
-            initiator: self.initiator,
-            error,
-        })
+        self.closing.event()
     }
 
     /// Turns a place in the buffer into an event, and answers it.
@@ -406,16 +250,15 @@ impl Connection {
 
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.
     fn answer_ping(&mut self, payload: &[u8]) {
-        if self.pong == Reply::Manual || self.state != State::Open {
+        if self.pong == Reply::Manual || self.closing.state() != State::Open {
             return;
         }
-        let before = self.output().len();
-        let size = 2 + payload.len() + if self.role == Role::Client { 4 } else { 0 };
+        // With a masking key, so that both roles count alike.
+        let size = 2 + 4 + payload.len();
         if self.pongs.has_room(size, self.max_unsent_pongs)
             && self.sender.control(Opcode::Pong, payload).is_ok()
         {
-            self.pongs
-                .sent(self.output().len() - before, self.output().len());
+            self.pongs.sent(size, self.output().len());
         } else {
             self.pongs.defer(payload);
         }
@@ -423,25 +266,20 @@ impl Connection {
 
     /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
     fn answer_close(&mut self, close: CloseFrame<'_>) {
-        self.peer_close = Some(Box::new(PeerClose::new(close)));
-        if self.state == State::Closing {
-            self.state = State::Closed;
-            return;
-        }
-        self.initiator = Initiator::Peer;
-        self.state = State::PeerClosing;
-        // What parsed can be sent, so closing cannot be refused.
-        if self.close == Reply::Automatic && self.close(close.code, "").is_err() {
-            self.state = State::Closed;
+        self.closing.received(close);
+        if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
+            // What parsed may also be sent, so this is never refused.
+            _ = self.close(close.code, "");
         }
     }
 
     /// Section 7.1.7: fails the connection, with a Close frame unless one was sent.
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
-        if self.state == State::Open && self.close(error.close_code(), error.reason()).is_ok() {
-            self.initiator = Initiator::Local;
+        if self.closing.state() == State::Open {
+            // All of these codes may be sent, so this is never refused.
+            _ = self.close(error.close_code(), error.reason());
         }
-        self.state = State::Failed(error);
+        self.closing.failed(error);
         error
     }
 
@@ -450,15 +288,5 @@ impl Connection {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }
-    }
-
-    fn may_send(&self) -> Result<(), SendError> {
-        if !self.state.may_send() {
-            return Err(SendError::Closed);
-        }
-        if self.output().len() >= self.max_output {
-            return Err(SendError::Full);
-        }
-        Ok(())
     }
 }

@@ -275,7 +275,7 @@ impl FrameStart {
                 // Section 5.2: "the most significant bit MUST be 0".
                 if length >> 63 != 0 {
                     Err(ProtocolError::LengthTooLarge)
-                } else if length <= u64::from(u16::MAX) {
+                } else if u16::try_from(length).is_ok() {
                     Err(ProtocolError::LengthNotMinimal)
                 } else {
                     Ok(Some(length))

@@ -1,10 +1,27 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "The pure layer of the WebSocket protocol (RFC 6455), without an allocator."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::cast_possible_truncation,
+        clippy::large_stack_arrays,
+        reason = "tests stop at the first surprise, and make up bytes from numbers"
+    )
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+// What derives Arbitrary needs it.
+#[cfg(feature = "arbitrary")]
+extern crate std;
 
 mod close;
 mod close_code;
@@ -32,6 +49,8 @@ mod pongs;
 mod read_buffer;
 #[cfg(feature = "alloc")]
 mod receiver;
+#[cfg(feature = "alloc")]
+mod role;
 #[cfg(feature = "alloc")]
 mod sender;
 

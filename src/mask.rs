@@ -32,7 +32,7 @@ pub fn apply_mask(data: &mut [u8], key: [u8; 4], offset: usize) {
 
 /// The key as it stands `offset` bytes further into the payload.
 #[inline]
-pub(crate) const fn rotate(mut key: [u8; 4], offset: usize) -> [u8; 4] {
+pub(crate) fn rotate(mut key: [u8; 4], offset: usize) -> [u8; 4] {
     key.rotate_left(offset % 4);
     key
 }

@@ -22,28 +22,25 @@ pub(crate) struct Pongs {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Payload {
     bytes: [u8; MAX_CONTROL_PAYLOAD],
-    length: u8,
+    length: usize,
 }
 
 impl Payload {
     /// The payload of a control frame, which is short enough.
     fn new(payload: &[u8]) -> Self {
         let mut bytes = [0; MAX_CONTROL_PAYLOAD];
-        let length = payload.len().min(bytes.len());
+        let length = payload.len().min(MAX_CONTROL_PAYLOAD);
         bytes[..length].copy_from_slice(&payload[..length]);
-        Self {
-            bytes,
-            length: length as u8,
-        }
+        Self { bytes, length }
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
+        &self.bytes[..self.length]
     }
 }
 
 impl Pongs {
-    /// Whether a Pong of `size` bytes on the wire may go into the output: one always may.
+    /// Whether a Pong of `size` bytes may go into the output: one always may.
     pub(crate) const fn has_room(&self, size: usize, limit: usize) -> bool {
         self.newest.is_none() && (self.unsent == 0 || self.unsent + size <= limit)
     }

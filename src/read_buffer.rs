@@ -51,6 +51,9 @@ pub struct ReadBuffer {
     filled: usize,
     /// How much of the unread part was searched for the end of a head, so that nothing is searched twice.
     searched: usize,
+    /// Bytes moved or searched so far: tests show that it is linear in the bytes received.
+    #[cfg(test)]
+    work: usize,
 }
 
 /// A place in the buffer, good until the buffer is next changed.
@@ -76,6 +79,8 @@ impl ReadBuffer {
             read: 0,
             filled: 0,
             searched: 0,
+            #[cfg(test)]
+            work: 0,
         }
     }
 
@@ -180,8 +185,7 @@ impl ReadBuffer {
         let length = self.held.len();
         if length <= taken.len() {
             if self.held.end != taken.start {
-                self.bytes
-                    .copy_within(self.held.start..self.held.end, taken.start - length);
+                self.move_bytes(self.held, taken.start - length);
             }
             self.held = Span {
                 start: taken.start - length,
@@ -190,8 +194,7 @@ impl ReadBuffer {
             return taken;
         }
         if self.held.end != taken.start {
-            self.bytes
-                .copy_within(taken.start..taken.end, self.held.end);
+            self.move_bytes(taken, self.held.end);
         }
         let joined = Span {
             start: self.held.end,
@@ -229,6 +232,10 @@ impl ReadBuffer {
     }
 
     pub(crate) const fn set_searched(&mut self, searched: usize) {
+        #[cfg(test)]
+        {
+            self.work += searched.saturating_sub(self.searched);
+        }
         self.searched = searched;
     }
 
@@ -267,11 +274,30 @@ impl ReadBuffer {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) const fn work(&self) -> usize {
+        self.work
+    }
+
+    fn move_bytes(&mut self, from: Span, to: usize) {
+        if from.start != to {
+            #[cfg(test)]
+            {
+                self.work += from.len();
+            }
+            self.bytes.copy_within(from.start..from.end, to);
+        }
+    }
+
     /// Moves the contents to the front, without gaps.
     fn compact(&mut self) {
         let length = self.held.len();
-        self.bytes.copy_within(self.held.start..self.held.end, 0);
-        self.bytes.copy_within(self.read..self.filled, length);
+        let unread = Span {
+            start: self.read,
+            end: self.filled,
+        };
+        self.move_bytes(self.held, 0);
+        self.move_bytes(unread, length);
         self.filled = length + (self.filled - self.read);
         self.read = length;
         self.held = Span {
@@ -288,6 +314,105 @@ impl fmt::Debug for ReadBuffer {
             .field("unread", &self.unread().len())
             .field("held", &self.held.len())
             .field("capacity", &self.capacity())
-            .finish()
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills the buffer as a transport would.
+    fn read(buffer: &mut ReadBuffer, data: &[u8], min: usize) {
+        buffer.spare_mut(min)[..data.len()].copy_from_slice(data);
+        buffer.advance(data.len());
+    }
+
+    /// A message in fragments of all sizes with headers and other frames between them: what is held is
+    /// their payload in order, and the bytes moved stay within a small multiple of the bytes received.
+    #[test]
+    fn joins_fragments_in_linear_time() {
+        for sizes in [
+            &[0, 1][..],
+            &[64],
+            &[1, 5000],
+            &[3, 1, 100_000, 7, 0, 9],
+            &[40_000, 39_999],
+        ] {
+            for reads in [1, 13, 4096, 70_000] {
+                let mut stream = Vec::new();
+                let mut expected = Vec::new();
+                for (i, size) in sizes.iter().cycle().take(40).enumerate() {
+                    let payload: Vec<_> = (0..*size).map(|j| (i * 31 + j) as u8).collect();
+                    stream.push((*size, payload.clone()));
+                    expected.extend(payload);
+                }
+                let mut buffer = ReadBuffer::new();
+                let mut received = 0;
+                for (size, payload) in &stream {
+                    // Six bytes of header, then the payload, in reads that end with the fragment.
+                    let bytes: Vec<_> = [0; 6].into_iter().chain(payload.iter().copied()).collect();
+                    let mut header = 6;
+                    for piece in bytes.chunks(reads) {
+                        read(&mut buffer, piece, reads);
+                        received += piece.len();
+                        header -= buffer.consume(header).len();
+                        if header == 0 {
+                            let n = buffer.unread().len();
+                            let span = buffer.hold(n);
+                            assert_eq!(span.end, buffer.held().end);
+                        }
+                    }
+                    assert!(*size > 0 || buffer.unread().is_empty());
+                }
+                assert_eq!(buffer.slice(buffer.held()), expected);
+                assert!(
+                    buffer.work <= 4 * received,
+                    "{} moved for {received}, {sizes:?}, reads of {reads}",
+                    buffer.work
+                );
+                assert!(buffer.bytes.len() <= 2 * (expected.len() + 6 + reads) + reads);
+            }
+        }
+    }
+
+    /// A consumer that takes a little and reads a little while much waits: the rest is not moved each time.
+    #[test]
+    fn a_backlog_is_moved_in_linear_time() {
+        let mut buffer = ReadBuffer::new();
+        read(&mut buffer, &[0; 100_000], 100_000);
+        let mut received = 100_000;
+        for _ in 0..100_000 {
+            read(&mut buffer, &[1; 10], 10);
+            received += 10;
+            assert_eq!(buffer.consume(10).len(), 10);
+        }
+        assert_eq!(buffer.unread().len(), 100_000);
+        assert!(
+            buffer.work <= 4 * received,
+            "{} moved for {received}",
+            buffer.work
+        );
+        assert!(buffer.bytes.len() <= 2 * 100_010 + 10);
+    }
+
+    #[test]
+    fn an_empty_buffer_starts_over_and_keeps_its_memory() {
+        let mut buffer = ReadBuffer::with_capacity(64);
+        for _ in 0..100 {
+            read(&mut buffer, &[7; 40], 40);
+            assert!(!buffer.is_empty());
+            buffer.consume(20);
+            buffer.hold(20);
+            assert!(!buffer.is_empty());
+            assert_eq!(buffer.release(usize::MAX).len(), 20);
+            assert!(buffer.is_empty());
+        }
+        assert_eq!((buffer.capacity(), buffer.work), (64, 0));
+        buffer.extend_from_slice(b"rest");
+        buffer.shrink_to(0);
+        assert_eq!((buffer.unread(), buffer.capacity()), (&b"rest"[..], 4));
+        buffer.clear();
+        assert!(buffer.is_empty());
     }
 }

@@ -3,19 +3,11 @@
 use crate::close::CloseFrame;
 use crate::config::{Config, Delivery};
 use crate::error::ProtocolError;
-use crate::frame::{FrameHeader, FrameStart, MessageType, Opcode};
+use crate::frame::{FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::{apply_mask, rotate};
 use crate::read_buffer::{ReadBuffer, Span};
+use crate::role::Role;
 use crate::utf8;
-
-/// Which frames to accept: the peer's role decides over masking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Masking {
-    /// From a client: all frames are masked.
-    Required,
-    /// From a server: none is.
-    Forbidden,
-}
 
 /// Reads one event at a time and looks no further than the frame that completes it.
 ///
@@ -34,7 +26,7 @@ pub(crate) struct Receiver {
     message: Option<MessageType>,
     /// How many bytes at the end of the held text are the beginning of a character: 3 at most.
     unfinished: u8,
-    masking: Masking,
+    role: Role,
     delivery: Delivery,
     /// Payload bytes announced for the open message by all frame headers so far.
     length: u64,
@@ -68,12 +60,12 @@ pub(crate) enum Received {
 }
 
 impl Receiver {
-    pub(crate) fn new(masking: Masking, config: &Config) -> Self {
+    pub(crate) fn new(role: Role, config: &Config) -> Self {
         Self {
             stage: Stage::Header,
             message: None,
             unfinished: 0,
-            masking,
+            role,
             delivery: config.delivery,
             length: 0,
             max_frame: config.max_frame_size as u64,
@@ -98,6 +90,10 @@ impl Receiver {
                 Progress::Continue => {}
             }
         }
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
     }
 
     fn read_header(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
@@ -128,7 +124,7 @@ impl Receiver {
             return Ok(read_control(
                 start.opcode,
                 size,
-                length as usize,
+                at_most(length, MAX_CONTROL_PAYLOAD),
                 key,
                 buffer,
             ));
@@ -155,9 +151,9 @@ impl Receiver {
             return Err(ProtocolError::ReservedBits);
         }
         // Section 5.1: a server refuses frames that are not masked, a client frames that are.
-        match (self.masking, start.masked) {
-            (Masking::Required, false) => return Err(ProtocolError::UnmaskedFrame),
-            (Masking::Forbidden, true) => return Err(ProtocolError::MaskedFrame),
+        match (self.role, start.masked) {
+            (Role::Server, false) => return Err(ProtocolError::UnmaskedFrame),
+            (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
             _ => {}
         }
         // Section 5.4: fragments of messages are never interleaved; control frames may stand between.
@@ -192,11 +188,9 @@ impl Receiver {
         else {
             return Ok(Progress::Incomplete);
         };
-        let n = usize::try_from(*remaining)
-            .unwrap_or(usize::MAX)
-            .min(buffer.unread().len());
+        let n = at_most(*remaining, buffer.unread().len());
         let piece = buffer.hold(n);
-        if self.masking == Masking::Required {
+        if self.role == Role::Server {
             apply_mask(buffer.slice_mut(piece), *key, 0);
             *key = rotate(*key, n);
         }
@@ -244,7 +238,8 @@ impl Receiver {
         let text = buffer.slice(buffer.held());
         let fresh = &text[text.len().saturating_sub(n + usize::from(self.unfinished))..];
         let complete = utf8::complete_length(fresh)?;
-        self.unfinished = (fresh.len() - complete) as u8;
+        // At most 3, so that the conversion never fails.
+        self.unfinished = u8::try_from(fresh.len() - complete).unwrap_or(3);
         Ok(())
     }
 
@@ -260,9 +255,7 @@ impl Receiver {
                     return None;
                 }
                 Stage::Payload { remaining, .. } => {
-                    let n = usize::try_from(*remaining)
-                        .unwrap_or(usize::MAX)
-                        .min(buffer.unread().len());
+                    let n = at_most(*remaining, buffer.unread().len());
                     buffer.consume(n);
                     *remaining -= n as u64;
                     if *remaining > 0 {
@@ -278,7 +271,7 @@ impl Receiver {
                         let Progress::Event(Received::Close(payload)) = read_control(
                             header.opcode,
                             size,
-                            header.payload_length as usize,
+                            at_most(header.payload_length, MAX_CONTROL_PAYLOAD),
                             key,
                             buffer,
                         ) else {
@@ -308,6 +301,11 @@ enum Progress {
     Incomplete,
     /// A part of the wire format is done and no event with it.
     Continue,
+}
+
+/// The smaller of a length on the wire and one in memory.
+fn at_most(length: u64, limit: usize) -> usize {
+    usize::try_from(length).map_or(limit, |length| length.min(limit))
 }
 
 /// Takes a control frame once it is whole, which costs 139 bytes of buffer at most.

@@ -72,39 +72,35 @@ impl Utf8Validator {
         matches!(self.state, State::Boundary)
     }
 
-    fn next_state(&self, piece: &[u8]) -> Result<State, ProtocolError> {
+    fn next_state(self, piece: &[u8]) -> Result<State, ProtocolError> {
         let mut rest = piece;
         match self.state {
             State::Invalid => return Err(ProtocolError::InvalidUtf8),
             State::Boundary => {}
-            State::Inside(begun, length) => {
-                let mut character = [0; 4];
-                character[..3].copy_from_slice(&begun);
-                let mut length = usize::from(length);
+            State::Inside([a, b, c], mut length) => {
+                let mut character = [a, b, c, 0];
                 // At most three rounds: a character has four bytes and at least one is here.
                 loop {
                     let Some((&byte, tail)) = rest.split_first() else {
-                        return Ok(State::Inside(
-                            [character[0], character[1], character[2]],
-                            length as u8,
-                        ));
+                        let [begun @ .., _] = character;
+                        return Ok(State::Inside(begun, length));
                     };
                     rest = tail;
-                    character[length] = byte;
+                    character[usize::from(length)] = byte;
                     length += 1;
-                    if complete_length(&character[..length])? == length {
+                    if complete_length(&character[..usize::from(length)])? > 0 {
                         break;
                     }
                 }
             }
         }
-        let begun = &rest[complete_length(rest)?..];
-        if begun.is_empty() {
-            return Ok(State::Boundary);
-        }
-        let mut bytes = [0; 3];
-        bytes[..begun.len()].copy_from_slice(begun);
-        Ok(State::Inside(bytes, begun.len() as u8))
+        Ok(match rest[complete_length(rest)?..] {
+            [a] => State::Inside([a, 0, 0], 1),
+            [a, b] => State::Inside([a, b, 0], 2),
+            [a, b, c] => State::Inside([a, b, c], 3),
+            // Empty: what begins a character and does not end it has 3 bytes at most.
+            _ => State::Boundary,
+        })
     }
 }
 

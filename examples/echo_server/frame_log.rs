@@ -4,10 +4,10 @@
 
 use std::fmt::Write;
 
-use sockless::{FrameHeader, Opcode, apply_mask};
+use sockless::{CloseFrame, FrameHeader, Opcode, apply_mask};
 
 /// How many bytes of a payload are shown.
-const SHOWN: usize = 32;
+const SHOWN: usize = 125;
 
 pub(crate) struct FrameLog {
     connection: u64,
@@ -38,46 +38,49 @@ impl FrameLog {
 
     /// Takes in bytes as they were read, and prints the frames that end in them.
     pub(crate) fn watch(&mut self, mut bytes: &[u8]) {
-        while !self.lost {
-            match &mut self.frame {
-                Some(frame) => {
-                    let n = bytes
-                        .len()
-                        .min(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
-                    let shown = n.min(SHOWN - frame.payload.len());
-                    frame.payload.extend_from_slice(&bytes[..shown]);
-                    frame.remaining -= n as u64;
-                    bytes = &bytes[n..];
-                    if frame.remaining > 0 {
-                        return;
-                    }
-                    println!("{}", describe(self.connection, frame));
-                    self.frame = None;
-                }
-                None => {
-                    let Some((&byte, rest)) = bytes.split_first() else {
-                        return;
-                    };
-                    bytes = rest;
-                    self.start.push(byte);
-                    match FrameHeader::parse(&self.start) {
-                        Ok(None) => {}
-                        Ok(Some((header, _))) => {
-                            self.frame = Some(Frame {
-                                header,
-                                header_bytes: std::mem::take(&mut self.start),
-                                payload: Vec::new(),
-                                remaining: header.payload_length,
-                            });
-                        }
-                        Err(error) => {
-                            println!("[{}] {}\n    {error}", self.connection, bits(&self.start));
-                            self.lost = true;
-                        }
-                    }
-                }
+        while !bytes.is_empty() && !self.lost {
+            let n = match &mut self.frame {
+                Some(frame) => frame.take(bytes),
+                None => self.take_header(bytes),
+            };
+            bytes = &bytes[n..];
+            if let Some(frame) = self.frame.take_if(|frame| frame.remaining == 0) {
+                println!("{}", describe(self.connection, &frame));
             }
         }
+    }
+
+    /// Takes the next byte of a header, and says that it took one.
+    fn take_header(&mut self, bytes: &[u8]) -> usize {
+        self.start.extend(bytes.first());
+        match FrameHeader::parse(&self.start) {
+            Ok(None) => {}
+            Ok(Some((header, _))) => {
+                self.frame = Some(Frame {
+                    header,
+                    header_bytes: std::mem::take(&mut self.start),
+                    payload: Vec::new(),
+                    remaining: header.payload_length,
+                });
+            }
+            Err(error) => {
+                println!("[{}] {}\n    {error}", self.connection, bits(&self.start));
+                self.lost = true;
+            }
+        }
+        1
+    }
+}
+
+impl Frame {
+    /// Takes what belongs to the payload, and says how much that was.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let n =
+            usize::try_from(self.remaining).map_or(bytes.len(), |length| length.min(bytes.len()));
+        let shown = n.min(SHOWN - self.payload.len());
+        self.payload.extend_from_slice(&bytes[..shown]);
+        self.remaining -= n as u64;
+        n
     }
 }
 
@@ -109,11 +112,16 @@ fn describe(connection: u64, frame: &Frame) -> String {
         apply_mask(&mut unmasked, masking_key.unwrap_or_default(), 0);
         _ = write!(text, "\n    as sent   {}{more}", hex(&frame.payload));
         _ = write!(text, "\n    unmasked  {}{more}", hex(&unmasked));
-        _ = write!(
-            text,
-            "\n              {:?}{more}",
-            String::from_utf8_lossy(&unmasked)
-        );
+        _ = match CloseFrame::parse(&unmasked) {
+            Ok(close) if opcode == Opcode::Close => {
+                write!(text, "\n              {} {:?}", close.code, close.reason)
+            }
+            _ => write!(
+                text,
+                "\n              {:?}{more}",
+                String::from_utf8_lossy(&unmasked)
+            ),
+        };
     }
     text
 }

@@ -95,6 +95,7 @@ impl ClientHandshake {
     /// # Errors
     ///
     /// [`InputError`] for a header, origin or subprotocol that must not be written.
+    #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         for header in options.headers {
             header.check()?;

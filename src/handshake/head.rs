@@ -57,9 +57,8 @@ pub(crate) fn lines<'b>(
     head: &[u8],
     config: &Config,
 ) -> Result<Vec<httparse::Header<'b>>, HeadError> {
-    let lines = head.iter().filter(|byte| **byte == b'\n').count();
-    // The start line and the empty one at the end are no headers.
-    let headers = lines.saturating_sub(2);
+    // What follows the last LF is empty, and the start line and the empty line are no headers.
+    let headers = head.split(|byte| *byte == b'\n').count().saturating_sub(3);
     if headers > config.max_headers {
         return Err(HeadError::TooManyHeaders);
     }
@@ -83,5 +82,67 @@ pub(crate) const fn error(error: httparse::Error) -> HeadError {
     match error {
         httparse::Error::Version => HeadError::UnsupportedVersion,
         _ => HeadError::Malformed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every byte is searched once, however many reads bring the head, and a second head is searched anew.
+    #[test]
+    fn finds_the_end_in_linear_time() {
+        let head = [&b"GET / HTTP/1.1\r\na: "[..], &[b'x'; 10_000], b"\r\n\r\n"].concat();
+        for read in [1, 7, 4096, head.len()] {
+            let mut buffer = ReadBuffer::new();
+            for heads in 1..3 {
+                let mut found = None;
+                for piece in head.chunks(read) {
+                    assert_eq!(found, None);
+                    buffer.extend_from_slice(piece);
+                    found = find_end(&mut buffer, &Config::default()).expect("well-formed");
+                }
+                assert_eq!(found, Some(head.len()));
+                assert!(
+                    buffer.work() <= 3 * heads * head.len(),
+                    "{} for {heads} heads",
+                    buffer.work()
+                );
+                buffer.consume(head.len());
+            }
+        }
+    }
+
+    /// What no head may contain is refused at its byte, and again when asked again.
+    #[test]
+    fn refuses_at_the_byte() {
+        for (head, at) in [
+            (&b"GET / HTTP/1.1\nHost: a\r\n\r\n"[..], 15),
+            (b"GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", 25),
+            (b"GET / HTTP/1.1\r\nHost: a\0\r\n\r\n", 24),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 26),
+            (b" GET / HTTP/1.1\r\n\r\n", 1),
+            (b"\nGET / HTTP/1.1\r\n\r\n", 1),
+        ] {
+            let mut buffer = ReadBuffer::new();
+            for (i, byte) in head[..at].iter().enumerate() {
+                buffer.extend_from_slice(&[*byte]);
+                let expected = if i + 1 == at {
+                    Err(HeadError::Malformed)
+                } else {
+                    Ok(None)
+                };
+                assert_eq!(
+                    find_end(&mut buffer, &Config::default()),
+                    expected,
+                    "{head:?} at {i}"
+                );
+                assert_eq!(
+                    find_end(&mut buffer, &Config::default()),
+                    expected,
+                    "{head:?} at {i}, again"
+                );
+            }
+        }
     }
 }

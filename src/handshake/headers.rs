@@ -24,7 +24,7 @@ pub struct Header<'a> {
 impl Header<'_> {
     /// Whether the header has this name, in upper or lower case.
     #[must_use]
-    pub const fn is(&self, name: &str) -> bool {
+    pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 

@@ -75,11 +75,16 @@ impl<'a> Uri<'a> {
         };
         let legal = !host.is_empty() && (ipv6 || is_legal(host, b"")) && is_legal(target, b":@/?");
         legal.then_some(())?;
+        let port = match port {
+            // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
+            None | Some("") => None,
+            Some(digits) => Some(parse_port(digits)?),
+        };
         Some(Self {
             secure,
             host,
             ipv6,
-            port: parse_port(port)?,
+            port,
             path,
             query,
         })
@@ -137,15 +142,11 @@ impl<'a> Uri<'a> {
     }
 }
 
-/// `None` if the port is no number up to 65535, `Some(None)` if there is none.
-fn parse_port(port: Option<&str>) -> Option<Option<u16>> {
-    match port {
-        // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
-        None | Some("") => Some(None),
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(Some(port.parse().ok()?))
-        }
-        Some(_) => None,
+fn parse_port(port: &str) -> Option<u16> {
+    if port.bytes().all(|byte| byte.is_ascii_digit()) {
+        port.parse().ok()
+    } else {
+        None
     }
 }
 

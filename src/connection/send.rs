@@ -1,0 +1,133 @@
+//! The sending half of a connection's interface (RFC 6455 sections 5.4, 5.5 and 6.1).
+
+use crate::close::CloseFrame;
+use crate::close_code::CloseCode;
+use crate::connection::Connection;
+use crate::error::SendError;
+use crate::frame::{MessageType, Opcode};
+
+/// # Sending
+///
+/// Each of these queues one frame in the [`output`](Connection::output), or changes nothing.
+impl Connection {
+    /// Queues a text message in one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.message(MessageType::Text, text.as_bytes())
+    }
+
+    /// Queues a binary message in one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.message(MessageType::Binary, data)
+    }
+
+    /// Queues the next fragment of a text message, the last one with `fin` (RFC 6455 section 5.4).
+    ///
+    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
+    /// between fragments.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
+    /// binary message has begun; nothing was queued.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Config, Connection};
+    ///
+    /// let mut server = Connection::server(Config::default());
+    /// server.send_text_fragment("Hel", false)?;
+    /// server.send_text_fragment("lo", true)?;
+    /// assert_eq!(server.output(), b"\x01\x03Hel\x80\x02lo");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender
+            .fragment(MessageType::Text, text.as_bytes(), fin)
+    }
+
+    /// Queues the next fragment of a binary message, the last one with `fin` (RFC 6455 section 5.4).
+    ///
+    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
+    /// between fragments.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
+    /// text message has begun; nothing was queued.
+    pub fn send_binary_fragment(&mut self, data: &[u8], fin: bool) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.fragment(MessageType::Binary, data, fin)
+    }
+
+    /// Queues a Ping with a payload of at most 125 bytes (RFC 6455 section 5.5.2).
+    ///
+    /// The peer answers with a Pong of the same payload, or only the newest of several Pings.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.control(Opcode::Ping, payload)
+    }
+
+    /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
+    ///
+    /// Needed only with [`Reply::Manual`], to answer a Ping, or as a sign of life nobody asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.control(Opcode::Pong, payload)
+    }
+
+    /// Queues a Close frame: begins the closing handshake, or answers the peer's Close frame where that is
+    /// left to the application (RFC 6455 section 7.1.2).
+    ///
+    /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
+    /// bytes is cut at the last character that fits. [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
+    /// Close frame. A message of which fragments are still to be sent is given up. The Close frame is
+    /// queued even if the output is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InvalidCloseCode`] for a code that must not be sent, [`SendError::Closed`] if a Close
+    /// frame was sent before or the connection is at its end; nothing was queued.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        if !self.closing.may_send() {
+            return Err(SendError::Closed);
+        }
+        self.sender.close(CloseFrame { code, reason })?;
+        self.closing.sent();
+        self.pongs.forget();
+        Ok(())
+    }
+
+    fn may_send(&self) -> Result<(), SendError> {
+        if !self.closing.may_send() {
+            return Err(SendError::Closed);
+        }
+        if self.output().len() >= self.max_output {
+            return Err(SendError::Full);
+        }
+        Ok(())
+    }
+}
