@@ -24,7 +24,6 @@ use crate::frame::MAX_CONTROL_PAYLOAD;
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct CloseFrame<'a> {
     /// Why the connection is closed; 1005 if the frame does not say.
     pub code: CloseCode,
@@ -81,6 +80,29 @@ impl<'a> CloseFrame<'a> {
         buffer[..2].copy_from_slice(&u16::from(self.code).to_be_bytes());
         buffer[2..size].copy_from_slice(&self.reason.as_bytes()[..length]);
         Some(&buffer[..size])
+    }
+}
+
+/// A payload that [`CloseFrame::parse`] accepts and [`CloseFrame::write`] writes unchanged.
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for CloseFrame<'a> {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        let code = u.int_in_range(999..=4999)?;
+        let code = CloseCode::new(code);
+        if !code.is_sendable() {
+            return Ok(Self {
+                code: CloseCode::NO_STATUS_RECEIVED,
+                reason: "",
+            });
+        }
+        let mut reason: &str = u.arbitrary()?;
+        while reason.len() > Self::MAX_SIZE - 2 {
+            reason = reason
+                .char_indices()
+                .next_back()
+                .map_or("", |(last, _)| &reason[..last]);
+        }
+        Ok(Self { code, reason })
     }
 }
 
@@ -156,6 +178,21 @@ mod tests {
                 CloseFrame::parse(payload).expect("legal").reason,
                 &reason[..kept]
             );
+        }
+    }
+
+    #[cfg(feature = "arbitrary")]
+    #[test]
+    fn arbitrary_values_are_legal() {
+        use arbitrary::Arbitrary;
+
+        let noise: [u8; 4096] = core::array::from_fn(|i| (i * i * 31 + i / 7) as u8);
+        for start in 0..2048 {
+            let mut u = arbitrary::Unstructured::new(&noise[start..start + 300]);
+            let close = CloseFrame::arbitrary(&mut u).expect("enough noise");
+            let mut buffer = [0; CloseFrame::MAX_SIZE];
+            let payload = close.write(&mut buffer).expect("sendable");
+            assert_eq!(CloseFrame::parse(payload), Ok(close));
         }
     }
 }

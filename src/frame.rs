@@ -465,4 +465,22 @@ mod tests {
             assert_eq!(FrameHeader::parse(&bytes), Err(error));
         }
     }
+
+    #[cfg(feature = "arbitrary")]
+    #[test]
+    fn arbitrary_values_are_legal() {
+        use arbitrary::Arbitrary;
+
+        let noise: [u8; 4096] = core::array::from_fn(|i| (i * i * 31 + i / 7) as u8);
+        for start in 0..4000 {
+            let mut u = arbitrary::Unstructured::new(&noise[start..start + 64]);
+            let header = FrameHeader::arbitrary(&mut u).expect("enough noise");
+            let mut buffer = [0; FrameHeader::MAX_SIZE];
+            let written = header.write(&mut buffer);
+            assert_eq!(
+                FrameHeader::parse(written),
+                Ok(Some((header, written.len())))
+            );
+        }
+    }
 }

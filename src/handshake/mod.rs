@@ -17,6 +17,8 @@ pub(crate) mod origin;
 #[cfg(feature = "alloc")]
 pub(crate) mod request;
 #[cfg(feature = "alloc")]
+pub(crate) mod request_error;
+#[cfg(feature = "alloc")]
 pub(crate) mod response;
 #[cfg(feature = "alloc")]
 pub(crate) mod server;

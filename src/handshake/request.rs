@@ -4,12 +4,11 @@ use alloc::vec::Vec;
 use core::str;
 
 use crate::config::Config;
-use crate::connection::Connection;
-use crate::handshake::error::{InputError, RequestError};
+use crate::handshake::error::InputError;
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, elements, single};
+use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
-use crate::handshake::server::{ServerHandshake, ServerOptions};
 use crate::read_buffer::ReadBuffer;
 
 /// A request that a server has received: for a WebSocket, or for anything else on the same port.
@@ -119,34 +118,6 @@ impl<'b> Request<'b> {
         Ok(Some(request))
     }
 
-    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
-    ///
-    /// The connection's output begins with the answer to the client.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the request, or why `options` do not allow it. Write
-    /// [`RequestError::response`] and close the transport; or answer otherwise with
-    /// [`respond`](Self::respond).
-    pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-        Ok(self.negotiate(options)?.accept())
-    }
-
-    /// As [`accept`](Self::accept), with a look at what was agreed on before the answer is written.
-    ///
-    /// # Errors
-    ///
-    /// As of [`accept`](Self::accept).
-    pub fn negotiate<'a>(
-        &self,
-        options: &ServerOptions<'a>,
-    ) -> Result<ServerHandshake<'a>, RequestError> {
-        if self.version == Version::Http10 {
-            return Err(RequestError::Http10);
-        }
-        ServerHandshake::negotiate(self, options)
-    }
-
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
     ///
     /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added; the
@@ -225,6 +196,11 @@ impl<'b> Request<'b> {
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
         elements(&self.headers, "Upgrade").any(|element| element.eq_ignore_ascii_case(b"websocket"))
+    }
+
+    /// Whether the version allows an upgrade (RFC 9110 section 7.8).
+    pub(crate) fn is_http11(&self) -> bool {
+        self.version == Version::Http11
     }
 
     /// The only `Host` header.

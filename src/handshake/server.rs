@@ -5,7 +5,7 @@ use core::str;
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::handshake::error::{InputError, RequestError};
+use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::headers::{
     Header, Single, contains_token, elements, is_token, single, token, values,
@@ -13,6 +13,7 @@ use crate::handshake::headers::{
 use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::origin::Origins;
 use crate::handshake::request::Request;
+use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_head;
 
 /// What a server agrees to in the opening handshake.
@@ -40,6 +41,34 @@ pub struct ServerOptions<'a> {
     pub origins: Origins<'a>,
 }
 
+/// # Accepting
+impl Request<'_> {
+    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
+    ///
+    /// The connection's output begins with the answer to the client.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the request, or why `options` do not allow it. Write
+    /// [`RequestError::response`] and close the transport; or answer otherwise with
+    /// [`respond`](Self::respond).
+    pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
+        Ok(self.negotiate(options)?.accept())
+    }
+
+    /// As [`accept`](Self::accept), with a look at what was agreed on before the answer is written.
+    ///
+    /// # Errors
+    ///
+    /// As of [`accept`](Self::accept).
+    pub fn negotiate<'a>(
+        &self,
+        options: &ServerOptions<'a>,
+    ) -> Result<ServerHandshake<'a>, RequestError> {
+        ServerHandshake::negotiate(self, options)
+    }
+}
+
 /// An agreed opening handshake, not answered yet: see [`Request::negotiate`].
 #[derive(Clone, Debug)]
 pub struct ServerHandshake<'a> {
@@ -56,6 +85,9 @@ impl<'a> ServerHandshake<'a> {
         options: &ServerOptions<'a>,
     ) -> Result<Self, RequestError> {
         let headers = request.headers();
+        if !request.is_http11() {
+            return Err(RequestError::Http10);
+        }
         // Section 4.2.1, item 2.
         let host = request.host()?;
         // Item 1.

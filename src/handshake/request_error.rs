@@ -1,0 +1,157 @@
+//! Why a server refuses a request, and the answer that says so (RFC 6455 section 4.2.2).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::handshake::error::HeadError;
+use crate::handshake::headers::Header;
+use crate::handshake::response::write_response;
+
+/// A server refuses a request: what is wrong with it, and the answer that says so.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, ReadBuffer, Request, RequestError, ServerOptions};
+///
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
+/// let request = Request::read(&mut buffer, &Config::default())?.expect("the head is whole");
+/// let error = request.accept(&ServerOptions::default()).unwrap_err();
+/// assert_eq!(error, RequestError::NotAnUpgrade);
+/// assert_eq!(error.status(), 426);
+/// assert!(error.response().starts_with(b"HTTP/1.1 426 Upgrade Required\r\n"));
+/// # Ok::<(), RequestError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The head is not HTTP/1.1, or over a limit.
+    Head(HeadError),
+    /// HTTP/1.0: an upgrade needs HTTP/1.1 (RFC 6455 section 4.1, item 2).
+    Http10,
+    /// No `Host` header, or two (RFC 9112 section 3.2).
+    Host,
+    /// A method other than GET (RFC 6455 section 4.1, item 2).
+    Method,
+    /// The `Upgrade` header lacks `websocket`, or the `Connection` header lacks `upgrade`
+    /// (RFC 6455 section 4.2.1, items 3 and 4).
+    NotAnUpgrade,
+    /// The request announces a body, which could be taken for frames.
+    Body,
+    /// No `Sec-WebSocket-Version` header, or two (RFC 6455 section 4.2.1, item 6).
+    MissingVersion,
+    /// A `Sec-WebSocket-Version` other than 13 (RFC 6455 section 4.4).
+    UnsupportedVersion,
+    /// No `Sec-WebSocket-Key` header, two, or one that is not 16 bytes in base64
+    /// (RFC 6455 section 4.2.1, item 5).
+    Key,
+    /// Two `Origin` headers (RFC 6454 section 7.3).
+    DuplicateOrigin,
+    /// The `Origin` is not among those [`ServerOptions::origins`](crate::ServerOptions::origins) allows
+    /// (RFC 6455 section 10.2).
+    Origin,
+    /// A `Sec-WebSocket-Protocol` header that is not a list of different tokens
+    /// (RFC 6455 section 4.1, item 10).
+    Subprotocols,
+    /// No subprotocol in common, where one is required (RFC 6455 section 4.2.2, item 5).
+    NoCommonSubprotocol,
+    /// A `Sec-WebSocket-Extensions` header that does not fit its grammar (RFC 6455 section 9.1).
+    Extensions,
+}
+
+impl RequestError {
+    /// The HTTP status that tells the client: 400, 403, 405, 414, 426, 431 or 505.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Head(HeadError::Malformed)
+            | Self::Host
+            | Self::Body
+            | Self::MissingVersion
+            | Self::Key
+            | Self::DuplicateOrigin
+            | Self::Subprotocols
+            | Self::NoCommonSubprotocol
+            | Self::Extensions => 400,
+            Self::Origin => 403,
+            Self::Method => 405,
+            Self::Head(HeadError::StartLineTooLong) => 414,
+            Self::NotAnUpgrade | Self::UnsupportedVersion => 426,
+            Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
+            Self::Head(HeadError::UnsupportedVersion) | Self::Http10 => 505,
+        }
+    }
+
+    /// The headers that the answer must have beside the usual ones.
+    #[must_use]
+    pub const fn headers(self) -> &'static [Header<'static>] {
+        match self {
+            // RFC 9110 section 15.5.6.
+            Self::Method => &[Header {
+                name: "Allow",
+                value: b"GET",
+            }],
+            // RFC 9110 section 15.5.22.
+            Self::NotAnUpgrade => &[Header {
+                name: "Upgrade",
+                value: b"websocket",
+            }],
+            // RFC 6455 section 4.4.
+            Self::UnsupportedVersion => &[
+                Header {
+                    name: "Upgrade",
+                    value: b"websocket",
+                },
+                Header {
+                    name: "Sec-WebSocket-Version",
+                    value: b"13",
+                },
+            ],
+            _ => &[],
+        }
+    }
+
+    /// The whole answer to write before the transport is closed.
+    #[must_use]
+    pub fn response(self) -> Vec<u8> {
+        let body = alloc::format!("{self}\n");
+        let text = Header {
+            name: "Content-Type",
+            value: b"text/plain; charset=utf-8",
+        };
+        let headers: Vec<_> = self.headers().iter().copied().chain([text]).collect();
+        write_response(self.status(), &headers, body.as_bytes())
+    }
+}
+
+impl From<HeadError> for RequestError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Head(error) => return error.fmt(f),
+            Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
+            Self::Host => "not exactly one Host (RFC 9112 section 3.2)",
+            Self::Method => "WebSocket needs the method GET (RFC 6455 section 4.1)",
+            Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",
+            Self::Body => "body in a WebSocket request (RFC 6455 section 4.1)",
+            Self::MissingVersion => {
+                "not exactly one Sec-WebSocket-Version (RFC 6455 section 4.2.1)"
+            }
+            Self::UnsupportedVersion => "WebSocket version not supported (RFC 6455 section 4.4)",
+            Self::Key => "not exactly one valid Sec-WebSocket-Key (RFC 6455 section 4.2.1)",
+            Self::DuplicateOrigin => "two Origins (RFC 6454 section 7.3)",
+            Self::Origin => "Origin not allowed (RFC 6455 section 10.2)",
+            Self::Subprotocols => "malformed Sec-WebSocket-Protocol (RFC 6455 section 4.1)",
+            Self::NoCommonSubprotocol => "no common subprotocol (RFC 6455 section 4.2.2)",
+            Self::Extensions => "malformed Sec-WebSocket-Extensions (RFC 6455 section 9.1)",
+        })
+    }
+}
+
+impl core::error::Error for RequestError {}
