@@ -253,8 +253,7 @@ impl Connection {
         if self.pong == Reply::Manual || self.closing.state() != State::Open {
             return;
         }
-        // With a masking key, so that both roles count alike.
-        let size = 2 + 4 + payload.len();
+        let size = self.sender.control_size(payload);
         if self.pongs.has_room(size, self.max_unsent_pongs)
             && self.sender.control(Opcode::Pong, payload).is_ok()
         {

@@ -79,6 +79,12 @@ impl Sender {
         Ok(())
     }
 
+    /// The size on the wire of a Ping or Pong with this payload.
+    pub(crate) const fn control_size(&self, payload: &[u8]) -> usize {
+        let masking_key = if self.keys.is_some() { 4 } else { 0 };
+        2 + masking_key + payload.len()
+    }
+
     pub(crate) const fn output(&self) -> &Output {
         &self.output
     }

@@ -77,11 +77,13 @@ pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
         .collect()
 }
 
-/// What the parser's verdict means.
-pub(crate) const fn error(error: httparse::Error) -> HeadError {
-    match error {
-        httparse::Error::Version => HeadError::UnsupportedVersion,
-        _ => HeadError::Malformed,
+/// What the parser's verdict on a head of `size` bytes means.
+pub(crate) fn check(verdict: httparse::Result<usize>, size: usize) -> Result<(), HeadError> {
+    match verdict {
+        Ok(httparse::Status::Complete(parsed)) if parsed == size => Ok(()),
+        Err(httparse::Error::Version) => Err(HeadError::UnsupportedVersion),
+        // Two opinions on where the head ends would be two on where the frames begin.
+        Ok(_) | Err(_) => Err(HeadError::Malformed),
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::str;
 
 use crate::config::Config;
-use crate::handshake::error::InputError;
+use crate::handshake::error::{HeadError, InputError};
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, elements, single};
 use crate::handshake::request_error::RequestError;
@@ -94,11 +94,11 @@ impl<'b> Request<'b> {
         let (bytes, read) = buffer.front(size);
         let mut lines = head::lines(bytes, config)?;
         let mut parsed = httparse::Request::new(&mut lines);
-        parsed.parse(bytes).map_err(head::error)?;
+        head::check(parsed.parse(bytes), size)?;
         let (Some(method), Some(target), Some(version)) =
             (parsed.method, parsed.path, parsed.version)
         else {
-            return Err(head::error(httparse::Error::Status).into());
+            return Err(HeadError::Malformed.into());
         };
         let version = if version == 0 {
             Version::Http10

@@ -68,7 +68,7 @@ impl<'b> Response<'b> {
     fn parse(bytes: &'b [u8], config: &Config) -> Result<Self, HeadError> {
         let mut lines = head::lines(bytes, config)?;
         let mut parsed = httparse::Response::new(&mut lines);
-        parsed.parse(bytes).map_err(head::error)?;
+        head::check(parsed.parse(bytes), bytes.len())?;
         match (parsed.version, parsed.code) {
             // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
             (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),

@@ -1,0 +1,152 @@
+//! An opening handshake, an echo and a close between two connections, with an allocator of its own
+//! instead of std.
+
+// Without std a program cannot unwind. Where the profile wants that, as in a build of the whole
+// workspace, this is an ordinary program that compiles and refuses to run.
+#![cfg_attr(panic = "abort", no_std, no_main)]
+
+mod heap;
+#[cfg(panic = "abort")]
+mod runtime;
+
+#[cfg(not(panic = "abort"))]
+fn main() {
+    check();
+    panic!("this program has std in it: use tests/freestanding/run");
+}
+
+use sockless::{
+    ClientHandshake, ClientOptions, CloseCode, CloseFrame, Connection, Event, Initiator, Opening,
+    ReadBuffer, Request, Seed, ServerOptions, TransportAction, Uri,
+};
+
+fn check() {
+    let mut pair = Pair::open();
+    // More messages than the heap has room for, if one of them took any: it never gets back what it gave.
+    for _ in 0..10_000 {
+        pair.echo("h\u{e9}llo");
+    }
+    pair.close();
+}
+
+struct Peer {
+    connection: Connection,
+    buffer: ReadBuffer,
+}
+
+struct Pair {
+    client: Peer,
+    server: Peer,
+}
+
+impl Pair {
+    /// The opening handshake, over a transport that brings one byte at a time.
+    fn open() -> Self {
+        let uri = Uri::parse("ws://example.com/chat").unwrap();
+        let mut options = ClientOptions::default();
+        options.subprotocols = &["superchat", "chat"];
+        let mut handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+
+        let mut options = ServerOptions::default();
+        options.subprotocols = &["chat"];
+        let mut buffer = ReadBuffer::new();
+        let mut connection = None;
+        for byte in handshake.request() {
+            assert!(connection.is_none(), "accepted before the end");
+            buffer.extend_from_slice(&[*byte]);
+            if let Some(request) = Request::read(&mut buffer, &options.config).unwrap() {
+                assert_eq!(request.target(), "/chat");
+                connection = Some(request.accept(&options).unwrap());
+            }
+        }
+        let mut server = Peer {
+            connection: connection.expect("the request is whole"),
+            buffer,
+        };
+
+        let mut buffer = ReadBuffer::new();
+        let mut connection = None;
+        for byte in server.connection.output() {
+            assert!(connection.is_none(), "open before the end");
+            buffer.extend_from_slice(&[*byte]);
+            match handshake.read_response(&mut buffer).unwrap() {
+                None => {}
+                Some(Opening::Established {
+                    connection: opened,
+                    response,
+                    ..
+                }) => {
+                    let subprotocol = response.header("Sec-WebSocket-Protocol");
+                    assert_eq!(subprotocol, Some(&b"chat"[..]));
+                    connection = Some(opened);
+                }
+                Some(Opening::Refused(response)) => panic!("refused: {response:?}"),
+            }
+        }
+        server
+            .connection
+            .advance_output(server.connection.output().len());
+        let client = Peer {
+            connection: connection.expect("the response is whole"),
+            buffer,
+        };
+        Self { client, server }
+    }
+
+    fn echo(&mut self, text: &str) {
+        let expected = Some(Event::Text { text, fin: true });
+        let Self { client, server } = self;
+
+        client.connection.send_text(text).unwrap();
+        client.write_to(server);
+        let event = server.connection.next_event(&mut server.buffer).unwrap();
+        assert_eq!(event, expected);
+        if let Some(Event::Text { text, .. }) = event {
+            server.connection.send_text(text).unwrap();
+        }
+        server.write_to(client);
+        let event = client.connection.next_event(&mut client.buffer).unwrap();
+        assert_eq!(event, expected);
+    }
+
+    fn close(&mut self) {
+        let Self { client, server } = self;
+
+        client.connection.close(CloseCode::NORMAL, "bye").unwrap();
+        client.write_to(server);
+        assert_eq!(
+            server.connection.next_event(&mut server.buffer),
+            Ok(Some(Event::Close(CloseFrame {
+                code: CloseCode::NORMAL,
+                reason: "bye"
+            })))
+        );
+        server.write_to(client);
+        assert!(matches!(
+            client.connection.next_event(&mut client.buffer),
+            Ok(Some(Event::Close(_)))
+        ));
+
+        // The server closes the transport first.
+        assert_eq!(server.connection.transport_action(), TransportAction::Close);
+        assert_eq!(client.connection.transport_action(), TransportAction::Keep);
+        client.connection.handle_eof();
+        assert_eq!(client.connection.transport_action(), TransportAction::Close);
+        for (peer, initiator) in [(client, Initiator::Local), (server, Initiator::Peer)] {
+            let ending = peer.connection.close_event().expect("it has ended");
+            assert_eq!(ending.code, CloseCode::NORMAL);
+            assert_eq!(ending.initiator, initiator);
+            assert!(ending.was_clean);
+        }
+    }
+}
+
+impl Peer {
+    /// The transport.
+    fn write_to(&mut self, peer: &mut Self) {
+        let output = self.connection.output();
+        peer.buffer.extend_from_slice(output);
+        let written = output.len();
+        self.connection.advance_output(written);
+    }
+}
