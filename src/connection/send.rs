@@ -88,7 +88,7 @@ impl Connection {
 
     /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
     ///
-    /// Needed only with [`Reply::Manual`], to answer a Ping, or as a sign of life nobody asked for.
+    /// Needed only with [`Reply::Manual`](crate::Reply::Manual), to answer a Ping, or as a sign of life nobody asked for.
     ///
     /// # Errors
     ///

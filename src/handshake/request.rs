@@ -14,7 +14,7 @@ use crate::read_buffer::ReadBuffer;
 /// A request that a server has received: for a WebSocket, or for anything else on the same port.
 ///
 /// [`read`](Self::read) takes it from a [`ReadBuffer`], [`new`](Self::new) from an HTTP library. Then
-/// [`accept`](Self::accept) makes a [`Connection`] of it, or [`respond`](Self::respond) gives a plain HTTP
+/// [`accept`](Self::accept) makes a [`Connection`](crate::Connection) of it, or [`respond`](Self::respond) gives a plain HTTP
 /// answer. What the client sent behind the request stays in the buffer for the connection.
 ///
 /// # Example

@@ -66,6 +66,10 @@ impl<'b> Response<'b> {
     }
 
     fn parse(bytes: &'b [u8], config: &Config) -> Result<Self, HeadError> {
+        // RFC 9112 section 2.2: only before a request is an empty line let pass.
+        if !bytes.starts_with(b"HTTP/") {
+            return Err(HeadError::Malformed);
+        }
         let mut lines = head::lines(bytes, config)?;
         let mut parsed = httparse::Response::new(&mut lines);
         head::check(parsed.parse(bytes), bytes.len())?;
