@@ -13,10 +13,8 @@ use std::net::{Shutdown, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
-use sockless::{
-    ClientHandshake, ClientOptions, CloseCode, Connection, Event, Header, Opening, ReadBuffer,
-    Seed, Uri,
-};
+use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening, Uri};
+use sockless::{CloseCode, Connection, Event, ReadBuffer, Seed};
 
 use crate::threads::{PATIENCE, Shared};
 

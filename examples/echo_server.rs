@@ -14,10 +14,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
-use sockless::{
-    CloseCode, CloseEvent, Connection, Event, Header, Origins, ReadBuffer, Request, RequestError,
-    ServerOptions,
-};
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::{CloseCode, CloseEvent, Connection, Event, ReadBuffer};
 
 use crate::frame_log::FrameLog;
 use crate::threads::{PATIENCE, Shared};

@@ -25,8 +25,8 @@ mod send;
 /// transport writes those. Nothing else happens: no I/O, no clock, no randomness beyond the [`Seed`], no
 /// threads. The same inputs always give the same outputs.
 ///
-/// It comes from an opening handshake ([`Request::accept`](crate::Request::accept),
-/// [`ClientHandshake`](crate::ClientHandshake)), or from [`server`](Self::server) or
+/// It comes from an opening handshake ([`Request::accept`](crate::handshake::Request::accept),
+/// [`ClientHandshake`](crate::handshake::ClientHandshake)), or from [`server`](Self::server) or
 /// [`client`](Self::client) after a handshake made elsewhere.
 ///
 /// # Memory

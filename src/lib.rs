@@ -1,5 +1,16 @@
 #![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![cfg_attr(
+    feature = "alloc",
+    doc = "
+# Where to begin
+
+- [`handshake`]: the opening handshake, from [`Request`](handshake::Request) on a server, from
+  [`ClientHandshake`](handshake::ClientHandshake) on a client.
+- [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
+- [`Connection::close_event`] and [`Connection::transport_action`]: how it ended, and what to do then.
+- [`FrameHeader`], [`apply_mask`], [`Utf8Validator`], [`CloseFrame`]: the parts, for a parser of your own."
+)]
+#![cfg_attr(
     not(feature = "alloc"),
     doc = "The pure layer of the WebSocket protocol (RFC 6455), without an allocator."
 )]
@@ -27,7 +38,7 @@ mod close;
 mod close_code;
 mod error;
 mod frame;
-mod handshake;
+pub mod handshake;
 mod mask;
 mod utf8;
 
@@ -58,7 +69,6 @@ pub use close::CloseFrame;
 pub use close_code::CloseCode;
 pub use error::{ProtocolError, SendError};
 pub use frame::{FrameHeader, Opcode};
-pub use handshake::key::accept_key;
 pub use mask::apply_mask;
 pub use utf8::Utf8Validator;
 
@@ -68,15 +78,6 @@ pub use {
     config::{Config, Delivery, Reply},
     connection::Connection,
     event::Event,
-    handshake::client::{ClientHandshake, ClientOptions, Opening},
-    handshake::error::{HeadError, InputError, ResponseError},
-    handshake::headers::Header,
-    handshake::origin::Origins,
-    handshake::request::Request,
-    handshake::request_error::RequestError,
-    handshake::response::Response,
-    handshake::server::{ServerHandshake, ServerOptions},
-    handshake::uri::Uri,
     masking_keys::Seed,
     read_buffer::ReadBuffer,
 };

@@ -12,9 +12,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use sockless::handshake::{HeadError, Request, RequestError};
 use sockless::{
-    CloseCode, Config, Connection, Delivery, Event, FrameHeader, HeadError, Opcode, ReadBuffer,
-    Request, RequestError, Seed, apply_mask,
+    CloseCode, Config, Connection, Delivery, Event, FrameHeader, Opcode, ReadBuffer, Seed,
+    apply_mask,
 };
 
 /// Counts for each thread alone, so that tests which run beside each other do not disturb each other.

@@ -21,7 +21,7 @@ use crate::read_buffer::ReadBuffer;
 /// # Example
 ///
 /// ```
-/// use sockless::{ClientOptions, Header};
+/// use sockless::handshake::{ClientOptions, Header};
 ///
 /// let mut options = ClientOptions::default();
 /// options.subprotocols = &["chat"];
@@ -45,7 +45,8 @@ pub struct ClientOptions<'a> {
 /// # Example
 ///
 /// ```
-/// use sockless::{ClientHandshake, ClientOptions, Opening, ReadBuffer, Seed, Uri};
+/// use sockless::{ReadBuffer, Seed};
+/// use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Uri};
 ///
 /// let uri = Uri::parse("ws://example.com/chat")?;
 /// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32]))?;

@@ -8,7 +8,7 @@ use crate::handshake::error::InputError;
 /// # Example
 ///
 /// ```
-/// use sockless::Header;
+/// use sockless::handshake::Header;
 ///
 /// let header = Header { name: "Cookie", value: b"session=1" };
 /// assert!(header.is("cookie"));

@@ -11,7 +11,7 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// # Example
 ///
 /// ```
-/// assert_eq!(&sockless::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// assert_eq!(&sockless::handshake::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 #[must_use]
 pub fn accept_key(key: &[u8]) -> [u8; 28] {

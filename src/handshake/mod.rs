@@ -1,26 +1,52 @@
-//! The opening handshake (RFC 6455 section 4).
+//! The opening handshake (RFC 6455 section 4): one HTTP/1.1 request, one response.
+//!
+//! A server reads a [`Request`] and accepts it under its [`ServerOptions`], or answers it as plain HTTP. A
+//! client writes the request of a [`ClientHandshake`] and reads what the server makes of it. Either way
+//! the outcome is a [`Connection`](crate::Connection), or an error that says what to do.
+//!
+//! A server's answer is the beginning of its connection's output, written like everything after it. A
+//! client has no connection before the server has answered, so it writes
+//! [`ClientHandshake::request`] itself.
+//!
+//! Where an HTTP library reads and writes the heads, the same rules apply to lists of headers: see
+//! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`].
 
-pub(crate) mod key;
+mod key;
 
 #[cfg(feature = "alloc")]
-pub(crate) mod client;
+mod client;
 #[cfg(feature = "alloc")]
-pub(crate) mod error;
+mod error;
 #[cfg(feature = "alloc")]
-pub(crate) mod extensions;
+mod extensions;
 #[cfg(feature = "alloc")]
-pub(crate) mod head;
+mod head;
 #[cfg(feature = "alloc")]
-pub(crate) mod headers;
+mod headers;
 #[cfg(feature = "alloc")]
-pub(crate) mod origin;
+mod origin;
 #[cfg(feature = "alloc")]
-pub(crate) mod request;
+mod request;
 #[cfg(feature = "alloc")]
-pub(crate) mod request_error;
+mod request_error;
 #[cfg(feature = "alloc")]
-pub(crate) mod response;
+mod response;
 #[cfg(feature = "alloc")]
-pub(crate) mod server;
+mod server;
 #[cfg(feature = "alloc")]
-pub(crate) mod uri;
+mod uri;
+
+pub use key::accept_key;
+
+#[cfg(feature = "alloc")]
+pub use {
+    client::{ClientHandshake, ClientOptions, Opening},
+    error::{HeadError, InputError, ResponseError},
+    headers::Header,
+    origin::Origins,
+    request::Request,
+    request_error::RequestError,
+    response::Response,
+    server::{ServerHandshake, ServerOptions},
+    uri::Uri,
+};

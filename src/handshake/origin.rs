@@ -10,7 +10,7 @@
 /// # Example
 ///
 /// ```
-/// use sockless::Origins;
+/// use sockless::handshake::Origins;
 ///
 /// let origins = Origins::Only(&["https://example.com", "https://www.example.com"]);
 /// assert!(origins.allow(b"https://example.com", b"api.example.com"));

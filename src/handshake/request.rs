@@ -20,7 +20,8 @@ use crate::read_buffer::ReadBuffer;
 /// # Example
 ///
 /// ```
-/// use sockless::{Config, ReadBuffer, Request, RequestError, ServerOptions};
+/// use sockless::{Config, ReadBuffer};
+/// use sockless::handshake::{Request, RequestError, ServerOptions};
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(
@@ -53,7 +54,7 @@ impl<'b> Request<'b> {
     /// # Example
     ///
     /// ```
-    /// use sockless::{Header, Request, ServerOptions};
+    /// use sockless::handshake::{Header, Request, ServerOptions};
     ///
     /// let request = Request::new("GET", "/chat", vec![
     ///     Header { name: "host", value: b"example.com" },
@@ -66,7 +67,7 @@ impl<'b> Request<'b> {
     /// // Answer with status 101 and these headers, then take over the transport with this connection.
     /// assert_eq!(handshake.headers()[2].value, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     /// let connection = handshake.connection();
-    /// # Ok::<(), sockless::RequestError>(())
+    /// # Ok::<(), sockless::handshake::RequestError>(())
     /// ```
     #[must_use]
     pub const fn new(method: &'b str, target: &'b str, headers: Vec<Header<'b>>) -> Self {
@@ -131,13 +132,13 @@ impl<'b> Request<'b> {
     /// # Example
     ///
     /// ```
-    /// use sockless::{Header, Request};
+    /// use sockless::handshake::{Header, Request};
     ///
     /// let request = Request::new("GET", "/", vec![Header { name: "Host", value: b"localhost" }]);
     /// let html = Header { name: "Content-Type", value: b"text/html; charset=utf-8" };
     /// let answer = request.respond(200, &[html], b"<h1>Hello</h1>")?;
     /// assert!(answer.ends_with(b"Content-Length: 14\r\n\r\n<h1>Hello</h1>"));
-    /// # Ok::<(), sockless::InputError>(())
+    /// # Ok::<(), sockless::handshake::InputError>(())
     /// ```
     pub fn respond(
         &self,

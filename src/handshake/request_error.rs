@@ -12,7 +12,8 @@ use crate::handshake::response::write_response;
 /// # Example
 ///
 /// ```
-/// use sockless::{Config, ReadBuffer, Request, RequestError, ServerOptions};
+/// use sockless::{Config, ReadBuffer};
+/// use sockless::handshake::{Request, RequestError, ServerOptions};
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
@@ -48,7 +49,7 @@ pub enum RequestError {
     Key,
     /// Two `Origin` headers (RFC 6454 section 7.3).
     DuplicateOrigin,
-    /// The `Origin` is not among those [`ServerOptions::origins`](crate::ServerOptions::origins) allows
+    /// The `Origin` is not among those [`ServerOptions::origins`](crate::handshake::ServerOptions::origins) allows
     /// (RFC 6455 section 10.2).
     Origin,
     /// A `Sec-WebSocket-Protocol` header that is not a list of different tokens

@@ -21,7 +21,7 @@ use crate::handshake::response::write_head;
 /// # Example
 ///
 /// ```
-/// use sockless::{Origins, ServerOptions};
+/// use sockless::handshake::{Origins, ServerOptions};
 ///
 /// let mut options = ServerOptions::default();
 /// options.subprotocols = &["chat", "superchat"];

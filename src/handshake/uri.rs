@@ -10,14 +10,14 @@ use crate::handshake::error::InputError;
 /// # Example
 ///
 /// ```
-/// use sockless::Uri;
+/// use sockless::handshake::Uri;
 ///
 /// let uri = Uri::parse("wss://[::1]:9000/chat?room=1")?;
 /// assert!(uri.is_secure());
 /// assert_eq!((uri.host(), uri.port()), ("::1", 9000));
 /// assert_eq!((uri.path(), uri.query()), ("/chat", Some("room=1")));
 /// assert_eq!(Uri::parse("ws://example.com")?.port(), 80);
-/// # Ok::<(), sockless::InputError>(())
+/// # Ok::<(), sockless::handshake::InputError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Uri<'a> {

@@ -18,9 +18,9 @@ fn main() {
 
 use core::hint::black_box;
 
+use sockless::handshake::accept_key;
 use sockless::{
-    CloseCode, CloseFrame, FrameHeader, Opcode, ProtocolError, Utf8Validator, accept_key,
-    apply_mask,
+    CloseCode, CloseFrame, FrameHeader, Opcode, ProtocolError, Utf8Validator, apply_mask,
 };
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

@@ -15,9 +15,9 @@ fn main() {
     panic!("this program has std in it: use tests/freestanding/run");
 }
 
+use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
 use sockless::{
-    ClientHandshake, ClientOptions, CloseCode, CloseFrame, Connection, Event, Initiator, Opening,
-    ReadBuffer, Request, Seed, ServerOptions, TransportAction, Uri,
+    CloseCode, CloseFrame, Connection, Event, Initiator, ReadBuffer, Seed, TransportAction,
 };
 
 fn check() {
