@@ -1,0 +1,943 @@
+//! What must hold for every input, tried on many (RFC 6455 sections 5 to 8).
+
+#![cfg(feature = "alloc")]
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::RngSeed;
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, Request, ServerOptions, Uri, accept_key,
+};
+use sockless::{
+    CloseCode, CloseFrame, Config, Delivery, FrameHeader, Initiator, Opcode, ProtocolError,
+    ReadBuffer, Reply, Seed, SendError, TransportAction, Utf8Validator, apply_mask,
+};
+use support::{
+    Frame, Length, Owned, Pair, Peer, Rules, Side, Verdict, joined, judge, refused_at, run,
+};
+
+/// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
+fn cases(cases: u32) -> ProptestConfig {
+    let mut config = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
+    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(6455);
+    }
+    config.failure_persistence = None;
+    config
+}
+
+// ---- Streams of frames, mostly legal ----
+
+fn text() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        3 => prop::char::range(' ', '~'),
+        1 => any::<char>(),
+        1 => select(vec!['\u{7f}', '\u{80}', '\u{7ff}', '\u{800}', '\u{ffff}', '\u{10000}', '\u{10ffff}']),
+    ];
+    vec(character, 0..40).prop_map(String::from_iter)
+}
+
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => vec(any::<u8>(), 0..60),
+        1 => vec(any::<u8>(), 120..135),
+    ]
+}
+
+fn close() -> impl Strategy<Value = Frame> {
+    let code = select(vec![1000, 1001, 1003, 1007, 1014, 3000, 4999]);
+    let full = (code, text()).prop_map(|(code, reason)| {
+        let reason: String = reason.chars().take(30).collect();
+        Frame::close(code, &reason)
+    });
+    prop_oneof![3 => full, 1 => Just(Frame::new(0x88, ""))]
+}
+
+fn control() -> impl Strategy<Value = Frame> {
+    (select(vec![0x89, 0x8a]), vec(any::<u8>(), 0..=125))
+        .prop_map(|(first, payload)| Frame::new(first, payload))
+}
+
+/// A message in any number of fragments, with control frames between.
+fn message() -> impl Strategy<Value = Vec<Frame>> {
+    let body = prop_oneof![
+        2 => text().prop_map(|text| (0x01, text.into_bytes())),
+        1 => payload().prop_map(|data| (0x02, data)),
+    ];
+    let between = prop::option::weighted(0.3, control());
+    (body, vec((any::<Index>(), between), 0..5)).prop_map(|((opcode, body), splits)| {
+        let mut at: Vec<usize> = splits
+            .iter()
+            .map(|(i, _)| i.index(body.len() + 1))
+            .collect();
+        at.sort_unstable();
+        let mut frames = Vec::new();
+        let mut from = 0;
+        for (to, (_, between)) in at.iter().copied().zip(&splits) {
+            frames.push(Frame::new(0x00, &body[from..to]));
+            frames.extend(between.clone());
+            from = to;
+        }
+        frames.push(Frame::new(0x80, &body[from..]));
+        frames[0].first |= opcode;
+        frames
+    })
+}
+
+fn legal_frames() -> impl Strategy<Value = Vec<Frame>> {
+    let item = prop_oneof![
+        12 => message(),
+        6 => control().prop_map(|frame| vec![frame]),
+        1 => close().prop_map(|frame| vec![frame]),
+    ];
+    let keys = vec(any::<[u8; 4]>(), 1..4);
+    (vec(item, 0..6), keys).prop_map(|(items, keys)| {
+        let mut frames = items.concat();
+        for (frame, key) in frames.iter_mut().zip(keys.iter().cycle()) {
+            frame.key = *key;
+        }
+        frames
+    })
+}
+
+/// One thing that is wrong with a stream, or changed at least.
+#[derive(Clone, Debug)]
+enum Change {
+    First(Index, u8),
+    Masking(Index),
+    Length(Index, Length),
+    Byte(Index, Index, u8),
+    Swap(Index, Index),
+    Drop(Index),
+    Insert(Index, Frame),
+}
+
+impl Change {
+    fn apply(self, frames: &mut Vec<Frame>) {
+        if let Self::Insert(at, frame) = self {
+            frames.insert(at.index(frames.len() + 1), frame);
+            return;
+        }
+        let count = frames.len();
+        if count == 0 {
+            return;
+        }
+        match self {
+            Self::First(i, bits) => frames[i.index(count)].first ^= bits,
+            Self::Masking(i) => frames[i.index(count)].wrongly_masked ^= true,
+            Self::Length(i, length) => frames[i.index(count)].length = length,
+            Self::Byte(i, at, byte) => {
+                let payload = &mut frames[i.index(count)].payload;
+                if !payload.is_empty() {
+                    let at = at.index(payload.len());
+                    payload[at] = byte;
+                }
+            }
+            Self::Swap(i, j) => frames.swap(i.index(count), j.index(count)),
+            Self::Drop(i) => drop(frames.remove(i.index(count))),
+            Self::Insert(..) => {}
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let i = any::<Index>;
+    let length = prop_oneof![
+        Just(Length::Bits16),
+        Just(Length::Bits64),
+        any::<u64>().prop_map(Length::Claimed),
+        (0..70_000_u64).prop_map(Length::Claimed),
+    ];
+    let frame = (any::<u8>(), payload()).prop_map(|(first, data)| Frame::new(first, data));
+    prop_oneof![
+        (i(), (0..8).prop_map(|bit| 1_u8 << bit)).prop_map(|(i, bits)| Change::First(i, bits)),
+        i().prop_map(Change::Masking),
+        (i(), length).prop_map(|(i, length)| Change::Length(i, length)),
+        (i(), i(), any::<u8>()).prop_map(|(i, at, byte)| Change::Byte(i, at, byte)),
+        (i(), i()).prop_map(|(i, j)| Change::Swap(i, j)),
+        i().prop_map(Change::Drop),
+        (i(), frame).prop_map(|(i, frame)| Change::Insert(i, frame)),
+        (i(), close()).prop_map(|(i, frame)| Change::Insert(i, frame)),
+    ]
+}
+
+/// Frames with up to two changes, and perhaps a stray end.
+#[derive(Clone, Debug)]
+struct Stream {
+    frames: Vec<Frame>,
+    tail: Vec<u8>,
+}
+
+impl Stream {
+    fn encode(&self, side: Side) -> Vec<u8> {
+        [support::stream(&self.frames, side), self.tail.clone()].concat()
+    }
+}
+
+fn streams() -> impl Strategy<Value = Stream> {
+    let tail = prop_oneof![3 => Just(vec![]), 1 => vec(any::<u8>(), 0..20)];
+    (legal_frames(), vec(change(), 0..3), tail).prop_map(|(mut frames, changes, tail)| {
+        for change in changes {
+            change.apply(&mut frames);
+        }
+        Stream { frames, tail }
+    })
+}
+
+fn configs() -> impl Strategy<Value = Config> {
+    let limit = || prop_oneof![2 => Just(1_usize << 24), 1 => 0..200_usize];
+    let delivery = select(vec![Delivery::Messages, Delivery::Chunks]);
+    (limit(), limit(), delivery).prop_map(|(frame, message, delivery)| {
+        let mut config = Config::default();
+        config.max_frame_size = frame;
+        config.max_message_size = message;
+        config.delivery = delivery;
+        // The oracle answers every Ping.
+        config.max_unsent_pongs = usize::MAX;
+        config
+    })
+}
+
+fn sides() -> impl Strategy<Value = Side> {
+    select(Side::BOTH.to_vec())
+}
+
+fn rules(side: Side, config: &Config) -> Rules {
+    Rules {
+        server: side == Side::Server,
+        max_frame: config.max_frame_size as u64,
+        max_message: config.max_message_size as u64,
+        chunks: config.delivery == Delivery::Chunks,
+    }
+}
+
+/// What `side` has written, by the rules of its peer. It must be legal and end with a whole frame, and
+/// nothing may follow a Close.
+fn heard(side: Side, output: &[u8]) -> Vec<Owned> {
+    let verdict = judge(&rules(side.other(), &Config::default()), output);
+    assert_eq!(verdict.error, None, "{side:?} wrote {output:02x?}");
+    assert_eq!(verdict.end, output.len(), "{side:?} wrote {output:02x?}");
+    verdict.events
+}
+
+/// Ascending places between 0 and `length`.
+fn places(cuts: &[Index], length: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(length + 1)).collect();
+    places.sort_unstable();
+    places
+}
+
+/// The receiver says of these bytes what the oracle says, at the same byte.
+fn agrees_with_the_oracle(side: Side, config: Config, bytes: &[u8]) {
+    let verdict = judge(&rules(side, &config), bytes);
+    let all: Vec<usize> = (1..bytes.len()).collect();
+    for cuts in [&[][..], &all] {
+        let outcome = run(side, config, bytes, cuts);
+        assert_eq!(outcome.events, verdict.events);
+        let error = outcome.error.map(|error| u16::from(error.close_code()));
+        assert_eq!(error, verdict.error, "{:?}", outcome.error);
+        let replies = heard(side, &outcome.output).into_iter();
+        let replies: Vec<Owned> = replies.map(Owned::without_reason).collect();
+        assert_eq!(replies, verdict.replies);
+        open_parts_agree(outcome.open.as_ref(), &verdict);
+    }
+    assert_eq!(refused_at(side, config, bytes), verdict.refused_at);
+}
+
+/// What was delivered of an open message is all that came; of one that failed, no more than that.
+fn open_parts_agree(open: Option<&Owned>, verdict: &Verdict) {
+    match (open, &verdict.open) {
+        (None, _) if verdict.error.is_some() => {}
+        (Some(part), Some(all)) if verdict.error.is_some() => {
+            assert!(all.data().starts_with(part.data()), "{part:?} of {all:?}");
+        }
+        (open, all) => assert_eq!(open, all.as_ref()),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn the_receiver_agrees_with_the_oracle(
+        stream in streams(), side in sides(), config in configs(),
+    ) {
+        agrees_with_the_oracle(side, config, &stream.encode(side));
+    }
+
+    #[test]
+    fn the_receiver_agrees_with_the_oracle_on_noise(
+        mut bytes in vec(any::<u8>(), 0..200), plausible: bool, side in sides(), config in configs(),
+    ) {
+        // Few random bytes are a legal beginning.
+        if let (true, [first, second, ..]) = (plausible, &mut bytes[..]) {
+            *first = [0x81, 0x02, 0x01, 0x89][usize::from(*first % 4)];
+            *second = *second & 0x3f | if side == Side::Server { 0x80 } else { 0 };
+        }
+        agrees_with_the_oracle(side, config, &bytes);
+    }
+
+    #[test]
+    fn cutting_changes_nothing(
+        stream in streams(), cuts in vec(any::<Index>(), 0..10), side in sides(), config in configs(),
+    ) {
+        let bytes = stream.encode(side);
+        let whole = run(side, config, &bytes, &[]);
+        let cuts = places(&cuts, bytes.len());
+        let mut cut = run(side, config, &bytes, &cuts);
+        if whole.error.is_some() {
+            // Chunks that came before the violation was seen are the one thing that may differ.
+            cut.open.clone_from(&whole.open);
+        }
+        prop_assert_eq!(&cut, &whole);
+
+        // Nor does it matter when the output is written.
+        let mut peer = Peer::new(side, config);
+        let mut written = Vec::new();
+        for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
+            peer.receive(&bytes[*from..*to]);
+            let n = peer.connection.output().len().min(7);
+            written.extend_from_slice(&peer.connection.output()[..n]);
+            peer.connection.advance_output(n);
+        }
+        written.extend(peer.write_all());
+        prop_assert_eq!(written, whole.output);
+        prop_assert_eq!(joined(&peer.events).0, whole.events);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    /// While a buffer is empty it holds nothing of the connection, so that many connections can share one.
+    #[test]
+    fn an_empty_buffer_can_be_exchanged(
+        stream in streams(), cuts in vec(any::<Index>(), 0..10), side in sides(), config in configs(),
+    ) {
+        let bytes = stream.encode(side);
+        let whole = run(side, config, &bytes, &[]);
+        let mut peer = Peer::new(side, config);
+        let frames = stream.frames.iter().scan(0, |end, frame| {
+            *end += frame.encode(side).len();
+            Some(*end)
+        });
+        let mut cuts = places(&cuts, bytes.len());
+        cuts.extend(frames);
+        cuts.sort_unstable();
+        for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
+            peer.receive(&bytes[*from..*to]);
+            if peer.buffer.is_empty() {
+                let mut other = Peer::with(side.connection(config), std::mem::take(&mut peer.buffer));
+                other.receive(&Frame::new(0x89, "of another connection").encode(side));
+                prop_assert!(other.buffer.is_empty());
+                peer.buffer = other.buffer;
+            }
+        }
+        prop_assert_eq!(joined(&peer.events).0, whole.events);
+        prop_assert_eq!(peer.error, whole.error);
+        prop_assert_eq!(peer.connection.output(), whole.output);
+    }
+}
+
+// ---- Two peers ----
+
+#[derive(Clone, Debug)]
+enum Action {
+    Message(Body, Vec<Index>, Vec<u8>),
+    Ping(Vec<u8>),
+    Exchange(Vec<usize>),
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let large = (65_530..65_545_usize).prop_map(|size| vec![0xa5; size]);
+    let body = prop_oneof![
+        12 => text().prop_map(Body::Text),
+        12 => payload().prop_map(Body::Binary),
+        1 => large.prop_map(Body::Binary),
+    ];
+    prop_oneof![
+        4 => (body, vec(any::<Index>(), 0..4), vec(any::<u8>(), 0..9))
+            .prop_map(|(body, cuts, ping)| Action::Message(body, cuts, ping)),
+        1 => vec(any::<u8>(), 0..=125).prop_map(Action::Ping),
+        1 => vec(prop_oneof![1..10_usize, 10..9000_usize], 0..20).prop_map(Action::Exchange),
+    ]
+}
+
+/// Sends the message in one frame, or in fragments with a Ping behind each. Returns what the other side is
+/// to receive.
+fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<Owned> {
+    let connection = &mut peer.connection;
+    let mut expected = Vec::new();
+    match body {
+        Body::Text(text) if cuts.is_empty() => connection.send_text(text).unwrap(),
+        Body::Binary(data) if cuts.is_empty() => connection.send_binary(data).unwrap(),
+        Body::Text(text) => {
+            // The interface takes whole characters.
+            let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+            let mut from = 0;
+            for to in places(cuts, ends.len()) {
+                let to = ends.get(to).copied().unwrap_or(text.len());
+                let piece = &text[from..to];
+                connection.send_text_fragment(piece, false).unwrap();
+                connection.send_ping(ping).unwrap();
+                expected.push(Owned::ping(ping));
+                from = to;
+            }
+            connection.send_text_fragment(&text[from..], true).unwrap();
+        }
+        Body::Binary(data) => {
+            let mut from = 0;
+            for to in places(cuts, data.len()) {
+                let piece = &data[from..to];
+                connection.send_binary_fragment(piece, false).unwrap();
+                connection.send_ping(ping).unwrap();
+                expected.push(Owned::ping(ping));
+                from = to;
+            }
+            connection
+                .send_binary_fragment(&data[from..], true)
+                .unwrap();
+        }
+    }
+    expected.push(match body {
+        Body::Text(text) => Owned::text(text),
+        Body::Binary(data) => Owned::binary(data),
+    });
+    expected
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn what_is_sent_is_received(
+        actions in vec((sides(), action()), 0..12),
+        chunks: bool,
+        closer in sides(),
+        code in select(vec![1000, 1001, 1005, 3000, 4999]),
+        reason in text(),
+        sizes in vec(1..2000_usize, 1..10),
+    ) {
+        let mut config = Config::default();
+        config.max_unsent_pongs = usize::MAX;
+        config.delivery = if chunks { Delivery::Chunks } else { Delivery::Messages };
+        let mut pair = Pair::new(config);
+        // What the client and the server are to receive, and the Pongs they are to get.
+        let mut expected = [vec![], vec![]];
+        let mut pongs = [vec![], vec![]];
+        for (side, action) in &actions {
+            let (own, other) = if *side == Side::Client { (0, 1) } else { (1, 0) };
+            match action {
+                Action::Message(body, cuts, ping) => {
+                    let events = send(pair.peer(*side), body, cuts, ping);
+                    pongs[own].extend(events.iter().filter_map(|event| match event {
+                        Owned::Ping(payload) => Some(Owned::Pong(payload.clone())),
+                        _ => None,
+                    }));
+                    expected[other].extend(events);
+                }
+                Action::Ping(payload) => {
+                    pair.peer(*side).connection.send_ping(payload).unwrap();
+                    expected[other].push(Owned::ping(payload));
+                    pongs[own].push(Owned::pong(payload));
+                }
+                Action::Exchange(sizes) => pair.exchange(&mut sizes.iter().copied()),
+            }
+        }
+        pair.exchange(&mut sizes.iter().copied().cycle());
+        for (side, i) in [(Side::Client, 0), (Side::Server, 1)] {
+            let peer = pair.peer(side);
+            prop_assert_eq!(peer.error, None);
+            let (events, open) = joined(&peer.events());
+            prop_assert_eq!(open, None);
+            let (got_pongs, got): (Vec<_>, Vec<_>) =
+                events.into_iter().partition(|event| matches!(event, Owned::Pong(_)));
+            prop_assert_eq!(&got, &expected[i]);
+            prop_assert_eq!(&got_pongs, &pongs[i]);
+            prop_assert!(peer.buffer.is_empty());
+        }
+
+        let code = CloseCode::new(code);
+        pair.peer(closer).connection.close(code, &reason).unwrap();
+        pair.exchange(&mut sizes.iter().copied().cycle());
+        for (side, initiator) in [(closer, Initiator::Local), (closer.other(), Initiator::Peer)] {
+            let ending = pair.peer(side).ending().unwrap();
+            prop_assert_eq!(ending.code, u16::from(code));
+            prop_assert!(ending.was_clean);
+            prop_assert_eq!(ending.initiator, initiator);
+        }
+        let server = pair.server.connection.transport_action();
+        prop_assert_eq!(server, TransportAction::Close);
+        let client = pair.client.connection.transport_action();
+        prop_assert_eq!(client, TransportAction::Keep);
+    }
+}
+
+// ---- Wrong use ----
+
+#[derive(Clone, Debug)]
+enum Step {
+    Noise(Vec<u8>),
+    Frames(Stream),
+    Next,
+    /// From now on the other buffer is used.
+    OtherBuffer,
+    ClearBuffer,
+    ShrinkBuffer(usize),
+    Text(String),
+    Binary(Vec<u8>),
+    TextFragment(String, bool),
+    BinaryFragment(Vec<u8>, bool),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(u16, String),
+    EndOfStream,
+    Write(Index),
+    Swap,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let code = prop_oneof![any::<u16>(), 990..1020_u16, 3000..5000_u16];
+    let control = || vec(any::<u8>(), 0..130);
+    prop_oneof![
+        1 => vec(any::<u8>(), 0..40).prop_map(Step::Noise),
+        8 => streams().prop_map(Step::Frames),
+        8 => Just(Step::Next),
+        1 => Just(Step::OtherBuffer),
+        1 => Just(Step::ClearBuffer),
+        1 => (0..100_usize).prop_map(Step::ShrinkBuffer),
+        2 => text().prop_map(Step::Text),
+        1 => payload().prop_map(Step::Binary),
+        2 => (text(), any::<bool>()).prop_map(|(text, fin)| Step::TextFragment(text, fin)),
+        1 => (payload(), any::<bool>()).prop_map(|(data, fin)| Step::BinaryFragment(data, fin)),
+        1 => control().prop_map(Step::Ping),
+        1 => control().prop_map(Step::Pong),
+        1 => (code, text()).prop_map(|(code, reason)| Step::Close(code, reason)),
+        1 => Just(Step::EndOfStream),
+        3 => any::<Index>().prop_map(Step::Write),
+        1 => Just(Step::Swap),
+    ]
+}
+
+fn tight_configs() -> impl Strategy<Value = Config> {
+    let reply = || select(vec![Reply::Automatic, Reply::Manual]);
+    (configs(), 0..300_usize, 0..300_usize, reply(), reply()).prop_map(
+        |(mut config, output, pongs, pong, close)| {
+            config.max_output = output;
+            config.max_unsent_pongs = pongs;
+            config.pong = pong;
+            config.close = close;
+            config
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    /// No order of calls panics, and whatever is called and received, what comes out is legal.
+    #[test]
+    fn wrong_use_does_no_harm(
+        steps in vec(step(), 0..40), side in sides(), config in tight_configs(),
+    ) {
+        let mut connection = side.connection(config);
+        let mut buffer = ReadBuffer::new();
+        let mut other = ReadBuffer::new();
+        let mut written = Vec::new();
+        let mut error: Option<ProtocolError> = None;
+        let mut closed = false;
+        for step in steps {
+            let before = connection.output().to_vec();
+            let open = connection.is_open();
+            let mut sent = None;
+            match step {
+                Step::Noise(bytes) => buffer.extend_from_slice(&bytes),
+                Step::Frames(stream) => buffer.extend_from_slice(&stream.encode(side)),
+                Step::Next => loop {
+                    match connection.next_event(&mut buffer) {
+                        Ok(Some(event)) => {
+                            prop_assert_eq!(error, None);
+                            prop_assert!(!closed, "{:?} after the end", event);
+                            closed = matches!(event, sockless::Event::Close(_));
+                        }
+                        Ok(None) => {
+                            prop_assert_eq!(error, None);
+                            break;
+                        }
+                        Err(new) => {
+                            prop_assert_eq!(error.unwrap_or(new), new);
+                            error = Some(new);
+                            break;
+                        }
+                    }
+                },
+                Step::OtherBuffer => std::mem::swap(&mut buffer, &mut other),
+                Step::ClearBuffer => buffer.clear(),
+                Step::ShrinkBuffer(size) => buffer.shrink_to(size),
+                Step::Text(text) => sent = Some(connection.send_text(&text)),
+                Step::Binary(data) => sent = Some(connection.send_binary(&data)),
+                Step::TextFragment(text, fin) => {
+                    sent = Some(connection.send_text_fragment(&text, fin));
+                }
+                Step::BinaryFragment(data, fin) => {
+                    sent = Some(connection.send_binary_fragment(&data, fin));
+                }
+                Step::Ping(payload) => sent = Some(connection.send_ping(&payload)),
+                Step::Pong(payload) => sent = Some(connection.send_pong(&payload)),
+                Step::Close(code, reason) => {
+                    sent = Some(connection.close(CloseCode::new(code), &reason));
+                }
+                Step::EndOfStream => {
+                    connection.handle_eof();
+                    closed = true;
+                }
+                Step::Write(n) => {
+                    let n = n.index(connection.output().len() + 1);
+                    written.extend_from_slice(&connection.output()[..n]);
+                    connection.advance_output(n);
+                }
+                Step::Swap => {
+                    let mut output = b"left over".to_vec();
+                    connection.swap_output(&mut output);
+                    written.extend(output);
+                }
+            }
+            match sent {
+                Some(Ok(())) => prop_assert!(open && connection.output().len() > before.len()),
+                Some(Err(refused)) => {
+                    prop_assert_eq!(connection.output(), before);
+                    prop_assert_eq!(refused == SendError::Closed, !open);
+                    prop_assert_eq!(connection.is_open(), open);
+                }
+                None => {}
+            }
+            // The end, once there, is told, and nothing opens the connection again.
+            prop_assert!(open || !connection.is_open());
+            if error.is_some() {
+                prop_assert_eq!(connection.close_event().unwrap().error, error);
+            }
+            prop_assert!(connection.close_event().is_none() || !connection.is_open());
+        }
+        written.extend_from_slice(connection.output());
+        for event in heard(side, &written) {
+            if let Owned::Close(code, _) = event {
+                prop_assert!(code == 1005 || CloseCode::new(code).is_sendable());
+            }
+        }
+    }
+
+    /// With the limits of output and Pongs: they bound what a peer can make this side store.
+    #[test]
+    fn the_output_is_bounded(
+        pings in vec(vec(any::<u8>(), 0..=125), 0..60), limit in 0..600_usize, side in sides(),
+    ) {
+        let mut config = Config::default();
+        config.max_unsent_pongs = limit;
+        let mut peer = Peer::new(side, config);
+        for ping in &pings {
+            peer.receive(&Frame::new(0x89, ping).encode(side));
+        }
+        // One Pong may always wait.
+        prop_assert!(peer.connection.output().len() <= limit.max(2 + 4 + 125));
+        let mut said = peer.write_all();
+        said.extend(peer.write_all());
+        prop_assert_eq!(peer.write_all(), vec![]);
+        let said = heard(side, &said);
+        // The oldest, in their order, then the newest of all.
+        let answers: Vec<Owned> = pings.iter().map(|ping| Owned::pong(ping)).collect();
+        prop_assert_eq!(said.last(), answers.last());
+        if let Some((_, first)) = said.split_last() {
+            prop_assert_eq!(first, &answers[..first.len()]);
+        }
+    }
+}
+
+// ---- The pure layer ----
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn utf8_against_the_standard_library(
+        text in text(), changes in vec((any::<Index>(), any::<u8>()), 0..3), cuts in vec(any::<Index>(), 0..6),
+    ) {
+        let mut bytes = text.into_bytes();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len() + 1);
+            bytes.splice(at..at, [byte]);
+        }
+        let mut validator = Utf8Validator::new();
+        let mut from = 0;
+        for to in places(&cuts, bytes.len()).into_iter().chain([bytes.len()]) {
+            let result = validator.validate(&bytes[from..to]);
+            let reference = std::str::from_utf8(&bytes[..to]);
+            let wrong = reference.is_err_and(|error| error.error_len().is_some());
+            prop_assert_eq!(result, if wrong { Err(ProtocolError::InvalidUtf8) } else { Ok(()) });
+            prop_assert_eq!(validator.is_complete(), reference.is_ok());
+            from = to;
+        }
+    }
+
+    /// Section 5.3: "transformed-octet-i = original-octet-i XOR masking-key-octet-(i MOD 4)".
+    #[test]
+    fn masking_against_the_formula(
+        data in vec(any::<u8>(), 0..100), key: [u8; 4], offset in prop_oneof![0..9_usize, any::<usize>()],
+    ) {
+        let mut masked = data.clone();
+        apply_mask(&mut masked, key, offset);
+        for (i, (masked, byte)) in masked.iter().zip(&data).enumerate() {
+            prop_assert_eq!(*masked, byte ^ key[(offset % 4 + i) % 4]);
+        }
+        apply_mask(&mut masked, key, offset);
+        prop_assert_eq!(masked, data);
+    }
+
+    #[test]
+    fn headers_round_trip(
+        fin: bool,
+        rsv in 0..8_u8,
+        opcode in select(vec![
+            Opcode::Continuation, Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong,
+        ]),
+        masking_key: Option<[u8; 4]>,
+        bits in 0..64_u32,
+        length: u64,
+        more in vec(any::<u8>(), 0..5),
+    ) {
+        let length = length & !(u64::MAX << bits);
+        let header = FrameHeader {
+            fin: fin || opcode.is_control(),
+            rsv,
+            opcode,
+            masking_key,
+            payload_length: if opcode.is_control() { length % 126 } else { length },
+        };
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        let bytes = header.write(&mut buffer);
+        let followed = [bytes, &more].concat();
+        prop_assert_eq!(FrameHeader::parse(&followed), Ok(Some((header, bytes.len()))));
+        for cut in 0..bytes.len() {
+            prop_assert_eq!(FrameHeader::parse(&bytes[..cut]), Ok(None));
+        }
+    }
+
+    /// A header has one form only: what parses is what would be written.
+    #[test]
+    fn parsed_headers_are_written_as_they_were(mut bytes in vec(any::<u8>(), 0..20), zeros in 0..10_usize) {
+        bytes.iter_mut().skip(2).take(zeros).for_each(|byte| *byte = 0);
+        if let Ok(Some((header, size))) = FrameHeader::parse(&bytes) {
+            let mut buffer = [0; FrameHeader::MAX_SIZE];
+            prop_assert_eq!(header.write(&mut buffer), &bytes[..size]);
+        }
+    }
+
+    #[test]
+    fn close_payloads_round_trip(code: u16, reason in text(), noise in vec(any::<u8>(), 0..40)) {
+        let mut buffer = [0; CloseFrame::MAX_SIZE];
+        let close = CloseFrame { code: CloseCode::new(code), reason: &reason };
+        match close.write(&mut buffer) {
+            Some(payload) => {
+                let parsed = CloseFrame::parse(payload).unwrap();
+                prop_assert_eq!(parsed.code, close.code);
+                if code == 1005 {
+                    prop_assert!(payload.is_empty());
+                } else {
+                    prop_assert!(reason.starts_with(parsed.reason));
+                    // Cut only where no further character fits.
+                    let next = reason[parsed.reason.len()..].chars().next();
+                    prop_assert!(next.is_none_or(|next| payload.len() + next.len_utf8() > 125));
+                }
+            }
+            None => prop_assert!(!close.code.is_sendable()),
+        }
+        if let Ok(parsed) = CloseFrame::parse(&noise) {
+            prop_assert_eq!(parsed.write(&mut buffer), Some(&noise[..]));
+        }
+    }
+}
+
+// ---- Heads ----
+
+const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nbehind\r\n\r\n";
+
+fn client(options: &ClientOptions<'_>) -> ClientHandshake {
+    let uri = Uri::parse("ws://a").unwrap();
+    ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+}
+
+/// The right response to that client, with more behind it.
+fn response() -> String {
+    let client = client(&ClientOptions::default());
+    let request = std::str::from_utf8(client.request()).unwrap();
+    let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
+    let accept = accept_key(&key.as_bytes()[..24]);
+    let accept = std::str::from_utf8(&accept).unwrap();
+    format!(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nbehind\r\n\r\n"
+    )
+}
+
+/// A head with some bytes replaced, inserted or taken out.
+fn heads(base: String) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        select(b"\r\n\0\t :,;=\"aA19/HTP%\x7f\x80\xff".to_vec()),
+        any::<u8>(),
+    ];
+    let change = (any::<Index>(), 0..3_usize, vec(byte, 0..3));
+    vec(change, 0..4).prop_map(move |changes| {
+        let mut bytes = base.as_bytes().to_vec();
+        for (at, out, put) in changes {
+            let at = at.index(bytes.len());
+            let to = bytes.len().min(at + out);
+            bytes.splice(at..to, put);
+        }
+        bytes
+    })
+}
+
+/// Gives the bytes piece by piece until there is a verdict, and returns it with what is left unread then.
+fn verdict(
+    bytes: &[u8],
+    cuts: &[usize],
+    mut read: impl FnMut(&mut ReadBuffer) -> Option<String>,
+) -> Option<(String, Vec<u8>)> {
+    let mut buffer = ReadBuffer::new();
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([bytes.len()]) {
+        buffer.extend_from_slice(&bytes[from..to]);
+        if let Some(verdict) = read(&mut buffer) {
+            let rest = [buffer.unread(), &bytes[to..]].concat();
+            return Some((verdict, rest));
+        }
+        from = to;
+    }
+    None
+}
+
+proptest! {
+    #![proptest_config(cases(1000))]
+
+    #[test]
+    fn cutting_a_request_changes_nothing(
+        bytes in heads(REQUEST.to_owned()), cuts in vec(any::<Index>(), 0..10), size in 1..300_usize, count in 0..8_usize,
+    ) {
+        let mut options = ServerOptions::default();
+        options.config.max_head_size = size;
+        options.config.max_headers = count;
+        let read = |buffer: &mut ReadBuffer| match Request::read(buffer, &options.config) {
+            Ok(None) => None,
+            Ok(Some(request)) => {
+                let answer = request.accept(&options).map(|c| c.output().to_vec());
+                Some(format!("{request:?} {answer:?}"))
+            }
+            Err(error) => Some(format!("{error:?}")),
+        };
+        let whole = verdict(&bytes, &[], read);
+        prop_assert_eq!(&verdict(&bytes, &places(&cuts, bytes.len()), read), &whole);
+        let all: Vec<usize> = (0..bytes.len()).collect();
+        prop_assert_eq!(&verdict(&bytes, &all, read), &whole);
+    }
+
+    #[test]
+    fn cutting_a_response_changes_nothing(
+        bytes in heads(response()), cuts in vec(any::<Index>(), 0..10), size in 1..300_usize, count in 0..8_usize,
+    ) {
+        let mut options = ClientOptions::default();
+        options.config.max_head_size = size;
+        options.config.max_headers = count;
+        let judge = |cuts: &[usize]| {
+            let mut client = client(&options);
+            verdict(&bytes, cuts, |buffer| match client.read_response(buffer) {
+                Ok(None) => None,
+                other => Some(format!("{other:?}")),
+            })
+        };
+        let whole = judge(&[]);
+        prop_assert_eq!(&judge(&places(&cuts, bytes.len())), &whole);
+        let all: Vec<usize> = (0..bytes.len()).collect();
+        prop_assert_eq!(&judge(&all), &whole);
+    }
+
+    #[test]
+    fn no_uri_breaks_the_request(text in prop_oneof![
+        text(),
+        (text(), text()).prop_map(|(host, path)| format!("ws://{host}/{path}")),
+        "wss?://[a-z\\[:\\]@#%0-9]{0,12}[/?a#%\r\n ]{0,8}",
+    ]) {
+        if let Ok(uri) = Uri::parse(&text) {
+            let options = ClientOptions::default();
+            let client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(client.request());
+            let request = Request::read(&mut buffer, &Config::default()).unwrap().unwrap();
+            prop_assert!(request.accept(&ServerOptions::default()).is_ok());
+            let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+            prop_assert_eq!(request.target(), format!("{}{query}", uri.path()));
+            prop_assert_eq!(request.headers().len(), 5);
+            drop(request);
+            prop_assert!(buffer.is_empty());
+        }
+    }
+}
+
+/// Events borrow the buffer and not the connection, so that the loop everyone writes compiles: the reply is
+/// sent while the event is held.
+#[test]
+fn a_reply_inside_the_loop() {
+    fn echo(
+        connection: &mut sockless::Connection,
+        buffer: &mut ReadBuffer,
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        use sockless::Event;
+        while let Some(event) = connection.next_event(buffer)? {
+            match event {
+                Event::Text { text, fin } => connection.send_text_fragment(text, fin)?,
+                Event::Binary { data, fin } => connection.send_binary_fragment(data, fin)?,
+                Event::Ping(payload) => connection.send_pong(payload)?,
+                Event::Close(close) => connection.close(close.code, close.reason)?,
+                Event::Pong(_) => {}
+            }
+        }
+        Ok(())
+    }
+    let mut config = Config::default();
+    config.pong = Reply::Manual;
+    config.close = Reply::Manual;
+    let frames = [
+        Frame::new(0x81, "text"),
+        Frame::new(0x89, "ping"),
+        Frame::new(0x82, "data"),
+        Frame::close(1000, "bye"),
+    ];
+    for side in Side::BOTH {
+        let mut peer = Peer::new(side, config);
+        peer.buffer
+            .extend_from_slice(&support::stream(&frames, side));
+        echo(&mut peer.connection, &mut peer.buffer).unwrap();
+        assert_eq!(
+            heard(side, peer.connection.output()),
+            [
+                Owned::text("text"),
+                Owned::pong(b"ping"),
+                Owned::binary(b"data"),
+                Owned::close(1000, "bye")
+            ]
+        );
+    }
+}
