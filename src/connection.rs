@@ -190,7 +190,6 @@ impl Connection {
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
         self.closing.ended();
-        self.pongs.forget();
     }
 
     /// The bytes to write to the transport, in one piece; empty if there are none.
@@ -279,6 +278,7 @@ impl Connection {
             _ = self.close(error.close_code(), error.reason());
         }
         self.closing.failed(error);
+        self.receiver.failed(error);
         error
     }
 

@@ -69,9 +69,4 @@ impl Pongs {
         self.unsent = 0;
         self.newest.take()
     }
-
-    /// Forgets the answer that was kept: after a Close frame nothing is sent (section 5.5.1).
-    pub(crate) fn forget(&mut self) {
-        self.newest = None;
-    }
 }

@@ -80,7 +80,13 @@ impl Receiver {
     ) -> Result<Option<Received>, ProtocolError> {
         loop {
             let progress = match self.stage {
-                Stage::Header => self.read_header(buffer)?,
+                Stage::Header => self.read_header(buffer).inspect_err(|_| {
+                    // As in `failed`, for a Close frame with a wrong header.
+                    let opcode = buffer.unread().first().map_or(0, |byte| byte & 0xf);
+                    if opcode == Opcode::Close.bits() {
+                        self.stage = Stage::Lost;
+                    }
+                })?,
                 Stage::Payload { .. } => self.read_payload(buffer)?,
                 Stage::Lost => Progress::Incomplete,
             };
@@ -241,6 +247,19 @@ impl Receiver {
         // At most 3, so that the conversion never fails.
         self.unfinished = u8::try_from(fresh.len() - complete).unwrap_or(3);
         Ok(())
+    }
+
+    /// The connection has failed. A Close frame that was itself refused is the end of what is read: it is
+    /// no Close frame for the record, and no other can follow it.
+    pub(crate) fn failed(&mut self, error: ProtocolError) {
+        if matches!(
+            error,
+            ProtocolError::CloseTooShort
+                | ProtocolError::InvalidCloseCode(_)
+                | ProtocolError::InvalidCloseReason
+        ) {
+            self.stage = Stage::Lost;
+        }
     }
 
     /// Reads on after a failure, dropping everything, to learn whether the peer sent a Close frame.

@@ -229,6 +229,7 @@ fn the_server_refuses() {
     const K: &str = "-Sec-WebSocket-Key";
     let malformed = RequestError::Head(HeadError::Malformed);
     let http = RequestError::Head(HeadError::UnsupportedVersion);
+    let malformed = RequestError::Head(HeadError::Malformed);
     let table: &[(&[&str], RequestError, u16)] = &[
         (&["-Upgrade"], NotAnUpgrade, 426),
         (&["-Connection"], NotAnUpgrade, 426),
@@ -246,6 +247,14 @@ fn the_server_refuses() {
         (&["=GET /chat HTTP/2.0"], http, 505),
         (&["-Host"], Host, 400),
         (&["Host: example.com"], Host, 400),
+        (&["-Host", "Host:"], Host, 400),
+        (&["-Host", "Host: exam ple.com"], Host, 400),
+        (&["-Host", "Host: example.com/chat"], Host, 400),
+        (&["-Host", "Host: user@example.com"], Host, 400),
+        (&["-Host", "Host: example.com:99999"], Host, 400),
+        (&["=GET /a b HTTP/1.1"], malformed, 400),
+        (&["=garbage in here"], malformed, 400),
+        (&["=GET /chat FTP/1.1"], malformed, 400),
         (&["host: other.example"], Host, 400),
         (&[V], MissingVersion, 400),
         (&["Sec-WebSocket-Version: 13"], MissingVersion, 400),
@@ -620,7 +629,24 @@ fn a_request_for_something_else_gets_a_plain_answer() {
     assert_eq!((request.header("x"), request.header("y")), (None, None));
     assert_eq!(request.headers().len(), 3);
 
+    // A page of the application's own in place of the plain 426.
     let get = Request::new("GET", "/", vec![]);
+    let page = get
+        .respond(426, RequestError::NotAnUpgrade.headers(), b"page")
+        .unwrap();
+    let (status, headers, text) = split_message(&page);
+    assert_eq!((status, text), (426, "page"));
+    assert_eq!(values(&headers, "Upgrade"), [b"websocket"]);
+    assert_eq!(values(&headers, "Connection"), [b"Upgrade, close"]);
+    let framing = Header {
+        name: "Content-Length",
+        value: b"0",
+    };
+    assert_eq!(
+        get.respond(200, &[framing], b""),
+        Err(InputError::ReservedHeader)
+    );
+
     let location = Header {
         name: "Location",
         value: b"/there",
@@ -651,9 +677,28 @@ fn a_request_for_something_else_gets_a_plain_answer() {
 /// RFC 9112 section 2.2: a server should skip an empty line before the request.
 #[test]
 fn an_empty_line_before_the_request_is_skipped() {
-    let request = format!("\r\n{}", head(REQUEST, &[]));
-    let served = serve_cut(request.as_bytes(), &ServerOptions::default());
-    opened(&served, "empty line");
+    for lines in ["\r\n", "\r\n\r\n"] {
+        let request = format!("{lines}{}", head(REQUEST, &[]));
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        opened(&served, "empty line");
+    }
+    // They count for nothing.
+    let mut options = ServerOptions::default();
+    let request = head(REQUEST, &[]);
+    options.config.max_headers = REQUEST.len() - 1;
+    options.config.max_head_size = request.len();
+    let request = format!("\r\n{request}");
+    opened(
+        &serve_cut(request.as_bytes(), &options),
+        "empty line, at the limits",
+    );
+    // Half of one is none.
+    let config = Config::default();
+    let malformed = RequestError::Head(HeadError::Malformed);
+    assert_eq!(
+        refused_at(b"\rGET / HTTP/1.1\r\n\r\n", &config),
+        Some((2, malformed))
+    );
 }
 
 // ---- The client ----
@@ -712,6 +757,8 @@ fn open(bytes: &[u8], cuts: &[usize], options: &ClientOptions<'_>) -> Opened {
             })) => break (connection, owned(response.headers())),
             Ok(Some(Opening::Refused(response))) => {
                 let (status, headers) = (response.status(), owned(response.headers()));
+                let body = response.body().to_vec();
+                assert_eq!(buffer.unread(), body);
                 // The rest of the body is the application's to read.
                 pieces.for_each(|piece| buffer.extend_from_slice(piece));
                 return Opened::Refused(status, headers, buffer.unread().to_vec());

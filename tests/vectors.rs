@@ -1104,6 +1104,32 @@ fn failing() {
     }
 }
 
+/// A Close frame that is refused is none for the record, and no other can follow it.
+#[test]
+fn a_refused_close_frame_is_not_recorded() {
+    for side in Side::BOTH {
+        let refused = [
+            Frame::new(0xc8, [3, 0xe8]).encode(side),
+            Frame::new(0x08, [3, 0xe8]).encode(side),
+            Frame::new(0x88, [3]).encode(side),
+            Frame::close(1005, "").encode(side),
+            Frame::close(1000, "").encode(side.other()),
+        ];
+        for bad in refused {
+            let mut peer = Peer::new(side, Config::default());
+            peer.receive(&bad);
+            assert!(peer.error.is_some(), "{side:?} {bad:x?}");
+            peer.receive(&Frame::close(4000, "").encode(side));
+            let ending = peer.ending().unwrap();
+            assert_eq!(
+                (ending.code, ending.was_clean),
+                (1006, false),
+                "{side:?} {bad:x?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn two_peers_close_in_turn_or_at_once() {
     for first in Side::BOTH {

@@ -117,7 +117,6 @@ impl Connection {
         }
         self.sender.close(CloseFrame { code, reason })?;
         self.closing.sent();
-        self.pongs.forget();
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{
-    Header, Single, check_value, contains_token, is_token, single, values,
+    Header, Single, check_for_handshake, check_value, contains_token, is_token, single, values,
 };
 use crate::handshake::key::{accept_key, encode_key};
 use crate::handshake::response::{Response, write_header};
@@ -84,7 +84,7 @@ pub enum Opening<'b> {
     },
     /// The server answered with another status than 101: a redirect, a demand for credentials, a refusal.
     ///
-    /// What has come of the body is in [`ReadBuffer::unread`].
+    /// What came of the body is in [`Response::body`], and unread in the buffer as well.
     Refused(Response<'b>),
 }
 
@@ -99,7 +99,7 @@ impl ClientHandshake {
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         for header in options.headers {
-            header.check()?;
+            check_for_handshake(header)?;
         }
         if let Some(origin) = options.origin {
             check_value(origin.as_bytes())?;

@@ -35,6 +35,8 @@ pub(crate) fn find_end(
             b' ' | b'\t' if before.is_empty() || before.ends_with(b"\n") => {
                 return Err(HeadError::Malformed);
             }
+            // An empty line is no start line.
+            b'\r' if before.is_empty() => return Err(HeadError::Malformed),
             0 => return Err(HeadError::Malformed),
             _ => {}
         }
@@ -77,13 +79,28 @@ pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
         .collect()
 }
 
-/// What the parser's verdict on a head of `size` bytes means.
-pub(crate) fn check(verdict: httparse::Result<usize>, size: usize) -> Result<(), HeadError> {
+/// What the parser's verdict on a head means.
+pub(crate) fn check(verdict: httparse::Result<usize>, head: &[u8]) -> Result<(), HeadError> {
     match verdict {
-        Ok(httparse::Status::Complete(parsed)) if parsed == size => Ok(()),
-        Err(httparse::Error::Version) => Err(HeadError::UnsupportedVersion),
+        Ok(httparse::Status::Complete(parsed)) if parsed == head.len() => Ok(()),
+        Err(httparse::Error::Version) if names_a_version(head) => {
+            Err(HeadError::UnsupportedVersion)
+        }
         // Two opinions on where the head ends would be two on where the frames begin.
         Ok(_) | Err(_) => Err(HeadError::Malformed),
+    }
+}
+
+/// Whether the start line has the version where it belongs, whichever it is: last in a request, first in
+/// a response.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let is_version = |word: &[u8]| matches!(word, [b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit());
+    let words: Vec<_> = line.split(|byte| *byte == b' ').collect();
+    match words[..] {
+        [first, ..] if is_version(first) => true,
+        [_, _, last] => is_version(last),
+        _ => false,
     }
 }
 
@@ -125,6 +142,7 @@ mod tests {
             (b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 26),
             (b" GET / HTTP/1.1\r\n\r\n", 1),
             (b"\nGET / HTTP/1.1\r\n\r\n", 1),
+            (b"\r\nGET / HTTP/1.1\r\n\r\n", 1),
         ] {
             let mut buffer = ReadBuffer::new();
             for (i, byte) in head[..at].iter().enumerate() {

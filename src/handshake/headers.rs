@@ -28,30 +28,33 @@ impl Header<'_> {
         self.name.eq_ignore_ascii_case(name)
     }
 
-    /// Refuses what could break the head apart, and names the handshake keeps for itself.
-    pub(crate) fn check(&self) -> Result<(), InputError> {
+    /// Refuses what could break the head apart, and `reserved` names.
+    pub(crate) fn check(&self, reserved: &[&str]) -> Result<(), InputError> {
         if !is_token(self.name.as_bytes()) {
             return Err(InputError::HeaderName);
         }
-        // Both decide where this message ends, or whether it is an upgrade.
-        let reserved = [
-            "Host",
-            "Upgrade",
-            "Connection",
-            "Origin",
-            "Content-Length",
-            "Transfer-Encoding",
-        ];
-        let handshake = self
-            .name
-            .as_bytes()
-            .get(..14)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"Sec-WebSocket-"));
-        if handshake || reserved.iter().any(|name| self.is(name)) {
+        if reserved.iter().any(|name| self.is(name)) {
             return Err(InputError::ReservedHeader);
         }
         check_value(self.value)
     }
+}
+
+/// Refuses headers that the handshake writes by itself, or that announce a body.
+pub(crate) fn check_for_handshake(header: &Header<'_>) -> Result<(), InputError> {
+    header.check(&[
+        "Host",
+        "Upgrade",
+        "Connection",
+        "Origin",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "Sec-WebSocket-Accept",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
+    ])
 }
 
 /// Refuses a header value that is empty space at an end or holds a control character.
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn no_header_of_the_application_can_break_the_head() {
-        let check = |name, value: &'static [u8]| Header { name, value }.check();
+        let check = |name, value: &'static [u8]| check_for_handshake(&Header { name, value });
         assert_eq!(check("X-Name", b"some value, \xe9"), Ok(()));
         assert_eq!(check("X-Empty", b""), Ok(()));
         for name in ["", "a b", "a:", "a\r\nb", "\u{e9}", "a\0"] {
@@ -192,7 +195,7 @@ mod tests {
             "UPGRADE",
             "Connection",
             "sec-websocket-key",
-            "Sec-WebSocket-X",
+            "Sec-WebSocket-Accept",
             "content-length",
         ] {
             assert_eq!(check(name, b"x"), Err(InputError::ReservedHeader), "{name}");

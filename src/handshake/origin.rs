@@ -1,5 +1,9 @@
 //! Which web pages may connect (RFC 6455 section 10.2).
 
+use core::str;
+
+use crate::handshake::uri::Authority;
+
 /// Which web pages a server accepts connections from.
 ///
 /// Browsers send the cookies of a site with every WebSocket to it, whatever page opens it, and tell the
@@ -47,33 +51,23 @@ impl Origins<'_> {
 }
 
 fn same_host(origin: &[u8], host: &[u8]) -> bool {
-    let Ok(origin) = core::str::from_utf8(origin) else {
+    let (Ok(origin), Ok(host)) = (str::from_utf8(origin), str::from_utf8(host)) else {
         return false;
     };
-    let Some((scheme, authority)) = origin.split_once("://") else {
+    let Some((scheme, origin)) = origin.split_once("://") else {
         return false;
     };
     let default = match scheme {
-        _ if scheme.eq_ignore_ascii_case("http") => "80",
-        _ if scheme.eq_ignore_ascii_case("https") => "443",
+        _ if scheme.eq_ignore_ascii_case("http") => 80,
+        _ if scheme.eq_ignore_ascii_case("https") => 443,
         _ => return false,
     };
-    let Ok(host) = core::str::from_utf8(host) else {
+    let (Some(origin), Some(host)) = (Authority::parse(origin), Authority::parse(host)) else {
         return false;
     };
-    let (name, port) = split_port(authority);
-    let (host_name, host_port) = split_port(host);
-    !name.is_empty()
-        && name.eq_ignore_ascii_case(host_name)
-        && port.unwrap_or(default) == host_port.unwrap_or(default)
-}
-
-/// Splits `host:port`; the colons inside the brackets of an IPv6 address do not count.
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
+    origin.host.eq_ignore_ascii_case(host.host)
+        && origin.ipv6 == host.ipv6
+        && origin.port.unwrap_or(default) == host.port.unwrap_or(default)
 }
 
 #[cfg(test)]

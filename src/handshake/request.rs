@@ -9,6 +9,7 @@ use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, elements, single};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
+use crate::handshake::uri::Authority;
 use crate::read_buffer::ReadBuffer;
 
 /// A request that a server has received: for a WebSocket, or for anything else on the same port.
@@ -86,16 +87,24 @@ impl<'b> Request<'b> {
     ///
     /// # Errors
     ///
-    /// [`RequestError::Head`] or [`RequestError::Host`], as soon as the bytes show it. Write
+    /// [`RequestError::Head`] or [`RequestError::Host`]. What breaks the line structure and what is over
+    /// the size is refused at the byte, wrong names and values when the head is whole. Write
     /// [`RequestError::response`] and close the transport.
     pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
+        // RFC 9112 section 2.2: empty lines before a request are skipped.
+        while buffer.unread().starts_with(b"\r\n") {
+            buffer.consume(2);
+        }
+        if buffer.unread() == b"\r" {
+            return Ok(None);
+        }
         let Some(size) = head::find_end(buffer, config)? else {
             return Ok(None);
         };
         let (bytes, read) = buffer.front(size);
         let mut lines = head::lines(bytes, config)?;
         let mut parsed = httparse::Request::new(&mut lines);
-        head::check(parsed.parse(bytes), size)?;
+        head::check(parsed.parse(bytes), bytes)?;
         let (Some(method), Some(target), Some(version)) =
             (parsed.method, parsed.path, parsed.version)
         else {
@@ -150,7 +159,8 @@ impl<'b> Request<'b> {
             return Err(InputError::Status);
         }
         for header in headers {
-            header.check()?;
+            // They decide where the response ends.
+            header.check(&["Connection", "Content-Length", "Transfer-Encoding"])?;
         }
         let mut response = write_response(status, headers, body);
         // RFC 9110 section 9.3.2, section 15.3.5 and section 15.4.5: no content, though perhaps its length.
@@ -204,12 +214,16 @@ impl<'b> Request<'b> {
         self.version == Version::Http11
     }
 
-    /// The only `Host` header.
+    /// The only `Host` header, if it names a host.
     pub(crate) fn host(&self) -> Result<&[u8], RequestError> {
-        // RFC 9112 section 3.2: a server answers 400 to any request without exactly one.
+        // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
         match single(&self.headers, "Host") {
-            Single::One(host) => Ok(host),
-            Single::Missing | Single::Several => Err(RequestError::Host),
+            Single::One(host)
+                if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
+            {
+                Ok(host)
+            }
+            _ => Err(RequestError::Host),
         }
     }
 }

@@ -13,13 +13,18 @@ use crate::read_buffer::ReadBuffer;
 pub struct Response<'b> {
     status: u16,
     headers: Vec<Header<'b>>,
+    body: &'b [u8],
 }
 
 impl<'b> Response<'b> {
     /// A response that an HTTP library has read.
     #[must_use]
     pub const fn new(status: u16, headers: Vec<Header<'b>>) -> Self {
-        Self { status, headers }
+        Self {
+            status,
+            headers,
+            body: &[],
+        }
     }
 
     /// Reads the 101 or a final response, past interim ones; `None` if it has not all come yet.
@@ -38,9 +43,15 @@ impl<'b> Response<'b> {
             Response::parse(bytes, config)?;
             *read += size;
         };
-        let (bytes, read) = buffer.front(size);
-        let response = Self::parse(bytes, config)?;
+        let length = buffer.unread().len();
+        let (bytes, read) = buffer.front(length);
+        let (head, rest) = bytes.split_at(size);
+        let mut response = Self::parse(head, config)?;
         *read += size;
+        // What follows an upgrade are frames.
+        if response.status != 101 {
+            response.body = rest;
+        }
         Ok(Some(response))
     }
 
@@ -56,6 +67,13 @@ impl<'b> Response<'b> {
         &self.headers
     }
 
+    /// What came of the body with the head: all of it, a part, or nothing, depending on the transport. The
+    /// headers say how much is still to come.
+    #[must_use]
+    pub const fn body(&self) -> &'b [u8] {
+        self.body
+    }
+
     /// The value of the header with this name, if there is exactly one.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
@@ -66,19 +84,16 @@ impl<'b> Response<'b> {
     }
 
     fn parse(bytes: &'b [u8], config: &Config) -> Result<Self, HeadError> {
-        // RFC 9112 section 2.2: only before a request is an empty line let pass.
-        if !bytes.starts_with(b"HTTP/") {
-            return Err(HeadError::Malformed);
-        }
         let mut lines = head::lines(bytes, config)?;
         let mut parsed = httparse::Response::new(&mut lines);
-        head::check(parsed.parse(bytes), bytes.len())?;
+        head::check(parsed.parse(bytes), bytes)?;
         match (parsed.version, parsed.code) {
             // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
             (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),
             (Some(_), Some(status @ 100..=599)) => Ok(Self {
                 status,
                 headers: head::headers(parsed.headers),
+                body: &[],
             }),
             _ => Err(HeadError::Malformed),
         }

@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::headers::{
-    Header, Single, contains_token, elements, is_token, single, token, values,
+    Header, Single, check_for_handshake, contains_token, elements, is_token, single, token, values,
 };
 use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::origin::Origins;
@@ -135,7 +135,7 @@ impl<'a> ServerHandshake<'a> {
     ///
     /// [`InputError`] for a header that must not be written; the handshake is as it was.
     pub fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
-        header.check()?;
+        check_for_handshake(&header)?;
         self.extra.push(header);
         Ok(())
     }

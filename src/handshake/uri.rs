@@ -22,10 +22,7 @@ use crate::handshake::error::InputError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Uri<'a> {
     secure: bool,
-    host: &'a str,
-    /// Whether the host is an IPv6 address, which stands in brackets.
-    ipv6: bool,
-    port: Option<u16>,
+    authority: Authority<'a>,
     /// As written; may be empty.
     path: &'a str,
     query: Option<&'a str>,
@@ -50,41 +47,14 @@ impl<'a> Uri<'a> {
             return None;
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let (host, ipv6, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, port) = bracketed.split_once(']')?;
-                host.parse::<Ipv6Addr>().ok()?;
-                (
-                    host,
-                    true,
-                    if port.is_empty() {
-                        None
-                    } else {
-                        Some(port.strip_prefix(':')?)
-                    },
-                )
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, false, Some(port)),
-                None => (authority, false, None),
-            },
-        };
+        let authority = Authority::parse(authority)?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        let legal = !host.is_empty() && (ipv6 || is_legal(host, b"")) && is_legal(target, b":@/?");
-        legal.then_some(())?;
-        let port = match port {
-            // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
-            None | Some("") => None,
-            Some(digits) => Some(parse_port(digits)?),
-        };
-        Some(Self {
+        is_legal(target, b":@/?").then_some(Self {
             secure,
-            host,
-            ipv6,
-            port,
+            authority,
             path,
             query,
         })
@@ -99,13 +69,13 @@ impl<'a> Uri<'a> {
     /// The host's name or address, without the brackets of an IPv6 address.
     #[must_use]
     pub const fn host(&self) -> &'a str {
-        self.host
+        self.authority.host
     }
 
     /// The port: the one in the URI, or 443 with TLS and 80 without.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        match self.port {
+        match self.authority.port {
             Some(port) => port,
             None => self.default_port(),
         }
@@ -125,10 +95,11 @@ impl<'a> Uri<'a> {
 
     /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
     pub(crate) fn authority(&self) -> String {
-        let host = if self.ipv6 {
-            alloc::format!("[{}]", self.host)
+        let Authority { host, ipv6, .. } = self.authority;
+        let host = if ipv6 {
+            alloc::format!("[{host}]")
         } else {
-            self.host.into()
+            host.into()
         };
         if self.port() == self.default_port() {
             host
@@ -139,6 +110,46 @@ impl<'a> Uri<'a> {
 
     const fn default_port(&self) -> u16 {
         if self.secure { 443 } else { 80 }
+    }
+}
+
+/// A host with or without a port, as it stands in a URI, a `Host` header or an origin (RFC 3986 section
+/// 3.2, without user information).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Authority<'a> {
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: &'a str,
+    pub(crate) ipv6: bool,
+    pub(crate) port: Option<u16>,
+}
+
+impl<'a> Authority<'a> {
+    pub(crate) fn parse(authority: &'a str) -> Option<Self> {
+        let (host, ipv6, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, rest) = bracketed.split_once(']')?;
+                host.parse::<Ipv6Addr>().ok()?;
+                let port = if rest.is_empty() {
+                    None
+                } else {
+                    Some(rest.strip_prefix(':')?)
+                };
+                (host, true, port)
+            }
+            None => match authority.split_once(':') {
+                Some((host, port)) => (host, false, Some(port)),
+                None => (authority, false, None),
+            },
+        };
+        if host.is_empty() || !(ipv6 || is_legal(host, b"")) {
+            return None;
+        }
+        let port = match port {
+            // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
+            None | Some("") => None,
+            Some(digits) => Some(parse_port(digits)?),
+        };
+        Some(Self { host, ipv6, port })
     }
 }
 
