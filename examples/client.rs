@@ -14,17 +14,14 @@ use std::process::ExitCode;
 use std::thread;
 
 use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening, Uri};
-use sockless::{CloseCode, Connection, Event, ReadBuffer, Seed};
+use sockless::{CloseCode, Connection, Event, ReadBuffer, Seed, SendError};
 
-use crate::threads::{PATIENCE, Shared};
+use crate::threads::{PATIENCE, READ, Shared, say};
 
 #[path = "shared/threads.rs"]
 mod threads;
 
 const USAGE: &str = "usage: client [--echo] [--protocol a,b] [--header 'Name: value'] URL";
-
-/// How much is read at once.
-const READ: usize = 16 << 10;
 
 #[derive(Default)]
 struct Arguments {
@@ -143,11 +140,8 @@ fn open(
                 response,
                 ..
             }) => {
-                match response.header("Sec-WebSocket-Protocol") {
-                    Some(name) => say(&format!(
-                        "open subprotocol={}",
-                        String::from_utf8_lossy(name)
-                    )),
+                match response.subprotocol() {
+                    Some(name) => say(&format!("open subprotocol={name}")),
                     None => say("open"),
                 }
                 return Ok(connection);
@@ -167,10 +161,14 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
     if let (false, Ok(transport)) = (echo, transport.try_clone()) {
         thread::spawn(move || send_lines(&transport, shared));
     }
-    thread::scope(|scope| {
-        scope.spawn(|| shared.write_all(transport));
-        read_all(transport, shared, &mut buffer, echo);
-    });
+    let take = |event: Event<'_>| {
+        if echo {
+            send_back(shared, event);
+        } else {
+            print(event);
+        }
+    };
+    shared.run(transport, &mut buffer, |_| {}, take);
     shared.with(|connection| {
         let Some(ending) = connection.close_event() else {
             return false;
@@ -194,75 +192,59 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
 
 /// Sends every line of standard input, then closes.
 fn send_lines(transport: &TcpStream, shared: &Shared) {
-    for line in io::stdin().lock().lines().map_while(Result::ok) {
+    let mut code = CloseCode::NORMAL;
+    for line in io::stdin().lock().lines() {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                eprintln!("standard input: {error}");
+                code = CloseCode::GOING_AWAY;
+                break;
+            }
+        };
         shared.wait_for_room();
-        let sent = shared.with(
-            |connection| match line.split_once(' ').unwrap_or((&line, "")) {
-                ("/ping", payload) => connection.send_ping(payload.as_bytes()),
-                ("/close", how) => {
-                    let (code, reason) = how.split_once(' ').unwrap_or((how, ""));
-                    let code = code
-                        .parse()
-                        .map_or(CloseCode::NO_STATUS_RECEIVED, CloseCode::new);
-                    connection.close(code, reason)
-                }
-                _ => connection.send_text(&line),
-            },
-        );
+        let sent = shared.with(|connection| send_line(connection, &line));
         if let Err(error) = sent {
             eprintln!("not sent: {error}");
         }
     }
     // Refused if `/close` or the server came first, which serves as well.
-    _ = shared.with(|connection| connection.close(CloseCode::NORMAL, ""));
+    _ = shared.with(|connection| connection.close(code, ""));
+    // The reading thread waits without end for what the server sends while the connection is open.
     thread::sleep(PATIENCE);
     _ = transport.shutdown(Shutdown::Both);
 }
 
-/// Reads and prints events, or echoes them, until the end of the stream.
-fn read_all(mut transport: &TcpStream, shared: &Shared, buffer: &mut ReadBuffer, echo: bool) {
-    loop {
-        while shared.with(|connection| take_event(connection, buffer, echo)) {
-            shared.wait_for_room();
+fn send_line(connection: &mut Connection, line: &str) -> Result<(), SendError> {
+    match line.split_once(' ').unwrap_or((line, "")) {
+        ("/ping", payload) => connection.send_ping(payload.as_bytes()),
+        ("/close", how) => {
+            let (code, reason) = how.split_once(' ').unwrap_or((how, ""));
+            let code = code
+                .parse()
+                .map_or(CloseCode::NO_STATUS_RECEIVED, CloseCode::new);
+            connection.close(code, reason)
         }
-        // An open connection may be silent for as long as it likes; a closing one may not.
-        let patience = if shared.with(|connection| connection.is_open()) {
-            None
-        } else {
-            Some(PATIENCE)
-        };
-        let read = transport
-            .set_read_timeout(patience)
-            .and_then(|()| transport.read(buffer.spare_mut(READ)));
-        let n = read.unwrap_or(0);
-        if n == 0 {
-            return shared.with(Connection::handle_eof);
-        }
-        buffer.advance(n);
+        _ => connection.send_text(line),
     }
 }
 
-/// Prints or echoes the next event; whether there was one.
-fn take_event(connection: &mut Connection, buffer: &mut ReadBuffer, echo: bool) -> bool {
-    // After an error there is nothing to do here: the Close frame that tells the server is in the output.
-    let Ok(Some(event)) = connection.next_event(buffer) else {
-        return false;
-    };
+fn send_back(shared: &Shared, event: Event<'_>) {
+    shared.wait_for_room();
+    // Refused only if the connection closes: there is room.
+    _ = shared.with(|connection| match event {
+        Event::Text { text, .. } => connection.send_text(text),
+        Event::Binary { data, .. } => connection.send_binary(data),
+        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+    });
+}
+
+fn print(event: Event<'_>) {
     match event {
-        // A send can only be refused because the connection closes: `wait_for_room` came before.
-        Event::Text { text, .. } if echo => _ = connection.send_text(text),
-        Event::Binary { data, .. } if echo => _ = connection.send_binary(data),
         Event::Text { text, .. } => say(&format!("text: {text}")),
         Event::Binary { data, .. } => say(&format!("binary: {} bytes", data.len())),
         Event::Ping(payload) => say(&format!("ping: {}", String::from_utf8_lossy(payload))),
         Event::Pong(payload) => say(&format!("pong: {}", String::from_utf8_lossy(payload))),
         Event::Close(_) => {} // already answered; said at the end
     }
-    true
-}
-
-/// Prints a line at once; whoever does not listen any more is no reason to stop.
-fn say(line: &str) {
-    let mut out = io::stdout().lock();
-    _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -10,15 +10,16 @@
 //! one to `/refuse` is refused with status 403.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Connection, Event, ReadBuffer};
 
 use crate::frame_log::FrameLog;
-use crate::threads::{PATIENCE, Shared};
+use crate::threads::{PATIENCE, READ, Shared, say};
 
 #[path = "echo_server/frame_log.rs"]
 mod frame_log;
@@ -27,9 +28,6 @@ mod threads;
 
 const PAGE: &[u8] = include_bytes!("echo_server.html");
 const GREETING: &str = "Hello! Whatever you send comes back to you.";
-
-/// How much is read at once.
-const READ: usize = 16 << 10;
 
 fn main() -> ExitCode {
     match run() {
@@ -65,13 +63,22 @@ fn run() -> Result<(), String> {
     let local = listener
         .local_addr()
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    println!("listening on http://{local}/");
+    say(&format!("listening on http://{local}/"));
 
     for number in 1.. {
         match listener.accept() {
-            Ok((transport, _)) => _ = thread::spawn(move || serve(&transport, number, quiet)),
-            // One connection that failed before it began says nothing about the next.
-            Err(error) => eprintln!("echo_server: {error}"),
+            Ok((transport, _)) => {
+                let thread = thread::Builder::new().spawn(move || serve(&transport, number, quiet));
+                if let Err(error) = thread {
+                    eprintln!("[{number}] no thread: {error}");
+                }
+            }
+            Err(error) => {
+                // One connection that failed before it began says nothing about the next; one that
+                // found no room left may find some soon.
+                eprintln!("echo_server: {error}");
+                thread::sleep(Duration::from_millis(100));
+            }
         }
     }
     Ok(())
@@ -88,7 +95,7 @@ fn serve(transport: &TcpStream, number: u64, quiet: bool) {
         Ok(Some((connection, target))) => {
             let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
             if !quiet {
-                println!("[{number}] {ending}");
+                say(&format!("[{number}] {ending}"));
             }
         }
         Ok(None) => {}
@@ -115,7 +122,11 @@ fn open(
             Err(error) => error.response(),
         };
         if !answer.is_empty() {
-            return transport.write_all(&answer).map(|()| None);
+            transport.write_all(&answer)?;
+            // Closing at once, with bytes unread, could reset the connection and destroy the answer.
+            transport.shutdown(Shutdown::Write)?;
+            drain(transport);
+            return Ok(None);
         }
         let n = transport.read(buffer.spare_mut(READ))?;
         if n == 0 {
@@ -123,6 +134,13 @@ fn open(
         }
         buffer.advance(n);
     }
+}
+
+/// Drops what comes until the end of the stream or of patience.
+fn drain(mut transport: &TcpStream) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut dropped = [0; READ];
+    while Instant::now() < deadline && transport.read(&mut dropped).is_ok_and(|n| n > 0) {}
 }
 
 /// A connection, or the plain HTTP answer to anything else.
@@ -160,7 +178,7 @@ fn talk(
 ) -> String {
     let mut log = FrameLog::new(number);
     if !quiet {
-        println!("[{number}] open {target}");
+        say(&format!("[{number}] open {target:?}"));
         log.watch(buffer.unread());
         // The output is empty but for the handshake, so a greeting is never refused.
         _ = connection.send_text(GREETING);
@@ -170,14 +188,12 @@ fn talk(
         _ = connection.close(code, reason);
     }
     let shared = Shared::new(connection);
-    thread::scope(|scope| {
-        scope.spawn(|| shared.write_all(transport));
-        read_all(transport, &shared, buffer, |bytes| {
-            if !quiet {
-                log.watch(bytes);
-            }
-        });
-    });
+    let watch = |bytes: &[u8]| {
+        if !quiet {
+            log.watch(bytes);
+        }
+    };
+    shared.run(transport, buffer, watch, |event| echo(&shared, event));
     shared.with(|connection| connection.close_event().map_or(String::new(), describe))
 }
 
@@ -196,49 +212,15 @@ fn describe(ending: CloseEvent<'_>) -> String {
     )
 }
 
-/// Reads and echoes until the end of the stream.
-fn read_all(
-    mut transport: &TcpStream,
-    shared: &Shared,
-    buffer: &mut ReadBuffer,
-    mut watch: impl FnMut(&[u8]),
-) {
-    loop {
-        while shared.with(|connection| echo(connection, buffer)) {
-            shared.wait_for_room();
-        }
-        // An open connection may be silent for as long as it likes; a closing one may not.
-        let patience = if shared.with(|connection| connection.is_open()) {
-            None
-        } else {
-            Some(PATIENCE)
-        };
-        let read = transport
-            .set_read_timeout(patience)
-            .and_then(|()| transport.read(buffer.spare_mut(READ)));
-        let n = read.unwrap_or(0);
-        if n == 0 {
-            return shared.with(Connection::handle_eof);
-        }
-        buffer.advance(n);
-        let unread = buffer.unread();
-        watch(&unread[unread.len() - n..]);
-    }
-}
-
-/// Echoes the next message; whether there was an event at all.
-fn echo(connection: &mut Connection, buffer: &mut ReadBuffer) -> bool {
-    // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
-    let Ok(Some(event)) = connection.next_event(buffer) else {
-        return false;
-    };
-    // A send can only be refused because the connection closes: `wait_for_room` came before.
-    _ = match event {
+fn echo(shared: &Shared, event: Event<'_>) {
+    // A peer that sends more than it reads has to wait.
+    shared.wait_for_room();
+    // Refused only if the connection closes: there is room.
+    _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),
         Event::Binary { data, .. } => connection.send_binary(data),
         Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
-    };
-    true
+    });
 }
 
 /// The code and reason in a target like `/close/4001/bye`.

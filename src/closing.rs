@@ -229,12 +229,14 @@ pub enum Initiator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportAction {
-    /// Keep it: write the output, read what comes.
+    /// Keep it: write the output, read what comes. A client keeps it after a clean close, too, until the
+    /// server ends the stream.
     Keep,
-    /// Shut down the writing side, and read (events will be none) until the peer ends the stream or
-    /// patience does. Closing at once could reset the connection and destroy the Close frame on its way
-    /// (RFC 6455 section 7.1.1).
+    /// Shut down the writing side, and go on reading and taking events (there will be none) until this says
+    /// [`Close`](Self::Close) or patience ends. Closing at once could reset the connection and destroy the
+    /// Close frame on its way (RFC 6455 section 7.1.1).
     ShutdownWrite,
-    /// Close it. A server comes here first, a client once the server has closed (RFC 6455 section 7.1.1).
+    /// Close it; output that is left has nobody to read it. A server comes here first, a client once the
+    /// server has closed (RFC 6455 section 7.1.1).
     Close,
 }

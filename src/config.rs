@@ -92,8 +92,7 @@ pub enum Delivery {
     Messages,
     /// Parts of messages as they arrive, in memory for one read. Text is never cut inside a character.
     ///
-    /// How a message is cut into parts depends on the reads. When wrong text fails the connection, what
-    /// came with it in the same read is not delivered.
+    /// How a message is cut into parts depends on the reads; what is delivered in all does not.
     Chunks,
 }
 

@@ -1,10 +1,11 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 
 use alloc::vec::Vec;
+use core::str;
 
 use crate::close::CloseFrame;
 use crate::closing::{CloseEvent, Closing, State, TransportAction};
-use crate::config::{Config, Reply};
+use crate::config::{Config, Delivery, Reply};
 use crate::error::ProtocolError;
 use crate::event::Event;
 use crate::frame::Opcode;
@@ -31,37 +32,58 @@ mod send;
 ///
 /// # Memory
 ///
-/// A server connection owns no heap until something is sent. The output holds at most
-/// [`Config::max_output`] bytes, the largest message sent, [`Config::max_unsent_pongs`] and one Close
-/// frame (times 2, as a vector grows); it keeps its memory for the next message, and gives it up in
-/// [`swap_output`](Self::swap_output). A client owns one block more, the 400 or so bytes of its key
+/// A server connection owns no heap until something is sent (the answer to the opening handshake is given
+/// up once it is written). The output holds at most [`Config::max_output`] bytes, the largest message sent,
+/// [`Config::max_unsent_pongs`] and one Close frame, in a vector of at most 4 times that; it keeps its
+/// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). A Ping that waits
+/// for its answer because too many came costs one block of 136 bytes meanwhile, and a Close frame keeps
+/// its reason. A client owns one block more, the 400 or so bytes of its key
 /// generator. What was received lies in the [`ReadBuffer`].
+///
+/// # Deadlines
+///
+/// There is no clock in here, and a peer may be silent for ever. Wait only so long for: the opening
+/// handshake; the peer's Close frame after [`close`](Self::close); the end of the stream, in a client after
+/// both Close frames and in either role after [`TransportAction::ShutdownWrite`]; and, if silence is a
+/// fault, the Pong to a Ping. Then call [`handle_eof`](Self::handle_eof) and close the transport.
 ///
 /// # Example: an echo server's loop
 ///
 /// ```
-/// use std::io::{Read, Write};
-/// use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
+/// use std::io::{self, Read, Write};
+/// use sockless::{Connection, Event, ReadBuffer, TransportAction};
 ///
-/// fn echo(mut transport: impl Read + Write, mut connection: Connection) -> Result<(), Box<dyn std::error::Error>> {
-///     let mut buffer = ReadBuffer::new();
-///     while connection.transport_action() == TransportAction::Keep {
-///         let n = transport.read(buffer.spare_mut(4096))?;
-///         buffer.advance(n);
-///         while let Some(event) = connection.next_event(&mut buffer)? {
+/// fn echo(
+///     transport: &mut (impl Read + Write),
+///     connection: &mut Connection,
+///     buffer: &mut ReadBuffer, // what the opening handshake has left in it included
+/// ) -> io::Result<()> {
+///     loop {
+///         // After an error the Close frame that tells the peer is in the output.
+///         while let Ok(Some(event)) = connection.next_event(buffer) {
 ///             match event {
-///                 Event::Text { text, .. } => connection.send_text(text)?,
-///                 Event::Binary { data, .. } => connection.send_binary(data)?,
+///                 Event::Text { text, .. } => connection.send_text(text).map_err(io::Error::other)?,
+///                 Event::Binary { data, .. } => connection.send_binary(data).map_err(io::Error::other)?,
 ///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {} // already answered
 ///             }
+///             // Before there is so much that a send is refused.
+///             if connection.output().len() > 64 << 10 {
+///                 transport.write_all(connection.output())?;
+///                 connection.advance_output(connection.output().len());
+///             }
 ///         }
+///         // At first it is the answer to the opening handshake.
+///         transport.write_all(connection.output())?;
+///         connection.advance_output(connection.output().len());
+///         if connection.transport_action() != TransportAction::Keep {
+///             return Ok(());
+///         }
+///         let n = transport.read(buffer.spare_mut(4096))?;
+///         buffer.advance(n);
 ///         if n == 0 {
 ///             connection.handle_eof();
 ///         }
-///         transport.write_all(connection.output())?;
-///         connection.advance_output(connection.output().len());
 ///     }
-///     Ok(())
 /// }
 /// ```
 #[derive(Debug)]
@@ -70,10 +92,13 @@ pub struct Connection {
     sender: Sender,
     pongs: Pongs,
     closing: Closing,
+    delivery: Delivery,
     pong: Reply,
     close: Reply,
     max_output: usize,
     max_unsent_pongs: usize,
+    /// What the next call fails with, after the good part of a bad chunk was delivered.
+    overdue: Option<ProtocolError>,
 }
 
 impl Connection {
@@ -102,10 +127,12 @@ impl Connection {
             sender: Sender::new(keys, opening),
             pongs: Pongs::default(),
             closing: Closing::new(),
+            delivery: config.delivery,
             pong: config.pong,
             close: config.close,
             max_output: config.max_output,
             max_unsent_pongs: config.max_unsent_pongs,
+            overdue: None,
         }
     }
 
@@ -119,8 +146,10 @@ impl Connection {
     /// # Errors
     ///
     /// When the peer breaks the protocol. The connection has failed (RFC 6455 section 7.1.7): every
-    /// further call returns the same error, and a Close frame with its code is in the output, unless
-    /// this side had sent one before. Write it, then follow [`transport_action`](Self::transport_action).
+    /// further call returns the same error, and a Close frame with its code and a short reason is in the
+    /// output, unless this side had sent one before. Write it, then follow
+    /// [`transport_action`](Self::transport_action). While that has the transport open, go on reading and
+    /// calling: what comes is dropped, and the peer's Close frame, when it comes, is the end.
     pub fn next_event<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
@@ -139,6 +168,9 @@ impl Connection {
                 return Err(error);
             }
         }
+        if let Some(error) = self.overdue.take() {
+            return Err(self.fail(error));
+        }
         match self.receiver.next(buffer) {
             Ok(None) => Ok(None),
             Ok(Some(received)) => self
@@ -149,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// Says that `n` bytes of [`output`](Self::output) were written to the transport.
+    /// Says that `n` bytes of [`output`](Self::output) were written to the transport. No bytes are moved.
     ///
     /// # Panics
     ///
@@ -162,7 +194,8 @@ impl Connection {
     /// Exchanges the output for an empty vector, whose memory is used from now on.
     ///
     /// What `output` held is dropped; it then holds all bytes that are to be written, and the connection
-    /// counts them as written. This serves transports that take over a buffer to write it, and pools:
+    /// counts them as written, so write them before the next look at
+    /// [`transport_action`](Self::transport_action). This serves transports that take over a buffer to write it, and pools:
     /// a connection that is given `Vec::new()` when it has nothing to send owns no memory for output.
     ///
     /// # Example
@@ -183,9 +216,12 @@ impl Connection {
         self.after_write(output.len());
     }
 
-    /// Says that the peer has ended the stream: no further bytes will come.
+    /// Says that the stream has ended: no further bytes will come.
     ///
-    /// Call it after [`next_event`](Self::next_event) has returned `None` for all that came before.
+    /// Call it at the end of the stream, when reading or writing fails, and when the application will wait
+    /// no longer; and after [`next_event`](Self::next_event) has returned `None` for all that came before,
+    /// since what is still unread is dropped. Output that still waits is given up, unless both Close frames
+    /// were exchanged.
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
@@ -225,10 +261,7 @@ impl Connection {
         buffer: &'b ReadBuffer,
     ) -> Result<Event<'b>, ProtocolError> {
         Ok(match received {
-            Received::Text(span, fin) => Event::Text {
-                text: utf8::parse(buffer.slice(span))?,
-                fin,
-            },
+            Received::Text(span, fin) => self.text(buffer.slice(span), fin)?,
             Received::Binary(span, fin) => Event::Binary {
                 data: buffer.slice(span),
                 fin,
@@ -245,6 +278,20 @@ impl Connection {
                 Event::Close(close)
             }
         })
+    }
+
+    /// A text event. Of a bad chunk the good part comes first, so that what is delivered does not depend on
+    /// how the stream was cut.
+    fn text<'b>(&mut self, bytes: &'b [u8], fin: bool) -> Result<Event<'b>, ProtocolError> {
+        match str::from_utf8(bytes) {
+            Ok(text) => Ok(Event::Text { text, fin }),
+            Err(error) if self.delivery == Delivery::Chunks && error.valid_up_to() > 0 => {
+                self.overdue = Some(ProtocolError::InvalidUtf8);
+                let text = utf8::parse(&bytes[..error.valid_up_to()])?;
+                Ok(Event::Text { text, fin: false })
+            }
+            Err(_) => Err(ProtocolError::InvalidUtf8),
+        }
     }
 
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.

@@ -9,11 +9,18 @@ pub(crate) struct Output {
     bytes: Vec<u8>,
     /// How many of them have been written to the transport.
     written: usize,
+    /// Whether the memory is the opening handshake's, which is needed once.
+    opening: bool,
 }
 
 impl Output {
+    /// A queue that begins with these bytes, and gives their memory back once they are written.
     pub(crate) const fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, written: 0 }
+        Self {
+            bytes,
+            written: 0,
+            opening: true,
+        }
     }
 
     /// What is still to be written.
@@ -36,12 +43,17 @@ impl Output {
         if self.is_empty() {
             self.bytes.clear();
             self.written = 0;
+            if self.opening {
+                self.bytes = Vec::new();
+            }
+            self.opening = false;
         }
     }
 
     /// Adds a frame and returns the place of its payload, to be masked.
     pub(crate) fn push(&mut self, header: &[u8], payload: &[u8]) -> &mut [u8] {
         let size = header.len() + payload.len();
+        self.opening = false;
         // What is written makes room only if it is at least half, so that each byte moves once at most
         // for each byte written.
         if self.bytes.capacity() - self.bytes.len() < size && self.written >= self.len() {

@@ -35,13 +35,10 @@ use core::fmt;
 /// assert_eq!(buffer.unread(), b"some bytes");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-///
-/// ```text
-/// 0          held.start     held.end      read          filled        bytes.len()
-/// |  consumed  |    held      |    gap      |   unread    |    spare      |
-/// ```
 #[derive(Default)]
 pub struct ReadBuffer {
+    // 0          held.start    held.end       read          filled        bytes.len()
+    // |  consumed  |    held      |    gap      |   unread    |    spare      |
     /// All of it is initialised, so that the spare part can be lent without unsafe code and is cleared
     /// once, when it is allocated, not at every read.
     bytes: Vec<u8>,
@@ -51,6 +48,8 @@ pub struct ReadBuffer {
     filled: usize,
     /// How much of the unread part was searched for the end of a head, so that nothing is searched twice.
     searched: usize,
+    /// How many lines end in what was searched.
+    lines: usize,
     /// Bytes moved or searched so far: tests show that it is linear in the bytes received.
     #[cfg(test)]
     work: usize,
@@ -79,6 +78,7 @@ impl ReadBuffer {
             read: 0,
             filled: 0,
             searched: 0,
+            lines: 0,
             #[cfg(test)]
             work: 0,
         }
@@ -164,6 +164,8 @@ impl ReadBuffer {
     pub(crate) fn consume(&mut self, n: usize) -> Span {
         let start = self.read;
         self.read = start.saturating_add(n).min(self.filled);
+        self.searched = 0;
+        self.lines = 0;
         Span {
             start,
             end: self.read,
@@ -227,16 +229,18 @@ impl ReadBuffer {
         &mut self.bytes[span.start..span.end]
     }
 
-    pub(crate) const fn searched(&self) -> usize {
-        self.searched
+    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
+    pub(crate) const fn searched(&self) -> (usize, usize) {
+        (self.searched, self.lines)
     }
 
-    pub(crate) const fn set_searched(&mut self, searched: usize) {
+    pub(crate) const fn set_searched(&mut self, searched: usize, lines: usize) {
         #[cfg(test)]
         {
             self.work += searched.saturating_sub(self.searched);
         }
         self.searched = searched;
+        self.lines = lines;
     }
 
     /// Makes what was consumed spare again where that moves no bytes.
@@ -265,8 +269,9 @@ impl ReadBuffer {
             contents
         };
         self.compact();
-        if contents + min > self.bytes.len() || freed < moved {
-            let size = contents * 2 + min;
+        if contents.saturating_add(min) > self.bytes.len() || freed < moved {
+            // Beyond what can be addressed it panics, as every vector does.
+            let size = contents.saturating_mul(2).saturating_add(min);
             if size > self.bytes.len() {
                 self.bytes.reserve_exact(size - self.bytes.len());
                 self.bytes.resize(size, 0);

@@ -4,6 +4,7 @@
 
 use std::fmt::Write;
 
+use crate::threads::say;
 use sockless::{CloseFrame, FrameHeader, Opcode, apply_mask};
 
 /// How many bytes of a payload are shown.
@@ -45,7 +46,7 @@ impl FrameLog {
             };
             bytes = &bytes[n..];
             if let Some(frame) = self.frame.take_if(|frame| frame.remaining == 0) {
-                println!("{}", describe(self.connection, &frame));
+                say(&describe(self.connection, &frame));
             }
         }
     }
@@ -64,7 +65,11 @@ impl FrameLog {
                 });
             }
             Err(error) => {
-                println!("[{}] {}\n    {error}", self.connection, bits(&self.start));
+                say(&format!(
+                    "[{}] {}\n    {error}",
+                    self.connection,
+                    bits(&self.start)
+                ));
                 self.lost = true;
             }
         }

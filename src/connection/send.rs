@@ -103,7 +103,8 @@ impl Connection {
     /// left to the application (RFC 6455 section 7.1.2).
     ///
     /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
-    /// bytes is cut at the last character that fits. [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
+    /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
+    /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
     /// Close frame. A message of which fragments are still to be sent is given up. The Close frame is
     /// queued even if the output is full.
     ///
@@ -124,7 +125,8 @@ impl Connection {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
-        if self.output().len() >= self.max_output {
+        // Into an empty output anything can be sent, whatever the limit.
+        if !self.output().is_empty() && self.output().len() >= self.max_output {
             return Err(SendError::Full);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::str;
 
 use crate::config::Config;
 use crate::connection::Connection;
@@ -69,6 +70,8 @@ pub struct ClientHandshake {
     accept: [u8; 28],
     subprotocols: Vec<String>,
     config: Config,
+    /// An error is final.
+    failed: Option<ResponseError>,
 }
 
 /// How the server answered.
@@ -84,7 +87,8 @@ pub enum Opening<'b> {
     },
     /// The server answered with another status than 101: a redirect, a demand for credentials, a refusal.
     ///
-    /// What came of the body is in [`Response::body`], and unread in the buffer as well.
+    /// What came of the body with the head is in [`Response::body`], and unread in the buffer as well;
+    /// where the body ends, and how it is encoded, is for the application to know.
     Refused(Response<'b>),
 }
 
@@ -122,24 +126,30 @@ impl ClientHandshake {
                 .map(ToString::to_string)
                 .collect(),
             config: options.config,
+            failed: None,
         })
     }
 
     /// Reads the server's response, or `None` if it has not all come yet: read more and call again.
     ///
-    /// Interim responses (100, 103) are passed over.
+    /// Interim responses (100, 103) are passed over. A stream that ends before there is an outcome is a
+    /// server that does not want to talk.
     ///
     /// # Errors
     ///
     /// [`ResponseError`] if the response is not HTTP/1.1, or is a 101 that does not keep to section 4.1.
-    /// Close the transport.
+    /// Close the transport; every further call returns the same error.
     pub fn read_response<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Opening<'b>>, ResponseError> {
-        match Response::read(buffer, &self.config)? {
-            Some(response) => self.establish(response).map(Some),
-            None => Ok(None),
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match Response::read(buffer, &self.config) {
+            Ok(None) => Ok(None),
+            Ok(Some(response)) => self.establish(response).map(Some),
+            Err(error) => Err(self.fail(error.into())),
         }
     }
 
@@ -149,10 +159,15 @@ impl ClientHandshake {
     ///
     /// [`ResponseError`] if it is a 101 that does not keep to section 4.1.
     pub fn establish<'b>(&mut self, response: Response<'b>) -> Result<Opening<'b>, ResponseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
         if response.status() != 101 {
             return Ok(Opening::Refused(response));
         }
-        self.check(response.headers())?;
+        if let Err(error) = self.check(response.headers()) {
+            return Err(self.fail(error));
+        }
         let connection = Connection::client(self.config, self.keys.fork());
         Ok(Opening::Established {
             connection,
@@ -160,10 +175,34 @@ impl ClientHandshake {
         })
     }
 
+    /// The headers of the request, for an HTTP library to write; its method is GET.
+    ///
+    /// Give the library's response to [`establish`](Self::establish).
+    #[must_use]
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        fn header(line: &[u8]) -> Option<Header<'_>> {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = str::from_utf8(&line[..colon]).ok()?;
+            Some(Header {
+                name,
+                value: line.get(colon + 2..)?,
+            })
+        }
+        let lines = self.request.split(|byte| *byte == b'\r').skip(1);
+        // Written by `write_request`: a LF, the name, a colon, a space, the value.
+        let fields = lines.filter_map(|line| line.strip_prefix(b"\n"));
+        fields.filter_map(header).collect()
+    }
+
     /// The bytes to write to the transport first.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
+    }
+
+    const fn fail(&mut self, error: ResponseError) -> ResponseError {
+        self.failed = Some(error);
+        error
     }
 
     /// Section 4.1: what a client demands of a 101, by the numbers of its second list.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::config::Config;
 use crate::handshake::error::HeadError;
-use crate::handshake::headers::{Header, trim};
+use crate::handshake::headers::{Header, is_token, trim};
 use crate::read_buffer::ReadBuffer;
 
 /// The size of the head at the start of the unread bytes, with the empty line that ends it; `None` if it
@@ -18,17 +18,21 @@ pub(crate) fn find_end(
 ) -> Result<Option<usize>, HeadError> {
     let bytes = buffer.unread();
     let visible = &bytes[..bytes.len().min(config.max_head_size)];
-    for i in buffer.searched()..visible.len() {
+    let (searched, mut lines) = buffer.searched();
+    for i in searched..visible.len() {
         let before = &visible[..i];
         match visible[i] {
             // RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line, and a bare CR is
             // never one. Two parsers that disagree here disagree on where a message ends, so both are refused.
             b'\n' if !before.ends_with(b"\r") => return Err(HeadError::Malformed),
             b'\n' if before.ends_with(b"\r\n\r") => {
-                buffer.set_searched(0);
+                buffer.set_searched(0, 0);
                 return Ok(Some(i + 1));
             }
-            b'\n' => {}
+            b'\n' => {
+                check_line(&before[..i - 1], lines, config)?;
+                lines += 1;
+            }
             _ if before.ends_with(b"\r") => return Err(HeadError::Malformed),
             // RFC 9112 section 5.2: a line that begins with white space continues the one before, which
             // only `message/http` may do.
@@ -50,21 +54,56 @@ pub(crate) fn find_end(
             HeadError::TooLarge
         });
     }
-    buffer.set_searched(searched);
+    buffer.set_searched(searched, lines);
     Ok(None)
 }
 
-/// Room for the header lines of a whole head, which must not be more than allowed.
-pub(crate) fn lines<'b>(
-    head: &[u8],
-    config: &Config,
-) -> Result<Vec<httparse::Header<'b>>, HeadError> {
-    // What follows the last LF is empty, and the start line and the empty line are no headers.
-    let headers = head.split(|byte| *byte == b'\n').count().saturating_sub(3);
-    if headers > config.max_headers {
+/// Judges the last line of `head`, of which `lines` came before, as soon as it is whole.
+fn check_line(head: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
+    let start = head
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let line = &head[start..];
+    if lines == 0 {
+        return match version(line) {
+            Some([b'1', b'.', b'0' | b'1']) => Ok(()),
+            Some(_) => Err(HeadError::UnsupportedVersion),
+            None => Err(HeadError::Malformed),
+        };
+    }
+    if lines > config.max_headers {
         return Err(HeadError::TooManyHeaders);
     }
-    Ok(alloc::vec![httparse::EMPTY_HEADER; headers])
+    // RFC 9112 section 5.1: a name, and the colon right behind it.
+    match line.split(|byte| *byte == b':').next() {
+        Some(name) if name.len() < line.len() && is_token(name) => Ok(()),
+        _ => Err(HeadError::Malformed),
+    }
+}
+
+/// The version where it belongs in the start line, whichever it is: last in a request, first in a response.
+fn version(line: &[u8]) -> Option<[u8; 3]> {
+    let version = |word: &[u8]| match *word {
+        [b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit() => {
+            Some([a, b'.', b])
+        }
+        _ => None,
+    };
+    let mut words = line.split(|byte| *byte == b' ');
+    let words = [words.next(), words.next(), words.next(), words.next()];
+    match words {
+        [Some(first), Some(_), ..] if version(first).is_some() => version(first),
+        [Some(_), Some(_), Some(last), None] => version(last),
+        _ => None,
+    }
+}
+
+/// Room for the header lines of a whole head.
+pub(crate) fn lines<'b>(head: &[u8]) -> Vec<httparse::Header<'b>> {
+    // What follows the last LF is empty, and the start line and the empty line are no headers.
+    let headers = head.split(|byte| *byte == b'\n').count().saturating_sub(3);
+    alloc::vec![httparse::EMPTY_HEADER; headers]
 }
 
 /// The parsed header lines, in the crate's own type.
@@ -79,28 +118,12 @@ pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
         .collect()
 }
 
-/// What the parser's verdict on a head means.
-pub(crate) fn check(verdict: httparse::Result<usize>, head: &[u8]) -> Result<(), HeadError> {
+/// What the parser's verdict on a head of `size` bytes means.
+pub(crate) fn check(verdict: httparse::Result<usize>, size: usize) -> Result<(), HeadError> {
     match verdict {
-        Ok(httparse::Status::Complete(parsed)) if parsed == head.len() => Ok(()),
-        Err(httparse::Error::Version) if names_a_version(head) => {
-            Err(HeadError::UnsupportedVersion)
-        }
+        Ok(httparse::Status::Complete(parsed)) if parsed == size => Ok(()),
         // Two opinions on where the head ends would be two on where the frames begin.
         Ok(_) | Err(_) => Err(HeadError::Malformed),
-    }
-}
-
-/// Whether the start line has the version where it belongs, whichever it is: last in a request, first in
-/// a response.
-fn names_a_version(head: &[u8]) -> bool {
-    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let is_version = |word: &[u8]| matches!(word, [b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit());
-    let words: Vec<_> = line.split(|byte| *byte == b' ').collect();
-    match words[..] {
-        [first, ..] if is_version(first) => true,
-        [_, _, last] => is_version(last),
-        _ => false,
     }
 }
 

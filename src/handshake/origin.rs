@@ -25,11 +25,13 @@ use crate::handshake::uri::Authority;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origins<'a> {
-    /// Pages from the host and port that the request itself is for.
+    /// Pages from the host and port that the request itself is for, over `http:` or `https:`: a server
+    /// behind a proxy cannot tell which of the two it is reached by.
     #[default]
     SameHost,
-    /// Pages with one of these origins, each written as browsers do: scheme, host and port if it is not
-    /// the default, such as `https://example.com`.
+    /// Pages with one of these origins, each written exactly as browsers do: scheme, host and port if it is
+    /// not the default, such as `https://example.com`; no slash at the end. `null` stands for every page
+    /// without an origin of its own, anybody's among them.
     Only(&'a [&'a str]),
     /// All pages. Only where whoever can reach the server may use it.
     Any,

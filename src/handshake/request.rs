@@ -89,7 +89,7 @@ impl<'b> Request<'b> {
     ///
     /// [`RequestError::Head`] or [`RequestError::Host`]. What breaks the line structure and what is over
     /// the size is refused at the byte, wrong names and values when the head is whole. Write
-    /// [`RequestError::response`] and close the transport.
+    /// [`RequestError::response`] and close the transport as described there.
     pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
         // RFC 9112 section 2.2: empty lines before a request are skipped.
         while buffer.unread().starts_with(b"\r\n") {
@@ -102,9 +102,9 @@ impl<'b> Request<'b> {
             return Ok(None);
         };
         let (bytes, read) = buffer.front(size);
-        let mut lines = head::lines(bytes, config)?;
+        let mut lines = head::lines(bytes);
         let mut parsed = httparse::Request::new(&mut lines);
-        head::check(parsed.parse(bytes), bytes)?;
+        head::check(parsed.parse(bytes), bytes.len())?;
         let (Some(method), Some(target), Some(version)) =
             (parsed.method, parsed.path, parsed.version)
         else {
@@ -131,7 +131,7 @@ impl<'b> Request<'b> {
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
     ///
     /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added; the
-    /// body is left out if the method is HEAD. Write it and close the transport.
+    /// body is left out if the method is HEAD. Write it, and end as for [`RequestError::response`].
     ///
     /// # Errors
     ///
@@ -162,6 +162,8 @@ impl<'b> Request<'b> {
             // They decide where the response ends.
             header.check(&["Connection", "Content-Length", "Transfer-Encoding"])?;
         }
+        // RFC 9110 section 15.3.6: a 205 has a body of length 0.
+        let body = if status == 205 { &[] } else { body };
         let mut response = write_response(status, headers, body);
         // RFC 9110 section 9.3.2, section 15.3.5 and section 15.4.5: no content, though perhaps its length.
         if self.method == "HEAD" || matches!(status, 204 | 304) {

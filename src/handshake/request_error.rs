@@ -1,5 +1,6 @@
 //! Why a server refuses a request, and the answer that says so (RFC 6455 section 4.2.2).
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -31,8 +32,11 @@ pub enum RequestError {
     Head(HeadError),
     /// HTTP/1.0: an upgrade needs HTTP/1.1 (RFC 6455 section 4.1, item 2).
     Http10,
-    /// No `Host` header, or two (RFC 9112 section 3.2).
+    /// No `Host` header, two, or one that names no host (RFC 9112 section 3.2).
     Host,
+    /// A target that is neither a path nor an absolute `http:` or `https:` URI (RFC 6455 section 4.2.1,
+    /// item 1).
+    Target,
     /// A method other than GET (RFC 6455 section 4.1, item 2).
     Method,
     /// The `Upgrade` header lacks `websocket`, or the `Connection` header lacks `upgrade`
@@ -68,6 +72,7 @@ impl RequestError {
         match self {
             Self::Head(HeadError::Malformed)
             | Self::Host
+            | Self::Target
             | Self::Body
             | Self::MissingVersion
             | Self::Key
@@ -113,10 +118,17 @@ impl RequestError {
         }
     }
 
-    /// The whole answer to write before the transport is closed.
+    /// The whole answer to write.
+    ///
+    /// Then shut down the writing side, and read and drop until the peer ends the stream or patience does:
+    /// closing a transport with unread bytes can reset it and destroy the answer on its way.
     #[must_use]
     pub fn response(self) -> Vec<u8> {
-        let body = alloc::format!("{self}\n");
+        // RFC 9110 section 9.3.2: the answer to a HEAD has no body, and only a wrong method can be one.
+        let body = match self {
+            Self::Method => String::new(),
+            _ => alloc::format!("{self}\n"),
+        };
         let text = Header {
             name: "Content-Type",
             value: b"text/plain; charset=utf-8",
@@ -137,7 +149,8 @@ impl fmt::Display for RequestError {
         f.write_str(match self {
             Self::Head(error) => return error.fmt(f),
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
-            Self::Host => "not exactly one Host (RFC 9112 section 3.2)",
+            Self::Host => "not exactly one valid Host (RFC 9112 section 3.2)",
+            Self::Target => "target is no path (RFC 6455 section 4.2.1)",
             Self::Method => "WebSocket needs the method GET (RFC 6455 section 4.1)",
             Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",
             Self::Body => "body in a WebSocket request (RFC 6455 section 4.1)",

@@ -1,6 +1,7 @@
 //! Responses: the one a client reads and the one a server writes (RFC 6455 sections 4.1 and 4.2.2).
 
 use alloc::vec::Vec;
+use core::str;
 
 use crate::config::Config;
 use crate::handshake::error::HeadError;
@@ -40,13 +41,13 @@ impl<'b> Response<'b> {
             if !is_interim(bytes) {
                 break size;
             }
-            Response::parse(bytes, config)?;
+            Response::parse(bytes)?;
             *read += size;
         };
         let length = buffer.unread().len();
         let (bytes, read) = buffer.front(length);
         let (head, rest) = bytes.split_at(size);
-        let mut response = Self::parse(head, config)?;
+        let mut response = Self::parse(head)?;
         *read += size;
         // What follows an upgrade are frames.
         if response.status != 101 {
@@ -67,6 +68,13 @@ impl<'b> Response<'b> {
         &self.headers
     }
 
+    /// The subprotocol the server chose, if it did (RFC 6455 section 4.2.2, item 5).
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.header("Sec-WebSocket-Protocol")
+            .and_then(|name| str::from_utf8(name).ok())
+    }
+
     /// What came of the body with the head: all of it, a part, or nothing, depending on the transport. The
     /// headers say how much is still to come.
     #[must_use]
@@ -83,10 +91,10 @@ impl<'b> Response<'b> {
         }
     }
 
-    fn parse(bytes: &'b [u8], config: &Config) -> Result<Self, HeadError> {
-        let mut lines = head::lines(bytes, config)?;
+    fn parse(bytes: &'b [u8]) -> Result<Self, HeadError> {
+        let mut lines = head::lines(bytes);
         let mut parsed = httparse::Response::new(&mut lines);
-        head::check(parsed.parse(bytes), bytes)?;
+        head::check(parsed.parse(bytes), bytes.len())?;
         match (parsed.version, parsed.code) {
             // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
             (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),
@@ -116,8 +124,9 @@ pub(crate) fn write_response(status: u16, headers: &[Header<'_>], body: &[u8]) -
     } else {
         b"Connection: close\r\n"
     });
-    // RFC 9110 section 8.6: a 204 has no content and no length of it.
-    if status != 204 {
+    // RFC 9110 section 8.6: a 204 has no content and no length of it, and a 304 would have that of the
+    // content it spares.
+    if !matches!(status, 204 | 304) {
         bytes.extend_from_slice(alloc::format!("Content-Length: {}\r\n", body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");

@@ -15,6 +15,7 @@ use crate::handshake::origin::Origins;
 use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_head;
+use crate::handshake::uri::Authority;
 
 /// What a server agrees to in the opening handshake.
 ///
@@ -88,9 +89,11 @@ impl<'a> ServerHandshake<'a> {
         if !request.is_http11() {
             return Err(RequestError::Http10);
         }
-        // Section 4.2.1, item 2.
-        let host = request.host()?;
-        // Item 1.
+        // Section 4.2.1, items 1 and 2. RFC 9112 section 3.2.2: the host in the target wins.
+        let host = match target_host(request.target())? {
+            Some(host) => host.as_bytes(),
+            None => request.host()?,
+        };
         if request.method() != "GET" {
             return Err(RequestError::Method);
         }
@@ -186,6 +189,20 @@ impl<'a> ServerHandshake<'a> {
     pub const fn subprotocol(&self) -> Option<&'a str> {
         self.subprotocol
     }
+}
+
+/// The host in an absolute target; `None` in a path.
+fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
+    if target.starts_with('/') && !target.contains('#') {
+        return Ok(None);
+    }
+    let absolute = target.split_once("://").filter(|(scheme, _)| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    });
+    let host = absolute.and_then(|(_, rest)| rest.split(['/', '?']).next());
+    host.filter(|host| Authority::parse(host).is_some() && !target.contains('#'))
+        .map(Some)
+        .ok_or(RequestError::Target)
 }
 
 /// A body would lie where the first frames are expected, so that a proxy and this server could disagree
