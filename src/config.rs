@@ -1,5 +1,8 @@
 //! Limits and choices.
 
+#[cfg(feature = "deflate")]
+use crate::deflate::Deflate;
+
 /// Limits and choices of a connection, and of the opening handshake before it.
 ///
 /// The defaults suit a server on the open internet. Every limit trades what an honest peer may send
@@ -57,6 +60,15 @@ pub struct Config {
     /// application calls [`Connection::close`](crate::Connection::close) (RFC 6455 section 5.5.1 lets an
     /// endpoint finish its message first).
     pub close: Reply,
+    /// Whether to negotiate permessage-deflate (RFC 7692), and how. Default: no.
+    ///
+    /// It takes effect in the opening handshake: a client offers the extension, a server accepts it.
+    /// [`max_message_size`](Self::max_message_size) then counts the bytes of a message as they are
+    /// delivered, and [`max_frame_size`](Self::max_frame_size) those on the wire: what does not compress is
+    /// up to a hundredth longer there, so leave it that much room if the two are to agree.
+    #[cfg(feature = "deflate")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+    pub deflate: Option<Deflate>,
 }
 
 impl Config {
@@ -73,6 +85,8 @@ impl Config {
             delivery: Delivery::Messages,
             pong: Reply::Automatic,
             close: Reply::Automatic,
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::role::Role;
 use crate::sender::Sender;
 use crate::utf8;
 
+#[cfg(feature = "deflate")]
+mod compress;
 mod send;
 
 /// One side of a WebSocket connection, without its socket.
@@ -261,9 +263,9 @@ impl Connection {
         buffer: &'b ReadBuffer,
     ) -> Result<Event<'b>, ProtocolError> {
         Ok(match received {
-            Received::Text(span, fin) => self.text(buffer.slice(span), fin)?,
-            Received::Binary(span, fin) => Event::Binary {
-                data: buffer.slice(span),
+            Received::Text(store, span, fin) => self.text(buffer.slice_in(store, span), fin)?,
+            Received::Binary(store, span, fin) => Event::Binary {
+                data: buffer.slice_in(store, span),
                 fin,
             },
             Received::Ping(span) => {

@@ -54,6 +54,9 @@ pub enum ProtocolError {
     InvalidCloseReason,
     /// A frame announced a payload over [`Config::max_frame_size`](crate::Config::max_frame_size).
     FrameTooLarge,
+    /// A compressed message that is no DEFLATE data, or is cut off (RFC 7692 section 7.2.2).
+    #[cfg(feature = "deflate")]
+    CorruptCompression,
     /// A frame takes its message over [`Config::max_message_size`](crate::Config::max_message_size).
     MessageTooLarge,
 }
@@ -76,11 +79,13 @@ impl ProtocolError {
             | Self::CloseTooShort
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => CloseCode::INVALID_PAYLOAD,
             Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::MESSAGE_TOO_BIG,
         }
     }
 
-    /// The section of RFC 6455 that has the rule, such as `"5.5"`.
+    /// The section that has the rule, such as `"5.5"`: of RFC 6455, or of RFC 7692 for compression.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -93,6 +98,8 @@ impl ProtocolError {
             Self::FragmentedControlFrame | Self::ControlFrameTooLong => "5.5",
             Self::CloseTooShort | Self::InvalidCloseReason => "5.5.1",
             Self::InvalidUtf8 => "8.1",
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => "7.2.2",
             Self::InvalidCloseCode(_) => "7.4",
             Self::FrameTooLarge | Self::MessageTooLarge => "10.4",
         }
@@ -115,6 +122,8 @@ impl ProtocolError {
             Self::CloseTooShort => "close payload of one byte",
             Self::InvalidCloseCode(_) => "invalid close code",
             Self::InvalidCloseReason => "close reason is not UTF-8",
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => "corrupt compressed message",
             Self::FrameTooLarge => "frame too large",
             Self::MessageTooLarge => "message too large",
         }
@@ -129,7 +138,12 @@ impl fmt::Display for ProtocolError {
             Self::InvalidCloseCode(code) => write!(f, " {}", u16::from(*code))?,
             _ => {}
         }
-        write!(f, " (RFC 6455 section {})", self.section())
+        let rfc = match self {
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => 7692,
+            _ => 6455,
+        };
+        write!(f, " (RFC {rfc} section {})", self.section())
     }
 }
 

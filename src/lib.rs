@@ -48,6 +48,8 @@ mod closing;
 mod config;
 #[cfg(feature = "alloc")]
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "alloc")]
 mod event;
 #[cfg(feature = "alloc")]
@@ -82,5 +84,8 @@ pub use {
     read_buffer::ReadBuffer,
 };
 
+#[cfg(feature = "deflate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
+pub use deflate::{Codecs, Deflate};
 #[cfg(feature = "getrandom")]
 pub use masking_keys::SeedError;

@@ -3,6 +3,9 @@
 use alloc::vec::Vec;
 use core::mem;
 
+#[cfg(feature = "deflate")]
+use crate::frame::FrameHeader;
+
 /// A queue of bytes, contiguous so that one write takes all of it.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
@@ -67,6 +70,43 @@ impl Output {
         &mut self.bytes[start..]
     }
 
+    /// Makes room for a header and for the payload to be written behind it, and says where the frame
+    /// begins.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn begin(&mut self) -> usize {
+        // As in `push`, before it is known how much room is needed.
+        if self.written >= self.len() {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+        let start = self.bytes.len();
+        self.bytes.resize(start + FrameHeader::MAX_SIZE, 0);
+        start
+    }
+
+    /// Where the payload is to be written to.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn payload_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The length of the payload written since [`begin`](Self::begin).
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn payload_len(&self, start: usize) -> usize {
+        self.bytes.len() - start - FrameHeader::MAX_SIZE
+    }
+
+    /// Puts the header in front of the payload and returns the place of the payload, to be masked.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn end(&mut self, start: usize, header: &[u8]) -> &mut [u8] {
+        let payload = start + FrameHeader::MAX_SIZE;
+        let place = start + header.len();
+        self.bytes[start..place].copy_from_slice(header);
+        self.bytes.copy_within(payload.., place);
+        self.bytes.truncate(self.bytes.len() - (payload - place));
+        &mut self.bytes[place..]
+    }
+
     /// Moves the unsent bytes out to `other` and goes on with its memory.
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
         if self.written > 0 {
@@ -96,6 +136,31 @@ mod tests {
             sent.extend_from_slice(&output.unsent()[..n]);
             output.advance(n);
             assert!(output.bytes.capacity() <= 4 * output.len().max(16));
+        }
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
+    }
+
+    /// The same for frames whose payload is written in place.
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn payloads_written_in_place_bound_the_memory_too() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i % 7];
+            let start = output.begin();
+            output.payload_mut().extend_from_slice(&payload);
+            assert_eq!(output.payload_len(start), payload.len());
+            output.end(start, &[0xc2, payload.len() as u8]);
+            pushed.extend_from_slice(&[0xc2, payload.len() as u8]);
+            pushed.extend_from_slice(&payload);
+            // Never all of it.
+            let n = (output.len() - 1).min(i % 10);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            let most = output.len() + FrameHeader::MAX_SIZE + 8;
+            assert!(output.bytes.capacity() <= 4 * most);
         }
         sent.extend_from_slice(output.unsent());
         assert_eq!(sent, pushed);

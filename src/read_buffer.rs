@@ -1,5 +1,7 @@
 //! The bytes read from a transport, and where the parts of them lie.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -21,6 +23,10 @@ use core::fmt;
 /// [`Delivery::Chunks`](crate::Delivery::Chunks)) and `r` for the bytes in it that no event has been taken
 /// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
 /// [`shrink_to`](Self::shrink_to).
+///
+/// What compressed messages are decompressed into comes on top of that, and grows with what comes out:
+/// to twice the largest of them and 16 KiB, and not beyond the limit for messages and one byte; with
+/// [`Delivery::Chunks`](crate::Delivery::Chunks) to about 80 KiB.
 ///
 /// # Example
 ///
@@ -50,6 +56,9 @@ pub struct ReadBuffer {
     searched: usize,
     /// How many lines end in what was searched.
     lines: usize,
+    /// What compressed messages are decompressed into: the held part of the open one, and nothing more.
+    #[cfg(feature = "deflate")]
+    inflated: Option<Box<ReadBuffer>>,
     /// Bytes moved or searched so far: tests show that it is linear in the bytes received.
     #[cfg(test)]
     work: usize,
@@ -60,6 +69,14 @@ pub struct ReadBuffer {
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
+}
+
+/// Where payload lies: as it came, or decompressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Wire,
+    #[cfg(feature = "deflate")]
+    Inflated,
 }
 
 impl Span {
@@ -79,6 +96,8 @@ impl ReadBuffer {
             filled: 0,
             searched: 0,
             lines: 0,
+            #[cfg(feature = "deflate")]
+            inflated: None,
             #[cfg(test)]
             work: 0,
         }
@@ -101,7 +120,7 @@ impl ReadBuffer {
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
         self.rewind();
         if self.bytes.len() - self.filled < min {
-            self.make_room(min);
+            self.make_room(min, usize::MAX);
         }
         &mut self.bytes[self.filled..]
     }
@@ -130,8 +149,14 @@ impl ReadBuffer {
     pub fn clear(&mut self) {
         *self = Self {
             bytes: core::mem::take(&mut self.bytes),
+            #[cfg(feature = "deflate")]
+            inflated: self.inflated.take(),
             ..Self::new()
         };
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = &mut self.inflated {
+            inflated.clear();
+        }
     }
 
     /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
@@ -139,6 +164,11 @@ impl ReadBuffer {
         self.compact();
         self.bytes.truncate(self.filled.max(capacity));
         self.bytes.shrink_to_fit();
+        #[cfg(feature = "deflate")]
+        match &mut self.inflated {
+            Some(inflated) if !inflated.is_empty() => inflated.shrink_to(0),
+            inflated => *inflated = None,
+        }
     }
 
     /// The bytes received and not yet consumed: what no event has been taken for, or, after a refused
@@ -150,13 +180,25 @@ impl ReadBuffer {
 
     /// Whether nothing is left in it, neither unread bytes nor the beginning of a message.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if self
+            .inflated
+            .as_ref()
+            .is_some_and(|inflated| !inflated.is_empty())
+        {
+            return false;
+        }
         self.read == self.filled && self.held.start == self.held.end
     }
 
     /// The memory it owns, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = &self.inflated {
+            return self.bytes.capacity() + inflated.capacity();
+        }
         self.bytes.capacity()
     }
 
@@ -211,6 +253,15 @@ impl ReadBuffer {
         self.held
     }
 
+    /// Lets go of all that is held, decompressed or not.
+    pub(crate) fn release_all(&mut self) {
+        self.release(usize::MAX);
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = &mut self.inflated {
+            inflated.clear();
+        }
+    }
+
     /// Lets go of the first `n` held bytes and says where they lie.
     pub(crate) fn release(&mut self, n: usize) -> Span {
         let start = self.held.start;
@@ -221,8 +272,63 @@ impl ReadBuffer {
         }
     }
 
+    /// Where messages are put together: here, or where they are decompressed into.
+    pub(crate) fn store(&mut self, store: Store) -> &mut Self {
+        match store {
+            Store::Wire => self,
+            #[cfg(feature = "deflate")]
+            Store::Inflated => self.inflated.get_or_insert_default(),
+        }
+    }
+
+    /// The first `n` unread bytes, and at least one byte of space to decompress them into: about what they
+    /// may need, `most` bytes at most.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn inflate_from(
+        &mut self,
+        n: usize,
+        most: usize,
+        limit: usize,
+    ) -> (&[u8], &mut [u8]) {
+        /// Below it a call costs more than it brings, beyond it a call leaves the fastest cache.
+        const STEP: (usize, usize) = (256, 16 << 10);
+        let inflated = self.inflated.get_or_insert_default();
+        let min = n.saturating_mul(4).clamp(STEP.0, STEP.1).min(most).max(1);
+        inflated.rewind();
+        if inflated.bytes.len() - inflated.filled < min {
+            // The message may grow to the limit and one byte beyond, which shows that it is too large.
+            inflated.make_room(min, limit.saturating_add(1));
+        }
+        let end = inflated
+            .bytes
+            .len()
+            .min(inflated.filled.saturating_add(most));
+        (
+            &self.bytes[self.read..self.read + n],
+            &mut inflated.bytes[inflated.filled..end],
+        )
+    }
+
     pub(crate) fn slice(&self, span: Span) -> &[u8] {
         &self.bytes[span.start..span.end]
+    }
+
+    /// The bytes in one of the stores.
+    pub(crate) fn slice_in(&self, store: Store, span: Span) -> &[u8] {
+        match store {
+            Store::Wire => self.slice(span),
+            #[cfg(feature = "deflate")]
+            Store::Inflated => self
+                .inflated
+                .as_ref()
+                .map_or(&[], |inflated| inflated.slice(span)),
+        }
+    }
+
+    /// A part of the unread bytes.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn unread_mut(&mut self, range: core::ops::Range<usize>) -> &mut [u8] {
+        &mut self.bytes[self.read..self.filled][range]
     }
 
     pub(crate) fn slice_mut(&mut self, span: Span) -> &mut [u8] {
@@ -254,11 +360,11 @@ impl ReadBuffer {
         }
     }
 
-    /// Makes at least `min` bytes spare.
+    /// Makes at least `min` bytes spare, and grows beyond `most` bytes only if there is no other way.
     ///
     /// Moving the contents to the front must free at least as much as it moves, growing at least doubles
     /// the room for them; so each byte received pays for a constant number of bytes moved.
-    fn make_room(&mut self, min: usize) {
+    fn make_room(&mut self, min: usize, most: usize) {
         let gap = self.read - self.held.end;
         let unread = self.filled - self.read;
         let contents = self.held.len() + unread;
@@ -272,6 +378,7 @@ impl ReadBuffer {
         if contents.saturating_add(min) > self.bytes.len() || freed < moved {
             // Beyond what can be addressed it panics, as every vector does.
             let size = contents.saturating_mul(2).saturating_add(min);
+            let size = size.min(most).max(contents.saturating_add(min));
             if size > self.bytes.len() {
                 self.bytes.reserve_exact(size - self.bytes.len());
                 self.bytes.resize(size, 0);

@@ -1,13 +1,25 @@
 //! Bytes to messages: the receiving rules (RFC 6455 sections 5.1 to 5.6, 6.2 and 8.1).
 
-use crate::close::CloseFrame;
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
+
 use crate::config::{Config, Delivery};
+#[cfg(feature = "deflate")]
+use crate::deflate::Inflation;
 use crate::error::ProtocolError;
-use crate::frame::{FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
+use crate::frame::{FrameStart, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::{apply_mask, rotate};
-use crate::read_buffer::{ReadBuffer, Span};
+use crate::read_buffer::{ReadBuffer, Span, Store};
 use crate::role::Role;
 use crate::utf8;
+
+#[cfg(feature = "deflate")]
+mod compressed;
+mod discard;
+
+/// The reserved bit that permessage-deflate defines (RFC 7692 section 6).
+#[cfg(feature = "deflate")]
+const RSV1: u8 = 0b100;
 
 /// Reads one event at a time and looks no further than the frame that completes it.
 ///
@@ -32,6 +44,11 @@ pub(crate) struct Receiver {
     length: u64,
     max_frame: u64,
     max_message: u64,
+    #[cfg(feature = "deflate")]
+    inflation: Option<Box<Inflation>>,
+    /// How many unread bytes of a compressed payload are unmasked already.
+    #[cfg(feature = "deflate")]
+    unmasked: usize,
 }
 
 #[derive(Debug)]
@@ -52,8 +69,8 @@ enum Stage {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Received {
     /// Not validated yet: making the `str` at the edge does it.
-    Text(Span, bool),
-    Binary(Span, bool),
+    Text(Store, Span, bool),
+    Binary(Store, Span, bool),
     Ping(Span),
     Pong(Span),
     Close(Span),
@@ -70,6 +87,10 @@ impl Receiver {
             length: 0,
             max_frame: config.max_frame_size as u64,
             max_message: config.max_message_size as u64,
+            #[cfg(feature = "deflate")]
+            inflation: None,
+            #[cfg(feature = "deflate")]
+            unmasked: 0,
         }
     }
 
@@ -98,6 +119,17 @@ impl Receiver {
         }
     }
 
+    /// The other half of the negotiated extension, if it was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn inflation_mut(&mut self) -> &mut Option<Box<Inflation>> {
+        &mut self.inflation
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn has_inflation(&self) -> bool {
+        self.inflation.is_some()
+    }
+
     pub(crate) const fn role(&self) -> Role {
         self.role
     }
@@ -114,7 +146,7 @@ impl Receiver {
             return Ok(Progress::Incomplete);
         };
         if !start.opcode.is_control() {
-            self.check_length(length)?;
+            self.check_length(start, length)?;
         }
         let size = start.header_size();
         let Some(header) = bytes.get(..size) else {
@@ -136,11 +168,18 @@ impl Receiver {
             ));
         }
         buffer.consume(size);
-        self.length = self.length.saturating_add(length);
         if let Some(message) = MessageType::from_opcode(start.opcode) {
-            // Nothing of an earlier message is left, unless the caller mixed up two buffers.
-            buffer.release(usize::MAX);
             self.message = Some(message);
+            #[cfg(feature = "deflate")]
+            if let Some(inflation) = &mut self.inflation {
+                inflation.begin(start.rsv == RSV1);
+            }
+            // Nothing of an earlier message is left, unless the caller mixed up two buffers.
+            let store = self.store();
+            buffer.store(store).release(usize::MAX);
+        }
+        if self.store() == Store::Wire {
+            self.length = self.length.saturating_add(length);
         }
         self.stage = Stage::Payload {
             remaining: length,
@@ -153,7 +192,7 @@ impl Receiver {
     /// The rules that the first two bytes decide, beyond those no connection could allow.
     fn check(&self, start: FrameStart) -> Result<(), ProtocolError> {
         // Section 5.2: a reserved bit fails the connection unless an extension defines it.
-        if start.rsv != 0 {
+        if start.rsv != 0 && !self.is_compressed(start) {
             return Err(ProtocolError::ReservedBits);
         }
         // Section 5.1: a server refuses frames that are not masked, a client frames that are.
@@ -170,12 +209,33 @@ impl Receiver {
         }
     }
 
+    /// Whether the first frame of a message says that it is compressed (RFC 7692 section 6).
+    #[cfg(feature = "deflate")]
+    fn is_compressed(&self, start: FrameStart) -> bool {
+        self.inflation.is_some()
+            && start.rsv == RSV1
+            && matches!(start.opcode, Opcode::Text | Opcode::Binary)
+    }
+
+    /// No extension defines a reserved bit.
+    #[cfg(not(feature = "deflate"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "with the feature it depends on what was negotiated"
+    )]
+    const fn is_compressed(&self, _: FrameStart) -> bool {
+        false
+    }
+
     /// The limits, before any payload is taken in (section 10.4).
-    fn check_length(&self, length: u64) -> Result<(), ProtocolError> {
+    fn check_length(&self, start: FrameStart, length: u64) -> Result<(), ProtocolError> {
         if length > self.max_frame {
             return Err(ProtocolError::FrameTooLarge);
         }
-        if self.length.saturating_add(length) > self.max_message {
+        // A compressed message is measured as it is decompressed.
+        let compressed =
+            self.is_compressed(start) || (self.message.is_some() && self.store() != Store::Wire);
+        if !compressed && self.length.saturating_add(length) > self.max_message {
             return Err(ProtocolError::MessageTooLarge);
         }
         Ok(())
@@ -183,15 +243,11 @@ impl Receiver {
 
     /// Takes in what there is of the current frame's payload.
     fn read_payload(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
-        let (
-            Stage::Payload {
-                remaining,
-                key,
-                fin,
-            },
-            Some(message),
-        ) = (&mut self.stage, self.message)
-        else {
+        #[cfg(feature = "deflate")]
+        if self.store() == Store::Inflated {
+            return self.read_compressed(buffer);
+        }
+        let Stage::Payload { remaining, key, .. } = &mut self.stage else {
             return Ok(Progress::Incomplete);
         };
         let n = at_most(*remaining, buffer.unread().len());
@@ -201,41 +257,78 @@ impl Receiver {
             *key = rotate(*key, n);
         }
         *remaining -= n as u64;
-        let frame_ends = *remaining == 0;
-        let message_ends = frame_ends && *fin;
+        self.deliver(buffer, Store::Wire, n)
+    }
+
+    /// After `n` more bytes of payload were taken in: the event they complete, if any.
+    fn deliver(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        store: Store,
+        n: usize,
+    ) -> Result<Progress, ProtocolError> {
+        let (Stage::Payload { remaining, fin, .. }, Some(message)) = (&self.stage, self.message)
+        else {
+            return Ok(Progress::Incomplete);
+        };
+        let (frame_ends, message_ends) = (*remaining == 0, *remaining == 0 && *fin);
         if frame_ends {
             self.stage = Stage::Header;
         }
-
         let event = if message_ends {
             self.message = None;
             self.unfinished = 0;
             self.length = 0;
-            Some(received(message, buffer.release(usize::MAX), true))
+            Some(received(
+                message,
+                store,
+                buffer.store(store).release(usize::MAX),
+                true,
+            ))
+        } else if self.delivery == Delivery::Chunks {
+            self.chunk(buffer, store)
         } else {
-            match self.delivery {
-                Delivery::Messages => {
-                    if message == MessageType::Text {
-                        self.validate(buffer, n)?;
-                    }
-                    None
-                }
-                Delivery::Chunks => {
-                    let held = buffer.slice(buffer.held());
-                    let whole = if message == MessageType::Text {
-                        utf8::last_boundary(held)
-                    } else {
-                        held.len()
-                    };
-                    (whole > 0).then(|| received(message, buffer.release(whole), false))
-                }
+            if message == MessageType::Text {
+                self.validate(buffer.store(store), n)?;
             }
+            None
         };
         Ok(match event {
             Some(received) => Progress::Event(received),
             None if frame_ends => Progress::Continue,
             None => Progress::Incomplete,
         })
+    }
+
+    /// What has come of the message and is not delivered yet, without the beginning of a character.
+    fn chunk(&self, buffer: &mut ReadBuffer, store: Store) -> Option<Received> {
+        let message = self.message?;
+        let buffer = buffer.store(store);
+        let held = buffer.slice(buffer.held());
+        let whole = match message {
+            MessageType::Text => utf8::last_boundary(held),
+            MessageType::Binary => held.len(),
+        };
+        (whole > 0).then(|| received(message, store, buffer.release(whole), false))
+    }
+
+    /// Where the open message is put together.
+    #[cfg(feature = "deflate")]
+    fn store(&self) -> Store {
+        match &self.inflation {
+            Some(inflation) if inflation.is_compressed() => Store::Inflated,
+            _ => Store::Wire,
+        }
+    }
+
+    /// Where the open message is put together.
+    #[cfg(not(feature = "deflate"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "with the feature it depends on the message"
+    )]
+    const fn store(&self) -> Store {
+        Store::Wire
     }
 
     /// Validates the last `n` bytes of the held text, together with the character they may continue, so
@@ -247,70 +340,6 @@ impl Receiver {
         // At most 3, so that the conversion never fails.
         self.unfinished = u8::try_from(fresh.len() - complete).unwrap_or(3);
         Ok(())
-    }
-
-    /// The connection has failed. A Close frame that was itself refused is the end of what is read: it is
-    /// no Close frame for the record, and no other can follow it.
-    pub(crate) fn failed(&mut self, error: ProtocolError) {
-        if matches!(
-            error,
-            ProtocolError::CloseTooShort
-                | ProtocolError::InvalidCloseCode(_)
-                | ProtocolError::InvalidCloseReason
-        ) {
-            self.stage = Stage::Lost;
-        }
-    }
-
-    /// Reads on after a failure, dropping everything, to learn whether the peer sent a Close frame.
-    ///
-    /// Section 7.1.7 forbids to act on what still comes; how the connection ended is for the record only.
-    pub(crate) fn discard<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Option<CloseFrame<'b>> {
-        buffer.release(usize::MAX);
-        let close = loop {
-            match &mut self.stage {
-                Stage::Lost => {
-                    buffer.clear();
-                    return None;
-                }
-                Stage::Payload { remaining, .. } => {
-                    let n = at_most(*remaining, buffer.unread().len());
-                    buffer.consume(n);
-                    *remaining -= n as u64;
-                    if *remaining > 0 {
-                        return None;
-                    }
-                    self.stage = Stage::Header;
-                }
-                Stage::Header => match FrameHeader::parse(buffer.unread()) {
-                    Err(_) => self.stage = Stage::Lost,
-                    Ok(None) => return None,
-                    Ok(Some((header, size))) if header.opcode == Opcode::Close => {
-                        let key = header.masking_key.unwrap_or_default();
-                        let Progress::Event(Received::Close(payload)) = read_control(
-                            header.opcode,
-                            size,
-                            at_most(header.payload_length, MAX_CONTROL_PAYLOAD),
-                            key,
-                            buffer,
-                        ) else {
-                            return None;
-                        };
-                        break payload;
-                    }
-                    Ok(Some((header, size))) => {
-                        buffer.consume(size);
-                        self.stage = Stage::Payload {
-                            remaining: header.payload_length,
-                            key: [0; 4],
-                            fin: true,
-                        };
-                    }
-                },
-            }
-        };
-        self.stage = Stage::Lost;
-        CloseFrame::parse(buffer.slice(close)).ok()
     }
 }
 
@@ -348,9 +377,9 @@ fn read_control(
     })
 }
 
-const fn received(message: MessageType, span: Span, fin: bool) -> Received {
+const fn received(message: MessageType, store: Store, span: Span, fin: bool) -> Received {
     match message {
-        MessageType::Text => Received::Text(span, fin),
-        MessageType::Binary => Received::Binary(span, fin),
+        MessageType::Text => Received::Text(store, span, fin),
+        MessageType::Binary => Received::Binary(store, span, fin),
     }
 }

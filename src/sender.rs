@@ -1,8 +1,12 @@
 //! Messages to bytes: the sending rules (RFC 6455 sections 5.1, 5.4, 5.5 and 6.1).
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::close::CloseFrame;
+#[cfg(feature = "deflate")]
+use crate::deflate::Deflation;
 use crate::error::SendError;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::apply_mask;
@@ -17,6 +21,8 @@ pub(crate) struct Sender {
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
     message: Option<MessageType>,
+    #[cfg(feature = "deflate")]
+    deflation: Option<Box<Deflation>>,
 }
 
 impl Sender {
@@ -26,6 +32,8 @@ impl Sender {
             output: Output::new(opening),
             keys,
             message: None,
+            #[cfg(feature = "deflate")]
+            deflation: None,
         }
     }
 
@@ -39,7 +47,11 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        self.frame(message.opcode(), true, payload);
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation {
+            deflation.begin(Some(payload.len()));
+        }
+        self.data(message.opcode(), payload, true);
         Ok(())
     }
 
@@ -55,7 +67,11 @@ impl Sender {
             Some(open) if open == message => Opcode::Continuation,
             Some(_) => return Err(SendError::MessageOpen),
         };
-        self.frame(opcode, fin, payload);
+        #[cfg(feature = "deflate")]
+        if let (None, Some(deflation)) = (self.message, &mut self.deflation) {
+            deflation.begin(fin.then_some(payload.len()));
+        }
+        self.data(opcode, payload, fin);
         self.message = if fin { None } else { Some(message) };
         Ok(())
     }
@@ -85,6 +101,12 @@ impl Sender {
         2 + masking_key + payload.len()
     }
 
+    /// The other half of the negotiated extension, if it was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn deflation_mut(&mut self) -> &mut Option<Box<Deflation>> {
+        &mut self.deflation
+    }
+
     pub(crate) const fn output(&self) -> &Output {
         &self.output
     }
@@ -93,19 +115,51 @@ impl Sender {
         &mut self.output
     }
 
+    /// A frame of a message, compressed if the message is.
+    fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation
+            && deflation.is_compressed()
+        {
+            let start = self.output.begin();
+            deflation.deflate(payload, fin, self.output.payload_mut());
+            // RFC 7692 section 6: the bit stands in the first frame of a message only.
+            let rsv = if opcode == Opcode::Continuation {
+                0
+            } else {
+                0b100
+            };
+            let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
+            let mut buffer = [0; FrameHeader::MAX_SIZE];
+            let payload = self.output.end(start, header.write(&mut buffer));
+            mask(payload, &header);
+            return;
+        }
+        self.frame(opcode, fin, payload);
+    }
+
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        let masking_key = self.keys.as_mut().map(MaskingKeys::next);
-        let header = FrameHeader {
-            fin,
-            rsv: 0,
-            opcode,
-            masking_key,
-            payload_length: payload.len() as u64,
-        };
+        let header = self.header(opcode, fin, 0, payload.len());
         let mut buffer = [0; FrameHeader::MAX_SIZE];
         let payload = self.output.push(header.write(&mut buffer), payload);
-        if let Some(key) = masking_key {
-            apply_mask(payload, key, 0);
+        mask(payload, &header);
+    }
+
+    /// A header, with a fresh masking key in a client.
+    fn header(&mut self, opcode: Opcode, fin: bool, rsv: u8, length: usize) -> FrameHeader {
+        let masking_key = self.keys.as_mut().map(MaskingKeys::next);
+        FrameHeader {
+            fin,
+            rsv,
+            opcode,
+            masking_key,
+            payload_length: length as u64,
         }
+    }
+}
+
+fn mask(payload: &mut [u8], header: &FrameHeader) {
+    if let Some(key) = header.masking_key {
+        apply_mask(payload, key, 0);
     }
 }

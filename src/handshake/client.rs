@@ -6,6 +6,8 @@ use core::str;
 
 use crate::config::Config;
 use crate::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{
@@ -165,14 +167,13 @@ impl ClientHandshake {
         if response.status() != 101 {
             return Ok(Opening::Refused(response));
         }
-        if let Err(error) = self.check(response.headers()) {
-            return Err(self.fail(error));
+        match self.open(response.headers()) {
+            Ok(connection) => Ok(Opening::Established {
+                connection,
+                response,
+            }),
+            Err(error) => Err(self.fail(error)),
         }
-        let connection = Connection::client(self.config, self.keys.fork());
-        Ok(Opening::Established {
-            connection,
-            response,
-        })
     }
 
     /// The headers of the request, for an HTTP library to write; its method is GET.
@@ -200,6 +201,24 @@ impl ClientHandshake {
         &self.request
     }
 
+    /// The connection that a 101 with these headers opens.
+    fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
+        self.check(headers)?;
+        // Item 5: only extensions that were offered, as they were offered.
+        let extensions = extensions::parse(headers).map_err(|_| ResponseError::Extensions)?;
+        let connection = Connection::client(self.config, self.keys.fork());
+        #[cfg(feature = "deflate")]
+        let connection = {
+            let agreed = deflate::check_response(&extensions, self.config.deflate);
+            connection.with_deflate(agreed.map_err(|_| ResponseError::Extensions)?.as_ref())
+        };
+        #[cfg(not(feature = "deflate"))]
+        if !extensions.is_empty() {
+            return Err(ResponseError::Extensions);
+        }
+        Ok(connection)
+    }
+
     const fn fail(&mut self, error: ResponseError) -> ResponseError {
         self.failed = Some(error);
         error
@@ -216,10 +235,6 @@ impl ClientHandshake {
         // Item 4.
         if single(headers, "Sec-WebSocket-Accept") != Single::One(&self.accept) {
             return Err(ResponseError::Accept);
-        }
-        // Item 5: no extension was offered.
-        if extensions::check(headers) != Ok(false) {
-            return Err(ResponseError::Extensions);
         }
         // Item 6.
         let mut chosen = values(headers, "Sec-WebSocket-Protocol");
@@ -260,6 +275,10 @@ fn write_request(uri: &Uri<'_>, options: &ClientOptions<'_>, key: &[u8]) -> Vec<
             "Sec-WebSocket-Protocol",
             options.subprotocols.join(", ").as_bytes(),
         );
+    }
+    #[cfg(feature = "deflate")]
+    if let Some(wishes) = options.config.deflate {
+        add(extensions::NAME, deflate::offer(wishes).as_bytes());
     }
     for header in options.headers {
         add(header.name, header.value);

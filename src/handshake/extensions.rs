@@ -1,101 +1,152 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
 
+use alloc::vec::Vec;
+
 use crate::handshake::headers::{Header, is_token, is_token_byte, trim, values};
+
+/// The name of the header.
+pub(crate) const NAME: &str = "Sec-WebSocket-Extensions";
 
 /// The header does not fit the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Checks all `Sec-WebSocket-Extensions` headers, and says whether any extension is named.
-pub(crate) fn check(headers: &[Header<'_>]) -> Result<bool, Malformed> {
-    let mut named = false;
-    for value in values(headers, "Sec-WebSocket-Extensions") {
+/// One extension in the list, with its parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extension<'h> {
+    pub(crate) name: &'h [u8],
+    pub(crate) parameters: Vec<Parameter<'h>>,
+}
+
+/// A parameter of an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parameter<'h> {
+    pub(crate) name: &'h [u8],
+    /// Without the quotes around it, though with the escapes inside.
+    value: Option<&'h [u8]>,
+}
+
+#[cfg(any(test, feature = "deflate"))]
+impl<'h> Parameter<'h> {
+    /// The value with its escapes undone, if there is one.
+    pub(crate) fn value(&self) -> Option<impl Iterator<Item = u8> + Clone + use<'h>> {
+        // What stands behind a backslash is a token character, so it is never one itself.
+        self.value
+            .map(|value| value.iter().copied().filter(|byte| *byte != b'\\'))
+    }
+}
+
+/// All extensions of all headers, in their order.
+pub(crate) fn parse<'h>(headers: &'h [Header<'_>]) -> Result<Vec<Extension<'h>>, Malformed> {
+    let mut extensions = Vec::new();
+    for value in values(headers, NAME) {
+        let before = extensions.len();
         let mut rest = trim(value);
-        // A list of one or more (`1#extension`), so an empty header is malformed, and empty elements
-        // are skipped (RFC 9110 section 5.6.1.2).
-        let mut any = false;
         while !rest.is_empty() {
+            // RFC 9110 section 5.6.1.2: empty elements are skipped.
             if let Some(tail) = rest.strip_prefix(b",") {
                 rest = trim(tail);
                 continue;
             }
-            rest = extension(rest)?;
-            any = true;
+            let extension;
+            (extension, rest) = parse_extension(rest)?;
             if !rest.is_empty() && !rest.starts_with(b",") {
                 return Err(Malformed);
             }
+            extensions.push(extension);
         }
-        if !any {
+        // A list of one or more (`1#extension`), so a header without any is malformed.
+        if extensions.len() == before {
             return Err(Malformed);
         }
-        named = true;
     }
-    Ok(named)
+    Ok(extensions)
 }
 
-/// Reads `extension-token *( ";" extension-param )` and returns what follows.
-fn extension(bytes: &[u8]) -> Result<&[u8], Malformed> {
-    let mut rest = token(bytes)?;
+/// Reads `extension-token *( ";" extension-param )`.
+fn parse_extension(bytes: &[u8]) -> Result<(Extension<'_>, &[u8]), Malformed> {
+    let (name, mut rest) = parse_token(bytes)?;
+    let mut parameters = Vec::new();
     while let Some(tail) = rest.strip_prefix(b";") {
-        rest = token(trim(tail))?;
-        if let Some(tail) = rest.strip_prefix(b"=") {
-            rest = parameter_value(trim(tail))?;
-        }
+        let (name, tail) = parse_token(trim(tail))?;
+        let (value, tail) = match tail.strip_prefix(b"=") {
+            Some(value) => parse_value(trim(value)).map(|(value, tail)| (Some(value), tail))?,
+            None => (None, tail),
+        };
+        parameters.push(Parameter { name, value });
+        rest = tail;
     }
-    Ok(rest)
+    Ok((Extension { name, parameters }, rest))
 }
 
 /// Reads a token and the white space behind it.
-fn token(bytes: &[u8]) -> Result<&[u8], Malformed> {
+fn parse_token(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let length = bytes
         .iter()
         .take_while(|byte| is_token_byte(**byte))
         .count();
     if length == 0 {
-        Err(Malformed)
-    } else {
-        Ok(trim(&bytes[length..]))
+        return Err(Malformed);
     }
+    Ok((&bytes[..length], trim(&bytes[length..])))
 }
 
 /// Reads a token or a quoted string, which must be a token once its escapes are undone.
-fn parameter_value(bytes: &[u8]) -> Result<&[u8], Malformed> {
+fn parse_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let Some(quoted) = bytes.strip_prefix(b"\"") else {
-        return token(bytes);
+        return parse_token(bytes);
     };
     let mut rest = quoted;
-    let mut length = 0;
     loop {
         rest = match rest {
-            [b'"', tail @ ..] if length > 0 => return Ok(trim(tail)),
+            [b'"', tail @ ..] if rest.len() < quoted.len() => {
+                return Ok((&quoted[..quoted.len() - rest.len()], trim(tail)));
+            }
             [b'\\', byte, tail @ ..] | [byte, tail @ ..] if is_token(&[*byte]) => tail,
             _ => return Err(Malformed),
         };
-        length += 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
+
+    fn parse_one(value: &[u8]) -> Result<String, Malformed> {
+        let headers = [Header {
+            name: "sec-websocket-extensions",
+            value,
+        }];
+        let mut text = String::new();
+        for extension in parse(&headers)? {
+            text.push_str(core::str::from_utf8(extension.name).unwrap());
+            for parameter in &extension.parameters {
+                text.push(';');
+                text.push_str(core::str::from_utf8(parameter.name).unwrap());
+                if let Some(value) = parameter.value() {
+                    text.push('=');
+                    text.extend(value.map(char::from));
+                }
+            }
+            text.push(',');
+        }
+        Ok(text)
+    }
 
     #[test]
     fn the_grammar() {
-        let check = |value| {
-            check(&[Header {
-                name: "sec-websocket-extensions",
-                value,
-            }])
-        };
-        for good in [
-            &b"foo"[..],
-            b"foo, bar; baz=2",
-            b"foo;a;b=1 ; c=\"d\"",
-            b"foo; a=\"\\1\\0\"",
-            b" foo ,,bar,",
-            b"permessage-deflate; client_max_window_bits; server_max_window_bits=\"10\"",
+        for (good, parsed) in [
+            (&b"foo"[..], "foo,"),
+            (b"foo, bar; baz=2", "foo,bar;baz=2,"),
+            (b"foo;a;b=1 ; c=\"d\"", "foo;a;b=1;c=d,"),
+            (b"foo; a=\"\\1\\0\"", "foo;a=10,"),
+            (b" foo ,,bar,", "foo,bar,"),
+            (b"foo;a = 1", "foo;a=1,"),
+            (b"x; y; z=\"10\"", "x;y;z=10,"),
         ] {
-            assert_eq!(check(good), Ok(true), "{good:?}");
+            assert_eq!(parse_one(good).as_deref(), Ok(parsed), "{good:?}");
         }
         for bad in [
             &b""[..],
@@ -108,12 +159,38 @@ mod tests {
             b"foo; a=\"\"",
             b"foo; a=\"b c\"",
             b"foo; a=\"b\\\"",
+            b"foo; a=\"\\\\\"",
             b"foo bar",
             b"foo; a=1 2",
             b"f\xe9",
         ] {
-            assert_eq!(check(bad), Err(Malformed), "{bad:?}");
+            assert_eq!(parse_one(bad), Err(Malformed), "{bad:?}");
         }
-        assert_eq!(super::check(&[]), Ok(false));
+        assert_eq!(parse(&[]), Ok(Vec::new()));
+        let headers = [
+            Header {
+                name: "Sec-WebSocket-Extensions",
+                value: b"a",
+            },
+            Header {
+                name: "Host",
+                value: b"b",
+            },
+            Header {
+                name: "sec-websocket-extensions",
+                value: b"c",
+            },
+        ];
+        assert_eq!(parse(&headers).map(|all| all.len()), Ok(2));
+        assert_eq!(
+            parse(&[
+                headers[0],
+                Header {
+                    name: NAME,
+                    value: b""
+                }
+            ]),
+            Err(Malformed)
+        );
     }
 }

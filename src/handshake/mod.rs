@@ -15,6 +15,8 @@ mod key;
 
 #[cfg(feature = "alloc")]
 mod client;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "alloc")]
 mod error;
 #[cfg(feature = "alloc")]

@@ -1,10 +1,16 @@
 //! What a server demands and answers (RFC 6455 section 4.2).
 
+#[cfg(feature = "deflate")]
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::str;
 
 use crate::config::Config;
 use crate::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::deflate::Agreed;
+#[cfg(feature = "deflate")]
+use crate::handshake::deflate;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::headers::{
@@ -77,6 +83,8 @@ pub struct ServerHandshake<'a> {
     subprotocol: Option<&'a str>,
     extra: Vec<Header<'a>>,
     config: Config,
+    #[cfg(feature = "deflate")]
+    deflate: Option<(Agreed, String)>,
 }
 
 impl<'a> ServerHandshake<'a> {
@@ -123,12 +131,19 @@ impl<'a> ServerHandshake<'a> {
         let subprotocol = choose_subprotocol(headers, options)?;
         // Item 9, and section 9.1: extensions a server does not know are ignored, a header that does not
         // fit the grammar fails the connection.
-        extensions::check(headers).map_err(|_| RequestError::Extensions)?;
+        let offers = extensions::parse(headers).map_err(|_| RequestError::Extensions)?;
+        #[cfg(not(feature = "deflate"))]
+        drop(offers);
         Ok(Self {
             accept: accept_key(key),
             subprotocol,
             extra: Vec::new(),
             config: options.config,
+            #[cfg(feature = "deflate")]
+            deflate: options
+                .config
+                .deflate
+                .and_then(|wishes| deflate::accept(&offers, wishes)),
         })
     }
 
@@ -148,14 +163,14 @@ impl<'a> ServerHandshake<'a> {
     pub fn accept(&self) -> Connection {
         let mut response = write_head(101, &self.headers());
         response.extend_from_slice(b"\r\n");
-        Connection::opened(&self.config, None, response)
+        self.agreed(Connection::opened(&self.config, None, response))
     }
 
     /// The connection, where an HTTP library answers the client with status 101 and
     /// [`headers`](Self::headers).
     #[must_use]
     pub fn connection(&self) -> Connection {
-        Connection::server(self.config)
+        self.agreed(Connection::server(self.config))
     }
 
     /// The headers of the answer, whose status is 101.
@@ -180,8 +195,31 @@ impl<'a> ServerHandshake<'a> {
                 value: subprotocol.as_bytes(),
             });
         }
+        #[cfg(feature = "deflate")]
+        if let Some((_, answer)) = &self.deflate {
+            headers.push(Header {
+                name: extensions::NAME,
+                value: answer.as_bytes(),
+            });
+        }
         headers.extend_from_slice(&self.extra);
         headers
+    }
+
+    /// The connection with the extensions that were agreed on.
+    #[cfg(feature = "deflate")]
+    fn agreed(&self, connection: Connection) -> Connection {
+        connection.with_deflate(self.deflate.as_ref().map(|(agreed, _)| agreed))
+    }
+
+    /// The connection as it is: there are no extensions.
+    #[cfg(not(feature = "deflate"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "with the feature it depends on what was agreed on"
+    )]
+    const fn agreed(&self, connection: Connection) -> Connection {
+        connection
     }
 
     /// The subprotocol agreed on, if any: one of [`ServerOptions::subprotocols`].

@@ -1,0 +1,299 @@
+//! The codecs of one connection, and those that connections share.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::deflate::deflater::Deflater;
+use crate::deflate::inflater::{Corrupt, Inflater, Progress};
+use crate::deflate::options::{Agreed, Deflate};
+
+/// A compressor and a decompressor for all connections of a thread.
+///
+/// They serve connections without context takeover, which need them only during a message: lend them
+/// with [`Connection::lend_codecs`](crate::Connection::lend_codecs) before the events of a connection are
+/// taken, and have them back with [`Connection::reclaim_codecs`](crate::Connection::reclaim_codecs)
+/// afterwards. A connection that gets none makes its own for each message and frees them behind it.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Codecs, Config, Connection, Event, ProtocolError, ReadBuffer};
+///
+/// fn take_events(
+///     connection: &mut Connection,
+///     buffer: &mut ReadBuffer,
+///     codecs: &mut Codecs,
+/// ) -> Result<(), ProtocolError> {
+///     connection.lend_codecs(codecs);
+///     while let Some(event) = connection.next_event(buffer)? {
+///         // ...
+///     }
+///     connection.reclaim_codecs(codecs);
+///     Ok(())
+/// }
+/// ```
+#[derive(Default)]
+pub struct Codecs {
+    inflater: Option<Box<Inflater>>,
+    deflater: Option<Box<Deflater>>,
+}
+
+impl Codecs {
+    /// No codecs yet: the first connection that needs them makes them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            inflater: None,
+            deflater: None,
+        }
+    }
+}
+
+impl fmt::Debug for Codecs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Codecs")
+            .field("inflater", &self.inflater.is_some())
+            .field("deflater", &self.deflater.is_some())
+            .finish()
+    }
+}
+
+/// What becomes of a codec between two messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// It stays, and so does what it knows of earlier messages.
+    Kept,
+    /// It is freed.
+    Freed,
+    /// It is cleared, and stays until it is reclaimed.
+    Lent,
+}
+
+impl Between {
+    const fn new(context_takeover: bool) -> Self {
+        if context_takeover {
+            Self::Kept
+        } else {
+            Self::Freed
+        }
+    }
+
+    fn lend(&mut self) -> bool {
+        if *self == Self::Freed {
+            *self = Self::Lent;
+        }
+        *self == Self::Lent
+    }
+
+    fn reclaim(&mut self) -> bool {
+        let lent = *self == Self::Lent;
+        if lent {
+            *self = Self::Freed;
+        }
+        lent
+    }
+}
+
+/// The receiving side of the extension.
+pub(crate) struct Inflation {
+    window_bits: u8,
+    between: Between,
+    message: Message,
+    inflater: Option<Box<Inflater>>,
+}
+
+/// What is being received or sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Message {
+    /// Nothing, or a message that is not compressed.
+    Plain,
+    /// A compressed message without any payload so far.
+    Empty,
+    Compressed,
+}
+
+impl Inflation {
+    pub(crate) const fn new(agreed: &Agreed) -> Self {
+        Self {
+            window_bits: agreed.peer_window_bits,
+            between: Between::new(agreed.peer_context_takeover),
+            message: Message::Plain,
+            inflater: None,
+        }
+    }
+
+    /// A message begins.
+    pub(crate) const fn begin(&mut self, compressed: bool) {
+        self.message = if compressed {
+            Message::Empty
+        } else {
+            Message::Plain
+        };
+    }
+
+    /// Whether the message being received has no payload so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.message == Message::Empty
+    }
+
+    /// Whether the message being received is compressed.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.message != Message::Plain
+    }
+
+    /// Decompresses as much of `input` as fits into `output`.
+    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Corrupt> {
+        if !input.is_empty() {
+            self.message = Message::Compressed;
+        }
+        let bits = self.window_bits;
+        self.inflater
+            .get_or_insert_with(|| Box::new(Inflater::new(bits)))
+            .inflate(input, output)
+    }
+
+    /// The message ends.
+    pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
+        let message = core::mem::replace(&mut self.message, Message::Plain);
+        if let (Message::Compressed, Some(inflater)) = (message, &mut self.inflater) {
+            inflater.finish()?;
+        }
+        match self.between {
+            Between::Kept => {}
+            Between::Freed => self.inflater = None,
+            Between::Lent => {
+                if let Some(inflater) = &mut self.inflater {
+                    inflater.reset();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
+        if self.between.lend()
+            && self.inflater.is_none()
+            && codecs
+                .inflater
+                .as_ref()
+                .is_some_and(|it| it.serves(self.window_bits))
+        {
+            self.inflater = codecs.inflater.take();
+        }
+    }
+
+    pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
+        // Inside a message it is still needed, and freed or reclaimed later.
+        if self.message == Message::Plain && self.between.reclaim() && self.inflater.is_some() {
+            codecs.inflater = self.inflater.take();
+        }
+    }
+}
+
+/// The sending side of the extension.
+pub(crate) struct Deflation {
+    wishes: Deflate,
+    window_bits: u8,
+    between: Between,
+    /// Whether the application wants the next message compressed.
+    wanted: Wanted,
+    message: Message,
+    deflater: Option<Box<Deflater>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Yes,
+    No,
+}
+
+impl Deflation {
+    pub(crate) const fn new(agreed: &Agreed) -> Self {
+        Self {
+            wishes: agreed.wishes,
+            window_bits: agreed.window_bits,
+            between: Between::new(agreed.context_takeover),
+            wanted: Wanted::Yes,
+            message: Message::Plain,
+            deflater: None,
+        }
+    }
+
+    pub(crate) const fn want(&mut self, compressed: bool) {
+        self.wanted = if compressed { Wanted::Yes } else { Wanted::No };
+    }
+
+    /// Begins a message, of this length if it is known, and decides whether it will be compressed.
+    pub(crate) fn begin(&mut self, length: Option<usize>) {
+        let worth_it = length.is_none_or(|length| length >= self.wishes.min_size);
+        // A window of 256 bytes can be agreed on, but no compressor here keeps to it.
+        let possible = self.window_bits > 8;
+        self.message = if worth_it && possible && self.wanted == Wanted::Yes {
+            Message::Compressed
+        } else {
+            Message::Plain
+        };
+    }
+
+    /// Whether the message being sent is compressed.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.message != Message::Plain
+    }
+
+    /// Adds the next fragment of the message to `output`, the last one with `fin`.
+    pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
+        let (wishes, bits) = (&self.wishes, self.window_bits);
+        self.deflater
+            .get_or_insert_with(|| Box::new(Deflater::new(wishes, bits)))
+            .deflate(payload, fin, output);
+        if !fin {
+            return;
+        }
+        self.message = Message::Plain;
+        match self.between {
+            Between::Kept => {}
+            Between::Freed => self.deflater = None,
+            Between::Lent => {
+                if let Some(deflater) = &mut self.deflater {
+                    deflater.reset();
+                }
+            }
+        }
+    }
+
+    pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
+        if self.between.lend()
+            && self.deflater.is_none()
+            && codecs
+                .deflater
+                .as_ref()
+                .is_some_and(|it| it.serves(&self.wishes, self.window_bits))
+        {
+            self.deflater = codecs.deflater.take();
+        }
+    }
+
+    pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
+        // Inside a message it is still needed, and freed or reclaimed later.
+        if self.message == Message::Plain && self.between.reclaim() && self.deflater.is_some() {
+            codecs.deflater = self.deflater.take();
+        }
+    }
+}
+
+impl fmt::Debug for Inflation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflation")
+            .field("window_bits", &self.window_bits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Deflation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflation")
+            .field("window_bits", &self.window_bits)
+            .finish_non_exhaustive()
+    }
+}

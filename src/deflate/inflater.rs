@@ -1,0 +1,340 @@
+//! Decompressing (RFC 7692 section 7.2.2).
+
+use alloc::vec::Vec;
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// What section 7.2.2 has a receiver append to the payload of a message.
+const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
+/// A decompressor and the text its next input may refer to.
+pub(crate) struct Inflater {
+    inflate: Inflate,
+    /// The last bytes that came out, as a ring: a block with BFINAL ends a DEFLATE stream, and the next
+    /// one starts without a window of its own.
+    history: Vec<u8>,
+    /// Where the next byte goes.
+    end: usize,
+    window: usize,
+    /// How many DEFLATE streams of the current message have ended.
+    streams: usize,
+}
+
+/// How many blocks with BFINAL a message may have. Each costs as much as tens of kilobytes of text, for two
+/// bytes on the wire and without any output that a limit could count.
+const MAX_STREAMS: usize = 1 << 12;
+
+/// The input is no DEFLATE stream, or does not end where the message does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Corrupt;
+
+/// How far a piece of input brought the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) consumed: usize,
+    pub(crate) produced: usize,
+}
+
+impl Inflater {
+    /// A decompressor for a window of 2^`bits` bytes, 8 to 15.
+    pub(crate) fn new(bits: u8) -> Self {
+        let bits = bits.clamp(8, 15);
+        Self {
+            inflate: Inflate::new(false, bits),
+            history: Vec::new(),
+            end: 0,
+            window: 1 << bits,
+            streams: 0,
+        }
+    }
+
+    /// Decompresses as much of `input` as fits into `output`.
+    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Corrupt> {
+        self.run(input, output, InflateFlush::NoFlush)
+    }
+
+    /// Ends a message: its last output is what the tail of section 7.2.2 brings. All input before must
+    /// have been consumed.
+    ///
+    /// A whole message ends within an empty stored block, of which the tail is the rest. So the tail is
+    /// read exactly and the decompressor then stands between two blocks, where it stops before a byte
+    /// more. In any other case the message was cut off.
+    pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
+        let end = self.read_tail();
+        self.streams = 0;
+        if end.is_err() {
+            // It may be lent to another connection next.
+            self.reset();
+        }
+        end
+    }
+
+    fn read_tail(&mut self) -> Result<(), Corrupt> {
+        let probe = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
+        let mut consumed = 0;
+        let mut output = [0; 1];
+        loop {
+            let progress = self.run(&probe[consumed..], &mut output, InflateFlush::Block)?;
+            consumed += progress.consumed;
+            match consumed {
+                4 if progress.produced == 0 => return Ok(()),
+                // A boundary inside the tail: the first bits of it ended a block.
+                0..4 if progress.consumed > 0 && progress.produced == 0 => {}
+                _ => return Err(Corrupt),
+            }
+        }
+    }
+
+    /// Whether its window is as large as the peer's may be.
+    pub(crate) const fn serves(&self, bits: u8) -> bool {
+        self.window >= 1 << bits
+    }
+
+    /// Forgets everything, for a peer without context takeover.
+    pub(crate) fn reset(&mut self) {
+        self.inflate.reset(false);
+        self.history.clear();
+        self.end = 0;
+        self.streams = 0;
+    }
+
+    fn run(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        flush: InflateFlush,
+    ) -> Result<Progress, Corrupt> {
+        let mut consumed = 0;
+        let mut produced = 0;
+        loop {
+            let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self
+                .inflate
+                .decompress(&input[consumed..], &mut output[produced..], flush)
+                .map_err(|_| Corrupt)?;
+            let read = usize::try_from(self.inflate.total_in() - read).map_err(|_| Corrupt)?;
+            let written =
+                usize::try_from(self.inflate.total_out() - written).map_err(|_| Corrupt)?;
+            self.remember(&output[produced..produced + written]);
+            consumed += read;
+            produced += written;
+            // Section 7.2.3.4: a block with BFINAL may be followed by more blocks, a new DEFLATE stream that
+            // may refer to what came before.
+            if status != Status::StreamEnd {
+                return Ok(Progress { consumed, produced });
+            }
+            self.restart()?;
+            if consumed == input.len() {
+                return Ok(Progress { consumed, produced });
+            }
+        }
+    }
+
+    /// Begins a new DEFLATE stream with the same window.
+    fn restart(&mut self) -> Result<(), Corrupt> {
+        self.streams += 1;
+        if self.streams > MAX_STREAMS {
+            return Err(Corrupt);
+        }
+        self.inflate.reset(false);
+        // The older part first, as if it had come out so: a peer can have this done for every other byte.
+        let (newer, older) = self.history.split_at(self.end);
+        for part in [older, newer] {
+            if !part.is_empty() {
+                self.inflate.set_dictionary(part).map_err(|_| Corrupt)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, output: &[u8]) {
+        let mut output = &output[output.len().saturating_sub(self.window)..];
+        if self.history.len() < self.window {
+            let n = output.len().min(self.window - self.history.len());
+            if n > self.history.capacity() - self.history.len() {
+                // Doubling, but never beyond the window.
+                let more = n.max(self.history.len());
+                self.history
+                    .reserve_exact(more.min(self.window - self.history.len()));
+            }
+            self.history.extend_from_slice(&output[..n]);
+            output = &output[n..];
+            if self.history.len() < self.window {
+                return;
+            }
+        }
+        while !output.is_empty() {
+            let n = output.len().min(self.window - self.end);
+            self.history[self.end..self.end + n].copy_from_slice(&output[..n]);
+            self.end = (self.end + n) % self.window;
+            output = &output[n..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
+    /// With BFINAL, then the beginning of an empty block.
+    const FINAL: &[u8] = &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
+
+    /// A whole message, its input and its output in pieces of these sizes.
+    fn message(
+        inflater: &mut Inflater,
+        input: &[u8],
+        reads: usize,
+        room: usize,
+    ) -> Result<Vec<u8>, Corrupt> {
+        let mut data = Vec::new();
+        for piece in input.chunks(reads) {
+            let mut consumed = 0;
+            loop {
+                let mut output = vec![0; room];
+                let progress = inflater.inflate(&piece[consumed..], &mut output)?;
+                consumed += progress.consumed;
+                data.extend_from_slice(&output[..progress.produced]);
+                if progress.produced < room {
+                    break;
+                }
+            }
+            assert_eq!(consumed, piece.len());
+        }
+        inflater.finish()?;
+        Ok(data)
+    }
+
+    /// Stored blocks of which the header of the last, empty one is there.
+    fn stored(data: &[u8]) -> Vec<u8> {
+        let size = u16::try_from(data.len()).unwrap();
+        [
+            &[0],
+            &size.to_le_bytes()[..],
+            &(!size).to_le_bytes(),
+            data,
+            &[0],
+        ]
+        .concat()
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        (0..length as u32)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect()
+    }
+
+    #[test]
+    fn the_same_in_pieces_of_any_size() {
+        for reads in [1, 2, 3, 7, 100] {
+            for room in [1, 2, 4, 5, 6, 100] {
+                let mut inflater = Inflater::new(15);
+                for (input, data) in [
+                    (HELLO, "Hello"),
+                    (AGAIN, "Hello"),
+                    (&[0x00], ""),
+                    (FINAL, "Hello"),
+                    (AGAIN, "Hello"),
+                    (
+                        &[&FINAL[..7], &FINAL[..7], AGAIN].concat(),
+                        "HelloHelloHello",
+                    ),
+                    (&[0x01], ""),
+                    (HELLO, "Hello"),
+                    (AGAIN, "Hello"),
+                ] {
+                    let found = message(&mut inflater, input, reads, room);
+                    assert_eq!(found.as_deref(), Ok(data.as_bytes()), "{input:02x?}");
+                }
+            }
+        }
+    }
+
+    /// The tail is the end of an empty stored block, or the message is not whole (section 7.2.1).
+    #[test]
+    fn an_end_is_seen() {
+        for whole in [HELLO, FINAL, &[0x00], &[0x01], &[0x02, 0x00]] {
+            for (input, right) in [
+                (whole.to_vec(), true),
+                (whole[..whole.len() - 1].to_vec(), false),
+                ([whole, &[0x00]].concat(), false),
+                ([whole, &TAIL].concat(), false),
+                ([whole, &TAIL, &[0x00]].concat(), true),
+                ([whole, &TAIL[..2]].concat(), false),
+                ([whole, &[0xff]].concat(), false),
+            ] {
+                // Nothing at all is no message: the caller never asks.
+                if !input.is_empty() {
+                    let found = message(&mut Inflater::new(15), &input, 100, 100);
+                    assert_eq!(found.is_ok(), right, "{input:02x?}");
+                }
+            }
+        }
+    }
+
+    /// After a failure or a reset nothing is known of what was before.
+    #[test]
+    fn nothing_is_left_behind() {
+        for cut in [&HELLO[..4], &HELLO[..6], &FINAL[..7], &[0x00, 0x05, 0x00]] {
+            let mut inflater = Inflater::new(15);
+            assert!(message(&mut inflater, HELLO, 100, 100).is_ok());
+            assert_eq!(message(&mut inflater, cut, 100, 100), Err(Corrupt));
+            // An end that is missing cleans up by itself.
+            assert_eq!((inflater.history.len(), inflater.end), (0, 0));
+            let again = message(&mut inflater, HELLO, 100, 100);
+            assert_eq!(again.as_deref(), Ok(&b"Hello"[..]));
+        }
+        for first in [HELLO, FINAL, &HELLO[..3], &FINAL[..7]] {
+            let mut inflater = Inflater::new(9);
+            assert!(inflater.inflate(first, &mut [0; 100]).is_ok());
+            inflater.reset();
+            let hello = message(&mut inflater, FINAL, 100, 100);
+            assert_eq!(hello.as_deref(), Ok(&b"Hello"[..]));
+            inflater.reset();
+            assert_eq!(message(&mut inflater, AGAIN, 100, 100), Err(Corrupt));
+        }
+    }
+
+    /// The ring of the last bytes, against the last bytes.
+    #[test]
+    fn the_history_is_the_end_of_the_output() {
+        for (bits, sizes) in [
+            (8, &[1, 255, 1, 256, 257, 3, 600, 0, 100][..]),
+            (9, &[500, 100, 512, 511, 1, 2000]),
+            (15, &[32_767, 1, 1, 32_768, 20_000, 20_000]),
+        ] {
+            for room in [7, 1000, 70_000] {
+                let mut inflater = Inflater::new(bits);
+                let mut all = Vec::new();
+                for size in sizes {
+                    let data = noise(all.len() + size).split_off(all.len());
+                    let found = message(&mut inflater, &stored(&data), 100_000, room);
+                    assert!(found.as_ref() == Ok(&data));
+                    all.extend(data);
+                    let mut history = inflater.history.clone();
+                    history.rotate_left(inflater.end);
+                    let from = all.len().saturating_sub(1 << bits);
+                    assert!(history == all[from..]);
+                }
+                // An empty block with BFINAL puts it back into the window, in order.
+                let found = message(&mut inflater, &[0x03, 0x00, 0x00], 1, room);
+                assert_eq!(found, Ok(Vec::new()));
+                let mut history = inflater.history.clone();
+                history.rotate_left(inflater.end);
+                let from = all.len().saturating_sub(1 << bits);
+                assert!(history == all[from..]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_larger_window_serves() {
+        for (bits, least) in [(9, 8), (9, 9), (15, 9), (15, 15), (8, 8)] {
+            assert!(Inflater::new(bits).serves(least));
+        }
+        for (bits, least) in [(9, 10), (14, 15), (8, 9)] {
+            assert!(!Inflater::new(bits).serves(least));
+        }
+    }
+}

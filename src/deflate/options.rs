@@ -1,0 +1,112 @@
+//! What is wished for compression, and what is agreed on (RFC 7692 section 7.1).
+
+/// How to compress: the wishes with which permessage-deflate (RFC 7692) is negotiated.
+///
+/// Set [`Config::deflate`](crate::Config::deflate) to one, and a client offers the extension, a server
+/// accepts it. What the peer agrees to may be less than is wished here.
+///
+/// # Memory
+///
+/// With context takeover a connection keeps a compressor from the first message it compresses, and a
+/// decompressor from the first it receives, for its whole life. Without, they are freed after each
+/// message, or shared by many connections: see [`Codecs`](crate::Codecs).
+///
+/// The size of either in KiB, by the window of its side; [`level`](Self::level) makes no difference:
+///
+/// | window bits | memory level 1 | memory level 5 | memory level 8 | memory level 9 | decompressor |
+/// |------------:|---------------:|---------------:|---------------:|---------------:|-------------:|
+/// |           9 |            134 |            147 |            245 |            357 |           47 |
+/// |          10 |            136 |            149 |            247 |            359 |           48 |
+/// |          11 |            140 |            153 |            251 |            363 |           49 |
+/// |          12 |            148 |            161 |            259 |            371 |           51 |
+/// |          13 |            164 |            177 |            275 |            387 |           55 |
+/// |          14 |            196 |            209 |            307 |            419 |           63 |
+/// |          15 |            260 |            273 |            371 |            483 |           79 |
+///
+/// By default that is 371 KiB and 79 KiB for each connection. The figures come from
+/// `cargo test --features deflate --test deflate_memory documented -- --nocapture`.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, Deflate};
+///
+/// let mut deflate = Deflate::default();
+/// deflate.level = 1;
+/// deflate.min_size = 256;
+/// let mut config = Config::default();
+/// config.deflate = Some(deflate);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
+pub struct Deflate {
+    /// How hard to look for repetitions, from 1 (fast) to 9 (small). Default: 6. Values beyond count as
+    /// the nearest.
+    pub level: u8,
+    /// How much memory the compressor uses for its tables, from 1 to 9. Default: 8. Values beyond count
+    /// as the nearest.
+    pub memory_level: u8,
+    /// Messages shorter than this many bytes are sent as they are; fragmented ones are compressed
+    /// always, since their length is not known. Default: 128.
+    pub min_size: usize,
+    /// The largest window for compressing, as a power of 2: 9 to 15. Default: 15 (32 KiB). Values beyond
+    /// count as the nearest.
+    pub max_window_bits: u8,
+    /// The largest window the peer may use, as a power of 2: 9 to 15. Default: 15 (32 KiB). Values beyond
+    /// count as the nearest.
+    ///
+    /// The decompressor needs that much. A server can ask a client for less only if the client offers
+    /// it; otherwise the server then declines the extension.
+    pub peer_max_window_bits: u8,
+    /// Whether messages refer to earlier ones when compressing. Default: yes.
+    pub context_takeover: bool,
+    /// Whether the peer's messages may refer to its earlier ones. Default: yes.
+    pub peer_context_takeover: bool,
+}
+
+impl Deflate {
+    /// The default wishes, as each field states them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            level: 6,
+            memory_level: 8,
+            min_size: 128,
+            max_window_bits: 15,
+            peer_max_window_bits: 15,
+            context_takeover: true,
+            peer_context_takeover: true,
+        }
+    }
+
+    /// The wishes with every number in its range.
+    pub(crate) fn clamped(self) -> Self {
+        Self {
+            level: self.level.clamp(1, 9),
+            memory_level: self.memory_level.clamp(1, 9),
+            max_window_bits: self.max_window_bits.clamp(9, 15),
+            peer_max_window_bits: self.peer_max_window_bits.clamp(9, 15),
+            ..self
+        }
+    }
+}
+
+impl Default for Deflate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What both sides agreed on, seen from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// Whether this side's compressor keeps its window between messages.
+    pub(crate) context_takeover: bool,
+    /// This side's window; with 8, which no compressor here can keep to, it never compresses.
+    pub(crate) window_bits: u8,
+    /// Whether the peer's compressor keeps its window between messages.
+    pub(crate) peer_context_takeover: bool,
+    pub(crate) peer_window_bits: u8,
+    pub(crate) wishes: Deflate,
+}

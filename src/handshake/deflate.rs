@@ -1,0 +1,497 @@
+//! The negotiation of permessage-deflate (RFC 7692 sections 5 and 7.1): pure functions over lists of
+//! extensions.
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use crate::deflate::{Agreed, Deflate};
+use crate::handshake::extensions::{Extension, Malformed, Parameter};
+use crate::role::Role;
+
+const EXTENSION: &[u8] = b"permessage-deflate";
+
+/// The four parameters as they stand in an offer or a response (section 7.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Parameters {
+    server_no_context_takeover: bool,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<u8>,
+    client_max_window_bits: Option<Bits>,
+}
+
+/// `client_max_window_bits`, of which an offer may leave the value out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bits {
+    Any,
+    Most(u8),
+}
+
+impl Bits {
+    const fn limit(self) -> u8 {
+        match self {
+            Self::Any => 15,
+            Self::Most(bits) => bits,
+        }
+    }
+}
+
+/// A client's offer (section 7.1): as little as says what is wished, since some gateways break on more.
+pub(crate) fn offer(wishes: Deflate) -> String {
+    let wishes = wishes.clamped();
+    let parameters = Parameters {
+        server_no_context_takeover: !wishes.peer_context_takeover,
+        client_no_context_takeover: !wishes.context_takeover,
+        server_max_window_bits: (wishes.peer_max_window_bits < 15)
+            .then_some(wishes.peer_max_window_bits),
+        client_max_window_bits: Some(match wishes.max_window_bits {
+            15 => Bits::Any,
+            bits => Bits::Most(bits),
+        }),
+    };
+    parameters.write()
+}
+
+/// The first offer a server can accept, and its answer; `None` declines them all (section 5.1).
+pub(crate) fn accept(extensions: &[Extension<'_>], wishes: Deflate) -> Option<(Agreed, String)> {
+    let wishes = wishes.clamped();
+    extensions
+        .iter()
+        .filter(|extension| extension.name.eq_ignore_ascii_case(EXTENSION))
+        .find_map(|extension| accept_offer(Parameters::parse(&extension.parameters).ok()?, wishes))
+}
+
+fn accept_offer(offer: Parameters, wishes: Deflate) -> Option<(Agreed, String)> {
+    // Section 7.1.2.1: a server that accepts uses the window asked for or a smaller one. No compressor
+    // here keeps to one of 256 bytes.
+    let window_bits = offer
+        .server_max_window_bits
+        .unwrap_or(15)
+        .min(wishes.max_window_bits);
+    if window_bits < 9 {
+        return None;
+    }
+    // Section 7.1.2.2: only a client that offers the parameter can be told to use a smaller window.
+    let client_bits = match offer.client_max_window_bits {
+        None if wishes.peer_max_window_bits < 15 => return None,
+        None => None,
+        Some(bits) if bits.limit().min(wishes.peer_max_window_bits) == 15 => None,
+        Some(bits) => Some(bits.limit().min(wishes.peer_max_window_bits)),
+    };
+    let answer = Parameters {
+        // Section 7.1.1.1: must be in the answer if offered, may be if not.
+        server_no_context_takeover: offer.server_no_context_takeover || !wishes.context_takeover,
+        // Section 7.1.1.2: the same.
+        client_no_context_takeover: offer.client_no_context_takeover
+            || !wishes.peer_context_takeover,
+        server_max_window_bits: (offer.server_max_window_bits.is_some() || window_bits < 15)
+            .then_some(window_bits),
+        client_max_window_bits: client_bits.map(Bits::Most),
+    };
+    Some((answer.agreed(Role::Server, wishes), answer.write()))
+}
+
+/// What a client and the server that answered its offer agree on (section 5.1): `None` if there is no
+/// extension in the answer.
+pub(crate) fn check_response(
+    extensions: &[Extension<'_>],
+    wishes: Option<Deflate>,
+) -> Result<Option<Agreed>, Malformed> {
+    let (extension, wishes) = match (extensions, wishes) {
+        ([], _) => return Ok(None),
+        ([extension], Some(wishes)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
+            (extension, wishes.clamped())
+        }
+        // An extension that was not offered, or one twice.
+        _ => return Err(Malformed),
+    };
+    let answer = Parameters::parse(&extension.parameters)?;
+    let refused =
+        // Section 7.1.1.1: a server that accepts the offer says so.
+        (!wishes.peer_context_takeover && !answer.server_no_context_takeover)
+        // Section 7.1.2.1: likewise, with the same value or a smaller one.
+        || answer.server_max_window_bits.unwrap_or(15) > wishes.peer_max_window_bits
+        // Section 7.1.2.2: an answer has a value, not larger than the one offered.
+        || answer.client_max_window_bits.is_some_and(|bits| match bits {
+            Bits::Any => true,
+            Bits::Most(bits) => bits > wishes.max_window_bits,
+        });
+    if refused {
+        Err(Malformed)
+    } else {
+        Ok(Some(answer.agreed(Role::Client, wishes)))
+    }
+}
+
+impl Parameters {
+    /// Reads the parameters of one offer or response. Unknown ones, ones that stand twice and wrong
+    /// values are errors (sections 5.1 and 7.1).
+    fn parse(parameters: &[Parameter<'_>]) -> Result<Self, Malformed> {
+        let mut all = Self::default();
+        for parameter in parameters {
+            let flag = |seen: bool| {
+                if seen || parameter.value().is_some() {
+                    Err(Malformed)
+                } else {
+                    Ok(true)
+                }
+            };
+            match parameter.name {
+                b"server_no_context_takeover" => {
+                    all.server_no_context_takeover = flag(all.server_no_context_takeover)?;
+                }
+                b"client_no_context_takeover" => {
+                    all.client_no_context_takeover = flag(all.client_no_context_takeover)?;
+                }
+                b"server_max_window_bits" if all.server_max_window_bits.is_none() => {
+                    all.server_max_window_bits =
+                        Some(window_bits(parameter.value().ok_or(Malformed)?)?);
+                }
+                b"client_max_window_bits" if all.client_max_window_bits.is_none() => {
+                    all.client_max_window_bits = Some(match parameter.value() {
+                        None => Bits::Any,
+                        Some(value) => Bits::Most(window_bits(value)?),
+                    });
+                }
+                _ => return Err(Malformed),
+            }
+        }
+        Ok(all)
+    }
+
+    fn write(self) -> String {
+        let mut text = String::from("permessage-deflate");
+        if self.server_no_context_takeover {
+            text.push_str("; server_no_context_takeover");
+        }
+        if self.client_no_context_takeover {
+            text.push_str("; client_no_context_takeover");
+        }
+        // Writing to a string never fails.
+        if let Some(bits) = self.server_max_window_bits {
+            _ = write!(text, "; server_max_window_bits={bits}");
+        }
+        match self.client_max_window_bits {
+            None => {}
+            Some(Bits::Any) => text.push_str("; client_max_window_bits"),
+            Some(Bits::Most(bits)) => _ = write!(text, "; client_max_window_bits={bits}"),
+        }
+        text
+    }
+
+    /// What an answer with these parameters means for one side.
+    fn agreed(self, role: Role, wishes: Deflate) -> Agreed {
+        let server = (
+            !self.server_no_context_takeover,
+            self.server_max_window_bits.unwrap_or(15),
+        );
+        let client = (
+            !self.client_no_context_takeover,
+            self.client_max_window_bits.map_or(15, Bits::limit),
+        );
+        let (own, peer) = match role {
+            Role::Server => (server, client),
+            Role::Client => (client, server),
+        };
+        Agreed {
+            // What is agreed allows; what is wished may be less.
+            context_takeover: own.0 && wishes.context_takeover,
+            window_bits: own.1.min(wishes.max_window_bits),
+            peer_context_takeover: peer.0,
+            peer_window_bits: peer.1,
+            wishes,
+        }
+    }
+}
+
+/// Section 7.1.2: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
+fn window_bits(mut digits: impl Iterator<Item = u8>) -> Result<u8, Malformed> {
+    match (digits.next(), digits.next(), digits.next()) {
+        (Some(digit @ b'8'..=b'9'), None, _) => Ok(digit - b'0'),
+        (Some(b'1'), Some(digit @ b'0'..=b'5'), None) => Ok(10 + digit - b'0'),
+        _ => Err(Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::handshake::extensions::parse;
+    use crate::handshake::headers::Header;
+
+    /// Window bits and takeover of this side, then of its peer.
+    type Terms = (u8, bool, u8, bool);
+
+    const FULL: Terms = (15, true, 15, true);
+
+    fn wishes(terms: Terms) -> Deflate {
+        let mut wishes = Deflate::default();
+        (
+            wishes.max_window_bits,
+            wishes.context_takeover,
+            wishes.peer_max_window_bits,
+            wishes.peer_context_takeover,
+        ) = terms;
+        wishes
+    }
+
+    fn terms(agreed: &Agreed) -> Terms {
+        (
+            agreed.window_bits,
+            agreed.context_takeover,
+            agreed.peer_window_bits,
+            agreed.peer_context_takeover,
+        )
+    }
+
+    fn headers<'h>(values: &[&'h str]) -> Vec<Header<'h>> {
+        let header = |value: &&'h str| Header {
+            name: "Sec-WebSocket-Extensions",
+            value: value.as_bytes(),
+        };
+        values.iter().map(header).collect()
+    }
+
+    /// What a server makes of these headers, its answer without the name of the extension.
+    fn answer(offers: &[&str], terms_wished: Terms) -> Option<(Terms, String)> {
+        let headers = headers(offers);
+        let (agreed, answer) = accept(&parse(&headers).unwrap(), wishes(terms_wished))?;
+        let rest = answer.strip_prefix("permessage-deflate").unwrap();
+        Some((terms(&agreed), rest.into()))
+    }
+
+    fn response(answers: &[&str], wished: Option<Terms>) -> Result<Option<Terms>, Malformed> {
+        let headers = headers(answers);
+        let agreed = check_response(&parse(&headers)?, wished.map(wishes))?;
+        Ok(agreed.as_ref().map(terms))
+    }
+
+    #[test]
+    fn offers() {
+        for (terms, rest) in [
+            (FULL, "; client_max_window_bits"),
+            ((14, true, 15, true), "; client_max_window_bits=14"),
+            (
+                (15, true, 14, true),
+                "; server_max_window_bits=14; client_max_window_bits",
+            ),
+            (
+                (15, false, 15, true),
+                "; client_no_context_takeover; client_max_window_bits",
+            ),
+            (
+                (15, true, 15, false),
+                "; server_no_context_takeover; client_max_window_bits",
+            ),
+            (
+                (9, false, 10, false),
+                "; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=10; client_max_window_bits=9",
+            ),
+            // Beyond the range.
+            (
+                (0, true, 8, true),
+                "; server_max_window_bits=9; client_max_window_bits=9",
+            ),
+            ((16, true, 255, true), "; client_max_window_bits"),
+        ] {
+            let found = offer(wishes(terms));
+            assert_eq!(found.strip_prefix("permessage-deflate"), Some(rest));
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let offer = "permessage-deflate; client_max_window_bits";
+        let all = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                   server_max_window_bits=12; client_max_window_bits=11";
+        for (offers, wished, rest, terms) in [
+            (&[offer][..], FULL, "", FULL),
+            (&["permessage-deflate"], FULL, "", FULL),
+            (&["PERMESSAGE-DEFLATE"], FULL, "", FULL),
+            (
+                &[
+                    "a, b; c",
+                    offer,
+                    "permessage-deflate; server_no_context_takeover",
+                ],
+                FULL,
+                "",
+                FULL,
+            ),
+            (
+                &["permessage-deflate; server_no_context_takeover, permessage-deflate"],
+                FULL,
+                "; server_no_context_takeover",
+                (15, false, 15, true),
+            ),
+            (
+                &["permessage-deflate; client_no_context_takeover"],
+                FULL,
+                "; client_no_context_takeover",
+                (15, true, 15, false),
+            ),
+            (
+                &["permessage-deflate; server_max_window_bits=15"],
+                FULL,
+                "; server_max_window_bits=15",
+                FULL,
+            ),
+            // Without a smaller window nothing needs to be said.
+            (
+                &["permessage-deflate; client_max_window_bits=15"],
+                FULL,
+                "",
+                FULL,
+            ),
+            (
+                &["permessage-deflate; client_max_window_bits=\"\\1\\0\""],
+                FULL,
+                "; client_max_window_bits=10",
+                (15, true, 10, true),
+            ),
+            (
+                &["permessage-deflate;server_max_window_bits =\"10\"  ;client_max_window_bits= 9"],
+                FULL,
+                "; server_max_window_bits=10; client_max_window_bits=9",
+                (10, true, 9, true),
+            ),
+            (
+                &[all],
+                FULL,
+                all.strip_prefix("permessage-deflate").unwrap(),
+                (12, false, 11, false),
+            ),
+            (
+                &[all],
+                (9, true, 9, true),
+                "; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=9; client_max_window_bits=9",
+                (9, false, 9, false),
+            ),
+            (
+                &["permessage-deflate"],
+                (10, false, 15, false),
+                "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10",
+                (10, false, 15, false),
+            ),
+            // The first is declined: it does not let the server ask for less.
+            (
+                &["permessage-deflate", offer],
+                (15, true, 9, true),
+                "; client_max_window_bits=9",
+                (15, true, 9, true),
+            ),
+            (
+                &["permessage-deflate; server_max_window_bits=8", offer],
+                (10, true, 15, true),
+                "; server_max_window_bits=10",
+                (10, true, 15, true),
+            ),
+        ] {
+            let expected = Some((terms, String::from(rest)));
+            assert_eq!(answer(offers, wished), expected, "{offers:?}");
+        }
+    }
+
+    #[test]
+    fn declined() {
+        assert_eq!(answer(&[], FULL), None);
+        assert_eq!(answer(&["a, permessage, permessage-deflate2"], FULL), None);
+        assert_eq!(answer(&["permessage-deflate"], (15, true, 14, true)), None);
+        let bits = [
+            "7", "16", "99", "010", "08", "00", "1", "0", "a", "\"16\"", "150", "8x", ":",
+        ];
+        for name in ["server_max_window_bits", "client_max_window_bits"] {
+            for value in bits {
+                // `:` is no token, so that the whole header is wrong.
+                let offer = alloc::format!("permessage-deflate; {name}={value}");
+                if value != ":" {
+                    assert_eq!(answer(&[&offer], FULL), None, "{offer}");
+                }
+                assert_eq!(response(&[&offer], Some(FULL)), Err(Malformed), "{offer}");
+            }
+        }
+        for rest in [
+            "server_max_window_bits",
+            "server_max_window_bits=8",
+            "server_no_context_takeover=1",
+            "client_no_context_takeover=\"true\"",
+            "server_no_context_takeover; server_no_context_takeover",
+            "client_no_context_takeover; client_max_window_bits; client_no_context_takeover",
+            "server_max_window_bits=9; server_max_window_bits=9",
+            "client_max_window_bits; client_max_window_bits",
+            "client_max_window_bits=9; client_max_window_bits",
+            "mode=1",
+            "client_max_window_bits; mode",
+        ] {
+            let offer = alloc::format!("permessage-deflate; {rest}");
+            assert_eq!(answer(&[&offer], FULL), None, "{offer}");
+            if rest != "server_max_window_bits=8" {
+                assert_eq!(response(&[&offer], Some(FULL)), Err(Malformed), "{offer}");
+            }
+        }
+    }
+
+    #[test]
+    fn responses() {
+        let small = (10, false, 11, false);
+        for (rest, wished, terms) in [
+            ("", FULL, FULL),
+            ("; server_max_window_bits=8", FULL, (15, true, 8, true)),
+            ("; client_max_window_bits=8", FULL, (8, true, 15, true)),
+            (
+                "; client_max_window_bits=15; server_max_window_bits=15",
+                FULL,
+                FULL,
+            ),
+            (
+                "; server_no_context_takeover; client_no_context_takeover",
+                FULL,
+                (15, false, 15, false),
+            ),
+            // Not asked to, the client still does less.
+            ("", (10, false, 15, true), (10, false, 15, true)),
+            (
+                "; server_max_window_bits=11; server_no_context_takeover",
+                small,
+                small,
+            ),
+            (
+                "; server_max_window_bits=9; server_no_context_takeover; client_max_window_bits=9",
+                small,
+                (9, false, 9, false),
+            ),
+        ] {
+            let answer = alloc::format!("permessage-deflate{rest}");
+            assert_eq!(
+                response(&[&answer], Some(wished)),
+                Ok(Some(terms)),
+                "{answer}"
+            );
+        }
+        for (answers, wished) in [
+            (&["permessage-deflate"][..], None),
+            (&["a"], None),
+            (&["a"], Some(FULL)),
+            (&["permessage-deflate, a"], Some(FULL)),
+            (&["permessage-deflate", "permessage-deflate"], Some(FULL)),
+            (&["permessage-deflate; client_max_window_bits"], Some(FULL)),
+            (&["permessage-deflate"], Some((15, true, 15, false))),
+            (&["permessage-deflate"], Some((15, true, 14, true))),
+            (
+                &["permessage-deflate; server_max_window_bits=15"],
+                Some((15, true, 14, true)),
+            ),
+            (
+                &["permessage-deflate; client_max_window_bits=15"],
+                Some((14, true, 15, true)),
+            ),
+        ] {
+            assert_eq!(response(answers, wished), Err(Malformed), "{answers:?}");
+        }
+        assert_eq!(response(&[], Some(small)), Ok(None));
+        assert_eq!(response(&[], None), Ok(None));
+    }
+}
