@@ -1,0 +1,272 @@
+//! Codecs that connections share: nobody notices but the allocator.
+
+use sockless::{Codecs, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
+
+use super::support::{Frame, Owned, Side, hex, stream};
+use super::{agreed, ask, everything, pair, sent, with};
+
+fn alone() -> Deflate {
+    let mut deflate = Deflate::default();
+    deflate.min_size = 0;
+    deflate.context_takeover = false;
+    deflate.peer_context_takeover = false;
+    deflate
+}
+
+fn connection(side: Side) -> Connection {
+    match side {
+        Side::Server => agreed(side, with(alone())),
+        Side::Client => ask(
+            &["permessage-deflate; server_no_context_takeover"],
+            with(alone()),
+        )
+        .0
+        .unwrap(),
+    }
+}
+
+/// All events of one turn, with the codecs lent for it.
+fn turn(
+    connection: &mut Connection,
+    buffer: &mut ReadBuffer,
+    bytes: &[u8],
+    codecs: &mut Codecs,
+) -> Result<Vec<Owned>, ProtocolError> {
+    buffer.extend_from_slice(bytes);
+    connection.lend_codecs(codecs);
+    let mut events = Vec::new();
+    let result = loop {
+        match connection.next_event(buffer) {
+            Ok(Some(event)) => events.push(event.into()),
+            Ok(None) => break Ok(events),
+            Err(error) => break Err(error),
+        }
+    };
+    connection.reclaim_codecs(codecs);
+    result
+}
+
+fn held(codecs: &Codecs) -> (bool, bool) {
+    let text = format!("{codecs:?}");
+    (
+        text.contains("inflater: true"),
+        text.contains("deflater: true"),
+    )
+}
+
+#[test]
+fn go_from_connection_to_connection() {
+    let mut codecs = Codecs::new();
+    assert_eq!(held(&codecs), (false, false));
+    let hello = Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00"));
+    for round in 0..3 {
+        for side in Side::BOTH {
+            let mut peer = connection(side);
+            let mut buffer = ReadBuffer::new();
+            for _ in 0..2 {
+                let events = turn(&mut peer, &mut buffer, &hello.encode(side), &mut codecs);
+                assert_eq!(events, Ok(vec![Owned::text("Hello")]));
+                assert!(held(&codecs).0, "{round}");
+                peer.lend_codecs(&mut codecs);
+                assert!(!held(&codecs).0);
+                peer.send_text("Hello").unwrap();
+                peer.reclaim_codecs(&mut codecs);
+                assert_eq!(held(&codecs), (true, true));
+            }
+            // Neither message refers to the other.
+            let frame = (0xc1, hello.payload.clone());
+            assert_eq!(sent(peer.output()), [frame.clone(), frame]);
+        }
+    }
+}
+
+/// Inside a message the codec stays with its connection.
+#[test]
+fn stay_for_the_message() {
+    let mut codecs = Codecs::new();
+    let halves = [
+        Frame::new(0x41, hex("f2 48 cd")),
+        Frame::new(0x80, hex("c9 c9 07 00")),
+    ];
+    for side in Side::BOTH {
+        let mut peers: Vec<_> = (0..3)
+            .map(|_| (connection(side), ReadBuffer::new()))
+            .collect();
+        for (half, expected) in halves.iter().zip([vec![], vec![Owned::text("Hello")]]) {
+            for (peer, buffer) in &mut peers {
+                let events = turn(peer, buffer, &half.encode(side), &mut codecs);
+                assert_eq!(events.as_ref(), Ok(&expected));
+            }
+        }
+        assert!(held(&codecs).0);
+        // The same when sending, with the turns of the others between.
+        for (text, fin) in [("Hel", false), ("", false), ("lo", true)] {
+            for (peer, _) in &mut peers {
+                peer.lend_codecs(&mut codecs);
+                peer.send_text_fragment(text, fin).unwrap();
+                peer.reclaim_codecs(&mut codecs);
+            }
+        }
+        let all: Vec<_> = peers.iter().map(|(peer, _)| sent(peer.output())).collect();
+        assert_eq!(all[0], all[1]);
+        assert_eq!(all[0], all[2]);
+        let payload: Vec<u8> = all[0].iter().flat_map(|(_, p)| p.clone()).collect();
+        assert_eq!(super::reference::inflate(&payload, b"").data, b"Hello");
+    }
+}
+
+/// A connection that fails, wherever in a message, does not harm those that get its codec.
+#[test]
+fn survive_a_failure() {
+    let hello = Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00"));
+    for wrong in [
+        // Cut off; of a wrong type; too far back; going on behind the end; no UTF-8.
+        "f2 48 cd c9",
+        "f2 48 cd c9 c9 07",
+        "06",
+        "f2 00 11 00 00",
+        "00 0a 00 f5 ff 48",
+        "f2 48 cd c9 c9 07 00 00",
+        "00 01 00 fe ff ff 00",
+    ] {
+        for side in Side::BOTH {
+            let mut codecs = Codecs::new();
+            // So that there is one to lend.
+            let good = turn(
+                &mut connection(side),
+                &mut ReadBuffer::new(),
+                &hello.encode(side),
+                &mut codecs,
+            );
+            assert!(good.is_ok() && held(&codecs).0);
+            let mut peer = connection(side);
+            let mut buffer = ReadBuffer::new();
+            let bytes = Frame::new(0xc1, hex(wrong)).encode(side);
+            for bytes in [&bytes[..], b""] {
+                let failed = turn(&mut peer, &mut buffer, bytes, &mut codecs);
+                assert!(failed.is_err(), "{wrong}");
+            }
+            let again = turn(
+                &mut connection(side),
+                &mut ReadBuffer::new(),
+                &hello.encode(side),
+                &mut codecs,
+            );
+            assert_eq!(again, Ok(vec![Owned::text("Hello")]), "after {wrong}");
+        }
+    }
+}
+
+/// With context takeover there is nothing to share, and in one direction only that of the other.
+#[test]
+fn takeover_keeps_its_codecs() {
+    let mut codecs = Codecs::new();
+    for side in Side::BOTH {
+        let mut peer = agreed(side, everything());
+        let mut buffer = ReadBuffer::new();
+        let frames = [
+            Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
+            Frame::new(0xc1, hex("f2 00 11 00 00")),
+        ];
+        for frame in &frames {
+            let events = turn(&mut peer, &mut buffer, &frame.encode(side), &mut codecs);
+            assert_eq!(events, Ok(vec![Owned::text("Hello")]));
+            peer.lend_codecs(&mut codecs);
+            peer.send_text("Hello").unwrap();
+            peer.reclaim_codecs(&mut codecs);
+            assert_eq!(held(&codecs), (false, false));
+        }
+        let mine: Vec<_> = frames
+            .iter()
+            .map(|f| (f.first, f.payload.clone()))
+            .collect();
+        assert_eq!(sent(peer.output()), mine);
+    }
+}
+
+/// Connections of every kind share one set, and each uses what fits what it agreed on.
+#[test]
+fn fit_what_was_agreed() {
+    let mut codecs = Codecs::new();
+    let text = "a text to compress, and to compress again, ".repeat(20);
+    let mut kinds = Vec::new();
+    for bits in [9, 15, 12] {
+        for (level, memory_level) in [(1, 1), (9, 9), (6, 8)] {
+            let mut deflate = alone();
+            deflate.max_window_bits = bits;
+            deflate.peer_max_window_bits = 24 - bits;
+            (deflate.level, deflate.memory_level) = (level, memory_level);
+            kinds.push(deflate);
+        }
+    }
+    for (i, server) in kinds.iter().cycle().take(20).enumerate() {
+        let client = kinds[i * 5 % kinds.len()];
+        let mut pair = pair(with(*server), with(client));
+        let mut expected = pair_alone(*server, client, &text);
+        for side in Side::BOTH {
+            let peer = pair.peer(side);
+            peer.connection.lend_codecs(&mut codecs);
+            peer.connection.send_text(&text).unwrap();
+            peer.connection.reclaim_codecs(&mut codecs);
+            let output = peer.write_all();
+            assert_eq!(sent(&output), expected.remove(0));
+            let other = pair.peer(side.other());
+            let events = turn(
+                &mut other.connection,
+                &mut other.buffer,
+                &output,
+                &mut codecs,
+            );
+            assert_eq!(events, Ok(vec![Owned::text(&text)]));
+        }
+    }
+}
+
+/// What both sides of such a pair send without lent codecs, the client first.
+fn pair_alone(server: Deflate, client: Deflate, text: &str) -> Vec<Vec<(u8, Vec<u8>)>> {
+    let mut pair = pair(with(server), with(client));
+    Side::BOTH
+        .iter()
+        .map(|side| {
+            let peer = pair.peer(*side);
+            peer.connection.send_text(text).unwrap();
+            sent(&peer.write_all())
+        })
+        .collect()
+}
+
+/// Lending in the middle of things changes nothing, and neither does forgetting to reclaim.
+#[test]
+fn lent_at_any_time() {
+    let mut codecs = Codecs::new();
+    let mut config = with(alone());
+    config.delivery = Delivery::Chunks;
+    let mut peer = agreed(Side::Server, config);
+    let mut buffer = ReadBuffer::new();
+    let frames = [
+        Frame::new(0x41, hex("f2 48 cd")),
+        Frame::new(0x80, hex("c9 c9 07 00")),
+        Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
+        Frame::new(0xc1, ""),
+        Frame::new(0x81, hex("48 69")),
+        Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
+    ];
+    let mut received = String::new();
+    for (i, byte) in stream(&frames, Side::Server).iter().enumerate() {
+        if i % 3 == 0 {
+            peer.lend_codecs(&mut codecs);
+        }
+        buffer.extend_from_slice(&[*byte]);
+        while let Some(event) = peer.next_event(&mut buffer).unwrap() {
+            let Event::Text { text, fin } = event else {
+                panic!("{event:?}");
+            };
+            received.push_str(text);
+            received.push_str(if fin { "." } else { "" });
+        }
+        if i % 5 == 0 {
+            peer.reclaim_codecs(&mut codecs);
+        }
+    }
+    assert_eq!(received, "Hello.Hello..Hi.Hello.");
+}

@@ -1,0 +1,264 @@
+//! Limits count what is delivered, to the byte (RFC 6455 section 10.4): a little input can make much output.
+
+use sockless::{Config, Deflate, Delivery, ProtocolError, ReadBuffer};
+
+use super::support::{Frame, Owned, Peer, Side, hex, stream};
+use super::{agreed, everything, noise, repeat, run, sent, stored};
+
+const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
+
+fn limited(limit: usize, delivery: Delivery) -> Config {
+    let mut config = everything();
+    config.max_message_size = limit;
+    config.delivery = delivery;
+    config
+}
+
+/// A payload for `data` that is as small as this library makes it.
+fn compressed(data: &[u8]) -> Vec<u8> {
+    let mut deflate = Deflate::default();
+    deflate.min_size = 0;
+    deflate.context_takeover = false;
+    let mut server = agreed(Side::Server, super::with(deflate));
+    server.send_binary(data).unwrap();
+    let mut frames = sent(server.output());
+    let (first, payload) = frames.pop().unwrap();
+    assert!(frames.is_empty() && first == 0xc2);
+    payload
+}
+
+/// Ways to cut a stream that are few enough for long ones.
+fn some_cuts(length: usize) -> Vec<Vec<usize>> {
+    let every = |n| (0..length).step_by(n).collect();
+    vec![vec![], every(length.div_ceil(3)), every(length / 97 + 1)]
+}
+
+/// Either the message or 1009, and in the latter case no more than the limit.
+fn check(limit: usize, frames: &[Frame], data: &[u8]) {
+    for side in Side::BOTH {
+        for delivery in MODES {
+            let config = limited(limit, delivery);
+            let bytes = stream(frames, side);
+            for cuts in some_cuts(bytes.len()) {
+                let outcome = run(agreed(side, config), &bytes, &cuts);
+                let what = format!("{side:?} {delivery:?} {limit} for {}", data.len());
+                if data.len() <= limit {
+                    assert_eq!(outcome.error, None, "{what}");
+                    assert_eq!(outcome.events.len(), 1, "{what}");
+                    assert!(outcome.events[0] == Owned::binary(data), "{what}");
+                } else {
+                    let error = Some(ProtocolError::MessageTooLarge);
+                    assert_eq!(outcome.error, error, "{what}");
+                    assert_eq!(outcome.events, [], "{what}");
+                    let code = sent(&outcome.output).pop().unwrap().1;
+                    assert_eq!(code[..2], 1009_u16.to_be_bytes(), "{what}");
+                    match (delivery, outcome.open) {
+                        (_, None) => {}
+                        (Delivery::Messages, open) => panic!("{what}: {open:?}"),
+                        (Delivery::Chunks, Some(open)) => {
+                            assert!(open.data().len() <= limit, "{what}");
+                            assert!(data.starts_with(open.data()), "{what}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn exact_to_the_byte() {
+    // Around the sizes in which the decompressor is given space, and around its window.
+    for length in [
+        1, 255, 256, 257, 16_383, 16_384, 16_385, 32_768, 32_769, 65_537,
+    ] {
+        for data in [vec![b'a'; length], noise(length, 7)] {
+            for payload in [compressed(&data), stored(&data)] {
+                for limit in [length - 1, length] {
+                    check(limit, &[Frame::new(0xc2, &payload)], &data);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn summed_over_fragments() {
+    let data = [noise(3000, 3), vec![0; 3000]].concat();
+    for payload in [compressed(&data), stored(&data)] {
+        for pieces in [2, 3, 50] {
+            let mut frames: Vec<_> = payload
+                .chunks(payload.len().div_ceil(pieces))
+                .map(|piece| Frame::new(0x00, piece))
+                .collect();
+            frames[0].first |= 0x42;
+            frames.insert(1, Frame::new(0x00, ""));
+            frames.push(Frame::new(0x80, ""));
+            for limit in [data.len() - 1, data.len()] {
+                check(limit, &frames, &data);
+            }
+        }
+    }
+}
+
+/// One message does not count for the next, nor do other frames.
+#[test]
+fn every_message_anew() {
+    let full = [b'x'; 1000];
+    for side in Side::BOTH {
+        for delivery in MODES {
+            let config = limited(full.len(), delivery);
+            let good = [
+                Frame::new(0xc2, compressed(&full)),
+                Frame::new(0x82, full),
+                Frame::new(0xc2, stored(&full)),
+                Frame::new(0x89, [0; 125]),
+                Frame::new(0x02, &full[1..]),
+                Frame::new(0x80, &full[..1]),
+                Frame::new(0xc2, compressed(&full)),
+            ];
+            for (wrong, error) in [
+                (stored(&[0; 1001]), Some(ProtocolError::MessageTooLarge)),
+                (stored(&[0; 1000]), None),
+            ] {
+                let frames = [&good[..], &[Frame::new(0xc2, wrong)]].concat();
+                let outcome = run(agreed(side, config), &stream(&frames, side), &[]);
+                assert_eq!(outcome.error, error);
+                assert_eq!(
+                    outcome.events.len(),
+                    good.len() - 1 + usize::from(error.is_none())
+                );
+            }
+            let plain = [&good[..], &[Frame::new(0x82, [0; 1001])]].concat();
+            let outcome = run(agreed(side, config), &stream(&plain, side), &[]);
+            assert_eq!(outcome.error, Some(ProtocolError::MessageTooLarge));
+        }
+    }
+}
+
+/// Nothing is small enough to be empty but an empty message.
+#[test]
+fn a_limit_of_nothing() {
+    for payload in ["", "00", "02 00", "01", "00 00 00 ff ff 00"] {
+        check(0, &[Frame::new(0xc2, hex(payload))], b"");
+    }
+    check(0, &[Frame::new(0xc2, stored(b"a"))], b"a");
+}
+
+/// The other limit counts what a frame has on the wire.
+#[test]
+fn frames_are_measured_compressed() {
+    let data = vec![b'a'; 100_000];
+    let payload = compressed(&data);
+    assert!(payload.len() < 500);
+    for side in Side::BOTH {
+        for delivery in MODES {
+            for less in [0, 1] {
+                let mut config = limited(data.len(), delivery);
+                config.max_frame_size = payload.len() - less;
+                let bytes = Frame::new(0xc2, &payload).encode(side);
+                let outcome = run(agreed(side, config), &bytes, &[]);
+                let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
+                assert_eq!(outcome.error, error);
+                assert_eq!(outcome.events.len(), 1 - less);
+            }
+        }
+    }
+    // And a message may have more on the wire than it delivers.
+    let mut padded = hex("00 00 00 ff ff").repeat(40);
+    padded.extend(stored(b"small"));
+    check(5, &[Frame::new(0xc2, &padded)], b"small");
+    check(4, &[Frame::new(0xc2, &padded)], b"small");
+}
+
+/// What is stored grows to the limit and no further, however much the input would make.
+#[test]
+fn a_bomb_takes_no_more_than_the_limit() {
+    // 1 MiB of zeros, and more of them by reference.
+    let mut bomb = compressed(&vec![0; 1 << 20]);
+    let one = bomb.clone();
+    for _ in 0..7 {
+        bomb.extend([0, 0, 0xff, 0xff]);
+        bomb.extend(&one);
+    }
+    assert!(bomb.len() < 16 << 10);
+    for side in Side::BOTH {
+        for delivery in MODES {
+            let limit = 300_000;
+            let mut peer = Peer::with(agreed(side, limited(limit, delivery)), ReadBuffer::new());
+            peer.receive(&Frame::new(0xc2, &bomb).encode(side));
+            assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
+            let capacity = peer.buffer.capacity();
+            let most = match delivery {
+                Delivery::Messages => limit + 1,
+                Delivery::Chunks => 2 * (48 << 10),
+            };
+            assert!(
+                capacity <= most + bomb.len() + 1024,
+                "{delivery:?}: {capacity}"
+            );
+
+            // Within the limit, chunks need no more memory than their size.
+            let config = limited(8 << 20, delivery);
+            let mut peer = Peer::with(agreed(side, config), ReadBuffer::new());
+            peer.receive(&Frame::new(0xc2, &bomb).encode(side));
+            assert_eq!(peer.error, None);
+            let capacity = peer.buffer.capacity();
+            let total: usize = peer.events.iter().map(|event| event.data().len()).sum();
+            assert_eq!(total, 8 << 20);
+            if delivery == Delivery::Chunks {
+                assert!(peer.events.len() >= 100);
+                assert!(capacity <= 2 * (48 << 10) + bomb.len() + 1024, "{capacity}");
+            } else {
+                assert_eq!(peer.events.len(), 1);
+            }
+        }
+    }
+}
+
+/// Text is cut into chunks at characters, wherever the decompressor stops.
+#[test]
+fn chunks_of_text() {
+    let config = limited(1 << 20, Delivery::Chunks);
+    for shift in 0..4 {
+        let text = format!("{}{}", "a".repeat(shift), "\u{1f496}".repeat(50_000));
+        let payload = compressed(text.as_bytes());
+        for side in Side::BOTH {
+            let bytes = Frame::new(0xc1, &payload).encode(side);
+            for cuts in some_cuts(bytes.len()) {
+                let outcome = run(agreed(side, config), &bytes, &cuts);
+                assert_eq!(outcome.error, None);
+                assert!(outcome.events == [Owned::text(&text)]);
+            }
+        }
+    }
+}
+
+/// Control frames wait for the payload before them, though it comes out in several chunks.
+#[test]
+fn chunks_come_in_order() {
+    let payload = compressed(&vec![0; 200_000]);
+    let frames = [
+        Frame::new(0x42, payload),
+        Frame::new(0x89, "ping"),
+        Frame::new(0x00, hex("00 00 ff ff")),
+        Frame::new(0x80, repeat(100)),
+        Frame::new(0x81, "plain"),
+    ];
+    for side in Side::BOTH {
+        let bytes = stream(&frames, side);
+        let mut peer = Peer::with(
+            agreed(side, limited(1 << 20, Delivery::Chunks)),
+            ReadBuffer::new(),
+        );
+        peer.receive(&bytes);
+        assert_eq!(peer.error, None);
+        let ping = peer.events.iter().position(|e| *e == Owned::ping(b"ping"));
+        let lengths = peer.events[..ping.unwrap()].iter().map(|e| e.data().len());
+        assert_eq!(lengths.sum::<usize>(), 200_000);
+        assert_eq!(
+            peer.events[ping.unwrap() + 1..],
+            [Owned::binary(&[0; 3]), Owned::text("plain")]
+        );
+    }
+}

@@ -1,0 +1,440 @@
+//! The negotiation (RFC 7692 sections 5 and 7.1), and that both sides then do what was agreed on.
+
+use sockless::handshake::{RequestError, ResponseError};
+use sockless::{Config, Connection, Deflate, ProtocolError};
+
+use super::reference::inflate;
+use super::support::{Frame, Owned, Side, stream};
+use super::{OFFER, ask, everything, noise, pair, repeat, run, sent, serve, stored, with};
+
+/// What one side may do, and what it does: window bits and takeover, its own and its peer's.
+type Terms = (u8, bool, u8, bool);
+
+const FULL: Terms = (15, true, 15, true);
+
+fn wishes(terms: Terms) -> Config {
+    let mut deflate = Deflate::default();
+    (
+        deflate.max_window_bits,
+        deflate.context_takeover,
+        deflate.peer_max_window_bits,
+        deflate.peer_context_takeover,
+    ) = terms;
+    deflate.min_size = 0;
+    with(deflate)
+}
+
+/// Tries out what a side sends and what it accepts.
+fn check_terms(side: Side, mut connect: impl FnMut() -> Connection, terms: Terms, what: &str) {
+    let (bits, takeover, peer_bits, peer_takeover) = terms;
+    check_sent(&mut connect(), bits, takeover, what);
+    check_received(side, &mut connect, peer_bits, peer_takeover, what);
+}
+
+/// The output refers as far back as it may, or, 262 bytes less for the compressor's sake, almost.
+fn check_sent(connection: &mut Connection, bits: u8, takeover: bool, what: &str) {
+    let data: Vec<_> = (9..=15.min(bits + 1))
+        .flat_map(|bits| noise(100 << (bits - 8), 77).repeat(2))
+        .collect();
+    let end = noise(150, 78);
+    let mut before = Vec::new();
+    for message in [&data, &end, &end] {
+        connection.send_binary(message).unwrap();
+        let mut frames = sent(connection.output());
+        connection.advance_output(connection.output().len());
+        let (first, payload) = frames.pop().unwrap();
+        if bits == 8 {
+            assert_eq!((first, &payload), (0x82, message), "{what}");
+            continue;
+        }
+        assert_eq!(first, 0xc2, "{what}");
+        let inflated = inflate(&payload, if takeover { &before } else { &[] });
+        assert!(inflated.whole && inflated.data == *message, "{what}");
+        assert!(inflated.reach <= 1 << bits, "{what}: {}", inflated.reach);
+        if message.len() > 150 {
+            let least = 100 << (bits - 8);
+            assert!(inflated.reach >= least, "{what}: {}", inflated.reach);
+        } else {
+            // Noise, of which the second copy is a reference to the first if that is allowed.
+            let refers = takeover && !before.ends_with(&data);
+            assert_eq!(inflated.reach > 0, refers, "{what}");
+        }
+        before.extend(inflated.data);
+    }
+}
+
+/// References as far back as the peer may make them are understood, behind a block with BFINAL, too, and
+/// without takeover none at all.
+fn check_received(
+    side: Side,
+    connect: &mut impl FnMut() -> Connection,
+    bits: u8,
+    takeover: bool,
+    what: &str,
+) {
+    let data = noise(40_000, 79);
+    let mut first = stored(&data);
+    for _ in 0..2 {
+        for distance in [3, 1 << bits] {
+            let frames = [Frame::new(0xc2, &first), Frame::new(0xc2, repeat(distance))];
+            let outcome = run(connect(), &stream(&frames, side), &[]);
+            let from = data.len() - distance;
+            let mut expected = vec![Owned::binary(&data)];
+            expected.extend(takeover.then(|| Owned::binary(&data[from..from + 3])));
+            assert!(outcome.events == expected, "{what}");
+            let error = (!takeover).then_some(ProtocolError::CorruptCompression);
+            assert_eq!(outcome.error, error, "{what}");
+        }
+        first.extend([0, 0, 0xff, 0xff, 0x03, 0x00, 0x00]);
+    }
+}
+
+#[test]
+fn the_default_offer() {
+    assert_eq!(ask(&[], with(Deflate::default())).1.unwrap(), OFFER);
+    assert_eq!(ask(&[], everything()).1.unwrap(), OFFER);
+    // Nobody who did not ask for compression offers or accepts it.
+    assert_eq!(ask(&[], Config::default()).1, None);
+    let (connection, answer) = serve(&[OFFER], Config::default()).unwrap();
+    assert_eq!((connection.is_deflate_agreed(), answer), (false, None));
+}
+
+#[test]
+fn servers_answer() {
+    let full = everything();
+    let table: &[(&[&str], Config, Option<&str>, Terms)] = &[
+        (&[OFFER], full, Some(""), FULL),
+        (&["permessage-deflate"], full, Some(""), FULL),
+        (&["foo, bar; baz, permessage-deflate"], full, Some(""), FULL),
+        (&["foo", "permessage-deflate", "bar"], full, Some(""), FULL),
+        (&["Permessage-Deflate"], full, Some(""), FULL),
+        (&[], full, None, FULL),
+        (&["foo; bar=2"], full, None, FULL),
+        (
+            &["permessage-deflate2, x-webkit-deflate-frame"],
+            full,
+            None,
+            FULL,
+        ),
+        (
+            &["permessage-deflate; server_max_window_bits=\"10\""],
+            full,
+            Some("; server_max_window_bits=10"),
+            (10, true, 15, true),
+        ),
+        (
+            &["permessage-deflate; client_max_window_bits=\"9\""],
+            full,
+            Some("; client_max_window_bits=9"),
+            (15, true, 9, true),
+        ),
+        (
+            &["permessage-deflate; client_max_window_bits=8"],
+            full,
+            Some("; client_max_window_bits=8"),
+            (15, true, 8, true),
+        ),
+        // The compressor has no window of 256 bytes; the next offer may do.
+        (
+            &["permessage-deflate; server_max_window_bits=8"],
+            full,
+            None,
+            FULL,
+        ),
+        (
+            &[
+                "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=9",
+            ],
+            full,
+            Some("; server_max_window_bits=9"),
+            (9, true, 15, true),
+        ),
+        (
+            &[
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=12; client_max_window_bits=11",
+            ],
+            full,
+            Some(
+                "; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=12; client_max_window_bits=11",
+            ),
+            (12, false, 11, false),
+        ),
+        // The server's own wishes.
+        (
+            &[OFFER],
+            wishes((10, false, 11, false)),
+            Some(
+                "; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=10; client_max_window_bits=11",
+            ),
+            (10, false, 11, false),
+        ),
+        (
+            &["permessage-deflate"],
+            wishes((10, false, 15, false)),
+            Some(
+                "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10",
+            ),
+            (10, false, 15, false),
+        ),
+        (
+            &["permessage-deflate"],
+            wishes((15, true, 14, true)),
+            None,
+            FULL,
+        ),
+        (
+            &["permessage-deflate", OFFER],
+            wishes((15, true, 14, true)),
+            Some("; client_max_window_bits=14"),
+            (15, true, 14, true),
+        ),
+        // The smaller window of both.
+        (
+            &["permessage-deflate; server_max_window_bits=9; client_max_window_bits=14"],
+            wishes((12, true, 12, true)),
+            Some("; server_max_window_bits=9; client_max_window_bits=12"),
+            (9, true, 12, true),
+        ),
+        (
+            &["permessage-deflate; server_max_window_bits=14; client_max_window_bits=9"],
+            wishes((12, true, 12, true)),
+            Some("; server_max_window_bits=12; client_max_window_bits=9"),
+            (12, true, 9, true),
+        ),
+    ];
+    for (offers, config, answer, terms) in table {
+        let what = format!("{offers:?}");
+        let (connection, found) = serve(offers, *config).unwrap();
+        let answer = answer.map(|rest| format!("permessage-deflate{rest}"));
+        assert_eq!(found, answer, "{what}");
+        assert_eq!(connection.is_deflate_agreed(), answer.is_some());
+        if answer.is_some() {
+            let connect = || serve(offers, *config).unwrap().0;
+            check_terms(Side::Server, connect, *terms, &what);
+        } else {
+            let frame = Frame::new(0xc1, "").encode(Side::Server);
+            let error = run(connection, &frame, &[]).error;
+            assert_eq!(error, Some(ProtocolError::ReservedBits), "{what}");
+        }
+    }
+}
+
+/// An offer that cannot be right is declined, and the next one looked at (section 5.1).
+#[test]
+fn servers_decline() {
+    let table = [
+        "server_max_window_bits=7",
+        "server_max_window_bits=16",
+        "server_max_window_bits=99",
+        "server_max_window_bits=010",
+        "server_max_window_bits=0",
+        "server_max_window_bits=1",
+        "server_max_window_bits=-9",
+        "server_max_window_bits=+9",
+        "server_max_window_bits=9.0",
+        "server_max_window_bits=0xa",
+        "server_max_window_bits=x",
+        "server_max_window_bits=100",
+        "server_max_window_bits=18446744073709551625",
+        "server_max_window_bits=\"16\"",
+        "server_max_window_bits",
+        "client_max_window_bits=7",
+        "client_max_window_bits=16",
+        "client_max_window_bits=99",
+        "client_max_window_bits=010",
+        "client_max_window_bits=\"7\"",
+        "server_no_context_takeover=1",
+        "server_no_context_takeover=true",
+        "client_no_context_takeover=\"1\"",
+        "server_no_context_takeover; server_no_context_takeover",
+        "client_no_context_takeover; client_no_context_takeover",
+        "server_max_window_bits=10; server_max_window_bits=10",
+        "client_max_window_bits; client_max_window_bits",
+        "client_max_window_bits; client_max_window_bits=10",
+        "client_max_window_bits=10; client_max_window_bits",
+        "unknown",
+        "unknown=10",
+        "client_max_window_bits; unknown",
+        "Server_No_Context_Takeover",
+        "server_max_window_bit=10",
+    ];
+    for parameters in table {
+        let wrong = format!("permessage-deflate; {parameters}");
+        let (connection, answer) = serve(&[&wrong], everything()).unwrap();
+        assert_eq!(answer, None, "{wrong}");
+        assert!(!connection.is_deflate_agreed());
+        for offers in [
+            &[&wrong[..], "permessage-deflate; server_max_window_bits=11"][..],
+            &[&format!(
+                "{wrong}, permessage-deflate; server_max_window_bits=11"
+            )],
+            &[&format!(
+                "{wrong}, foo, permessage-deflate; server_max_window_bits=11, permessage-deflate"
+            )],
+        ] {
+            let (_, answer) = serve(offers, everything()).unwrap();
+            let right = "permessage-deflate; server_max_window_bits=11";
+            assert_eq!(answer.as_deref(), Some(right), "{offers:?}");
+        }
+        // A client is told the same and fails (section 5.1).
+        let client = ask(&[&wrong], everything()).0;
+        assert_eq!(client.unwrap_err(), ResponseError::Extensions, "{wrong}");
+    }
+}
+
+/// RFC 6455 section 9.1: a header that does not fit the grammar fails the handshake.
+#[test]
+fn malformed_headers() {
+    for header in [
+        "permessage-deflate;",
+        "permessage-deflate; server_max_window_bits=",
+        "permessage-deflate; server_max_window_bits=\"\"",
+        "permessage-deflate; server_max_window_bits=\"10",
+        "permessage-deflate; server_max_window_bits=10\"",
+        "permessage-deflate; server_max_window_bits=\"1 0\"",
+        "permessage-deflate; =10",
+        "permessage-deflate server_max_window_bits=10",
+        "permessage-deflate; server_max_window_bits==10",
+        "; server_max_window_bits=10",
+        "permessage-deflate; client_max_window_bits, ;",
+        "",
+        ",",
+    ] {
+        for headers in [&[header][..], &[OFFER, header], &[header, OFFER]] {
+            let error = serve(headers, everything()).unwrap_err();
+            assert_eq!(error, RequestError::Extensions, "{header}");
+            assert_eq!(error.status(), 400);
+            let error = ask(headers, everything()).0.unwrap_err();
+            assert_eq!(error, ResponseError::Extensions, "{header}");
+        }
+    }
+}
+
+#[test]
+fn clients_agree() {
+    let full = everything();
+    let table = [
+        ("", full, FULL),
+        (
+            "; server_max_window_bits=\"10\"",
+            full,
+            (15, true, 10, true),
+        ),
+        // What a server does on its own account needs no offer (sections 7.1.1.1 and 7.1.2.1).
+        ("; server_no_context_takeover", full, (15, true, 15, false)),
+        ("; client_no_context_takeover", full, (15, false, 15, true)),
+        ("; server_max_window_bits=8", full, (15, true, 8, true)),
+        ("; server_max_window_bits=15", full, FULL),
+        ("; client_max_window_bits=15", full, FULL),
+        ("; client_max_window_bits=9", full, (9, true, 15, true)),
+        ("; client_max_window_bits=8", full, (8, true, 15, true)),
+        (
+            "; client_max_window_bits=11; server_max_window_bits=12; client_no_context_takeover; \
+             server_no_context_takeover",
+            full,
+            (11, false, 12, false),
+        ),
+        // What the client wished for itself holds, whatever the server says.
+        ("", wishes((10, false, 15, true)), (10, false, 15, true)),
+        (
+            "; client_max_window_bits=9",
+            wishes((10, false, 15, true)),
+            (9, false, 15, true),
+        ),
+        (
+            "; server_no_context_takeover; server_max_window_bits=11",
+            wishes((15, true, 11, false)),
+            (15, true, 11, false),
+        ),
+        (
+            "; server_no_context_takeover; server_max_window_bits=9",
+            wishes((15, true, 11, false)),
+            (15, true, 9, false),
+        ),
+    ];
+    for (rest, config, terms) in table {
+        let answer = format!("permessage-deflate{rest}");
+        let connect = || {
+            let connection = ask(&[&answer], config).0.unwrap();
+            assert!(connection.is_deflate_agreed());
+            connection
+        };
+        check_terms(Side::Client, connect, terms, &answer);
+    }
+    // A server may leave the extension out.
+    for config in [everything(), wishes((9, false, 9, false))] {
+        let connection = ask(&[], config).0.unwrap();
+        assert!(!connection.is_deflate_agreed());
+    }
+}
+
+#[test]
+fn clients_refuse() {
+    let full = everything();
+    let small = wishes((10, true, 11, false));
+    let table: &[(&[&str], Config)] = &[
+        (&["foo"], full),
+        (&["permessage-deflate, foo"], full),
+        (&["permessage-deflate, permessage-deflate"], full),
+        (&["permessage-deflate", "permessage-deflate"], full),
+        (&["permessage-deflate; client_max_window_bits"], full),
+        (&["permessage-deflate; client_max_window_bits=16"], full),
+        // Not what was offered: a larger window, or takeover.
+        (&["permessage-deflate"], small),
+        (&["permessage-deflate; server_no_context_takeover"], small),
+        (&["permessage-deflate; server_max_window_bits=11"], small),
+        (
+            &["permessage-deflate; server_no_context_takeover; server_max_window_bits=12"],
+            small,
+        ),
+        (
+            &[
+                "permessage-deflate; server_no_context_takeover; server_max_window_bits=11; \
+                 client_max_window_bits=11",
+            ],
+            small,
+        ),
+        // Not offered at all.
+        (&["permessage-deflate"], Config::default()),
+        (&["foo"], Config::default()),
+    ];
+    for (answers, config) in table {
+        let error = ask(answers, *config).0.unwrap_err();
+        assert_eq!(error, ResponseError::Extensions, "{answers:?}");
+    }
+    let answer = "permessage-deflate; server_no_context_takeover; server_max_window_bits=11";
+    assert!(ask(&[answer], small).0.is_ok());
+}
+
+/// Whatever two of this library wish, they agree on the less of both, and keep to it.
+#[test]
+fn both_sides_agree() {
+    let all = [
+        FULL,
+        (9, true, 15, true),
+        (15, true, 9, true),
+        (12, false, 10, true),
+        (10, true, 12, false),
+        // Beyond the range.
+        (0, true, 255, true),
+    ];
+    for server in all {
+        for client in all {
+            let what = format!("{server:?} {client:?}");
+            let clamp = |terms: Terms| (terms.0.clamp(9, 15), terms.2.clamp(9, 15));
+            let (s, c) = (clamp(server), clamp(client));
+            let from_server = (s.0.min(c.1), server.1 && client.3);
+            let from_client = (c.0.min(s.1), client.1 && server.3);
+            let mut pair = pair(wishes(server), wishes(client));
+            for (side, (bits, takeover)) in
+                [(Side::Server, from_server), (Side::Client, from_client)]
+            {
+                assert!(pair.peer(side).connection.is_deflate_agreed(), "{what}");
+                check_sent(&mut pair.peer(side).connection, bits, takeover, &what);
+            }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Compressed messages on their way in (RFC 7692 sections 6, 7.2.2 and 7.2.3).
+
+use sockless::{Deflate, Delivery, ProtocolError, ReadBuffer};
+
+use super::reference::inflate;
+use super::support::{Frame, Owned, Peer, Side, hex, stream};
+use super::{agreed, everything, noise, received, repeat, run, stored};
+
+const HELLO: &str = "f2 48 cd c9 c9 07 00";
+const AGAIN: &str = "f2 00 11 00 00";
+const FINAL: &str = "f3 48 cd c9 c9 07 00 00";
+
+fn frames(rows: &[(u8, &str)]) -> Vec<Frame> {
+    rows.iter()
+        .map(|(first, payload)| Frame::new(*first, hex(payload)))
+        .collect()
+}
+
+fn texts(texts: &[&str]) -> Vec<Owned> {
+    texts.iter().map(|text| Owned::text(text)).collect()
+}
+
+#[test]
+fn good_messages() {
+    let table: &[(&[(u8, &str)], &[&str])] = &[
+        // The examples of section 7.2.3.
+        (&[(0xc1, HELLO)], &["Hello"]),
+        (&[(0x41, "f2 48 cd"), (0x80, "c9 c9 07 00")], &["Hello"]),
+        (&[(0xc1, HELLO), (0xc1, AGAIN)], &["Hello", "Hello"]),
+        (&[(0xc1, "00 05 00 fa ff 48 65 6c 6c 6f 00")], &["Hello"]),
+        (&[(0xc1, FINAL)], &["Hello"]),
+        (
+            &[(0xc1, "f2 48 05 00 00 00 ff ff ca c9 c9 07 00")],
+            &["Hello"],
+        ),
+        // Section 7.2.3.6.
+        (&[(0xc1, "00")], &[""]),
+        (&[(0xc1, "02 00")], &[""]),
+        // Nothing compressed to nothing.
+        (&[(0xc1, "")], &[""]),
+        (&[(0x41, ""), (0x00, ""), (0x80, "")], &[""]),
+        (&[(0x41, "00"), (0x80, "")], &[""]),
+        (&[(0x41, ""), (0x80, "00")], &[""]),
+        (&[(0xc1, ""), (0xc1, HELLO)], &["", "Hello"]),
+        (
+            &[(0xc1, HELLO), (0xc1, ""), (0xc1, "00"), (0xc1, AGAIN)],
+            &["Hello", "", "", "Hello"],
+        ),
+        // Fragments of every size, empty ones too.
+        (
+            &[
+                (0x41, ""),
+                (0x00, "f2"),
+                (0x00, "48"),
+                (0x00, ""),
+                (0x00, "cd c9 c9 07 00"),
+                (0x80, ""),
+            ],
+            &["Hello"],
+        ),
+        // The window outlives a block with BFINAL, within a message and beyond it (section 7.2.3.4).
+        (&[(0xc1, FINAL), (0xc1, AGAIN)], &["Hello", "Hello"]),
+        (
+            &[(0xc1, FINAL), (0xc1, FINAL), (0xc1, AGAIN), (0xc1, AGAIN)],
+            &["Hello", "Hello", "Hello", "Hello"],
+        ),
+        (
+            &[(0xc1, "f3 48 cd c9 c9 07 00 f2 00 11 00 00")],
+            &["HelloHello"],
+        ),
+        (
+            &[(0xc1, HELLO), (0xc1, "03 00 03 00 f2 00 11 00 00")],
+            &["Hello", "Hello"],
+        ),
+        // Section 7.2.1: any block may have BFINAL, also the empty one that is cut off.
+        (&[(0xc1, "01")], &[""]),
+        (&[(0xc1, "01"), (0xc1, HELLO)], &["", "Hello"]),
+        (
+            &[(0xc1, "f2 48 cd c9 c9 07 04"), (0xc1, AGAIN)],
+            &["Hello", "Hello"],
+        ),
+        (
+            &[(0xc1, "f3 48 cd c9 c9 07 00 01"), (0xc1, AGAIN)],
+            &["Hello", "Hello"],
+        ),
+        // Plain messages do not touch the window.
+        (
+            &[(0xc1, HELLO), (0x81, "48 69"), (0xc1, AGAIN)],
+            &["Hello", "Hi", "Hello"],
+        ),
+        (
+            &[
+                (0xc1, HELLO),
+                (0x01, "48"),
+                (0x80, "69"),
+                (0x81, ""),
+                (0xc1, AGAIN),
+            ],
+            &["Hello", "Hi", "", "Hello"],
+        ),
+    ];
+    for (rows, messages) in table {
+        assert_eq!(
+            received(everything(), &frames(rows)),
+            (texts(messages), None),
+            "{rows:?}"
+        );
+        // The reference, which judges the other tables, agrees.
+        let (mut before, mut payload) = (Vec::new(), Vec::new());
+        let mut messages_left = messages.iter();
+        let mut compressed = false;
+        for frame in frames(rows) {
+            compressed = frame.first & 0x40 != 0 || frame.first % 16 == 0 && compressed;
+            payload.extend(&frame.payload);
+            if frame.first & 0x80 != 0 {
+                let payload = std::mem::take(&mut payload);
+                let text = messages_left.next().unwrap().as_bytes();
+                if compressed {
+                    let inflated = inflate(&payload, &before);
+                    assert!(inflated.whole && inflated.data == text, "{rows:?}");
+                    before.extend(inflated.data);
+                }
+            }
+        }
+        // As binary messages, too.
+        let mut binary = frames(rows);
+        for frame in binary.iter_mut().filter(|frame| frame.first & 1 == 1) {
+            frame.first ^= 0x03;
+        }
+        let messages = messages.iter().map(|text| Owned::binary(text.as_bytes()));
+        assert_eq!(
+            received(everything(), &binary),
+            (messages.collect(), None),
+            "{rows:?}"
+        );
+    }
+}
+
+/// RFC 6455 section 5.4: control frames between the fragments; they are never compressed (section 6).
+#[test]
+fn control_frames_between_fragments() {
+    let rows = &[
+        (0x41, "f2 48 cd"),
+        (0x89, "f2 48 cd c9 c9 07 00"),
+        (0x00, ""),
+        (0x8a, ""),
+        (0x89, ""),
+        (0x80, "c9 c9 07 00"),
+        (0x89, "00"),
+        (0xc1, AGAIN),
+        (0x88, "03 e8"),
+    ];
+    let events = vec![
+        Owned::ping(&hex(HELLO)),
+        Owned::pong(b""),
+        Owned::ping(b""),
+        Owned::text("Hello"),
+        Owned::ping(b"\0"),
+        Owned::text("Hello"),
+        Owned::close(1000, ""),
+    ];
+    assert_eq!(received(everything(), &frames(rows)), (events, None));
+}
+
+/// Section 6: RSV1 belongs to the first frame of a data message, RSV2 and RSV3 to nobody.
+#[test]
+fn reserved_bits() {
+    let table: &[&[(u8, &str)]] = &[
+        &[(0xc9, "")],
+        &[(0xca, "")],
+        &[(0xc8, "")],
+        &[(0x41, "f2 48 cd"), (0xc9, "")],
+        &[(0x41, "f2 48 cd"), (0xc0, "c9 c9 07 00")],
+        &[(0x41, "f2 48 cd"), (0x40, "c9 c9 07 00")],
+        &[(0x01, "48"), (0xc0, "")],
+        &[(0xa1, "")],
+        &[(0x91, "")],
+        &[(0xe1, HELLO)],
+        &[(0xd2, HELLO)],
+        &[(0xf1, HELLO)],
+    ];
+    for rows in table {
+        let mut rows = frames(rows);
+        let wrong = rows.pop().unwrap();
+        for side in Side::BOTH {
+            let mut peer = Peer::with(agreed(side, everything()), ReadBuffer::new());
+            peer.receive(&stream(&rows, side));
+            assert_eq!(peer.error, None, "{rows:?}");
+            let bytes = wrong.encode(side);
+            peer.receive(&bytes[..1]);
+            assert_eq!(peer.error, None, "{rows:?}");
+            // Shown by the first two bytes.
+            peer.receive(&bytes[1..2]);
+            assert_eq!(
+                peer.error,
+                Some(ProtocolError::ReservedBits),
+                "{rows:?} {wrong:?}"
+            );
+        }
+        rows.push(wrong);
+        let error = Some(ProtocolError::ReservedBits);
+        assert_eq!(received(everything(), &rows), (vec![], error));
+    }
+    // Other rules hold for compressed messages as well.
+    let inside = frames(&[(0x41, "f2 48 cd"), (0xc1, HELLO)]);
+    let error = Some(ProtocolError::ExpectedContinuation);
+    assert_eq!(received(everything(), &inside), (vec![], error));
+}
+
+/// Without the extension RSV1 means nothing (RFC 6455 section 5.2).
+#[test]
+fn not_agreed() {
+    let bytes = |side| Frame::new(0xc1, hex(HELLO)).encode(side);
+    // Wanted, and not agreed on.
+    let (server, None) = super::serve(&[], everything()).unwrap() else {
+        panic!("an answer to no offer");
+    };
+    let client = super::ask(&[], everything()).0.unwrap();
+    for (side, connection) in [(Side::Server, server), (Side::Client, client)] {
+        assert!(!connection.is_deflate_agreed());
+        let error = run(connection, &bytes(side), &[]).error;
+        assert_eq!(error, Some(ProtocolError::ReservedBits), "{side:?}");
+        let error = run(side.connection(everything()), &bytes(side), &[]).error;
+        assert_eq!(error, Some(ProtocolError::ReservedBits), "{side:?}");
+    }
+}
+
+/// No DEFLATE data, or not all of it, or more than all: 1007, and nothing is delivered.
+#[test]
+fn corrupt_messages() {
+    let far = |distance| [hex("f2 48 cd c9 c9 07 00 00 00 ff ff"), repeat(distance)].concat();
+    let table = [
+        // A block of type 3; a stored block whose lengths differ; nothing to repeat.
+        hex("06"),
+        hex("07 00"),
+        hex("00 05 00 fa fe 48 65 6c 6c 6f 00"),
+        hex(AGAIN),
+        far(6),
+        // Impossible codes of a dynamic block.
+        hex("04 00"),
+        hex("fc ff 00"),
+        // Without the header of the last, empty block, where the tail would become data.
+        hex("00 05 00 fa ff 48 65 6c 6c 6f"),
+        hex("f2 48 cd c9 c9 07"),
+        // Nothing behind BFINAL, where section 7.2.1 demands an empty block.
+        hex("f3 48 cd c9 c9 07 00"),
+        hex("01 05 00 fa ff 48 65 6c 6c 6f"),
+        hex("03 00"),
+        // With the tail that was to be cut off, or half of it, or anything else behind.
+        hex("f2 48 cd c9 c9 07 00 00 00 ff ff"),
+        hex("f2 48 cd c9 c9 07 00 00 00"),
+        hex("00 00 00 ff ff"),
+        hex("f2 48 cd c9 c9 07 00 00"),
+        hex("f2 48 cd c9 c9 07 00 ff"),
+        hex("f3 48 cd c9 c9 07 00 00 00"),
+        hex("f3 48 cd c9 c9 07 00 ff"),
+        hex("00 00"),
+        // In the middle of a stored block that goes on with the tail.
+        hex("00 05 00 fa ff 48"),
+        hex("00 0a 00 f5 ff 48 65 6c 6c 6f 00"),
+        // Not compressed at all.
+        b"Hello, this is no DEFLATE".to_vec(),
+    ];
+    assert!(inflate(&far(5), b"").whole);
+    for payload in table {
+        assert!(!inflate(&payload, b"").whole, "{payload:02x?}");
+        for rows in [
+            vec![Frame::new(0xc2, &payload)],
+            vec![
+                Frame::new(0x42, &payload[..1]),
+                Frame::new(0x80, &payload[1..]),
+            ],
+            vec![Frame::new(0x42, &payload), Frame::new(0x80, "")],
+        ] {
+            let error = Some(ProtocolError::CorruptCompression);
+            let good = [Frame::new(0x82, "before"), Frame::new(0x89, "ping")];
+            let after = [Frame::new(0xc1, hex(HELLO)), Frame::new(0x89, "pong")];
+            let frames = [&good[..], &rows, &after].concat();
+            let (events, found) = received(everything(), &frames);
+            assert_eq!(found, error, "{payload:02x?}");
+            assert_eq!(events, [Owned::binary(b"before"), Owned::ping(b"ping")]);
+        }
+    }
+}
+
+/// The beginning of a message is whole only if the reference says so.
+#[test]
+fn messages_cut_short() {
+    for payload in [
+        HELLO,
+        FINAL,
+        "00 05 00 fa ff 48 65 6c 6c 6f 00",
+        "f2 48 05 00 00 00 ff ff ca c9 c9 07 00",
+        "f3 48 cd c9 c9 07 00 f2 00 11 00 00",
+    ] {
+        let payload = hex(payload);
+        for length in 0..=payload.len() {
+            let cut = &payload[..length];
+            let expected = inflate(cut, b"");
+            let (events, error) = received(everything(), &[Frame::new(0xc2, cut)]);
+            if expected.whole {
+                assert_eq!(
+                    (&events[..], error),
+                    (&[Owned::Binary(expected.data)][..], None)
+                );
+            } else {
+                let corrupt = Some(ProtocolError::CorruptCompression);
+                assert_eq!((&events[..], error), (&[][..], corrupt), "{cut:02x?}");
+            }
+        }
+    }
+}
+
+/// RFC 6455 section 8.1 holds for what was decompressed: wrong text fails as soon as its byte is known.
+#[test]
+fn text_is_utf8() {
+    let invalid = Some(ProtocolError::InvalidUtf8);
+    for (wrong, shown) in [
+        (&b"Hello \xff and more"[..], 7),
+        (b"\xc0\x80 overlong", 1),
+        (b"\xe2\x82( cut", 3),
+        (b"\xed\xa0\x80 surrogate", 2),
+        (b"\xf4\x90\x80\x80 beyond", 2),
+    ] {
+        let payload = stored(wrong);
+        assert_eq!(
+            received(everything(), &[Frame::new(0xc1, &payload)]),
+            (vec![], invalid)
+        );
+        // Known though the message goes on, and the frame too.
+        let open = [Frame::new(0x41, &payload)];
+        assert_eq!(received(everything(), &open), (vec![], invalid));
+        for side in Side::BOTH {
+            for delivery in [Delivery::Messages, Delivery::Chunks] {
+                let mut config = everything();
+                config.delivery = delivery;
+                let bytes = open[0].encode(side);
+                let header = bytes.len() - payload.len();
+                let mut peer = Peer::with(agreed(side, config), ReadBuffer::new());
+                let at = (1..=bytes.len()).find(|n| {
+                    peer.receive(&bytes[n - 1..*n]);
+                    peer.error.is_some()
+                });
+                assert_eq!(at, Some(header + 5 + shown), "{side:?} {delivery:?}");
+                assert_eq!(peer.error, invalid);
+            }
+        }
+        // As data it is right.
+        assert_eq!(
+            received(everything(), &[Frame::new(0xc2, &payload)]),
+            (vec![Owned::binary(wrong)], None)
+        );
+    }
+    // A message ends with a whole character; fragments, reads and blocks may end anywhere.
+    for cut in [&b"Hello \xe2"[..], b"\xe2\x82", b"\xf0\x9f\x92"] {
+        let frames = [Frame::new(0xc1, stored(cut))];
+        assert_eq!(received(everything(), &frames), (vec![], invalid));
+        let frames = [Frame::new(0x41, stored(cut)), Frame::new(0x80, "")];
+        assert_eq!(received(everything(), &frames), (vec![], invalid));
+    }
+    let euro = "\u{20ac}\u{1f496}\u{e9}";
+    for cut in 0..=euro.len() {
+        let (left, right) = euro.as_bytes().split_at(cut);
+        let mut left = stored(left);
+        left.pop();
+        let frames = [Frame::new(0x41, left), Frame::new(0x80, stored(right))];
+        assert_eq!(
+            received(everything(), &frames),
+            (vec![Owned::text(euro)], None)
+        );
+    }
+}
+
+/// A peer that may not refer to earlier messages has no earlier messages (section 7.1.1).
+#[test]
+fn no_takeover() {
+    let mut deflate = Deflate::default();
+    deflate.peer_context_takeover = false;
+    let answer = "permessage-deflate; server_no_context_takeover";
+    let config = super::with(deflate);
+    for first in [HELLO, FINAL] {
+        for side in Side::BOTH {
+            let connection = || match side {
+                Side::Server => agreed(side, config),
+                Side::Client => super::ask(&[answer], config).0.unwrap(),
+            };
+            let bytes = stream(&frames(&[(0xc1, first), (0xc1, HELLO)]), side);
+            let outcome = run(connection(), &bytes, &[]);
+            assert_eq!(outcome.events, texts(&["Hello", "Hello"]));
+            assert_eq!(outcome.error, None);
+            let bytes = stream(&frames(&[(0xc1, first), (0xc1, AGAIN)]), side);
+            let outcome = run(connection(), &bytes, &[]);
+            assert_eq!(outcome.events, texts(&["Hello"]));
+            assert_eq!(outcome.error, Some(ProtocolError::CorruptCompression));
+            // Within a message it may.
+            let both = "f3 48 cd c9 c9 07 00 f2 00 11 00 00";
+            let bytes = stream(&frames(&[(0xc1, first), (0xc1, both)]), side);
+            let outcome = run(connection(), &bytes, &[]);
+            assert_eq!(outcome.events, texts(&["Hello", "HelloHello"]));
+        }
+    }
+}
+
+/// The whole window counts, across messages, stored blocks and blocks with BFINAL.
+#[test]
+fn the_window_is_whole() {
+    let data = noise(70_000, 1);
+    for (length, distance) in [
+        (70_000, 1),
+        (70_000, 32_768),
+        (32_768, 32_768),
+        (40_000, 32_767),
+        (3, 3),
+        (1000, 1000),
+    ] {
+        for bfinal in [false, true] {
+            let mut first = stored(&data[..length]);
+            if bfinal {
+                // An empty block with BFINAL, and the one to be cut off.
+                first.extend([0, 0, 0xff, 0xff, 0x03, 0x00, 0x00]);
+            }
+            let frames = [
+                Frame::new(0xc2, first),
+                Frame::new(0x82, noise(300, 2)),
+                Frame::new(0xc2, repeat(distance)),
+            ];
+            for side in Side::BOTH {
+                for delivery in [Delivery::Messages, Delivery::Chunks] {
+                    let mut config = everything();
+                    config.delivery = delivery;
+                    let bytes = stream(&frames, side);
+                    for cuts in [vec![], (0..bytes.len()).step_by(977).collect()] {
+                        let outcome = run(agreed(side, config), &bytes, &cuts);
+                        let from = length - distance;
+                        let again: Vec<_> =
+                            data[from..length].iter().cycle().take(3).copied().collect();
+                        assert_eq!(outcome.error, None);
+                        assert_eq!(outcome.events.last(), Some(&Owned::Binary(again)));
+                        assert_eq!(outcome.events[0].data(), &data[..length]);
+                    }
+                }
+            }
+        }
+    }
+}
