@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] ws://127.0.0.1:8080/
+//! cargo run --features deflate --example client -- --deflate ws://127.0.0.1:8080/
 //! ```
 //!
 //! `/close 1000 bye` closes, `/ping x` sends a Ping, the end of input closes with 1000. `--echo` sends back
 //! every message instead of reading input. The exit status is 0 after a clean close with 1000, 1 after
 //! any other ending, 2 for bad arguments.
+//!
+//! `--deflate` offers compression with permessage-deflate; `--deflate=no-context-takeover` offers, too,
+//! to compress every message by itself, and does so whatever the server answers.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,18 +18,22 @@ use std::process::ExitCode;
 use std::thread;
 
 use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening, Uri};
-use sockless::{CloseCode, Connection, Event, ReadBuffer, Seed, SendError};
+use sockless::{CloseCode, Config, Connection, Event, ReadBuffer, Seed, SendError};
 
 use crate::threads::{PATIENCE, READ, Shared, say};
 
+#[path = "shared/deflate.rs"]
+mod deflate;
 #[path = "shared/threads.rs"]
 mod threads;
 
-const USAGE: &str = "usage: client [--echo] [--protocol a,b] [--header 'Name: value'] URL";
+const USAGE: &str = "usage: client [--echo] [--deflate[=no-context-takeover]] [--protocol a,b] \
+    [--header 'Name: value'] URL";
 
 #[derive(Default)]
 struct Arguments {
     echo: bool,
+    config: Config,
     protocols: Vec<String>,
     headers: Vec<(String, String)>,
     url: String,
@@ -70,6 +78,9 @@ fn parse_arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments,
                     .headers
                     .push((name.to_owned(), value.trim().to_owned()));
             }
+            _ if deflate::is_option(&argument) => {
+                deflate::configure(&mut arguments.config, &argument)?;
+            }
             _ if argument.starts_with('-') || !arguments.url.is_empty() => {
                 return Err(format!("unexpected argument {argument:?}"));
             }
@@ -98,6 +109,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         })
         .collect();
     let mut options = ClientOptions::default();
+    options.config = arguments.config;
     options.subprotocols = &protocols;
     options.headers = &headers;
 
@@ -140,10 +152,13 @@ fn open(
                 response,
                 ..
             }) => {
-                match response.subprotocol() {
-                    Some(name) => say(&format!("open subprotocol={name}")),
-                    None => say("open"),
-                }
+                let subprotocol = response
+                    .subprotocol()
+                    .map_or(String::new(), |name| format!(" subprotocol={name}"));
+                say(&format!(
+                    "open{subprotocol}{}",
+                    deflate::agreed(&connection)
+                ));
                 return Ok(connection);
             }
             Some(Opening::Refused(response)) => {

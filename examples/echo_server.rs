@@ -3,11 +3,15 @@
 //!
 //! ```text
 //! cargo run --example echo_server [-- [ADDRESS] [--quiet]]
+//! cargo run --features deflate --example echo_server -- --deflate
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. `--quiet` leaves out the greeting
 //! and the printing. A WebSocket to `/close/4001/bye` is closed by the server with that code and reason;
 //! one to `/refuse` is refused with status 403.
+//!
+//! `--deflate` accepts compression with permessage-deflate; `--deflate=no-context-takeover` then
+//! compresses every message by itself.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -16,16 +20,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
-use sockless::{CloseCode, CloseEvent, Connection, Event, ReadBuffer};
+use sockless::{CloseCode, CloseEvent, Config, Connection, Event, ReadBuffer};
 
 use crate::frame_log::FrameLog;
 use crate::threads::{PATIENCE, READ, Shared, say};
 
+#[path = "shared/deflate.rs"]
+mod deflate;
 #[path = "echo_server/frame_log.rs"]
 mod frame_log;
 #[path = "shared/threads.rs"]
 mod threads;
 
+const USAGE: &str = "usage: echo_server [ADDRESS] [--quiet] [--deflate[=no-context-takeover]]";
 const PAGE: &[u8] = include_bytes!("echo_server.html");
 const GREETING: &str = "Hello! Whatever you send comes back to you.";
 
@@ -42,17 +49,17 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let mut address = None;
     let mut quiet = false;
+    let mut config = Config::default();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quiet" => quiet = true,
             "--help" | "-h" => {
-                println!("usage: echo_server [ADDRESS] [--quiet]");
+                println!("{USAGE}");
                 return Ok(());
             }
+            _ if deflate::is_option(&argument) => deflate::configure(&mut config, &argument)?,
             _ if argument.starts_with('-') || address.is_some() => {
-                return Err(format!(
-                    "unexpected argument {argument:?}; usage: echo_server [ADDRESS] [--quiet]"
-                ));
+                return Err(format!("unexpected argument {argument:?}\n{USAGE}"));
             }
             _ => address = Some(argument),
         }
@@ -68,7 +75,8 @@ fn run() -> Result<(), String> {
     for number in 1.. {
         match listener.accept() {
             Ok((transport, _)) => {
-                let thread = thread::Builder::new().spawn(move || serve(&transport, number, quiet));
+                let thread =
+                    thread::Builder::new().spawn(move || serve(&transport, config, number, quiet));
                 if let Err(error) = thread {
                     eprintln!("[{number}] no thread: {error}");
                 }
@@ -85,12 +93,12 @@ fn run() -> Result<(), String> {
 }
 
 /// Answers one request, and stays for the whole connection if it is for a WebSocket.
-fn serve(transport: &TcpStream, number: u64, quiet: bool) {
+fn serve(transport: &TcpStream, config: Config, number: u64, quiet: bool) {
     let mut buffer = ReadBuffer::new();
     let result = transport
         .set_nodelay(true)
         .and_then(|()| transport.set_read_timeout(Some(PATIENCE)))
-        .and_then(|()| open(transport, &mut buffer));
+        .and_then(|()| open(transport, config, &mut buffer));
     match result {
         Ok(Some((connection, target))) => {
             let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
@@ -106,9 +114,11 @@ fn serve(transport: &TcpStream, number: u64, quiet: bool) {
 /// Reads the request and answers it; the connection and its target if it is for a WebSocket.
 fn open(
     mut transport: &TcpStream,
+    config: Config,
     buffer: &mut ReadBuffer,
 ) -> io::Result<Option<(Connection, String)>> {
     let mut options = ServerOptions::default();
+    options.config = config;
     options.subprotocols = &["echo", "chat"];
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
     options.origins = Origins::Any;
@@ -176,9 +186,10 @@ fn talk(
     number: u64,
     quiet: bool,
 ) -> String {
-    let mut log = FrameLog::new(number);
+    let extensions = deflate::agreed(&connection);
+    let mut log = FrameLog::new(number, !extensions.is_empty());
     if !quiet {
-        say(&format!("[{number}] open {target:?}"));
+        say(&format!("[{number}] open {target}{extensions}"));
         log.watch(buffer.unread());
         // The output is empty but for the handshake, so a greeting is never refused.
         _ = connection.send_text(GREETING);

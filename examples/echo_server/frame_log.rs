@@ -12,6 +12,10 @@ const SHOWN: usize = 125;
 
 pub(crate) struct FrameLog {
     connection: u64,
+    /// Whether permessage-deflate was agreed on, so that RSV1 means a compressed message.
+    deflate: bool,
+    /// Whether the message is compressed that the last data frame belongs to.
+    compressed: bool,
     /// The bytes of the next header, until it is whole.
     start: Vec<u8>,
     frame: Option<Frame>,
@@ -21,6 +25,7 @@ pub(crate) struct FrameLog {
 
 struct Frame {
     header: FrameHeader,
+    compressed: bool,
     header_bytes: Vec<u8>,
     /// The beginning of the payload, as it came.
     payload: Vec<u8>,
@@ -28,9 +33,11 @@ struct Frame {
 }
 
 impl FrameLog {
-    pub(crate) fn new(connection: u64) -> Self {
+    pub(crate) fn new(connection: u64, deflate: bool) -> Self {
         Self {
             connection,
+            deflate,
+            compressed: false,
             start: Vec::new(),
             frame: None,
             lost: false,
@@ -59,6 +66,7 @@ impl FrameLog {
             Ok(Some((header, _))) => {
                 self.frame = Some(Frame {
                     header,
+                    compressed: self.is_compressed(&header),
                     header_bytes: std::mem::take(&mut self.start),
                     payload: Vec::new(),
                     remaining: header.payload_length,
@@ -74,6 +82,17 @@ impl FrameLog {
             }
         }
         1
+    }
+
+    /// Only the first frame of a compressed message has RSV1 (RFC 7692 section 6), and control frames are
+    /// never compressed.
+    fn is_compressed(&mut self, header: &FrameHeader) -> bool {
+        match header.opcode {
+            Opcode::Text | Opcode::Binary => self.compressed = self.deflate && header.rsv & 4 != 0,
+            Opcode::Continuation => {}
+            Opcode::Close | Opcode::Ping | Opcode::Pong => return false,
+        }
+        self.compressed
     }
 }
 
@@ -118,6 +137,7 @@ fn describe(connection: u64, frame: &Frame) -> String {
         _ = write!(text, "\n    as sent   {}{more}", hex(&frame.payload));
         _ = write!(text, "\n    unmasked  {}{more}", hex(&unmasked));
         _ = match CloseFrame::parse(&unmasked) {
+            _ if frame.compressed => write!(text, "\n              compressed"),
             Ok(close) if opcode == Opcode::Close => {
                 write!(text, "\n              {} {:?}", close.code, close.reason)
             }

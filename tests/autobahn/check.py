@@ -1,6 +1,6 @@
 """Reads the reports of one role and says whether every case went as it has to. Exit status 1 if one did not.
 
-Usage: check.py server|client REPORTS [--all] [--cases PATTERN]...
+Usage: check.py server|client REPORTS [--cases PATTERN]...
 
 The suite counts NON-STRICT as passed, and a peer that drops the connection instead of failing it. Here neither passes.
 """
@@ -48,6 +48,14 @@ FAILURES = [
     (1007, "7.5.1", "5.5.1, 8.1: the reason of a Close is UTF-8"),
     (1002, "7.9.1-9", "7.4: codes that no endpoint may send: 0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999"),
 ]
+
+
+# What the suite asks of the compression of our messages in each part of group 13: whether to do without context
+# takeover, and the window bits, if it names any.
+ASKED = {1: (False, None), 2: (True, None), 3: (False, 9), 4: (False, 15), 5: (True, 9), 6: (True, 15), 7: (True, 9)}
+
+# Our examples send messages shorter than this as they are.
+COMPRESSED_FROM = 128
 
 
 def expected_codes():
@@ -143,6 +151,27 @@ def wrong_frames(case, report, role):
     return None
 
 
+def wrong_compression(case, report, role):
+    """What the suite does not look at: whether what it asked for was agreed on, and our messages came compressed."""
+    if suite.group(case) not in suite.COMPRESSION_GROUPS:
+        return None
+    [answer] = re.findall(r"(?mi)^Sec-WebSocket-Extensions: *(.*?)\s*$", report["httpResponse"]) or [""]
+    extension, *parameters = [part.strip() for part in answer.split(";")]
+    no_takeover, bits = ASKED[int(case.split(".")[1])] if suite.group(case) == 13 else (False, None)
+    agreed = f"{role}_no_context_takeover" in parameters, f"{role}_max_window_bits={bits}" in parameters
+    named = any(parameter.startswith(f"{role}_max_window_bits") for parameter in parameters)
+    if extension != "permessage-deflate" or agreed != (no_takeover, bits is not None) or named != (bits is not None):
+        return f"agreed on was {answer or 'nothing'} (RFC 7692 7.1)"
+    length = int(re.search(r"payload size (\d+),", report["description"])[1])
+    traffic = report["trafficStats"]
+    messages, there, wire = [
+        traffic[f"incoming{what}"] for what in ("WebSocketMessages", "OctetsAppLevel", "OctetsWebSocketLevel")
+    ]
+    if not messages or (wire == there) != (length < COMPRESSED_FROM):
+        return f"{messages} messages of {length} octets, {there} in all, came as {wire} octets"
+    return None
+
+
 def wrong_echo(report):
     """None if the peer answered the suite's Close with the same code, or with none where there was none."""
     sent, came = report["localCloseCode"], report["remoteCloseCode"]
@@ -181,12 +210,18 @@ def wrong_table(case, report, codes):
     return None
 
 
+def counts(reports, always):
+    """How many reports have which verdict: these always, others where there are any."""
+    numbers = collections.Counter(report["behavior"] for report in reports)
+    return ", ".join(f"{numbers[behavior]} {behavior}" for behavior in always + sorted(set(numbers) - set(always)))
+
+
 def check(role, reports):
-    """Prints the two lines, and returns what is wrong, as (case, why)."""
-    counts = collections.Counter(report["behavior"] for report in reports.values())
-    always = ["OK", "INFORMATIONAL", "NON-STRICT", "FAILED"]
-    others = sorted(set(counts) - set(always))
-    print(f"{role}:", ", ".join(f"{counts[behavior]} {behavior}" for behavior in always + others))
+    """Prints the counts, and returns what is wrong, as (case, why)."""
+    print(f"{role}: {counts(reports.values(), ['OK', 'INFORMATIONAL', 'NON-STRICT', 'UNIMPLEMENTED', 'FAILED'])}")
+    plain = [report for case, report in reports.items() if suite.group(case) not in suite.COMPRESSION_GROUPS]
+    if 0 < len(plain) < len(reports):
+        print(f"{role}: groups 1 to 10: {counts(plain, ['OK', 'INFORMATIONAL', 'NON-STRICT', 'FAILED'])}")
 
     wrong = []
     codes = expected_codes()
@@ -199,7 +234,7 @@ def check(role, reports):
             told += whys[-1] is None
         elif case not in INFORMATIONAL:
             whys.append(wrong_echo(report))
-        whys.append(wrong_frames(case, report, role))
+        whys += [wrong_frames(case, report, role), wrong_compression(case, report, role)]
         wrong += [(case, why) for why in whys if why][:1]
     if failures:
         print(f"{role}: {told} of {failures} failures told with the right Close code")

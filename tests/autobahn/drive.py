@@ -1,8 +1,9 @@
 """Runs the cases against one peer and writes the suite's reports. The verdict is check.py's.
 
-Usage: drive.py server|client REPORTS [--all] [--cases PATTERN]... [--messages N] -- COMMAND...
+Usage: drive.py server|client REPORTS [--cases PATTERN]... [--messages N] -- COMMAND...
 In role `server` the command is a server that prints `listening on http://HOST:PORT/` first and then serves; in role
-`client` it is a client that takes one URL more, echoes messages until the connection ends, and ends as well.
+`client` it is a client that takes an offer of compression and a URL more, echoes messages until the connection
+ends, and ends as well.
 """
 
 import argparse
@@ -73,21 +74,22 @@ async def test_client(command, reports, cases):
         url = f"ws://127.0.0.1:{suite_server.port}"
         for number, case in enumerate(cases, 1):
             try:
-                status = await visit(command, reports, f"{url}/runCase?case={number}&agent=sockless", limit(case))
+                asked = [*command, suite.offer(case), f"{url}/runCase?case={number}&agent=sockless"]
+                status = await visit(asked, reports, limit(case))
             except asyncio.TimeoutError:
                 raise suite.Fault(f"case {case}: the client did not end within {limit(case)} s") from None
             # 1 is a connection that failed, as many cases want it. A panic is 101, a signal is negative.
             if status not in (0, 1):
                 raise suite.Fault(f"case {case}: the client ended with {status}")
         # This ends the run. There is no message in it and no closing handshake, so the status says nothing.
-        await visit(command, reports, f"{url}/updateReports?agent=sockless", CASE_SECONDS)
+        await visit([*command, f"{url}/updateReports?agent=sockless"], reports, CASE_SECONDS)
         return await asyncio.wait_for(results_of(suite_server.get_result()), CASE_SECONDS)
 
 
-async def visit(command, reports, url, seconds):
+async def visit(command, reports, seconds):
     """Runs the client once, and gives its exit status."""
     with open(reports / "stdout.log", "ab") as stdout, open(reports / "stderr.log", "ab") as stderr:
-        client = await asyncio.create_subprocess_exec(*command, url, stdout=stdout, stderr=stderr)
+        client = await asyncio.create_subprocess_exec(*command, stdout=stdout, stderr=stderr)
     try:
         return await asyncio.wait_for(client.wait(), seconds)
     finally:

@@ -1,5 +1,6 @@
 // Usage: node drive.mjs WORK_DIRECTORY SERVER [ARGUMENT...]
-// Starts the server, which prints `listening on http://HOST:PORT/` first, and checks its page in Chromium.
+// Starts the server, which prints `listening on http://HOST:PORT/` first, and checks its page in Chromium: once as the
+// command says, once with `--deflate`.
 // Every check has a page of its own. Nothing waits for a time: timeouts only bound a failure.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -18,6 +19,8 @@ const { chromium } = createRequire(join(work, "package.json"))("playwright-core"
 let passed = 0;
 let failed = 0;
 let server;
+let said; // the server's lines after the first
+let deflate; // whether it accepts compression, which Chromium always offers
 let browser;
 process.on("exit", () => server?.kill());
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
@@ -32,6 +35,7 @@ setTimeout(() => {
 async function startServer([command, ...args]) {
   server = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface(server.stdout);
+  said = [];
   const first = await new Promise((done, fail) => {
     lines.once("line", done);
     server.once("error", fail);
@@ -40,6 +44,7 @@ async function startServer([command, ...args]) {
   });
   const listening = /^listening on (http:\/\/\S+\/)$/.exec(first);
   assert(listening, `unexpected first line: ${first}`);
+  lines.on("line", (line) => said.push(line));
   return listening[1];
 }
 
@@ -68,7 +73,8 @@ function recordSockets() {
 }
 
 /** Runs one check in a fresh page. `complaint` is the only console error it may cause. */
-async function check(name, body, { complaint, ...options } = {}) {
+async function check(title, body, { complaint, ...options } = {}) {
+  const name = deflate ? `--deflate: ${title}` : title;
   let context;
   let page;
   try {
@@ -123,6 +129,14 @@ async function logged(page, kind, count) {
   }));
 }
 
+/** Waits for something that the server prints. */
+async function eventually(condition, what) {
+  for (const deadline = Date.now() + PATIENCE; !condition(); ) {
+    assert(Date.now() < deadline, `${what} is missing`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
 const state = (page, name) =>
   page.waitForFunction((name) => document.getElementById("state").textContent === name, name);
 
@@ -134,6 +148,9 @@ async function connect(page, { path = "/", protocol = "" } = {}) {
   await page.fill("#protocol", protocol);
   await page.click("#connect");
   await logged(page, "open", 1);
+  const agreed = await page.evaluate(() => window.sockets.at(-1).extensions);
+  assert.match(agreed, deflate ? /^permessage-deflate\b/ : /^$/);
+  assert.equal(await text(page, "extensions"), agreed || "none");
   return logged(page, "message", 1);
 }
 
@@ -237,6 +254,21 @@ async function checks() {
     const entry = await echo(page, message);
     assert(entry.body.length < 1000 && message.startsWith(entry.body.replace(/ …$/, "")), entry.body);
     assert(entry.about.includes("100,000 bytes"), entry.about);
+  });
+
+  await check(deflate ? "sends and receives compressed" : "sends and receives uncompressed", async (page) => {
+    await connect(page);
+    const before = said.length;
+    for (let i = 0; i < 5; i++) await echo(page, "compressible, ".repeat(100 + i));
+    assert.equal(await page.locator("#frame-deflate").isVisible(), deflate);
+    await page.click("#disconnect");
+    await logged(page, "close", 1);
+    // What the page sent was logged before it was echoed, so all of it was printed before the Close.
+    await eventually(() => said.slice(before).some((line) => /closed 1000\b/.test(line)), "the end in the server's log");
+    const log = said.slice(before);
+    assert.equal(log.filter((line) => line.trim() === "compressed").length, deflate ? 5 : 0);
+    assert.equal(log.filter((line) => line.includes("RSV 100  opcode 0x1")).length, deflate ? 5 : 0);
+    assert.equal(log.filter((line) => line.includes("compressible, ")).length, deflate ? 0 : 5);
   });
 
   await check("works from the keyboard alone", async (page) => {
@@ -459,7 +491,8 @@ async function checks() {
     await echo(page, "after clearing");
   });
 
-  for (const colorScheme of ["light", "dark"]) {
+  // The layout is the same with and without compression.
+  for (const colorScheme of deflate ? [] : ["light", "dark"]) {
     for (const [name, width, height] of [["small phone", 320, 568], ["phone", 390, 844], ["tablet", 820, 1180], ["desktop", 1280, 800]]) {
       await check(`fits a ${name} of ${width} pixels, ${colorScheme}`, async (page) => {
         assert.deepEqual(await overflow(page), []);
@@ -493,9 +526,12 @@ async function checks() {
 for (let i = 1; i < 100; i++) rmSync(join(work, i === 1 ? "failure.png" : `failure-${i}.png`), { force: true });
 let origin;
 try {
-  origin = await startServer(serverCommand);
   browser = await startBrowser();
-  await checks();
+  for (deflate of [false, true]) {
+    origin = await startServer(deflate ? [...serverCommand, "--deflate"] : serverCommand);
+    await checks();
+    server.kill();
+  }
 } catch (error) {
   failed += 1;
   console.log(`FAIL ${error.stack ?? error}`);

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { assertSame, pair, serve, startClient, suite, vectors } from './harness.mjs';
+import {
+  agreements, assertSame, converse, deflate, openLine, pair, serve, startClient, suite, vectors,
+} from './harness.mjs';
 
 await suite('client node-ws', async (check) => {
   /** A pair whose client has said that it is open. */
   const open = async (args, options) => {
     const { connection, client } = await pair(args, options);
-    assert.equal(await client.line(), 'open');
+    assert.equal(await client.line(), openLine());
     return { connection, client };
   };
 
@@ -50,7 +52,7 @@ await suite('client node-ws', async (check) => {
     server.on('connection', (ws) => ws.send('at once'));
     const client = startClient(url);
     await client.outlives(connections.next());
-    assert.equal(await client.line(), 'open');
+    assert.equal(await client.line(), openLine());
     assert.equal(await client.line(), 'text: at once');
   });
 
@@ -137,7 +139,7 @@ await suite('client node-ws', async (check) => {
 
   await check('agrees on a subprotocol', async () => {
     const { connection, client } = await pair(['--protocol', 'unknown,chat'], { handleProtocols: () => 'chat' });
-    assert.equal(await client.line(), 'open subprotocol=chat');
+    assert.equal(await client.line(), openLine('chat'));
     assert.equal(connection.request.headers['sec-websocket-protocol'].replaceAll(' ', ''), 'unknown,chat');
   });
 
@@ -171,13 +173,41 @@ await suite('client node-ws', async (check) => {
     assert.deepEqual(await startClient('--no-such-option').ends(2), []);
   });
 
-  // `pair` asserts this for every connection; here it has a line of its own.
-  await check('offers no compression, and refuses a compressed message', async () => {
-    const { connection, client } = await open();
-    connection.sendRaw(vectors.compressed.to_client);
-    assert.equal((await connection.closed()).code, 1002);
-    await client.ends(1);
-  });
+  // Compression. `pair` asserts for every connection whether it was agreed on.
+
+  if (deflate) {
+    for (const { name, ours, theirs, takeover, fromClient } of agreements) {
+      await check(`echoes what is compressed: ${name}`, async () => {
+        const { connection, client } = await pair([ours, '--echo'], { perMessageDeflate: theirs });
+        assert.equal(await client.line(), openLine());
+        await converse(connection, { takeover, masked: true, answer: fromClient });
+        connection.ws.close(1000);
+        assert.equal((await client.ends(0)).at(-1), 'closed 1000 "" clean');
+      });
+    }
+
+    await check('goes on when the server declines compression', async () => {
+      const { connections, url } = await serve({ perMessageDeflate: false });
+      const client = startClient(url);
+      const connection = await client.outlives(connections.next());
+      assert.equal(await client.line(), 'open');
+      await sends({ connection, client }, 'x'.repeat(1000));
+    });
+
+    await check('fails with 1007 on data that is not DEFLATE', async () => {
+      const { connection, client } = await open();
+      connection.sendRaw(vectors.corrupt.to_client);
+      assert.equal((await connection.closed()).code, 1007);
+      await client.ends(1);
+    });
+  } else {
+    await check('offers no compression, and refuses a compressed message', async () => {
+      const { connection, client } = await open();
+      connection.sendRaw(vectors.compressed.to_client);
+      assert.equal((await connection.closed()).code, 1002);
+      await client.ends(1);
+    });
+  }
 
   // Violations
 

@@ -4,7 +4,8 @@ import asyncio
 import re
 from contextlib import asynccontextmanager
 
-from harness import COMPRESSED, TEXTS, VIOLATIONS, Suite, client, closed, equal, pair, send_raw, serve
+from harness import AGREEMENTS, COMPRESSED, CORRUPT, DEFLATE, TEXTS, VIOLATIONS, Suite, client, closed, converse
+from harness import equal, open_line, pair, send_raw, serve
 
 suite = Suite("client python-websockets")
 check = suite.check
@@ -14,7 +15,7 @@ check = suite.check
 async def opened(*args, **options):
     """A pair whose client has said that it is open."""
     async with pair(*args, **options) as (ws, ours):
-        equal(await ours.line(), "open")
+        equal(await ours.line(), open_line())
         yield ws, ours
 
 
@@ -114,7 +115,7 @@ async def opening_handshake():
     async with check("agrees on a subprotocol"):
         async with pair("--protocol", "unknown,chat", subprotocols=["echo", "chat"]) as (ws, ours):
             equal(ws.subprotocol, "chat")
-            equal(await ours.line(), "open subprotocol=chat")
+            equal(await ours.line(), open_line("chat"))
 
     async with check("goes on when no subprotocol was agreed"):
         async with opened("--protocol", "unknown,chat") as (ws, ours):
@@ -145,11 +146,34 @@ async def opening_handshake():
                 equal(await ours.ends(1), [])
                 assert f"refused {status}" in await ours.errors()
 
-    # `pair` asserts this for every connection; here it has a line of its own.
-    async with check("offers no compression, and refuses a compressed message"), opened() as (ws, ours):
-        send_raw(ws, COMPRESSED["to_client"])
+
+# `pair` asserts for every connection whether compression was agreed on.
+async def compression():
+    if not DEFLATE:
+        async with check("offers no compression, and refuses a compressed message"), opened() as (ws, ours):
+            send_raw(ws, COMPRESSED["to_client"])
+            code, _, _ = await closed(ws)
+            equal(code, 1002)
+            await ours.ends(1)
+        return
+
+    for agreement in AGREEMENTS:
+        async with check(f"echoes what is compressed: {agreement.name}"):
+            async with opened(agreement.ours, "--echo", **agreement.server) as (ws, ours):
+                await converse(ws, agreement.takeover, agreement.from_client)
+                await ws.close(1000)
+                equal((await ours.ends(0))[-1], 'closed 1000 "" clean')
+
+    async with check("goes on when the server declines compression"):
+        async with serve(compression=None) as (url, connections), client(url) as ours:
+            ws = await ours.outlives(connections.get())
+            equal(await ours.line(), "open")
+            await sends(ws, ours, "x" * 1000)
+
+    async with check("fails with 1007 on data that is not DEFLATE"), opened() as (ws, ours):
+        send_raw(ws, CORRUPT["to_client"])
         code, _, _ = await closed(ws)
-        equal(code, 1002)
+        equal(code, 1007)
         await ours.ends(1)
 
 
@@ -168,6 +192,7 @@ async def main():
     await messages()
     await close()
     await opening_handshake()
+    await compression()
     await violations()
 
 

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,6 +12,10 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 const { WebSocket, WebSocketServer } = createRequire(`${process.env.CLIENTS_NODE}/`)('ws');
 
 export const vectors = JSON.parse(readFileSync(new URL('vectors.json', import.meta.url)));
+
+/** Whether our side is built with compression and asked for it, or built without. */
+export const deflate = process.env.DEFLATE === '1';
+const EXTENSION = 'permessage-deflate';
 
 // No check waits for time to pass. A check that is not through by then has failed.
 const BOUND_MS = 60_000;
@@ -153,16 +158,31 @@ class Program {
   }
 }
 
+// The option of this run, unless a check has chosen another.
+function withOption(args) {
+  return deflate && !args.some((arg) => arg.startsWith('--deflate')) ? ['--deflate', ...args] : args;
+}
+
 /** Our echo server on a free port: its address without the scheme. */
 export async function startServer(...flags) {
-  const server = new Program(process.env.ECHO_SERVER, [...flags, '127.0.0.1:0']);
+  return (await startLogging(...flags)).address;
+}
+
+/** The same, and the program, whose lines tell what it sees. */
+export async function startLogging(...flags) {
+  const server = new Program(process.env.ECHO_SERVER, [...withOption(flags), '127.0.0.1:0']);
   const line = await bounded(server.line());
   const [, address] = /^listening on http:\/\/(127\.0\.0\.1:\d+)\/$/.exec(line) ?? assert.fail(`first line: ${line}`);
-  return address;
+  return { address, server };
 }
 
 export function startClient(...args) {
-  return new Program(process.env.CLIENT, args);
+  return new Program(process.env.CLIENT, withOption(args));
+}
+
+/** What our client prints first. */
+export function openLine(subprotocol) {
+  return `open${subprotocol ? ` subprotocol=${subprotocol}` : ''}${deflate ? ` extensions=${EXTENSION}` : ''}`;
 }
 
 // Connections
@@ -237,6 +257,7 @@ export async function connect(url, protocols = [], options = {}) {
   const connection = new Connection(ws);
   await once(ws, 'open');
   connection.socket = response.socket;
+  connection.answer = response.headers['sec-websocket-extensions'];
   assert.match(offer, /permessage-deflate/);
   assertCompression(ws, response.headers);
   return connection;
@@ -253,6 +274,7 @@ export async function refusal(url, options = {}) {
 
 /** A server of ws, willing to compress, on a free port; `connections` queues what was accepted. */
 export async function serve(options = {}) {
+  const answers = new Map();
   const server = new WebSocketServer({
     host: '127.0.0.1',
     port: 0,
@@ -262,8 +284,13 @@ export async function serve(options = {}) {
   });
   cleanups.push(() => server.close());
   const connections = new Queue();
+  server.on('headers', (headers, request) => {
+    const line = headers.find((line) => line.startsWith('Sec-WebSocket-Extensions: '));
+    answers.set(request, line?.slice(line.indexOf(' ') + 1));
+  });
   server.on('connection', (ws, request) => {
     const connection = new Connection(ws);
+    connection.answer = answers.get(request);
     connection.socket = request.socket;
     connection.request = request;
     connections.push(connection);
@@ -281,8 +308,84 @@ export async function pair(args = [], options = {}) {
   return { connection, client };
 }
 
-// sockless speaks no permessage-deflate: as a server it declines it, as a client it does not offer it.
+// Without the option our server declines compression and our client does not offer it; with it, it is agreed on.
 function assertCompression(ws, ourHeaders) {
-  assert.equal(ws.extensions, '');
-  assert.equal(ourHeaders['sec-websocket-extensions'], undefined);
+  const ours = ourHeaders['sec-websocket-extensions'];
+  assert.equal(ws.extensions, deflate ? EXTENSION : '');
+  if (deflate) assert.equal(ours?.split(';')[0], EXTENSION);
+  else assert.equal(ours, undefined);
+}
+
+// Compression
+
+/**
+ * Ways to agree on compression. `ours` is our side's option, `theirs` the options of ws on its side; what the answer
+ * of the server then has in it depends on which side that is.
+ */
+export const agreements = [
+  { name: 'defaults', ours: '--deflate', theirs: {}, takeover: true, fromServer: [], fromClient: [] },
+  {
+    name: 'no context takeover either way', ours: '--deflate', takeover: false,
+    theirs: { serverNoContextTakeover: true, clientNoContextTakeover: true },
+    fromServer: ['client_no_context_takeover', 'server_no_context_takeover'],
+    fromClient: ['client_no_context_takeover', 'server_no_context_takeover'],
+  },
+  {
+    name: 'no context takeover on our side', ours: '--deflate=no-context-takeover', theirs: {}, takeover: false,
+    fromServer: ['server_no_context_takeover'], fromClient: ['client_no_context_takeover'],
+  },
+  {
+    name: 'windows of 512 bytes', ours: '--deflate', takeover: true,
+    theirs: { serverMaxWindowBits: 9, clientMaxWindowBits: 9 },
+    fromServer: ['client_max_window_bits=9', 'server_max_window_bits=9'],
+    fromClient: ['client_max_window_bits=9', 'server_max_window_bits=9'],
+  },
+];
+
+/** Sends messages to our side, which echoes them, and looks at how many bytes the echoes take. */
+export async function converse(connection, { takeover, masked, answer }) {
+  const [extension, ...parameters] = connection.answer.split(';').map((part) => part.trim());
+  assert.equal(extension, EXTENSION);
+  assert.deepEqual(parameters.sort(), answer);
+
+  const echo = async (message) => {
+    const before = connection.socket.bytesRead;
+    connection.ws.send(message);
+    assertSame(await connection.message(), message);
+    return connection.socket.bytesRead - before - (masked ? 4 : 0);
+  };
+
+  // Too short to gain anything: as they are.
+  for (const message of ['', Buffer.alloc(0), 'short']) assert.equal(await echo(message), 2 + message.length);
+
+  // A repetition of noise is found in the message before, or not at all.
+  const noise = randomBytes(200);
+  assert.ok((await echo(noise)) > 200);
+  const again = await echo(noise);
+  assert.ok(takeover ? again < 50 : again > 200, `${again} bytes for 200 known ones`);
+
+  const words = Array.from({ length: 1 << 15 }, () => ['some ', 'words, ', '你好 '][randomBytes(1)[0] % 3]).join('');
+  const text = (words + words + words + words).slice(0, 1 << 20);
+  const size = await echo(text);
+  assert.ok(size < text.length / 2, `${size} bytes for text of ${text.length} characters`);
+  const random = await echo(randomBytes(1 << 20));
+  assert.ok(random > 1 << 20 && random < (1 << 20) * 1.01, `${random} bytes for 1 MiB that is random`);
+
+  const row = Array.from({ length: 20 }, (_, i) => (i % 3 === 0 ? `${i}` : words.slice(0, 100 * i)));
+  for (const message of row) connection.ws.send(message);
+  for (const message of row) assertSame(await connection.message(), message);
+
+  const bytes = Buffer.from(vectors.texts.emoji);
+  connection.ws.send(bytes.subarray(0, 2), { binary: false, fin: false });
+  connection.ws.ping('between');
+  connection.sendFragments([bytes.subarray(2, 3), '', bytes.subarray(3)], { binary: false });
+  assert.equal(await connection.pong(), 'between');
+  assert.equal(await connection.message(), vectors.texts.emoji);
+  connection.sendFragments(['', ''], { binary: false });
+  assert.equal(await connection.message(), '');
+
+  // Sent as it is between compressed ones.
+  connection.ws.send(words.slice(0, 500), { compress: false });
+  assertSame(await connection.message(), words.slice(0, 500));
+  await echo(words.slice(0, 1000));
 }

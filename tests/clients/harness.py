@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import re
 import reprlib
 import signal
@@ -14,18 +15,24 @@ from pathlib import Path
 
 import websockets.asyncio.client
 import websockets.asyncio.server
+import websockets.extensions.permessage_deflate as permessage_deflate
 from websockets.exceptions import ConnectionClosed
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
 TEXTS = VECTORS["texts"]
 VIOLATIONS = VECTORS["violations"]
 COMPRESSED = VECTORS["compressed"]
+CORRUPT = VECTORS["corrupt"]
+
+# Whether our side is built with compression and asked for it, or built without.
+DEFLATE = os.environ["DEFLATE"] == "1"
+EXTENSION = "permessage-deflate"
 
 # No check waits for time to pass. A check that is not through by then has failed.
 BOUND_S = 60
 
 # The bounds of the library itself are out of the way.
-UNHURRIED = {"open_timeout": BOUND_S, "close_timeout": BOUND_S, "ping_interval": None}
+UNBOUNDED = {"open_timeout": BOUND_S, "close_timeout": BOUND_S, "ping_interval": None, "max_size": None}
 
 
 # Checks
@@ -135,10 +142,16 @@ class Program:
         return f"with {await self._process.wait()}: {await self.errors()}"
 
 
+def with_option(args):
+    """The option of this run, unless a check has chosen another."""
+    chosen = any(arg.startswith("--deflate") for arg in args)
+    return args if chosen or not DEFLATE else ("--deflate", *args)
+
+
 @asynccontextmanager
 async def echo_server(*flags):
     """Our echo server on a free port: its address without the scheme."""
-    async with Program(os.environ["ECHO_SERVER"], *flags, "127.0.0.1:0") as server:
+    async with Program(os.environ["ECHO_SERVER"], *with_option(flags), "127.0.0.1:0") as server:
         async with asyncio.timeout(BOUND_S):
             line = await server.line()
         match = re.fullmatch(r"listening on http://(127\.0\.0\.1:\d+)/", line)
@@ -152,7 +165,13 @@ async def echo_server(*flags):
 
 
 def client(*args):
-    return Program(os.environ["CLIENT"], *args)
+    return Program(os.environ["CLIENT"], *with_option(args))
+
+
+def open_line(subprotocol=None):
+    """What our client prints first."""
+    words = ["open"] + [f"subprotocol={subprotocol}"] * bool(subprotocol) + [f"extensions={EXTENSION}"] * DEFLATE
+    return " ".join(words)
 
 
 # Connections
@@ -161,7 +180,7 @@ def client(*args):
 @asynccontextmanager
 async def connect(url, **options):
     """Connects websockets, with its default offer of permessage-deflate, to our server."""
-    async with websockets.asyncio.client.connect(url, proxy=None, **UNHURRIED, **options) as ws:
+    async with websockets.asyncio.client.connect(url, proxy=None, **UNBOUNDED, **options) as ws:
         assert "permessage-deflate" in ws.request.headers["Sec-WebSocket-Extensions"]
         assert_compression(ws, ws.response.headers)
         yield ws
@@ -176,7 +195,7 @@ async def serve(**options):
         connections.put_nowait(ws)
         await ws.wait_closed()
 
-    async with websockets.asyncio.server.serve(keep, "127.0.0.1", 0, **UNHURRIED, **options) as server:
+    async with websockets.asyncio.server.serve(keep, "127.0.0.1", 0, **UNBOUNDED, **options) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", connections
 
 
@@ -190,9 +209,10 @@ async def pair(*args, **options):
 
 
 def assert_compression(ws, our_headers):
-    """sockless speaks no permessage-deflate: as a server it declines it, as a client it does not offer it."""
-    assert ws.protocol.extensions == []
-    assert "Sec-WebSocket-Extensions" not in our_headers
+    """Without the option our server declines compression and our client does not offer it; with it, it is agreed on."""
+    ours = our_headers.get("Sec-WebSocket-Extensions")
+    equal([extension.name for extension in ws.protocol.extensions], [EXTENSION] * DEFLATE)
+    equal(ours and ours.split(";")[0], EXTENSION if DEFLATE else None)
 
 
 def send_raw(ws, digits):
@@ -206,3 +226,103 @@ async def closed(ws):
         raise AssertionError(f"a message instead of the end: {await ws.recv()!r}")
     except ConnectionClosed as end:
         return ws.close_code, ws.close_reason, end.rcvd is not None and end.sent is not None
+
+
+# Compression
+
+
+class Agreement:
+    """A way to agree on compression: our side's option, and what websockets offers, or answers as a server."""
+
+    def __init__(self, name, ours="--deflate", client=None, server=None, takeover=True, from_server=(), from_client=()):
+        self.name = name
+        self.ours = ours
+        # Without an offer or answer of its own the library has its defaults.
+        self.client = client and {"extensions": [permessage_deflate.ClientPerMessageDeflateFactory(**client)]} or {}
+        self.server = server and {"extensions": [permessage_deflate.ServerPerMessageDeflateFactory(**server)]} or {}
+        self.takeover = takeover
+        # What the answer then says, if our side is the server, and if it is the client.
+        self.from_server, self.from_client = list(from_server), list(from_client)
+
+
+NEITHER = {"client_no_context_takeover": True, "server_no_context_takeover": True}
+SMALL = {"client_max_window_bits": 9, "server_max_window_bits": 9}
+
+AGREEMENTS = [
+    # As a server the library asks for windows of 4 KiB by default.
+    Agreement("defaults", from_client=["client_max_window_bits=12", "server_max_window_bits=12"]),
+    Agreement(
+        "no context takeover either way", client=NEITHER, server=NEITHER, takeover=False,
+        from_server=list(NEITHER), from_client=list(NEITHER),
+    ),
+    Agreement(
+        "no context takeover on our side", ours="--deflate=no-context-takeover", takeover=False,
+        from_server=["server_no_context_takeover"],
+        from_client=["client_max_window_bits=12", "client_no_context_takeover", "server_max_window_bits=12"],
+    ),
+    Agreement(
+        "windows of 512 bytes", client=SMALL, server=SMALL,
+        from_server=["client_max_window_bits=9", "server_max_window_bits=9"],
+        from_client=["client_max_window_bits=9", "server_max_window_bits=9"],
+    ),
+]  # fmt: skip
+
+
+async def converse(ws, takeover, answer):
+    """Sends messages to our side, which echoes them, and looks at the frames that come back."""
+    extension, *parameters = [part.strip() for part in ws.response.headers["Sec-WebSocket-Extensions"].split(";")]
+    equal((extension, sorted(parameters)), (EXTENSION, answer))
+
+    frames = []
+    [deflate] = ws.protocol.extensions
+    decode = deflate.decode
+
+    def look(frame, **options):
+        frames.append((frame.rsv1, len(frame.data)))
+        return decode(frame, **options)
+
+    deflate.decode = look
+
+    async def echo(message):
+        """The size of the compressed echo, or None if it is not compressed."""
+        frames.clear()
+        await ws.send(message)
+        equal(await ws.recv(), message)
+        [(compressed, size)] = frames
+        return size if compressed else None
+
+    # Too short to gain anything: as they are.
+    for message in ["", b"", "short"]:
+        equal(await echo(message), None)
+
+    # A repetition of noise is found in the message before, or not at all.
+    noise = os.urandom(200)
+    first, again = await echo(noise), await echo(noise)
+    assert first > 200, first
+    assert again < 50 if takeover else again > 200, again
+
+    words = "".join(random.choice(["some ", "words, ", "你好 ", "👋 "]) for _ in range(1 << 18))
+    text = words[: 1 << 19]
+    size = await echo(text)
+    assert size < len(text) / 2, size
+    size = await echo(os.urandom(1 << 20))
+    assert 1 << 20 < size < (1 << 20) * 1.01, size
+
+    row = [words[: 100 * i] if i % 3 else str(i) for i in range(20)]
+    for message in row:
+        await ws.send(message)
+    for message in row:
+        equal(await ws.recv(), message)
+
+    data = TEXTS["emoji"].encode()
+    await ws.send([data[:2], data[2:3], b"", data[3:]], text=True)
+    equal(await ws.recv(), TEXTS["emoji"])
+    await ws.send(["", ""])
+    equal(await ws.recv(), "")
+
+    # Sent as it is between compressed ones.
+    ws.protocol.extensions.clear()
+    await ws.send(words[:1000])
+    ws.protocol.extensions.append(deflate)
+    equal(await ws.recv(), words[:1000])
+    await echo(words[:2000])

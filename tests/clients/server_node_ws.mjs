@@ -1,7 +1,9 @@
 // Node's ws as a client of our echo server.
 
 import assert from 'node:assert/strict';
-import { assertSame, connect, refusal, startServer, suite, vectors } from './harness.mjs';
+import {
+  agreements, assertSame, connect, converse, deflate, refusal, startLogging, startServer, suite, vectors,
+} from './harness.mjs';
 
 await suite('server node-ws', async (check) => {
   const server = await startServer('--quiet');
@@ -132,12 +134,36 @@ await suite('server node-ws', async (check) => {
     assert.equal(headers['sec-websocket-version'], '13');
   });
 
-  // `connect` asserts this for every connection; here it has a line of its own.
-  await check('declines compression, and refuses a compressed message', async () => {
-    const connection = await connect(url);
-    connection.sendRaw(vectors.compressed.to_server);
-    assert.equal((await connection.closed()).code, 1002);
-  });
+  // Compression. `connect` asserts for every connection whether it was agreed on.
+
+  if (deflate) {
+    for (const { name, ours, theirs, takeover, fromServer } of agreements) {
+      await check(`echoes what is compressed: ${name}`, async () => {
+        const { address, server } = await startLogging(ours);
+        const connection = await connect(`ws://${address}/`, [], { perMessageDeflate: theirs });
+        assert.equal(await server.line(), '[1] open / extensions=permessage-deflate');
+        await connection.message(); // the greeting
+        await converse(connection, { takeover, masked: false, answer: fromServer });
+        connection.ws.close(1000);
+        assert.deepEqual(await connection.closed(), { code: 1000, reason: '', clean: true });
+        let compressed = false;
+        for (let line; !(line = await server.line()).startsWith('[1] closed '); ) compressed ||= line.trim() === 'compressed';
+        assert.ok(compressed, 'nothing arrived compressed');
+      });
+    }
+
+    await check('fails with 1007 on data that is not DEFLATE', async () => {
+      const connection = await connect(url);
+      connection.sendRaw(vectors.corrupt.to_server);
+      assert.equal((await connection.closed()).code, 1007);
+    });
+  } else {
+    await check('declines compression, and refuses a compressed message', async () => {
+      const connection = await connect(url);
+      connection.sendRaw(vectors.compressed.to_server);
+      assert.equal((await connection.closed()).code, 1002);
+    });
+  }
 
   // Violations. Whether ws could still answer our Close is a matter of timing.
 

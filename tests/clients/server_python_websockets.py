@@ -3,7 +3,8 @@
 import http.client
 from contextlib import AsyncExitStack
 
-from harness import BOUND_S, COMPRESSED, TEXTS, VIOLATIONS, Suite, closed, connect, echo_server, equal, send_raw
+from harness import AGREEMENTS, BOUND_S, COMPRESSED, CORRUPT, DEFLATE, TEXTS, VIOLATIONS, Suite, closed, connect
+from harness import converse, echo_server, equal, send_raw
 from websockets.exceptions import InvalidStatus
 
 suite = Suite("server python-websockets")
@@ -133,11 +134,27 @@ async def opening_handshake(address, url):
         response = request(address, "/", handshake)
         equal((response.status, response.getheader("Sec-WebSocket-Version")), (426, "13"))
 
-    # `connect` asserts this for every connection; here it has a line of its own.
-    async with check("declines compression, and refuses a compressed message"), connect(url) as ws:
-        send_raw(ws, COMPRESSED["to_server"])
+
+# `connect` asserts for every connection whether compression was agreed on.
+async def compression(url):
+    if not DEFLATE:
+        async with check("declines compression, and refuses a compressed message"), connect(url) as ws:
+            send_raw(ws, COMPRESSED["to_server"])
+            code, _, _ = await closed(ws)
+            equal(code, 1002)
+        return
+
+    for agreement in AGREEMENTS:
+        async with check(f"echoes what is compressed: {agreement.name}"), echo_server("--quiet", agreement.ours) as own:
+            async with connect(f"ws://{own}/", **agreement.client) as ws:
+                await converse(ws, agreement.takeover, agreement.from_server)
+                await ws.close(1000)
+                equal(await closed(ws), (1000, "", True))
+
+    async with check("fails with 1007 on data that is not DEFLATE"), connect(url) as ws:
+        send_raw(ws, CORRUPT["to_server"])
         code, _, _ = await closed(ws)
-        equal(code, 1002)
+        equal(code, 1007)
 
 
 async def violations(url):
@@ -156,6 +173,7 @@ async def main():
         await messages(url)
         await close(url)
         await opening_handshake(address, url)
+        await compression(url)
         await violations(url)
 
 
