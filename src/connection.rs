@@ -224,6 +224,7 @@ impl Connection {
     /// no longer; and after [`next_event`](Self::next_event) has returned `None` for all that came before,
     /// since what is still unread is dropped. Output that still waits is given up, unless both Close frames
     /// were exchanged.
+    ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {

@@ -29,8 +29,10 @@ impl Receiver {
         };
         let mut n = at_most(*remaining, buffer.unread().len());
         if self.role == Role::Server {
-            apply_mask(buffer.unread_mut(self.unmasked..n), *key, 0);
-            *key = rotate(*key, n - self.unmasked);
+            // More than there is only if the caller mixed up two buffers.
+            let unmasked = self.unmasked.min(n);
+            apply_mask(buffer.unread_mut(unmasked..n), *key, 0);
+            *key = rotate(*key, n - unmasked);
         }
         let limit = usize::try_from(self.max_message).unwrap_or(usize::MAX);
         let mut length = at_most(self.length, limit);

@@ -262,3 +262,23 @@ fn chunks_come_in_order() {
         );
     }
 }
+
+/// A buffer mixed up with another one in the middle of what one frame inflates to garbles the message and
+/// breaks nothing else.
+#[test]
+fn a_buffer_that_was_mixed_up() {
+    let config = limited(16 << 20, Delivery::Chunks);
+    let bomb = Frame::new(0xc2, compressed(&vec![0; 1 << 20])).encode(Side::Server);
+    for others in [&[][..], &[0], &[0; 100]] {
+        let mut connection = agreed(Side::Server, config);
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(&bomb);
+        assert!(matches!(connection.next_event(&mut buffer), Ok(Some(_))));
+        let mut other = ReadBuffer::new();
+        other.extend_from_slice(others);
+        for _ in 0..100 {
+            let _ = connection.next_event(&mut other);
+        }
+        while let Ok(Some(_)) = connection.next_event(&mut buffer) {}
+    }
+}
