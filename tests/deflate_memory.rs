@@ -1,7 +1,6 @@
 //! Memory with permessage-deflate, counted: what a small message that inflates much can cost, what a
 //! codec takes, what is kept between messages.
 #![allow(
-    unsafe_code,
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,11 +10,9 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "a test; counting allocations needs a global allocator of its own"
+    reason = "tests stop at the first surprise, and reckon with sizes"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fmt::Write;
 
 use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
@@ -25,86 +22,10 @@ use sockless::{
 };
 use zlib_rs::{DeflateConfig, DeflateFlush};
 
-/// Counts for each thread alone, so that tests which run beside each other do not disturb each other.
-struct Counting;
+use heap::{NOTHING, measure};
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-    static MOVED: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize, beside: isize) {
-    // A thread that is ending has no counters any more, and nothing to count.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + bytes);
-        PEAK.with(|peak| peak.set(peak.get().max(live.get())));
-        MOVED.with(|moved| moved.set(moved.get().max(live.get() + beside)));
-        if bytes > 0 {
-            ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
-        }
-    });
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize, 0);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize), 0);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Whether a block grows in place or for a moment lies there twice is up to the allocator: large
-        // blocks are mostly remapped, without a copy, and there is no way to tell. So both are counted.
-        count(
-            size as isize - layout.size() as isize,
-            layout.size() as isize,
-        );
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// What `act` did to the heap of this thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Heap {
-    allocations: usize,
-    /// Bytes owned afterwards and not before.
-    kept: isize,
-    /// The most bytes owned at once beyond those owned before, if blocks grow in place.
-    peak: isize,
-    /// The same if each block that grows is copied.
-    moved: isize,
-}
-
-fn measure<T>(act: impl FnOnce() -> T) -> (T, Heap) {
-    let allocations = ALLOCATIONS.get();
-    let live = LIVE.get();
-    PEAK.set(live);
-    MOVED.set(live);
-    let result = act();
-    let heap = Heap {
-        allocations: ALLOCATIONS.get() - allocations,
-        kept: LIVE.get() - live,
-        peak: PEAK.get() - live,
-        moved: MOVED.get() - live,
-    };
-    (result, heap)
-}
-
-const NOTHING: Heap = Heap {
-    allocations: 0,
-    kept: 0,
-    peak: 0,
-    moved: 0,
-};
+#[path = "support/heap.rs"]
+mod heap;
 
 const READ: usize = 4096;
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
