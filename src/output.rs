@@ -56,13 +56,10 @@ impl Output {
     /// Adds a frame and returns the place of its payload, to be masked.
     pub(crate) fn push(&mut self, header: &[u8], payload: &[u8]) -> &mut [u8] {
         let size = header.len() + payload.len();
-        self.opening = false;
-        // What is written makes room only if it is at least half, so that each byte moves once at most
-        // for each byte written.
-        if self.bytes.capacity() - self.bytes.len() < size && self.written >= self.len() {
-            self.bytes.drain(..self.written);
-            self.written = 0;
+        if self.bytes.capacity() - self.bytes.len() < size {
+            self.reclaim();
         }
+        self.opening = false;
         self.bytes.reserve(size);
         self.bytes.extend_from_slice(header);
         let start = self.bytes.len();
@@ -74,11 +71,9 @@ impl Output {
     /// begins.
     #[cfg(feature = "deflate")]
     pub(crate) fn begin(&mut self) -> usize {
-        // As in `push`, before it is known how much room is needed.
-        if self.written >= self.len() {
-            self.bytes.drain(..self.written);
-            self.written = 0;
-        }
+        // Before it is known how much room is needed.
+        self.reclaim();
+        self.opening = false;
         let start = self.bytes.len();
         self.bytes.resize(start + FrameHeader::MAX_SIZE, 0);
         start
@@ -109,12 +104,23 @@ impl Output {
 
     /// Moves the unsent bytes out to `other` and goes on with its memory.
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
-        if self.written > 0 {
-            self.bytes.drain(..self.written);
-            self.written = 0;
-        }
+        self.drop_written();
+        self.opening = false;
         other.clear();
         mem::swap(&mut self.bytes, other);
+    }
+
+    /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
+    /// for each byte written.
+    fn reclaim(&mut self) {
+        if self.written >= self.len() {
+            self.drop_written();
+        }
+    }
+
+    fn drop_written(&mut self) {
+        self.bytes.drain(..self.written);
+        self.written = 0;
     }
 }
 
@@ -164,5 +170,20 @@ mod tests {
         }
         sent.extend_from_slice(output.unsent());
         assert_eq!(sent, pushed);
+    }
+
+    /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn lent_memory_is_kept() {
+        let mut output = Output::new(alloc::vec![b'x'; 10]);
+        let mut lent = Vec::with_capacity(1000);
+        output.swap(&mut lent);
+        assert_eq!(lent.len(), 10);
+        let start = output.begin();
+        output.payload_mut().extend_from_slice(b"payload");
+        output.end(start, &[0x82, 7]);
+        output.advance(output.len());
+        assert!(output.bytes.capacity() >= 1000);
     }
 }

@@ -30,7 +30,7 @@ use sockless::handshake::{
 use sockless::{
     Config, Connection, Deflate, Delivery, FrameHeader, ProtocolError, ReadBuffer, Seed, apply_mask,
 };
-use support::{Frame, Outcome, Owned, Pair, Peer, Side, joined, stream};
+use support::{Frame, Outcome, Owned, Pair, Peer, Side, stream};
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
@@ -139,26 +139,7 @@ fn pair(server: Config, client: Config) -> Pair {
 
 /// What comes of a stream in pieces.
 fn run(connection: Connection, bytes: &[u8], cuts: &[usize]) -> Outcome {
-    let mut peer = Peer::with(connection, ReadBuffer::new());
-    let mut from = 0;
-    for &to in cuts.iter().chain([&bytes.len()]) {
-        peer.receive(&bytes[from..to]);
-        from = to;
-    }
-    // RFC 6455 section 5.4: an empty part in the middle of a message would say nothing.
-    let empty = |part: &Owned| {
-        matches!(part, Owned::TextPart(_) | Owned::BinaryPart(_)) && part.data().is_empty()
-    };
-    assert!(!peer.events.iter().any(empty), "{:?}", peer.events);
-    let (events, open) = joined(&peer.events);
-    Outcome {
-        events,
-        open,
-        error: peer.error,
-        output: peer.connection.output().to_vec(),
-        ending: peer.ending(),
-        action: peer.connection.transport_action(),
-    }
+    support::run_peer(Peer::with(connection, ReadBuffer::new()), bytes, cuts)
 }
 
 /// What comes of the frames on either side and in either delivery mode, however they are cut: the same.

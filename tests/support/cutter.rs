@@ -19,7 +19,11 @@ pub(crate) struct Outcome {
 
 /// Gives the bytes to a fresh connection, cut at `cuts`, which ascend.
 pub(crate) fn run(side: Side, config: Config, bytes: &[u8], cuts: &[usize]) -> Outcome {
-    let mut peer = Peer::new(side, config);
+    run_peer(Peer::new(side, config), bytes, cuts)
+}
+
+/// The same for a connection that exists already.
+pub(crate) fn run_peer(mut peer: Peer, bytes: &[u8], cuts: &[usize]) -> Outcome {
     let mut from = 0;
     for &to in cuts.iter().chain([&bytes.len()]) {
         peer.receive(&bytes[from..to]);

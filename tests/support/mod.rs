@@ -10,7 +10,7 @@ mod oracle;
 mod owned;
 mod pair;
 
-pub(crate) use cutter::{Outcome, cuts, refused_at, run, same_however_cut};
+pub(crate) use cutter::{Outcome, cuts, refused_at, run, run_peer, same_however_cut};
 pub(crate) use frames::{Frame, KEY, Length, hex, stream};
 pub(crate) use oracle::{Rules, Verdict, judge};
 pub(crate) use owned::{Ending, Owned, joined};
