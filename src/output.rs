@@ -180,6 +180,8 @@ mod tests {
         let mut lent = Vec::with_capacity(1000);
         output.swap(&mut lent);
         assert_eq!(lent.len(), 10);
+        output.advance(0);
+        assert!(output.bytes.capacity() >= 1000);
         let start = output.begin();
         output.payload_mut().extend_from_slice(b"payload");
         output.end(start, &[0x82, 7]);
