@@ -66,6 +66,14 @@ mod receiver;
 mod role;
 #[cfg(feature = "alloc")]
 mod sender;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "made for tests, which stop at the first surprise"
+)]
+pub mod test_util;
 
 pub use close::CloseFrame;
 pub use close_code::CloseCode;

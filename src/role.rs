@@ -2,7 +2,15 @@
 
 /// Which side of the connection this is (RFC 6455 section 1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[cfg_attr(
+    not(feature = "test-util"),
+    expect(
+        unreachable_pub,
+        reason = "public in test_util, which the role of a connection is there to test"
+    )
+)]
+pub enum Role {
     /// Masks what it sends, and refuses what is masked (section 5.1).
     Client,
     /// Refuses what is not masked, and masks nothing (section 5.1).

@@ -27,10 +27,12 @@ use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
     ResponseError, ServerOptions, Uri, accept_key,
 };
+use sockless::test_util::{
+    Frame, Outcome, OwnedEvent, Pair, Peer, Role, encode, every_cut, run_peer,
+};
 use sockless::{
     Config, Connection, Deflate, Delivery, FrameHeader, ProtocolError, ReadBuffer, Seed, apply_mask,
 };
-use support::{Frame, Outcome, Owned, Pair, Peer, Side, stream};
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
@@ -112,11 +114,11 @@ fn ask(answers: &[&str], config: Config) -> (Result<Connection, ResponseError>, 
     (connection, values(EXTENSIONS))
 }
 
-/// A side that has agreed with a peer of default wishes.
-fn agreed(side: Side, config: Config) -> Connection {
-    let connection = match side {
-        Side::Server => serve(&[OFFER], config).unwrap().0,
-        Side::Client => ask(&["permessage-deflate"], config).0.unwrap(),
+/// A role that has agreed with a peer of default wishes.
+fn agreed(role: Role, config: Config) -> Connection {
+    let connection = match role {
+        Role::Server => serve(&[OFFER], config).unwrap().0,
+        Role::Client => ask(&["permessage-deflate"], config).0.unwrap(),
     };
     assert!(connection.is_deflate_agreed());
     connection
@@ -139,26 +141,26 @@ fn pair(server: Config, client: Config) -> Pair {
 
 /// What comes of a stream in pieces.
 fn run(connection: Connection, bytes: &[u8], cuts: &[usize]) -> Outcome {
-    support::run_peer(Peer::with(connection, ReadBuffer::new()), bytes, cuts)
+    run_peer(Peer::with(connection, ReadBuffer::new()), bytes, cuts)
 }
 
-/// What comes of the frames on either side and in either delivery mode, however they are cut: the same.
+/// What comes of the frames on either role and in either delivery mode, however they are cut: the same.
 /// After an error, its Close frame is the last thing sent.
-fn received(config: Config, frames: &[Frame]) -> (Vec<Owned>, Option<ProtocolError>) {
+fn received(config: Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<ProtocolError>) {
     let mut results = Vec::new();
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
             let mut config = config;
             config.delivery = delivery;
-            let bytes = stream(frames, side);
-            let whole = run(agreed(side, config), &bytes, &[]);
-            for cuts in support::cuts(bytes.len()) {
-                let mut outcome = run(agreed(side, config), &bytes, &cuts);
+            let bytes = encode(frames, role);
+            let whole = run(agreed(role, config), &bytes, &[]);
+            for cuts in every_cut(bytes.len()) {
+                let mut outcome = run(agreed(role, config), &bytes, &cuts);
                 // Of a message that fails, chunks of any number may have been delivered before.
                 if delivery == Delivery::Chunks && whole.error.is_some() {
                     outcome.open.clone_from(&whole.open);
                 }
-                let what = format!("{side:?} {delivery:?} {frames:02x?} cut at {cuts:?}");
+                let what = format!("{role:?} {delivery:?} {frames:02x?} cut at {cuts:?}");
                 assert_eq!(outcome, whole, "{what}");
             }
             if delivery == Delivery::Messages {
@@ -179,7 +181,7 @@ fn received(config: Config, frames: &[Frame]) -> (Vec<Owned>, Option<ProtocolErr
     first
 }
 
-/// The frames in the output of a side, unmasked: first byte and payload.
+/// The frames in the output of a role, unmasked: first byte and payload.
 fn sent(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let Some((header, size)) = FrameHeader::parse(bytes).unwrap() {

@@ -321,7 +321,7 @@ fn text(size: usize, number: usize) -> String {
     text
 }
 
-/// Sends `text` from one side to the other, through memory that is there already.
+/// Sends `text` from one role to the other, through memory that is there already.
 fn transfer(from: &mut Connection, to: &mut Connection, buffer: &mut ReadBuffer, text: &str) {
     from.send_text(text).expect("open");
     for piece in from.output().chunks(READ) {

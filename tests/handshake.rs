@@ -6,16 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::too_many_lines)]
 
-mod support;
-
 use std::iter;
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, HeadError, Header, InputError, Opening, Origins, Request,
     RequestError, Response, ResponseError, ServerOptions, Uri, accept_key,
 };
+use sockless::test_util::{Frame, OwnedEvent, Pair, Peer, Role, encode, every_cut};
 use sockless::{Config, Connection, ReadBuffer, Seed};
-use support::{Frame, Owned, Pair, Peer, Side, cuts, stream};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -89,7 +87,7 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u
 // ---- The server ----
 
 /// What a server made of a stream: nothing yet, or an answer and the events behind the request.
-type Served = Result<Option<(Vec<u8>, Vec<Owned>)>, RequestError>;
+type Served = Result<Option<(Vec<u8>, Vec<OwnedEvent>)>, RequestError>;
 
 fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
     let mut buffer = ReadBuffer::new();
@@ -119,7 +117,7 @@ fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
 /// The same however the stream is cut.
 fn serve_cut(bytes: &[u8], options: &ServerOptions<'_>) -> Served {
     let whole = serve(bytes, &[], options);
-    for cuts in cuts(bytes.len()) {
+    for cuts in every_cut(bytes.len()) {
         let text = String::from_utf8_lossy(bytes);
         assert_eq!(
             serve(bytes, &cuts, options),
@@ -182,13 +180,17 @@ fn the_server_accepts() {
         let request = head(REQUEST, edits);
         // Frames in the same read as the request are delivered.
         let frames = [Frame::new(0x81, "early"), Frame::new(0x89, "")];
-        let bytes = [request.as_bytes(), &stream(&frames, Side::Server)].concat();
+        let bytes = [request.as_bytes(), &encode(&frames, Role::Server)].concat();
         let served = serve_cut(&bytes, &ServerOptions::default());
         let what = format!("{edits:?}");
         let Ok(Some((output, events))) = &served else {
             panic!("{what}: {served:?}");
         };
-        assert_eq!(*events, [Owned::text("early"), Owned::ping(b"")], "{what}");
+        assert_eq!(
+            *events,
+            [OwnedEvent::text("early"), OwnedEvent::ping(b"")],
+            "{what}"
+        );
         // The Pong stands behind the answer to the request.
         let output = output.strip_suffix(b"\x8a\x00").expect("a Pong");
         let served = Ok(Some((output.to_vec(), vec![])));
@@ -344,7 +346,7 @@ fn the_server_refuses() {
         let request = head(REQUEST, edits);
         let what = format!("{edits:?}");
         // What follows a refused request is never read as frames, nor as another request.
-        let frame = Frame::new(0x81, "smuggled").encode(Side::Server);
+        let frame = Frame::new(0x81, "smuggled").encode(Role::Server);
         let bytes = [request.as_bytes(), &frame].concat();
         let served = serve_cut(&bytes, &ServerOptions::default());
         assert_eq!(served, Err(error), "{what}");
@@ -727,7 +729,7 @@ fn response(client: &ClientHandshake, edits: &[&str]) -> String {
 enum Opened {
     Waits,
     /// Headers, then the events behind the response.
-    Established(Vec<(String, Vec<u8>)>, Vec<Owned>),
+    Established(Vec<(String, Vec<u8>)>, Vec<OwnedEvent>),
     /// Status, headers, then the bytes behind the head.
     Refused(u16, Vec<(String, Vec<u8>)>, Vec<u8>),
     Failed(ResponseError),
@@ -774,7 +776,7 @@ fn open(bytes: &[u8], cuts: &[usize], options: &ClientOptions<'_>) -> Opened {
 
 fn open_cut(bytes: &[u8], options: &ClientOptions<'_>) -> Opened {
     let whole = open(bytes, &[], options);
-    for cuts in cuts(bytes.len()) {
+    for cuts in every_cut(bytes.len()) {
         let text = String::from_utf8_lossy(bytes);
         let opened = open(bytes, &cuts, options);
         assert_eq!(opened, whole, "{text:?} cut at {cuts:?}");
@@ -879,8 +881,8 @@ fn the_client_accepts() {
         // Frames in the same read as the 101 are delivered.
         let frames = [Frame::new(0x81, "early"), Frame::new(0x8a, "bird")];
         let head = response(&client(&options), edits);
-        let bytes = [head.as_bytes(), &stream(&frames, Side::Client)].concat();
-        let events = vec![Owned::text("early"), Owned::pong(b"bird")];
+        let bytes = [head.as_bytes(), &encode(&frames, Role::Client)].concat();
+        let events = vec![OwnedEvent::text("early"), OwnedEvent::pong(b"bird")];
         let headers = owned(&split_head(&head).1);
         let opened = open_cut(&bytes, &options);
         assert_eq!(opened, Opened::Established(headers, events), "{edits:?}");
@@ -945,7 +947,7 @@ fn the_client_refuses() {
     options.subprotocols = &["a", "b"];
     for &(edits, error) in table {
         let head = response(&client(&options), edits);
-        let frame = Frame::new(0x81, "never delivered").encode(Side::Client);
+        let frame = Frame::new(0x81, "never delivered").encode(Role::Client);
         let bytes = [head.as_bytes(), &frame].concat();
         let opened = open_cut(&bytes, &options);
         assert_eq!(opened, Opened::Failed(error), "{edits:?}");
@@ -985,12 +987,12 @@ fn interim_responses_are_skipped() {
                    HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n";
     let options = ClientOptions::default();
     let head = response(&client(&options), &[]);
-    let frame = Frame::new(0x81, "x").encode(Side::Client);
+    let frame = Frame::new(0x81, "x").encode(Role::Client);
     let bytes = [interim.as_bytes(), head.as_bytes(), &frame].concat();
     match open_cut(&bytes, &options) {
         Opened::Established(headers, events) => {
             assert_eq!(headers, owned(&split_head(&head).1));
-            assert_eq!(events, [Owned::text("x")]);
+            assert_eq!(events, [OwnedEvent::text("x")]);
         }
         opened => panic!("{opened:?}"),
     }
@@ -1329,12 +1331,15 @@ fn a_client_and_a_server_shake_hands() {
         pair.exchange(&mut iter::repeat(size));
         assert_eq!(
             pair.client.events(),
-            [Owned::text("welcome"), Owned::ping(b"there?")]
+            [OwnedEvent::text("welcome"), OwnedEvent::ping(b"there?")]
         );
         let mut events = pair.server.events();
         // Whether the Pong comes before or behind depends on what was read with the 101.
-        events.sort_by_key(|event| !matches!(event, Owned::Text(_)));
-        assert_eq!(events, [Owned::text("thanks"), Owned::pong(b"there?")]);
+        events.sort_by_key(|event| !matches!(event, OwnedEvent::Text(_)));
+        assert_eq!(
+            events,
+            [OwnedEvent::text("thanks"), OwnedEvent::pong(b"there?")]
+        );
         assert_eq!((pair.client.error, pair.server.error), (None, None));
         assert!(pair.client.buffer.is_empty() && pair.server.buffer.is_empty());
     }

@@ -13,9 +13,7 @@ use sockless::handshake::{
 };
 use sockless::{Config, Connection, Delivery, Event, ProtocolError, ReadBuffer, Seed};
 
-use support::{Frame, Side};
-
-mod support;
+use sockless::test_util::{Frame, Role};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -88,8 +86,8 @@ fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
     config.delivery = Delivery::Chunks;
     for bad in [&b"abc\xff"[..], b"abc\xf4\x90d", b"abc\xe2\x82"] {
         let stream = [
-            Frame::new(0x81, bad).encode(Side::Server),
-            Frame::new(0x81, b"more").encode(Side::Server),
+            Frame::new(0x81, bad).encode(Role::Server),
+            Frame::new(0x81, b"more").encode(Role::Server),
         ]
         .concat();
         for read in [1, 2, 3, 100] {
@@ -123,7 +121,7 @@ fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
 #[test]
 fn an_emptied_buffer_remembers_no_search() {
     let config = Config::default();
-    let mut buffer = buffer(&Frame::new(0x82, [0x11; 100]).encode(Side::Server));
+    let mut buffer = buffer(&Frame::new(0x82, [0x11; 100]).encode(Role::Server));
     assert_eq!(Request::read(&mut buffer, &config), Ok(None));
     let mut connection = Connection::server(config);
     while connection.next_event(&mut buffer).unwrap().is_some() {}

@@ -4,8 +4,6 @@
 // A test that cannot go on has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -13,12 +11,14 @@ use proptest::test_runner::RngSeed;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Request, ServerOptions, Uri, accept_key,
 };
+use sockless::test_util::strategies::{binary, configs, nearly_legal_frames, roles, text};
+use sockless::test_util::{
+    Frame, Frames, OwnedEvent, Pair, Peer, Role, assert_agrees_with_oracle, assert_legal, encode,
+    join_parts, run,
+};
 use sockless::{
     CloseCode, CloseFrame, Config, Delivery, FrameHeader, Initiator, Opcode, ProtocolError,
     ReadBuffer, Reply, Seed, SendError, TransportAction, Utf8Validator, apply_mask,
-};
-use support::{
-    Frame, Length, Owned, Pair, Peer, Rules, Side, Verdict, joined, judge, refused_at, run,
 };
 
 /// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
@@ -34,200 +34,6 @@ fn cases(cases: u32) -> ProptestConfig {
     config
 }
 
-// ---- Streams of frames, mostly legal ----
-
-fn text() -> impl Strategy<Value = String> {
-    let character = prop_oneof![
-        3 => prop::char::range(' ', '~'),
-        1 => any::<char>(),
-        1 => select(vec!['\u{7f}', '\u{80}', '\u{7ff}', '\u{800}', '\u{ffff}', '\u{10000}', '\u{10ffff}']),
-    ];
-    vec(character, 0..40).prop_map(String::from_iter)
-}
-
-fn payload() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        8 => vec(any::<u8>(), 0..60),
-        1 => vec(any::<u8>(), 120..135),
-    ]
-}
-
-fn close() -> impl Strategy<Value = Frame> {
-    let code = select(vec![1000, 1001, 1003, 1007, 1014, 3000, 4999]);
-    let full = (code, text()).prop_map(|(code, reason)| {
-        let reason: String = reason.chars().take(30).collect();
-        Frame::close(code, &reason)
-    });
-    prop_oneof![3 => full, 1 => Just(Frame::new(0x88, ""))]
-}
-
-fn control() -> impl Strategy<Value = Frame> {
-    (select(vec![0x89, 0x8a]), vec(any::<u8>(), 0..=125))
-        .prop_map(|(first, payload)| Frame::new(first, payload))
-}
-
-/// A message in any number of fragments, with control frames between.
-fn message() -> impl Strategy<Value = Vec<Frame>> {
-    let body = prop_oneof![
-        2 => text().prop_map(|text| (0x01, text.into_bytes())),
-        1 => payload().prop_map(|data| (0x02, data)),
-    ];
-    let between = prop::option::weighted(0.3, control());
-    (body, vec((any::<Index>(), between), 0..5)).prop_map(|((opcode, body), splits)| {
-        let mut at: Vec<usize> = splits
-            .iter()
-            .map(|(i, _)| i.index(body.len() + 1))
-            .collect();
-        at.sort_unstable();
-        let mut frames = Vec::new();
-        let mut from = 0;
-        for (to, (_, between)) in at.iter().copied().zip(&splits) {
-            frames.push(Frame::new(0x00, &body[from..to]));
-            frames.extend(between.clone());
-            from = to;
-        }
-        frames.push(Frame::new(0x80, &body[from..]));
-        frames[0].first |= opcode;
-        frames
-    })
-}
-
-fn legal_frames() -> impl Strategy<Value = Vec<Frame>> {
-    let item = prop_oneof![
-        12 => message(),
-        6 => control().prop_map(|frame| vec![frame]),
-        1 => close().prop_map(|frame| vec![frame]),
-    ];
-    let keys = vec(any::<[u8; 4]>(), 1..4);
-    (vec(item, 0..6), keys).prop_map(|(items, keys)| {
-        let mut frames = items.concat();
-        for (frame, key) in frames.iter_mut().zip(keys.iter().cycle()) {
-            frame.key = *key;
-        }
-        frames
-    })
-}
-
-/// One thing that is wrong with a stream, or changed at least.
-#[derive(Clone, Debug)]
-enum Change {
-    First(Index, u8),
-    Masking(Index),
-    Length(Index, Length),
-    Byte(Index, Index, u8),
-    Swap(Index, Index),
-    Drop(Index),
-    Insert(Index, Frame),
-}
-
-impl Change {
-    fn apply(self, frames: &mut Vec<Frame>) {
-        if let Self::Insert(at, frame) = self {
-            frames.insert(at.index(frames.len() + 1), frame);
-            return;
-        }
-        let count = frames.len();
-        if count == 0 {
-            return;
-        }
-        match self {
-            Self::First(i, bits) => frames[i.index(count)].first ^= bits,
-            Self::Masking(i) => frames[i.index(count)].wrongly_masked ^= true,
-            Self::Length(i, length) => frames[i.index(count)].length = length,
-            Self::Byte(i, at, byte) => {
-                let payload = &mut frames[i.index(count)].payload;
-                if !payload.is_empty() {
-                    let at = at.index(payload.len());
-                    payload[at] = byte;
-                }
-            }
-            Self::Swap(i, j) => frames.swap(i.index(count), j.index(count)),
-            Self::Drop(i) => drop(frames.remove(i.index(count))),
-            Self::Insert(..) => {}
-        }
-    }
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let i = any::<Index>;
-    let length = prop_oneof![
-        Just(Length::Bits16),
-        Just(Length::Bits64),
-        any::<u64>().prop_map(Length::Claimed),
-        (0..70_000_u64).prop_map(Length::Claimed),
-    ];
-    let frame = (any::<u8>(), payload()).prop_map(|(first, data)| Frame::new(first, data));
-    prop_oneof![
-        (i(), (0..8).prop_map(|bit| 1_u8 << bit)).prop_map(|(i, bits)| Change::First(i, bits)),
-        i().prop_map(Change::Masking),
-        (i(), length).prop_map(|(i, length)| Change::Length(i, length)),
-        (i(), i(), any::<u8>()).prop_map(|(i, at, byte)| Change::Byte(i, at, byte)),
-        (i(), i()).prop_map(|(i, j)| Change::Swap(i, j)),
-        i().prop_map(Change::Drop),
-        (i(), frame).prop_map(|(i, frame)| Change::Insert(i, frame)),
-        (i(), close()).prop_map(|(i, frame)| Change::Insert(i, frame)),
-    ]
-}
-
-/// Frames with up to two changes, and perhaps a stray end.
-#[derive(Clone, Debug)]
-struct Stream {
-    frames: Vec<Frame>,
-    tail: Vec<u8>,
-}
-
-impl Stream {
-    fn encode(&self, side: Side) -> Vec<u8> {
-        [support::stream(&self.frames, side), self.tail.clone()].concat()
-    }
-}
-
-fn streams() -> impl Strategy<Value = Stream> {
-    let tail = prop_oneof![3 => Just(vec![]), 1 => vec(any::<u8>(), 0..20)];
-    (legal_frames(), vec(change(), 0..3), tail).prop_map(|(mut frames, changes, tail)| {
-        for change in changes {
-            change.apply(&mut frames);
-        }
-        Stream { frames, tail }
-    })
-}
-
-fn configs() -> impl Strategy<Value = Config> {
-    let limit = || prop_oneof![2 => Just(1_usize << 24), 1 => 0..200_usize];
-    let delivery = select(vec![Delivery::Messages, Delivery::Chunks]);
-    (limit(), limit(), delivery).prop_map(|(frame, message, delivery)| {
-        let mut config = Config::default();
-        config.max_frame_size = frame;
-        config.max_message_size = message;
-        config.delivery = delivery;
-        // The oracle answers every Ping.
-        config.max_unsent_pongs = usize::MAX;
-        config
-    })
-}
-
-fn sides() -> impl Strategy<Value = Side> {
-    select(Side::BOTH.to_vec())
-}
-
-fn rules(side: Side, config: &Config) -> Rules {
-    Rules {
-        server: side == Side::Server,
-        max_frame: config.max_frame_size as u64,
-        max_message: config.max_message_size as u64,
-        chunks: config.delivery == Delivery::Chunks,
-    }
-}
-
-/// What `side` has written, by the rules of its peer. It must be legal and end with a whole frame, and
-/// nothing may follow a Close.
-fn heard(side: Side, output: &[u8]) -> Vec<Owned> {
-    let verdict = judge(&rules(side.other(), &Config::default()), output);
-    assert_eq!(verdict.error, None, "{side:?} wrote {output:02x?}");
-    assert_eq!(verdict.end, output.len(), "{side:?} wrote {output:02x?}");
-    verdict.events
-}
-
 /// Ascending places between 0 and `length`.
 fn places(cuts: &[Index], length: usize) -> Vec<usize> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(length + 1)).collect();
@@ -235,64 +41,36 @@ fn places(cuts: &[Index], length: usize) -> Vec<usize> {
     places
 }
 
-/// The receiver says of these bytes what the oracle says, at the same byte.
-fn agrees_with_the_oracle(side: Side, config: Config, bytes: &[u8]) {
-    let verdict = judge(&rules(side, &config), bytes);
-    let all: Vec<usize> = (1..bytes.len()).collect();
-    for cuts in [&[][..], &all] {
-        let outcome = run(side, config, bytes, cuts);
-        assert_eq!(outcome.events, verdict.events);
-        let error = outcome.error.map(|error| u16::from(error.close_code()));
-        assert_eq!(error, verdict.error, "{:?}", outcome.error);
-        let replies = heard(side, &outcome.output).into_iter();
-        let replies: Vec<Owned> = replies.map(Owned::without_reason).collect();
-        assert_eq!(replies, verdict.replies);
-        open_parts_agree(outcome.open.as_ref(), &verdict);
-    }
-    assert_eq!(refused_at(side, config, bytes), verdict.refused_at);
-}
-
-/// What was delivered of an open message is all that came; of one that failed, no more than that.
-fn open_parts_agree(open: Option<&Owned>, verdict: &Verdict) {
-    match (open, &verdict.open) {
-        (None, _) if verdict.error.is_some() => {}
-        (Some(part), Some(all)) if verdict.error.is_some() => {
-            assert!(all.data().starts_with(part.data()), "{part:?} of {all:?}");
-        }
-        (open, all) => assert_eq!(open, all.as_ref()),
-    }
-}
-
 proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
     fn the_receiver_agrees_with_the_oracle(
-        stream in streams(), side in sides(), config in configs(),
+        frames in nearly_legal_frames(), role in roles(), config in configs(),
     ) {
-        agrees_with_the_oracle(side, config, &stream.encode(side));
+        assert_agrees_with_oracle(role, config, &frames.encode(role));
     }
 
     #[test]
     fn the_receiver_agrees_with_the_oracle_on_noise(
-        mut bytes in vec(any::<u8>(), 0..200), plausible: bool, side in sides(), config in configs(),
+        mut bytes in vec(any::<u8>(), 0..200), plausible: bool, role in roles(), config in configs(),
     ) {
         // Few random bytes are a legal beginning.
         if let (true, [first, second, ..]) = (plausible, &mut bytes[..]) {
             *first = [0x81, 0x02, 0x01, 0x89][usize::from(*first % 4)];
-            *second = *second & 0x3f | if side == Side::Server { 0x80 } else { 0 };
+            *second = *second & 0x3f | if role == Role::Server { 0x80 } else { 0 };
         }
-        agrees_with_the_oracle(side, config, &bytes);
+        assert_agrees_with_oracle(role, config, &bytes);
     }
 
     #[test]
     fn cutting_changes_nothing(
-        stream in streams(), cuts in vec(any::<Index>(), 0..10), side in sides(), config in configs(),
+        frames in nearly_legal_frames(), cuts in vec(any::<Index>(), 0..10), role in roles(), config in configs(),
     ) {
-        let bytes = stream.encode(side);
-        let whole = run(side, config, &bytes, &[]);
+        let bytes = frames.encode(role);
+        let whole = run(role, config, &bytes, &[]);
         let cuts = places(&cuts, bytes.len());
-        let mut cut = run(side, config, &bytes, &cuts);
+        let mut cut = run(role, config, &bytes, &cuts);
         if whole.error.is_some() {
             // Chunks that came before the violation was seen are the one thing that may differ.
             cut.open.clone_from(&whole.open);
@@ -300,7 +78,7 @@ proptest! {
         prop_assert_eq!(&cut, &whole);
 
         // Nor does it matter when the output is written.
-        let mut peer = Peer::new(side, config);
+        let mut peer = Peer::new(role, config);
         let mut written = Vec::new();
         for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
             peer.receive(&bytes[*from..*to]);
@@ -310,7 +88,7 @@ proptest! {
         }
         written.extend(peer.write_all());
         prop_assert_eq!(written, whole.output);
-        prop_assert_eq!(joined(&peer.events).0, whole.events);
+        prop_assert_eq!(join_parts(&peer.events).0, whole.events);
     }
 }
 
@@ -320,28 +98,28 @@ proptest! {
     /// While a buffer is empty it holds nothing of the connection, so that many connections can share one.
     #[test]
     fn an_empty_buffer_can_be_exchanged(
-        stream in streams(), cuts in vec(any::<Index>(), 0..10), side in sides(), config in configs(),
+        frames in nearly_legal_frames(), cuts in vec(any::<Index>(), 0..10), role in roles(), config in configs(),
     ) {
-        let bytes = stream.encode(side);
-        let whole = run(side, config, &bytes, &[]);
-        let mut peer = Peer::new(side, config);
-        let frames = stream.frames.iter().scan(0, |end, frame| {
-            *end += frame.encode(side).len();
+        let bytes = frames.encode(role);
+        let whole = run(role, config, &bytes, &[]);
+        let mut peer = Peer::new(role, config);
+        let ends = frames.frames().into_iter().scan(0, |end, frame| {
+            *end += frame.encode(role).len();
             Some(*end)
         });
         let mut cuts = places(&cuts, bytes.len());
-        cuts.extend(frames);
+        cuts.extend(ends);
         cuts.sort_unstable();
         for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
             peer.receive(&bytes[*from..*to]);
             if peer.buffer.is_empty() {
-                let mut other = Peer::with(side.connection(config), std::mem::take(&mut peer.buffer));
-                other.receive(&Frame::new(0x89, "of another connection").encode(side));
+                let mut other = Peer::with(role.connection(config), std::mem::take(&mut peer.buffer));
+                other.receive(&Frame::new(0x89, "of another connection").encode(role));
                 prop_assert!(other.buffer.is_empty());
                 peer.buffer = other.buffer;
             }
         }
-        prop_assert_eq!(joined(&peer.events).0, whole.events);
+        prop_assert_eq!(join_parts(&peer.events).0, whole.events);
         prop_assert_eq!(peer.error, whole.error);
         prop_assert_eq!(peer.connection.output(), whole.output);
     }
@@ -366,7 +144,7 @@ fn action() -> impl Strategy<Value = Action> {
     let large = (65_530..65_545_usize).prop_map(|size| vec![0xa5; size]);
     let body = prop_oneof![
         12 => text().prop_map(Body::Text),
-        12 => payload().prop_map(Body::Binary),
+        12 => binary().prop_map(Body::Binary),
         1 => large.prop_map(Body::Binary),
     ];
     prop_oneof![
@@ -377,9 +155,9 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// Sends the message in one frame, or in fragments with a Ping behind each. Returns what the other side is
+/// Sends the message in one frame, or in fragments with a Ping behind each. Returns what the other role is
 /// to receive.
-fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<Owned> {
+fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<OwnedEvent> {
     let connection = &mut peer.connection;
     let mut expected = Vec::new();
     match body {
@@ -394,7 +172,7 @@ fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<Owned>
                 let piece = &text[from..to];
                 connection.send_text_fragment(piece, false).unwrap();
                 connection.send_ping(ping).unwrap();
-                expected.push(Owned::ping(ping));
+                expected.push(OwnedEvent::ping(ping));
                 from = to;
             }
             connection.send_text_fragment(&text[from..], true).unwrap();
@@ -405,7 +183,7 @@ fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<Owned>
                 let piece = &data[from..to];
                 connection.send_binary_fragment(piece, false).unwrap();
                 connection.send_ping(ping).unwrap();
-                expected.push(Owned::ping(ping));
+                expected.push(OwnedEvent::ping(ping));
                 from = to;
             }
             connection
@@ -414,8 +192,8 @@ fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<Owned>
         }
     }
     expected.push(match body {
-        Body::Text(text) => Owned::text(text),
-        Body::Binary(data) => Owned::binary(data),
+        Body::Text(text) => OwnedEvent::text(text),
+        Body::Binary(data) => OwnedEvent::binary(data),
     });
     expected
 }
@@ -425,9 +203,9 @@ proptest! {
 
     #[test]
     fn what_is_sent_is_received(
-        actions in vec((sides(), action()), 0..12),
+        actions in vec((roles(), action()), 0..12),
         chunks: bool,
-        closer in sides(),
+        closer in roles(),
         code in select(vec![1000, 1001, 1005, 3000, 4999]),
         reason in text(),
         sizes in vec(1..2000_usize, 1..10),
@@ -439,33 +217,33 @@ proptest! {
         // What the client and the server are to receive, and the Pongs they are to get.
         let mut expected = [vec![], vec![]];
         let mut pongs = [vec![], vec![]];
-        for (side, action) in &actions {
-            let (own, other) = if *side == Side::Client { (0, 1) } else { (1, 0) };
+        for (role, action) in &actions {
+            let (own, other) = if *role == Role::Client { (0, 1) } else { (1, 0) };
             match action {
                 Action::Message(body, cuts, ping) => {
-                    let events = send(pair.peer(*side), body, cuts, ping);
+                    let events = send(pair.peer(*role), body, cuts, ping);
                     pongs[own].extend(events.iter().filter_map(|event| match event {
-                        Owned::Ping(payload) => Some(Owned::Pong(payload.clone())),
+                        OwnedEvent::Ping(payload) => Some(OwnedEvent::Pong(payload.clone())),
                         _ => None,
                     }));
                     expected[other].extend(events);
                 }
                 Action::Ping(payload) => {
-                    pair.peer(*side).connection.send_ping(payload).unwrap();
-                    expected[other].push(Owned::ping(payload));
-                    pongs[own].push(Owned::pong(payload));
+                    pair.peer(*role).connection.send_ping(payload).unwrap();
+                    expected[other].push(OwnedEvent::ping(payload));
+                    pongs[own].push(OwnedEvent::pong(payload));
                 }
                 Action::Exchange(sizes) => pair.exchange(&mut sizes.iter().copied()),
             }
         }
         pair.exchange(&mut sizes.iter().copied().cycle());
-        for (side, i) in [(Side::Client, 0), (Side::Server, 1)] {
-            let peer = pair.peer(side);
+        for (role, i) in [(Role::Client, 0), (Role::Server, 1)] {
+            let peer = pair.peer(role);
             prop_assert_eq!(peer.error, None);
-            let (events, open) = joined(&peer.events());
+            let (events, open) = join_parts(&peer.events());
             prop_assert_eq!(open, None);
             let (got_pongs, got): (Vec<_>, Vec<_>) =
-                events.into_iter().partition(|event| matches!(event, Owned::Pong(_)));
+                events.into_iter().partition(|event| matches!(event, OwnedEvent::Pong(_)));
             prop_assert_eq!(&got, &expected[i]);
             prop_assert_eq!(&got_pongs, &pongs[i]);
             prop_assert!(peer.buffer.is_empty());
@@ -474,8 +252,8 @@ proptest! {
         let code = CloseCode::new(code);
         pair.peer(closer).connection.close(code, &reason).unwrap();
         pair.exchange(&mut sizes.iter().copied().cycle());
-        for (side, initiator) in [(closer, Initiator::Local), (closer.other(), Initiator::Peer)] {
-            let ending = pair.peer(side).ending().unwrap();
+        for (role, initiator) in [(closer, Initiator::Local), (closer.other(), Initiator::Peer)] {
+            let ending = pair.peer(role).close_event().unwrap();
             prop_assert_eq!(ending.code, u16::from(code));
             prop_assert!(ending.was_clean);
             prop_assert_eq!(ending.initiator, initiator);
@@ -492,7 +270,7 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Step {
     Noise(Vec<u8>),
-    Frames(Stream),
+    Frames(Frames),
     Next,
     /// From now on the other buffer is used.
     OtherBuffer,
@@ -515,15 +293,15 @@ fn step() -> impl Strategy<Value = Step> {
     let control = || vec(any::<u8>(), 0..130);
     prop_oneof![
         1 => vec(any::<u8>(), 0..40).prop_map(Step::Noise),
-        8 => streams().prop_map(Step::Frames),
+        8 => nearly_legal_frames().prop_map(Step::Frames),
         8 => Just(Step::Next),
         1 => Just(Step::OtherBuffer),
         1 => Just(Step::ClearBuffer),
         1 => (0..100_usize).prop_map(Step::ShrinkBuffer),
         2 => text().prop_map(Step::Text),
-        1 => payload().prop_map(Step::Binary),
+        1 => binary().prop_map(Step::Binary),
         2 => (text(), any::<bool>()).prop_map(|(text, fin)| Step::TextFragment(text, fin)),
-        1 => (payload(), any::<bool>()).prop_map(|(data, fin)| Step::BinaryFragment(data, fin)),
+        1 => (binary(), any::<bool>()).prop_map(|(data, fin)| Step::BinaryFragment(data, fin)),
         1 => control().prop_map(Step::Ping),
         1 => control().prop_map(Step::Pong),
         1 => (code, text()).prop_map(|(code, reason)| Step::Close(code, reason)),
@@ -552,9 +330,9 @@ proptest! {
     /// No order of calls panics, and whatever is called and received, what comes out is legal.
     #[test]
     fn wrong_use_does_no_harm(
-        steps in vec(step(), 0..40), side in sides(), config in tight_configs(),
+        steps in vec(step(), 0..40), role in roles(), config in tight_configs(),
     ) {
-        let mut connection = side.connection(config);
+        let mut connection = role.connection(config);
         let mut buffer = ReadBuffer::new();
         let mut other = ReadBuffer::new();
         let mut written = Vec::new();
@@ -566,7 +344,7 @@ proptest! {
             let mut sent = None;
             match step {
                 Step::Noise(bytes) => buffer.extend_from_slice(&bytes),
-                Step::Frames(stream) => buffer.extend_from_slice(&stream.encode(side)),
+                Step::Frames(frames) => buffer.extend_from_slice(&frames.encode(role)),
                 Step::Next => loop {
                     match connection.next_event(&mut buffer) {
                         Ok(Some(event)) => {
@@ -633,32 +411,32 @@ proptest! {
             prop_assert!(connection.close_event().is_none() || !connection.is_open());
         }
         written.extend_from_slice(connection.output());
-        for event in heard(side, &written) {
-            if let Owned::Close(code, _) = event {
+        for event in assert_legal(role, &written) {
+            if let OwnedEvent::Close(code, _) = event {
                 prop_assert!(code == 1005 || CloseCode::new(code).is_sendable());
             }
         }
     }
 
-    /// With the limits of output and Pongs: they bound what a peer can make this side store.
+    /// With the limits of output and Pongs: they bound what a peer can make this role store.
     #[test]
     fn the_output_is_bounded(
-        pings in vec(vec(any::<u8>(), 0..=125), 0..60), limit in 0..600_usize, side in sides(),
+        pings in vec(vec(any::<u8>(), 0..=125), 0..60), limit in 0..600_usize, role in roles(),
     ) {
         let mut config = Config::default();
         config.max_unsent_pongs = limit;
-        let mut peer = Peer::new(side, config);
+        let mut peer = Peer::new(role, config);
         for ping in &pings {
-            peer.receive(&Frame::new(0x89, ping).encode(side));
+            peer.receive(&Frame::new(0x89, ping).encode(role));
         }
         // One Pong may always wait.
         prop_assert!(peer.connection.output().len() <= limit.max(2 + 4 + 125));
         let mut said = peer.write_all();
         said.extend(peer.write_all());
         prop_assert_eq!(peer.write_all(), vec![]);
-        let said = heard(side, &said);
+        let said = assert_legal(role, &said);
         // The oldest, in their order, then the newest of all.
-        let answers: Vec<Owned> = pings.iter().map(|ping| Owned::pong(ping)).collect();
+        let answers: Vec<OwnedEvent> = pings.iter().map(|ping| OwnedEvent::pong(ping)).collect();
         prop_assert_eq!(said.last(), answers.last());
         if let Some((_, first)) = said.split_last() {
             prop_assert_eq!(first, &answers[..first.len()]);
@@ -925,18 +703,17 @@ fn a_reply_inside_the_loop() {
         Frame::new(0x82, "data"),
         Frame::close(1000, "bye"),
     ];
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, config);
-        peer.buffer
-            .extend_from_slice(&support::stream(&frames, side));
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config);
+        peer.buffer.extend_from_slice(&encode(&frames, role));
         echo(&mut peer.connection, &mut peer.buffer).unwrap();
         assert_eq!(
-            heard(side, peer.connection.output()),
+            assert_legal(role, peer.connection.output()),
             [
-                Owned::text("text"),
-                Owned::pong(b"ping"),
-                Owned::binary(b"data"),
-                Owned::close(1000, "bye")
+                OwnedEvent::text("text"),
+                OwnedEvent::pong(b"ping"),
+                OwnedEvent::binary(b"data"),
+                OwnedEvent::close(1000, "bye")
             ]
         );
     }

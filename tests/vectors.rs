@@ -8,14 +8,15 @@
 
 mod support;
 
+use sockless::test_util::{
+    Frame, Length, Outcome, OwnedCloseEvent, OwnedEvent, Pair, Peer, Role, Rules, encode,
+    join_parts, judge, refused_at, run, same_however_cut,
+};
 use sockless::{
     CloseCode, CloseFrame, Config, Connection, Delivery, Initiator, ProtocolError, Reply,
     SendError, TransportAction,
 };
-use support::{
-    Ending, Frame, KEY, Length, Outcome, Owned, Pair, Peer, Rules, Side, hex, judge, refused_at,
-    run, same_however_cut, stream,
-};
+use support::hex;
 
 const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
@@ -36,69 +37,75 @@ fn both_deliveries(config: Config) -> [Config; 2] {
     })
 }
 
-/// What `side` has written, as its peer understands it; reasons are left out.
-fn heard(side: Side, output: &[u8]) -> Vec<Owned> {
+/// What `role` has written, as its peer understands it; reasons are left out.
+fn heard(role: Role, output: &[u8]) -> Vec<OwnedEvent> {
     let rules = Rules {
-        server: side == Side::Client,
+        server: role == Role::Client,
         max_frame: u64::MAX,
         max_message: u64::MAX,
         chunks: false,
     };
     let verdict = judge(&rules, output);
-    assert_eq!(verdict.error, None, "{side:?} wrote {output:02x?}");
+    assert_eq!(verdict.error, None, "{role:?} wrote {output:02x?}");
     verdict
         .events
         .into_iter()
-        .map(Owned::without_reason)
+        .map(OwnedEvent::without_reason)
         .collect()
 }
 
 /// The stream is legal, and gives these events and replies.
-fn accepts(side: Side, config: Config, bytes: &[u8], events: &[Owned], replies: &[Owned]) {
+fn accepts(
+    role: Role,
+    config: Config,
+    bytes: &[u8],
+    events: &[OwnedEvent],
+    replies: &[OwnedEvent],
+) {
     for config in both_deliveries(config) {
-        let outcome = same_however_cut(side, config, bytes);
-        assert_eq!(outcome.error, None, "{side:?} {bytes:02x?}");
-        assert_eq!(outcome.events, events, "{side:?} {bytes:02x?}");
+        let outcome = same_however_cut(role, config, bytes);
+        assert_eq!(outcome.error, None, "{role:?} {bytes:02x?}");
+        assert_eq!(outcome.events, events, "{role:?} {bytes:02x?}");
         assert_eq!(
-            heard(side, &outcome.output),
+            heard(role, &outcome.output),
             replies,
-            "{side:?} {bytes:02x?}"
+            "{role:?} {bytes:02x?}"
         );
     }
 }
 
 /// The frames in `good` are delivered and answered, then `bad` fails the connection after `after` bytes of it.
 fn refuses(
-    side: Side,
+    role: Role,
     config: Config,
     good: &[Frame],
     bad: &[u8],
     error: ProtocolError,
     after: usize,
 ) {
-    let good_bytes = stream(good, side);
-    let good_outcome = run(side, config, &good_bytes, &[]);
+    let good_bytes = encode(good, role);
+    let good_outcome = run(role, config, &good_bytes, &[]);
     assert_eq!(good_outcome.error, None);
-    let mut replies = heard(side, &good_outcome.output);
-    replies.push(Owned::close(error.close_code().into(), ""));
+    let mut replies = heard(role, &good_outcome.output);
+    replies.push(OwnedEvent::close(error.close_code().into(), ""));
     let bytes = [
         good_bytes.clone(),
         bad.to_vec(),
-        Frame::new(0x81, "never delivered").encode(side),
-        Frame::new(0x89, "never answered").encode(side),
+        Frame::new(0x81, "never delivered").encode(role),
+        Frame::new(0x89, "never answered").encode(role),
     ]
     .concat();
 
     for config in both_deliveries(config) {
-        let what = format!("{side:?} {:?} {bad:02x?}", config.delivery);
-        let outcome = same_however_cut(side, config, &bytes);
+        let what = format!("{role:?} {:?} {bad:02x?}", config.delivery);
+        let outcome = same_however_cut(role, config, &bytes);
         assert_eq!(outcome.error, Some(error), "{what}");
         assert_eq!(outcome.events, good_outcome.events, "{what}");
-        assert_eq!(heard(side, &outcome.output), replies, "{what}");
+        assert_eq!(heard(role, &outcome.output), replies, "{what}");
         assert_eq!(outcome.action, TransportAction::Keep, "{what}");
         assert_eq!(
             outcome.ending,
-            Some(Ending {
+            Some(OwnedCloseEvent {
                 code: 1006,
                 reason: String::new(),
                 was_clean: false,
@@ -108,16 +115,16 @@ fn refuses(
             "{what}"
         );
         assert_eq!(
-            refused_at(side, config, &bytes),
+            refused_at(role, config, &bytes),
             Some(good_bytes.len() + after),
             "{what}"
         );
     }
 }
 
-/// The first two bytes of a frame to `side`, as given or with the mask bit the other way.
-fn start(side: Side, first: u8, length: u8, masking_is_right: bool) -> [u8; 2] {
-    let masked = (side == Side::Server) == masking_is_right;
+/// The first two bytes of a frame to `role`, as given or with the mask bit the other way.
+fn start(role: Role, first: u8, length: u8, masking_is_right: bool) -> [u8; 2] {
+    let masked = (role == Role::Server) == masking_is_right;
     [first, length | if masked { 0x80 } else { 0 }]
 }
 
@@ -147,10 +154,10 @@ fn two_bytes_show_a_reserved_bit_or_opcode_or_a_bad_control_frame() {
         table.push((0x80 | opcode, 0, ReservedOpcode(opcode)));
         table.push((opcode, 5, ReservedOpcode(opcode)));
     }
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for &(first, length, error) in &table {
-            let bad = start(side, first, length, true);
-            refuses(side, Config::default(), &[], &bad, error, 2);
+            let bad = start(role, first, length, true);
+            refuses(role, Config::default(), &[], &bad, error, 2);
         }
     }
 }
@@ -158,22 +165,22 @@ fn two_bytes_show_a_reserved_bit_or_opcode_or_a_bad_control_frame() {
 #[test]
 fn two_bytes_show_wrong_masking() {
     for opcode in [0x81, 0x82, 0x01, 0x02, 0x88, 0x89, 0x8a] {
-        for (side, error) in [
-            (Side::Server, ProtocolError::UnmaskedFrame),
-            (Side::Client, ProtocolError::MaskedFrame),
+        for (role, error) in [
+            (Role::Server, ProtocolError::UnmaskedFrame),
+            (Role::Client, ProtocolError::MaskedFrame),
         ] {
-            let bad = start(side, opcode, 5, false);
-            refuses(side, Config::default(), &[], &bad, error, 2);
+            let bad = start(role, opcode, 5, false);
+            refuses(role, Config::default(), &[], &bad, error, 2);
         }
     }
-    for (side, error) in [
-        (Side::Server, ProtocolError::UnmaskedFrame),
-        (Side::Client, ProtocolError::MaskedFrame),
+    for (role, error) in [
+        (Role::Server, ProtocolError::UnmaskedFrame),
+        (Role::Client, ProtocolError::MaskedFrame),
     ] {
         let open = [Frame::new(0x01, "Hel")];
         for first in [0x80, 0x00] {
-            let bad = start(side, first, 2, false);
-            refuses(side, Config::default(), &open, &bad, error, 2);
+            let bad = start(role, first, 2, false);
+            refuses(role, Config::default(), &open, &bad, error, 2);
         }
     }
 }
@@ -212,12 +219,12 @@ fn two_bytes_show_a_fragment_out_of_order() {
         // RSV1 belongs to the first frame of a message, if to any.
         (&[hel()], &[0xc0, 0x40, 0x90, 0x20], ReservedBits),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for &(good, firsts, error) in table {
             for &first in firsts {
                 for length in [0, 5, 126, 127] {
-                    let bad = start(side, first, length, true);
-                    refuses(side, Config::default(), good, &bad, error, 2);
+                    let bad = start(role, first, length, true);
+                    refuses(role, Config::default(), good, &bad, error, 2);
                 }
             }
         }
@@ -233,46 +240,46 @@ fn good_frames_before_a_bad_one_are_delivered_and_answered_first() {
         Frame::new(0x89, ""),
         Frame::new(0x80, "ee"),
     ];
-    for side in Side::BOTH {
-        let bad = start(side, 0x83, 0, true);
-        let bytes = [stream(&good, side), bad.to_vec()].concat();
-        let outcome = same_however_cut(side, Config::default(), &bytes);
+    for role in Role::BOTH {
+        let bad = start(role, 0x83, 0, true);
+        let bytes = [encode(&good, role), bad.to_vec()].concat();
+        let outcome = same_however_cut(role, Config::default(), &bytes);
         assert_eq!(
             outcome.events,
             [
-                Owned::text("one"),
-                Owned::ping(b"two"),
-                Owned::ping(b""),
-                Owned::binary(b"three")
+                OwnedEvent::text("one"),
+                OwnedEvent::ping(b"two"),
+                OwnedEvent::ping(b""),
+                OwnedEvent::binary(b"three")
             ]
         );
         assert_eq!(
-            heard(side, &outcome.output),
+            heard(role, &outcome.output),
             [
-                Owned::pong(b"two"),
-                Owned::pong(b""),
-                Owned::close(1002, "")
+                OwnedEvent::pong(b"two"),
+                OwnedEvent::pong(b""),
+                OwnedEvent::close(1002, "")
             ]
         );
 
         // The application's reply to the good message goes out in front of the Close frame, because the
         // bad frame behind it is not looked at before the next call.
-        let mut peer = Peer::new(side, Config::default());
+        let mut peer = Peer::new(role, Config::default());
         peer.buffer.extend_from_slice(&bytes);
         let event = peer.connection.next_event(&mut peer.buffer);
         assert_eq!(
-            event.map(|e| e.map(Owned::from)),
-            Ok(Some(Owned::text("one")))
+            event.map(|e| e.map(OwnedEvent::from)),
+            Ok(Some(OwnedEvent::text("one")))
         );
         peer.connection.send_text("reply").expect("still open");
         peer.take_events();
         assert_eq!(
-            heard(side, peer.connection.output()),
+            heard(role, peer.connection.output()),
             [
-                Owned::text("reply"),
-                Owned::pong(b"two"),
-                Owned::pong(b""),
-                Owned::close(1002, "")
+                OwnedEvent::text("reply"),
+                OwnedEvent::pong(b"two"),
+                OwnedEvent::pong(b""),
+                OwnedEvent::close(1002, "")
             ]
         );
     }
@@ -290,22 +297,22 @@ fn lengths_of_every_form_both_ways() {
     ];
     for (length, form) in table {
         let data: Vec<u8> = (0..=250).cycle().take(length).collect();
-        for side in Side::BOTH {
-            let bytes = Frame::new(0x82, &data).encode(side);
+        for role in Role::BOTH {
+            let bytes = Frame::new(0x82, &data).encode(role);
             accepts(
-                side,
+                role,
                 Config::default(),
                 &bytes,
-                &[Owned::binary(&data)],
+                &[OwnedEvent::binary(&data)],
                 &[],
             );
 
-            let mut connection = side.connection(Config::default());
+            let mut connection = role.connection(Config::default());
             connection.send_binary(&data).expect("open");
             let output = connection.output();
             assert_eq!((output[0], output[1] & 0x7f), (0x82, form[0]));
             assert_eq!(&output[2..=form.len()], &form[1..]);
-            assert_eq!(heard(side, output), [Owned::binary(&data)]);
+            assert_eq!(heard(role, output), [OwnedEvent::binary(&data)]);
         }
     }
 }
@@ -338,48 +345,48 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
             ProtocolError::LengthTooLarge,
         ),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for (length, size, after, error) in table {
             for first in [0x82, 0x02] {
                 let bad = Frame::new(first, vec![b'x'; size])
                     .with_length(length)
-                    .encode(side);
+                    .encode(role);
                 for config in [Config::default(), generous] {
                     // The masking key and the payload play no part.
-                    refuses(side, config, &[], &bad[..after], error, after);
+                    refuses(role, config, &[], &bad[..after], error, after);
                 }
             }
         }
     }
     // The greatest legal length is a matter of the limits alone.
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let bytes = Frame::new(0x82, "x")
             .with_length(Length::Claimed(u64::MAX >> 1))
-            .encode(side);
-        let outcome = same_however_cut(side, generous, &bytes);
+            .encode(role);
+        let outcome = same_however_cut(role, generous, &bytes);
         assert_eq!((outcome.error, outcome.events), (None, vec![]));
         let error = ProtocolError::FrameTooLarge;
-        refuses(side, Config::default(), &[], &bytes[..10], error, 10);
+        refuses(role, Config::default(), &[], &bytes[..10], error, 10);
     }
 }
 
 /// Section 5.7, byte for byte.
 #[test]
 fn the_examples_of_the_rfc() {
-    let hello = || [Owned::text("Hello")];
+    let hello = || [OwnedEvent::text("Hello")];
     let to_client = [
         ("81 05 48 65 6c 6c 6f", &hello()[..], &[][..]),
         ("01 03 48 65 6c 80 02 6c 6f", &hello(), &[]),
         (
             "89 05 48 65 6c 6c 6f",
-            &[Owned::ping(b"Hello")],
-            &[Owned::pong(b"Hello")],
+            &[OwnedEvent::ping(b"Hello")],
+            &[OwnedEvent::pong(b"Hello")],
         ),
-        ("8a 05 48 65 6c 6c 6f", &[Owned::pong(b"Hello")], &[]),
+        ("8a 05 48 65 6c 6c 6f", &[OwnedEvent::pong(b"Hello")], &[]),
     ];
     for (bytes, events, replies) in to_client {
         accepts(
-            Side::Client,
+            Role::Client,
             Config::default(),
             &hex(bytes),
             events,
@@ -388,16 +395,16 @@ fn the_examples_of_the_rfc() {
     }
     let masked_text = hex("81 85 37 fa 21 3d 7f 9f 4d 51 58");
     let masked_pong = hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58");
-    accepts(Side::Server, Config::default(), &masked_text, &hello(), &[]);
-    let pong = [Owned::pong(b"Hello")];
-    accepts(Side::Server, Config::default(), &masked_pong, &pong, &[]);
+    accepts(Role::Server, Config::default(), &masked_text, &hello(), &[]);
+    let pong = [OwnedEvent::pong(b"Hello")];
+    accepts(Role::Server, Config::default(), &masked_pong, &pong, &[]);
     for (header, size) in [
         ("82 7e 01 00", 256),
         ("82 7f 00 00 00 00 00 01 00 00", 65536),
     ] {
         let bytes = [hex(header), vec![9; size]].concat();
-        let events = [Owned::Binary(vec![9; size])];
-        accepts(Side::Client, Config::default(), &bytes, &events, &[]);
+        let events = [OwnedEvent::Binary(vec![9; size])];
+        accepts(Role::Client, Config::default(), &bytes, &events, &[]);
     }
 
     let mut server = Connection::server(Config::default());
@@ -414,7 +421,7 @@ fn the_examples_of_the_rfc() {
 /// Section 5.3: "the masking key needs to be unpredictable", so at the least it is not used twice.
 #[test]
 fn a_client_masks_every_frame_with_a_fresh_key() {
-    let mut client = Side::Client.connection(Config::default());
+    let mut client = Role::Client.connection(Config::default());
     let mut keys = Vec::new();
     for _ in 0..100 {
         client.send_text("").unwrap();
@@ -444,24 +451,28 @@ fn control_frames_between_fragments() {
         Frame::new(0x82, [1, 2, 3]),
     ];
     let events = [
-        Owned::ping(b"a"),
-        Owned::pong(b"b"),
-        Owned::ping(b""),
-        Owned::ping(&[0; 125]),
-        Owned::text("\u{3ba}\u{1f79}\u{3c3}\u{3bc}\u{3b5}"),
-        Owned::binary(&[1, 2, 3]),
+        OwnedEvent::ping(b"a"),
+        OwnedEvent::pong(b"b"),
+        OwnedEvent::ping(b""),
+        OwnedEvent::ping(&[0; 125]),
+        OwnedEvent::text("\u{3ba}\u{1f79}\u{3c3}\u{3bc}\u{3b5}"),
+        OwnedEvent::binary(&[1, 2, 3]),
     ];
-    let replies = [Owned::pong(b"a"), Owned::pong(b""), Owned::pong(&[0; 125])];
-    for side in Side::BOTH {
-        let bytes = stream(&frames, side);
-        accepts(side, Config::default(), &bytes, &events, &replies);
+    let replies = [
+        OwnedEvent::pong(b"a"),
+        OwnedEvent::pong(b""),
+        OwnedEvent::pong(&[0; 125]),
+    ];
+    for role in Role::BOTH {
+        let bytes = encode(&frames, role);
+        accepts(role, Config::default(), &bytes, &events, &replies);
     }
 }
 
 /// Each frame of a message has a key of its own, and a cut may fall anywhere in it.
 #[test]
 fn fragments_with_different_keys() {
-    let keys = [[1, 2, 3, 4], [0; 4], [0xff, 0, 0xff, 0], KEY];
+    let keys = [[1, 2, 3, 4], [0; 4], [0xff, 0, 0xff, 0], Frame::MASKING_KEY];
     let mut frames = vec![
         Frame::new(0x02, b"abcde"),
         Frame::new(0x00, b"f"),
@@ -469,26 +480,26 @@ fn fragments_with_different_keys() {
         Frame::new(0x80, b"jklmnop"),
     ];
     for (frame, key) in frames.iter_mut().zip(keys) {
-        frame.key = key;
+        frame.masking_key = key;
     }
-    let bytes = stream(&frames, Side::Server);
-    let events = [Owned::binary(b"abcdefghijklmnop")];
-    accepts(Side::Server, Config::default(), &bytes, &events, &[]);
+    let bytes = encode(&frames, Role::Server);
+    let events = [OwnedEvent::binary(b"abcdefghijklmnop")];
+    accepts(Role::Server, Config::default(), &bytes, &events, &[]);
 }
 
 #[test]
 fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
-    let bytes = stream(
+    let bytes = encode(
         &[
             Frame::new(0x01, "a\u{e9}"),
             Frame::new(0x80, "b"),
             Frame::new(0x82, ""),
         ],
-        Side::Client,
+        Role::Client,
     );
-    let mut chunks = Peer::new(Side::Client, config(Delivery::Chunks));
-    let mut whole = Peer::new(Side::Client, config(Delivery::Messages));
-    let part = |text: &str| vec![Owned::TextPart(text.into())];
+    let mut chunks = Peer::new(Role::Client, config(Delivery::Chunks));
+    let mut whole = Peer::new(Role::Client, config(Delivery::Messages));
+    let part = |text: &str| vec![OwnedEvent::TextPart(text.into())];
     // Header (2), "a", c3, a9, header (2), "b", header (2).
     let table = [
         (2, vec![], vec![]),
@@ -496,8 +507,16 @@ fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
         (4, vec![], vec![]),
         (5, part("\u{e9}"), vec![]),
         (7, vec![], vec![]),
-        (8, vec![Owned::text("b")], vec![Owned::text("a\u{e9}b")]),
-        (10, vec![Owned::binary(b"")], vec![Owned::binary(b"")]),
+        (
+            8,
+            vec![OwnedEvent::text("b")],
+            vec![OwnedEvent::text("a\u{e9}b")],
+        ),
+        (
+            10,
+            vec![OwnedEvent::binary(b"")],
+            vec![OwnedEvent::binary(b"")],
+        ),
     ];
     let mut from = 0;
     for (to, parts, messages) in table {
@@ -514,79 +533,79 @@ fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
 #[test]
 fn ten_pings_get_ten_pongs_in_order() {
     let pings: Vec<Frame> = (b'0'..=b'9').map(|i| Frame::new(0x89, [i; 9])).collect();
-    let events: Vec<Owned> = (b'0'..=b'9').map(|i| Owned::ping(&[i; 9])).collect();
-    let replies: Vec<Owned> = (b'0'..=b'9').map(|i| Owned::pong(&[i; 9])).collect();
-    for side in Side::BOTH {
-        let bytes = stream(&pings, side);
-        accepts(side, Config::default(), &bytes, &events, &replies);
+    let events: Vec<OwnedEvent> = (b'0'..=b'9').map(|i| OwnedEvent::ping(&[i; 9])).collect();
+    let replies: Vec<OwnedEvent> = (b'0'..=b'9').map(|i| OwnedEvent::pong(&[i; 9])).collect();
+    for role in Role::BOTH {
+        let bytes = encode(&pings, role);
+        accepts(role, Config::default(), &bytes, &events, &replies);
     }
 }
 
 #[test]
 fn past_the_bound_the_newest_ping_wins() {
-    let pong = |payload: &[u8]| Owned::pong(payload);
-    for side in Side::BOTH {
-        let frame = if side == Side::Client { 7 } else { 3 };
+    let pong = |payload: &[u8]| OwnedEvent::pong(payload);
+    for role in Role::BOTH {
+        let frame = if role == Role::Client { 7 } else { 3 };
         // With no room at all one Pong may wait nevertheless.
         for (limit, fit) in [(2 * frame, 2), (3 * frame - 1, 2), (frame, 1), (0, 1)] {
             let mut config = Config::default();
             config.max_unsent_pongs = limit;
-            let mut peer = Peer::new(side, config);
+            let mut peer = Peer::new(role, config);
             peer.connection.send_text("first").unwrap();
-            peer.receive(&stream(
+            peer.receive(&encode(
                 &[b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload)),
-                side,
+                role,
             ));
             assert_eq!(peer.events().len(), 4, "delivered all the same");
             let waiting = [
-                vec![Owned::text("first")],
+                vec![OwnedEvent::text("first")],
                 [pong(b"a"), pong(b"b")][..fit].to_vec(),
             ];
-            assert_eq!(heard(side, peer.connection.output()), waiting.concat());
+            assert_eq!(heard(role, peer.connection.output()), waiting.concat());
 
             // Nothing takes its place until the last of them is written whole.
             let size = peer.connection.output().len();
             peer.connection.advance_output(size - 1);
             assert_eq!(peer.connection.output().len(), 1);
-            peer.receive(&Frame::new(0x89, b"e").encode(side));
+            peer.receive(&Frame::new(0x89, b"e").encode(role));
             assert_eq!(peer.connection.output().len(), 1);
             peer.connection.advance_output(1);
-            assert_eq!(heard(side, &peer.write_all()), [pong(b"e")]);
+            assert_eq!(heard(role, &peer.write_all()), [pong(b"e")]);
             assert_eq!(peer.write_all(), []);
 
             // The bound counts anew.
-            peer.receive(&Frame::new(0x89, b"f").encode(side));
-            assert_eq!(heard(side, &peer.write_all()), [pong(b"f")]);
+            peer.receive(&Frame::new(0x89, b"f").encode(role));
+            assert_eq!(heard(role, &peer.write_all()), [pong(b"f")]);
         }
     }
 }
 
 #[test]
 fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
-    let ends: [(&str, fn(&mut Peer, Side)); 4] = [
-        ("peer's Close", |peer, side| {
-            peer.receive(&Frame::close(1000, "").encode(side));
+    let ends: [(&str, fn(&mut Peer, Role)); 4] = [
+        ("peer's Close", |peer, role| {
+            peer.receive(&Frame::close(1000, "").encode(role));
         }),
         ("our Close", |peer, _| {
             peer.connection.close(CloseCode::NORMAL, "").unwrap();
         }),
-        ("violation", |peer, side| {
-            peer.receive(&start(side, 0x83, 0, true));
+        ("violation", |peer, role| {
+            peer.receive(&start(role, 0x83, 0, true));
         }),
         ("end of stream", |peer, _| peer.connection.handle_eof()),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for (what, end) in ends {
             let mut config = Config::default();
             config.max_unsent_pongs = 0;
-            let mut peer = Peer::new(side, config);
+            let mut peer = Peer::new(role, config);
             let pings = [Frame::new(0x89, "a"), Frame::new(0x89, "b")];
-            peer.receive(&stream(&pings, side));
-            end(&mut peer, side);
-            let said = heard(side, &peer.write_all());
-            assert_eq!(said[0], Owned::pong(b"a"), "{what}");
+            peer.receive(&encode(&pings, role));
+            end(&mut peer, role);
+            let said = heard(role, &peer.write_all());
+            assert_eq!(said[0], OwnedEvent::pong(b"a"), "{what}");
             assert!(
-                matches!(said[1..], [] | [Owned::Close(..)]),
+                matches!(said[1..], [] | [OwnedEvent::Close(..)]),
                 "{what}: {said:?}"
             );
             assert_eq!(peer.write_all(), [], "{what}");
@@ -598,31 +617,31 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
 fn a_ping_may_be_left_to_the_application() {
     let mut config = Config::default();
     config.pong = Reply::Manual;
-    for side in Side::BOTH {
-        let ping = Frame::new(0x89, "who?").encode(side);
-        accepts(side, config, &ping, &[Owned::ping(b"who?")], &[]);
-        let mut peer = Peer::new(side, config);
+    for role in Role::BOTH {
+        let ping = Frame::new(0x89, "who?").encode(role);
+        accepts(role, config, &ping, &[OwnedEvent::ping(b"who?")], &[]);
+        let mut peer = Peer::new(role, config);
         peer.receive(&ping);
         peer.connection.send_pong(b"who?").unwrap();
         assert_eq!(
-            heard(side, peer.connection.output()),
-            [Owned::pong(b"who?")]
+            heard(role, peer.connection.output()),
+            [OwnedEvent::pong(b"who?")]
         );
     }
 }
 
 #[test]
 fn a_huge_ping_or_message_header_allocates_nothing() {
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, Config::default());
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
         let ping = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
-        peer.receive(&ping.encode(side));
+        peer.receive(&ping.encode(role));
         assert_eq!(peer.error, Some(ProtocolError::ControlFrameTooLong));
         assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
 
-        let mut peer = Peer::new(side, Config::default());
+        let mut peer = Peer::new(role, Config::default());
         let message = Frame::new(0x82, "begin").with_length(Length::Claimed(10 << 20));
-        peer.receive(&message.encode(side));
+        peer.receive(&message.encode(role));
         assert_eq!(peer.error, None);
         assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
     }
@@ -634,26 +653,26 @@ fn a_huge_ping_or_message_header_allocates_nothing() {
 fn close_codes_on_the_wire() {
     for code in 0..=u16::MAX {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-        let side = if code % 2 == 0 {
-            Side::Client
+        let role = if code % 2 == 0 {
+            Role::Client
         } else {
-            Side::Server
+            Role::Server
         };
         let outcome = run(
-            side,
+            role,
             Config::default(),
-            &Frame::close(code, "why").encode(side),
+            &Frame::close(code, "why").encode(role),
             &[],
         );
         if legal {
             assert_eq!(outcome.error, None, "{code}");
-            assert_eq!(outcome.events, [Owned::close(code, "why")]);
-            assert_eq!(heard(side, &outcome.output), [Owned::close(code, "")]);
+            assert_eq!(outcome.events, [OwnedEvent::close(code, "why")]);
+            assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(code, "")]);
         } else {
             let error = ProtocolError::InvalidCloseCode(CloseCode::new(code));
             assert_eq!(outcome.error, Some(error), "{code}");
             assert_eq!(outcome.events, []);
-            assert_eq!(heard(side, &outcome.output), [Owned::close(1002, "")]);
+            assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(1002, "")]);
         }
     }
 }
@@ -668,19 +687,19 @@ fn a_close_frame_is_delivered_and_echoed() {
         (Frame::close(1014, "\u{1f600}"), 1014, "\u{1f600}"),
         (Frame::close(4999, &long), 4999, &long),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for (frame, code, reason) in &table {
-            let events = [Owned::close(*code, reason)];
+            let events = [OwnedEvent::close(*code, reason)];
             let bytes = [
-                frame.encode(side),
+                frame.encode(role),
                 // What follows is no part of the connection, not even where it is illegal.
-                Frame::new(0x89, "never answered").encode(side),
-                Frame::new(0x83, "").encode(side),
+                Frame::new(0x89, "never answered").encode(role),
+                Frame::new(0x83, "").encode(role),
             ]
             .concat();
-            let echo = [Owned::close(*code, "")];
-            accepts(side, Config::default(), &bytes, &events, &echo);
-            let ending = run(side, Config::default(), &bytes, &[]).ending.unwrap();
+            let echo = [OwnedEvent::close(*code, "")];
+            accepts(role, Config::default(), &bytes, &events, &echo);
+            let ending = run(role, Config::default(), &bytes, &[]).ending.unwrap();
             assert_eq!((ending.code, &*ending.reason), (*code, *reason));
             assert!(ending.was_clean);
             assert_eq!((ending.initiator, ending.error), (Initiator::Peer, None));
@@ -691,24 +710,24 @@ fn a_close_frame_is_delivered_and_echoed() {
         ("88 82 37 fa 21 3d 34 12", "88 02 03 e8"),
         ("88 80 37 fa 21 3d", "88 00"),
     ] {
-        let outcome = same_however_cut(Side::Server, Config::default(), &hex(bytes));
+        let outcome = same_however_cut(Role::Server, Config::default(), &hex(bytes));
         assert_eq!(outcome.output, hex(echo));
     }
 }
 
 #[test]
 fn a_close_frame_in_mid_message_is_legal() {
-    for side in Side::BOTH {
-        let bytes = stream(
+    for role in Role::BOTH {
+        let bytes = encode(
             &[
                 Frame::new(0x01, "unfini\u{e9}"),
                 Frame::close(1000, ""),
                 Frame::new(0x80, "shed"),
             ],
-            side,
+            role,
         );
-        let close = [Owned::close(1000, "")];
-        accepts(side, Config::default(), &bytes, &close, &close);
+        let close = [OwnedEvent::close(1000, "")];
+        accepts(role, Config::default(), &bytes, &close, &close);
     }
 }
 
@@ -731,16 +750,16 @@ fn illegal_close_frames() {
             ProtocolError::InvalidCloseCode(CloseCode::new(999)),
         ),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for (frame, error) in &table {
-            let bad = frame.encode(side);
+            let bad = frame.encode(role);
             let good = [Frame::new(0x81, "x"), Frame::new(0x89, "y")];
-            refuses(side, Config::default(), &good, &bad, *error, bad.len());
+            refuses(role, Config::default(), &good, &bad, *error, bad.len());
         }
     }
     let one_byte = hex("88 81 37 fa 21 3d 56");
     let error = ProtocolError::CloseTooShort;
-    refuses(Side::Server, Config::default(), &[], &one_byte, error, 7);
+    refuses(Role::Server, Config::default(), &[], &one_byte, error, 7);
 }
 
 #[test]
@@ -776,12 +795,12 @@ fn our_reason_is_cut_at_a_character() {
         ("\r\n\0".into(), 3),
     ];
     for (reason, kept) in table {
-        for side in Side::BOTH {
-            let mut peer = Peer::new(side.other(), Config::default());
-            let mut connection = side.connection(Config::default());
+        for role in Role::BOTH {
+            let mut peer = Peer::new(role.other(), Config::default());
+            let mut connection = role.connection(Config::default());
             connection.close(CloseCode::GOING_AWAY, &reason).unwrap();
             peer.receive(connection.output());
-            assert_eq!(peer.events(), [Owned::close(1001, &reason[..kept])]);
+            assert_eq!(peer.events(), [OwnedEvent::close(1001, &reason[..kept])]);
         }
     }
     let mut buffer = [0; CloseFrame::MAX_SIZE];
@@ -794,8 +813,8 @@ fn our_reason_is_cut_at_a_character() {
 
 // ---- The closing handshake (section 7.1) ----
 
-fn ended(code: u16, was_clean: bool, initiator: Initiator) -> Ending {
-    Ending {
+fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
+    OwnedCloseEvent {
         code,
         reason: String::new(),
         was_clean,
@@ -824,8 +843,8 @@ fn sends_nothing(peer: &mut Peer) {
 
 #[test]
 fn open_may_send_all() {
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, Config::default());
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
         assert!(peer.connection.is_open());
         peer.connection.send_text("text").unwrap();
         peer.connection.send_binary(b"binary").unwrap();
@@ -834,109 +853,121 @@ fn open_may_send_all() {
         peer.connection.send_pong(b"pong").unwrap();
         peer.connection.send_text_fragment("gin", true).unwrap();
         assert_eq!(
-            heard(side, peer.connection.output()),
+            heard(role, peer.connection.output()),
             [
-                Owned::text("text"),
-                Owned::binary(b"binary"),
-                Owned::ping(b"ping"),
-                Owned::pong(b"pong"),
-                Owned::text("begin")
+                OwnedEvent::text("text"),
+                OwnedEvent::binary(b"binary"),
+                OwnedEvent::ping(b"ping"),
+                OwnedEvent::pong(b"pong"),
+                OwnedEvent::text("begin")
             ]
         );
         assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
-        assert_eq!(peer.ending(), None);
+        assert_eq!(peer.close_event(), None);
     }
 }
 
 #[test]
 fn open_then_end_of_stream() {
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, Config::default());
-        peer.receive(&Frame::new(0x01, "unfinished").encode(side));
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&Frame::new(0x01, "unfinished").encode(role));
         peer.connection.handle_eof();
         assert_eq!(
-            peer.ending(),
+            peer.close_event(),
             Some(ended(1006, false, Initiator::Transport))
         );
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
         sends_nothing(&mut peer);
         // Bytes after the end are a mistake of the caller's, and ignored.
-        peer.receive(&Frame::new(0x80, "!").encode(side));
+        peer.receive(&Frame::new(0x80, "!").encode(role));
         assert_eq!((peer.events(), peer.error), (vec![], None));
     }
 }
 
 #[test]
 fn we_closed() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in DELIVERIES {
             let mut config = config(delivery);
             config.max_message_size = 5;
             let closed = || {
-                let mut peer = Peer::new(side, config);
+                let mut peer = Peer::new(role, config);
                 peer.connection
                     .close(CloseCode::GOING_AWAY, "later")
                     .unwrap();
                 sends_nothing(&mut peer);
                 assert_eq!(
-                    heard(side, peer.connection.output()),
-                    [Owned::close(1001, "")]
+                    heard(role, peer.connection.output()),
+                    [OwnedEvent::close(1001, "")]
                 );
-                assert_eq!(peer.ending(), None);
+                assert_eq!(peer.close_event(), None);
                 assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
                 peer.write_all();
                 assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
                 // On data: still delivered; a Ping is not answered any more.
-                peer.receive(&stream(
+                peer.receive(&encode(
                     &[Frame::new(0x81, "still"), Frame::new(0x89, "?")],
-                    side,
+                    role,
                 ));
-                assert_eq!(peer.events(), [Owned::text("still"), Owned::ping(b"?")]);
+                assert_eq!(
+                    peer.events(),
+                    [OwnedEvent::text("still"), OwnedEvent::ping(b"?")]
+                );
                 assert_eq!(peer.connection.output(), []);
                 peer
             };
 
             // On the peer's Close: closed, clean. Its code counts, not ours.
             let mut peer = closed();
-            peer.receive(&stream(
+            peer.receive(&encode(
                 &[Frame::close(1000, ""), Frame::new(0x81, "x")],
-                side,
+                role,
             ));
-            assert_eq!(peer.events(), [Owned::close(1000, "")]);
+            assert_eq!(peer.events(), [OwnedEvent::close(1000, "")]);
             assert_eq!(peer.connection.output(), [], "no second Close frame");
-            assert_eq!(peer.ending(), Some(ended(1000, true, Initiator::Local)));
+            assert_eq!(
+                peer.close_event(),
+                Some(ended(1000, true, Initiator::Local))
+            );
             sends_nothing(&mut peer);
             // Section 7.1.1: the server closes first, the client waits for it.
             let action = peer.connection.transport_action();
             assert_eq!(
                 action,
-                match side {
-                    Side::Server => TransportAction::Close,
-                    Side::Client => TransportAction::Keep,
+                match role {
+                    Role::Server => TransportAction::Close,
+                    Role::Client => TransportAction::Keep,
                 }
             );
             peer.connection.handle_eof();
-            assert_eq!(peer.ending(), Some(ended(1000, true, Initiator::Local)));
+            assert_eq!(
+                peer.close_event(),
+                Some(ended(1000, true, Initiator::Local))
+            );
             assert_eq!(peer.connection.transport_action(), TransportAction::Close);
 
             // On end of stream: 1006.
             let mut peer = closed();
             peer.connection.handle_eof();
-            assert_eq!(peer.ending(), Some(ended(1006, false, Initiator::Local)));
+            assert_eq!(
+                peer.close_event(),
+                Some(ended(1006, false, Initiator::Local))
+            );
             assert_eq!(peer.connection.transport_action(), TransportAction::Close);
 
             // Limits and rules hold, but there is no second Close frame to tell.
             let bad = [
                 (
-                    Frame::new(0x81, "123456").encode(side),
+                    Frame::new(0x81, "123456").encode(role),
                     ProtocolError::MessageTooLarge,
                 ),
                 (
-                    start(side, 0x83, 0, true).to_vec(),
+                    start(role, 0x83, 0, true).to_vec(),
                     ProtocolError::ReservedOpcode(3),
                 ),
                 (
-                    Frame::new(0x88, "x").encode(side),
+                    Frame::new(0x88, "x").encode(role),
                     ProtocolError::CloseTooShort,
                 ),
             ];
@@ -945,7 +976,7 @@ fn we_closed() {
                 peer.receive(&bytes);
                 assert_eq!((peer.events(), peer.error), (vec![], Some(error)));
                 assert_eq!(peer.connection.output(), []);
-                let ending = peer.ending().unwrap();
+                let ending = peer.close_event().unwrap();
                 assert_eq!((ending.code, ending.was_clean), (1006, false));
                 assert_eq!(
                     (ending.initiator, ending.error),
@@ -960,24 +991,27 @@ fn we_closed() {
 
 #[test]
 fn peer_closed_and_was_answered() {
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, Config::default());
-        peer.receive(&Frame::close(3000, "").encode(side));
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&Frame::close(3000, "").encode(role));
         sends_nothing(&mut peer);
         assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
-        assert_eq!(heard(side, &peer.write_all()), [Owned::close(3000, "")]);
+        assert_eq!(
+            heard(role, &peer.write_all()),
+            [OwnedEvent::close(3000, "")]
+        );
         assert_eq!(
             peer.connection.transport_action(),
-            match side {
-                Side::Server => TransportAction::Close,
-                Side::Client => TransportAction::Keep,
+            match role {
+                Role::Server => TransportAction::Close,
+                Role::Client => TransportAction::Keep,
             }
         );
-        peer.receive(&Frame::new(0x81, "ignored").encode(side));
-        assert_eq!(peer.events(), [Owned::close(3000, "")]);
+        peer.receive(&Frame::new(0x81, "ignored").encode(role));
+        assert_eq!(peer.events(), [OwnedEvent::close(3000, "")]);
         peer.connection.handle_eof();
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
-        assert_eq!(peer.ending(), Some(ended(3000, true, Initiator::Peer)));
+        assert_eq!(peer.close_event(), Some(ended(3000, true, Initiator::Peer)));
     }
 }
 
@@ -986,14 +1020,14 @@ fn peer_closed_and_was_answered() {
 fn peer_closed_and_the_answer_is_left_to_the_caller() {
     let mut config = Config::default();
     config.close = Reply::Manual;
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let closed = || {
-            let mut peer = Peer::new(side, config);
+            let mut peer = Peer::new(role, config);
             peer.connection.send_text_fragment("half ", false).unwrap();
             let frames = [Frame::close(1001, ""), Frame::new(0x89, "ignored")];
-            peer.receive(&stream(&frames, side));
-            assert_eq!(peer.events(), [Owned::close(1001, "")]);
-            assert_eq!(peer.ending(), None);
+            peer.receive(&encode(&frames, role));
+            assert_eq!(peer.events(), [OwnedEvent::close(1001, "")]);
+            assert_eq!(peer.close_event(), None);
             assert!(peer.connection.is_open());
             assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
             peer
@@ -1003,25 +1037,25 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
         let mut peer = closed();
         peer.connection.send_text_fragment("message", true).unwrap();
         peer.connection.send_binary(b"more").unwrap();
-        peer.receive(&Frame::new(0x81, "ignored").encode(side));
-        peer.receive(&start(side, 0x83, 0, true));
+        peer.receive(&Frame::new(0x81, "ignored").encode(role));
+        peer.receive(&start(role, 0x83, 0, true));
         assert_eq!((peer.events(), peer.error), (vec![], None));
         peer.connection.close(CloseCode::NORMAL, "done").unwrap();
-        assert_eq!(peer.ending(), Some(ended(1001, true, Initiator::Peer)));
+        assert_eq!(peer.close_event(), Some(ended(1001, true, Initiator::Peer)));
         sends_nothing(&mut peer);
         assert_eq!(
-            heard(side, &peer.write_all()),
+            heard(role, &peer.write_all()),
             [
-                Owned::text("half message"),
-                Owned::binary(b"more"),
-                Owned::close(1000, "")
+                OwnedEvent::text("half message"),
+                OwnedEvent::binary(b"more"),
+                OwnedEvent::close(1000, "")
             ]
         );
         assert_eq!(
             peer.connection.transport_action(),
-            match side {
-                Side::Server => TransportAction::Close,
-                Side::Client => TransportAction::Keep,
+            match role {
+                Role::Server => TransportAction::Close,
+                Role::Client => TransportAction::Keep,
             }
         );
 
@@ -1029,7 +1063,7 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
         let mut peer = closed();
         peer.connection.handle_eof();
         sends_nothing(&mut peer);
-        let end = peer.ending().unwrap();
+        let end = peer.close_event().unwrap();
         assert_eq!((end.code, end.initiator), (1001, Initiator::Peer));
         peer.write_all();
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
@@ -1042,25 +1076,31 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
 fn the_stream_ends_before_the_caller_answers_the_peers_close() {
     let mut config = Config::default();
     config.close = Reply::Manual;
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, config);
-        peer.receive(&Frame::close(1001, "").encode(side));
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config);
+        peer.receive(&Frame::close(1001, "").encode(role));
         peer.connection.handle_eof();
-        assert_eq!(peer.ending(), Some(ended(1001, false, Initiator::Peer)));
+        assert_eq!(
+            peer.close_event(),
+            Some(ended(1001, false, Initiator::Peer))
+        );
     }
 }
 
 #[test]
 fn failing() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let failed = || {
-            let mut peer = Peer::new(side, Config::default());
+            let mut peer = Peer::new(role, Config::default());
             // Refused with its whole header unread, and the payload still to come.
-            peer.receive(&Frame::new(0x91, "payload").encode(side)[..9]);
+            peer.receive(&Frame::new(0x91, "payload").encode(role)[..9]);
             assert_eq!(peer.error, Some(ProtocolError::ReservedBits));
             sends_nothing(&mut peer);
             assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
-            assert_eq!(heard(side, &peer.write_all()), [Owned::close(1002, "")]);
+            assert_eq!(
+                heard(role, &peer.write_all()),
+                [OwnedEvent::close(1002, "")]
+            );
             // Section 7.1.1: a transport that is closed at once could destroy the Close frame on its way.
             let action = peer.connection.transport_action();
             assert_eq!(action, TransportAction::ShutdownWrite);
@@ -1068,7 +1108,7 @@ fn failing() {
         };
         let not_clean = |code| {
             let error = Some(ProtocolError::ReservedBits);
-            Some(Ending {
+            Some(OwnedCloseEvent {
                 error,
                 ..ended(code, false, Initiator::Local)
             })
@@ -1076,17 +1116,17 @@ fn failing() {
 
         // On data: discarded. On end of stream: closed, error kept.
         let mut peer = failed();
-        let rest = Frame::new(0x91, "payload").encode(side)[9..].to_vec();
+        let rest = Frame::new(0x91, "payload").encode(role)[9..].to_vec();
         peer.receive(&rest);
-        peer.receive(&stream(
+        peer.receive(&encode(
             &[Frame::new(0x89, "x"), Frame::new(0x81, "y")],
-            side,
+            role,
         ));
         assert_eq!((peer.events(), peer.connection.output()), (vec![], &[][..]));
         assert!(peer.buffer.unread().is_empty(), "{:?}", peer.buffer);
-        assert_eq!(peer.ending(), not_clean(1006));
+        assert_eq!(peer.close_event(), not_clean(1006));
         peer.connection.handle_eof();
-        assert_eq!(peer.ending(), not_clean(1006));
+        assert_eq!(peer.close_event(), not_clean(1006));
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
         peer.take_events();
         assert_eq!(peer.events(), []);
@@ -1094,12 +1134,12 @@ fn failing() {
         // On the peer's Close: recorded.
         let mut peer = failed();
         peer.receive(&rest);
-        for byte in stream(&[Frame::new(0x82, [0; 9]), Frame::close(4000, "")], side) {
+        for byte in encode(&[Frame::new(0x82, [0; 9]), Frame::close(4000, "")], role) {
             peer.receive(&[byte]);
         }
         assert_eq!(peer.events(), []);
         assert_eq!(peer.connection.output(), []);
-        assert_eq!(peer.ending(), not_clean(4000));
+        assert_eq!(peer.close_event(), not_clean(4000));
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
     }
 }
@@ -1107,24 +1147,24 @@ fn failing() {
 /// A Close frame that is refused is none for the record, and no other can follow it.
 #[test]
 fn a_refused_close_frame_is_not_recorded() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let refused = [
-            Frame::new(0xc8, [3, 0xe8]).encode(side),
-            Frame::new(0x08, [3, 0xe8]).encode(side),
-            Frame::new(0x88, [3]).encode(side),
-            Frame::close(1005, "").encode(side),
-            Frame::close(1000, "").encode(side.other()),
+            Frame::new(0xc8, [3, 0xe8]).encode(role),
+            Frame::new(0x08, [3, 0xe8]).encode(role),
+            Frame::new(0x88, [3]).encode(role),
+            Frame::close(1005, "").encode(role),
+            Frame::close(1000, "").encode(role.other()),
         ];
         for bad in refused {
-            let mut peer = Peer::new(side, Config::default());
+            let mut peer = Peer::new(role, Config::default());
             peer.receive(&bad);
-            assert!(peer.error.is_some(), "{side:?} {bad:x?}");
-            peer.receive(&Frame::close(4000, "").encode(side));
-            let ending = peer.ending().unwrap();
+            assert!(peer.error.is_some(), "{role:?} {bad:x?}");
+            peer.receive(&Frame::close(4000, "").encode(role));
+            let ending = peer.close_event().unwrap();
             assert_eq!(
                 (ending.code, ending.was_clean),
                 (1006, false),
-                "{side:?} {bad:x?}"
+                "{role:?} {bad:x?}"
             );
         }
     }
@@ -1132,11 +1172,11 @@ fn a_refused_close_frame_is_not_recorded() {
 
 #[test]
 fn two_peers_close_in_turn_or_at_once() {
-    for first in Side::BOTH {
+    for first in Role::BOTH {
         for at_once in [false, true] {
             let mut pair = Pair::new(Config::default());
-            let close = |pair: &mut Pair, side, code| {
-                let connection = &mut pair.peer(side).connection;
+            let close = |pair: &mut Pair, role, code| {
+                let connection = &mut pair.peer(role).connection;
                 connection.close(CloseCode::new(code), "").unwrap();
             };
             close(&mut pair, first, 4001);
@@ -1150,7 +1190,7 @@ fn two_peers_close_in_turn_or_at_once() {
                 (4001, Initiator::Local)
             };
             assert_eq!(
-                pair.peer(first).ending(),
+                pair.peer(first).close_event(),
                 Some(ended(code, true, initiator))
             );
             let initiator = if at_once {
@@ -1159,7 +1199,7 @@ fn two_peers_close_in_turn_or_at_once() {
                 Initiator::Peer
             };
             let other = pair.peer(first.other());
-            assert_eq!(other.ending(), Some(ended(4001, true, initiator)));
+            assert_eq!(other.close_event(), Some(ended(4001, true, initiator)));
             let action = pair.server.connection.transport_action();
             assert_eq!(action, TransportAction::Close);
             let action = pair.client.connection.transport_action();
@@ -1175,8 +1215,8 @@ fn two_peers_close_in_turn_or_at_once() {
 
 #[test]
 fn a_refused_send_leaves_everything_as_it_was() {
-    for side in Side::BOTH {
-        let mut connection = side.connection(Config::default());
+    for role in Role::BOTH {
+        let mut connection = role.connection(Config::default());
         let long = [0; 126];
         assert_eq!(
             [connection.send_ping(&long), connection.send_pong(&long)],
@@ -1212,18 +1252,22 @@ fn a_refused_send_leaves_everything_as_it_was() {
         connection.send_binary_fragment(b"d", true).unwrap();
         connection.send_binary(b"e").unwrap();
         assert_eq!(
-            heard(side, connection.output()),
-            [Owned::text("ab"), Owned::binary(b"cd"), Owned::binary(b"e")]
+            heard(role, connection.output()),
+            [
+                OwnedEvent::text("ab"),
+                OwnedEvent::binary(b"cd"),
+                OwnedEvent::binary(b"e")
+            ]
         );
     }
 }
 
 #[test]
 fn a_full_output_refuses_until_some_is_written() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let mut config = Config::default();
         config.max_output = 10;
-        let mut peer = Peer::new(side, config);
+        let mut peer = Peer::new(role, config);
         // A message of any size goes into an output that has room.
         peer.connection.send_text("longer than ten bytes").unwrap();
         let before = peer.connection.output().to_vec();
@@ -1240,49 +1284,52 @@ fn a_full_output_refuses_until_some_is_written() {
         peer.connection.send_text("y").unwrap();
         peer.connection.advance_output(9);
         assert_eq!(
-            heard(side, peer.connection.output()),
-            [Owned::text("y")],
+            heard(role, peer.connection.output()),
+            [OwnedEvent::text("y")],
             "no message was begun by the refused fragment"
         );
 
         // Automatic replies and a Close have their own bounds.
         peer.connection.send_text("longer than ten bytes").unwrap();
-        peer.receive(&Frame::new(0x89, "?").encode(side));
+        peer.receive(&Frame::new(0x89, "?").encode(role));
         peer.connection.close(CloseCode::NORMAL, "").unwrap();
         assert_eq!(
-            heard(side, peer.connection.output())[2..],
-            [Owned::pong(b"?"), Owned::close(1000, "")]
+            heard(role, peer.connection.output())[2..],
+            [OwnedEvent::pong(b"?"), OwnedEvent::close(1000, "")]
         );
     }
 }
 
 #[test]
 fn an_unfinished_message_does_not_keep_us_from_closing() {
-    for side in Side::BOTH {
-        let mut peer = Peer::new(side, Config::default());
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
         peer.connection.send_text_fragment("a", false).unwrap();
         peer.connection.close(CloseCode::NORMAL, "").unwrap();
         assert_eq!(
-            heard(side, peer.connection.output()),
-            [Owned::close(1000, "")]
+            heard(role, peer.connection.output()),
+            [OwnedEvent::close(1000, "")]
         );
     }
 }
 
 #[test]
 fn swapped_output_counts_as_written() {
-    for side in Side::BOTH {
-        let mut connection = side.connection(Config::default());
+    for role in Role::BOTH {
+        let mut connection = role.connection(Config::default());
         let mut output = b"left over".to_vec();
         connection.send_text("one").unwrap();
         connection.send_text("two").unwrap();
         let first = connection.output().len() / 2;
         connection.advance_output(first);
         connection.swap_output(&mut output);
-        assert_eq!(heard(side, &output), [Owned::text("two")]);
+        assert_eq!(heard(role, &output), [OwnedEvent::text("two")]);
         assert_eq!(connection.output(), []);
         connection.send_text("three").unwrap();
-        assert_eq!(heard(side, connection.output()), [Owned::text("three")]);
+        assert_eq!(
+            heard(role, connection.output()),
+            [OwnedEvent::text("three")]
+        );
     }
 }
 
@@ -1326,25 +1373,25 @@ fn wrong_texts() -> Vec<(Vec<u8>, usize)> {
 
 #[test]
 fn wrong_text_fails_at_the_byte_that_shows_it() {
-    for side in Side::BOTH {
-        let header = if side == Side::Server { 6 } else { 2 };
+    for role in Role::BOTH {
+        let header = if role == Role::Server { 6 } else { 2 };
         for (text, fault) in wrong_texts() {
             // In one frame, in a first fragment, behind a good message, behind a character.
             for (first, before) in [(0x81, ""), (0x01, ""), (0x81, "ascii \u{1f600}")] {
                 let good = [Frame::new(0x81, "good"), Frame::new(0x89, "p")];
                 let payload = [before.as_bytes(), &text].concat();
-                let bad = Frame::new(first, payload).encode(side);
+                let bad = Frame::new(first, payload).encode(role);
                 let after = header + before.len() + fault + 1;
                 let error = ProtocolError::InvalidUtf8;
-                refuses(side, Config::default(), &good, &bad, error, after);
+                refuses(role, Config::default(), &good, &bad, error, after);
             }
             // Cut into two fragments anywhere, with a Ping between.
             for cut in 0..=fault {
                 let good = [Frame::new(0x01, &text[..cut]), Frame::new(0x89, "p")];
-                let bad = Frame::new(0x80, &text[cut..]).encode(side);
+                let bad = Frame::new(0x80, &text[cut..]).encode(role);
                 let after = header + fault - cut + 1;
                 let error = ProtocolError::InvalidUtf8;
-                refuses(side, Config::default(), &good, &bad, error, after);
+                refuses(role, Config::default(), &good, &bad, error, after);
             }
         }
     }
@@ -1352,20 +1399,20 @@ fn wrong_text_fails_at_the_byte_that_shows_it() {
 
 #[test]
 fn a_message_must_not_end_inside_a_character() {
-    for side in Side::BOTH {
-        let header = if side == Side::Server { 6 } else { 2 };
+    for role in Role::BOTH {
+        let header = if role == Role::Server { 6 } else { 2 };
         for begun in ["c3", "e2", "e2 82", "f0", "f0 9f", "f0 9f 98", "61 c3"] {
             let begun = hex(begun);
-            let whole = Frame::new(0x81, &begun).encode(side);
+            let whole = Frame::new(0x81, &begun).encode(role);
             let error = ProtocolError::InvalidUtf8;
-            refuses(side, Config::default(), &[], &whole, error, whole.len());
+            refuses(role, Config::default(), &[], &whole, error, whole.len());
             // Whatever the length of the last frame.
             let good = [Frame::new(0x01, &begun), Frame::new(0x00, "")];
-            let empty = Frame::new(0x80, "").encode(side);
-            refuses(side, Config::default(), &good, &empty, error, header);
+            let empty = Frame::new(0x80, "").encode(role);
+            refuses(role, Config::default(), &good, &empty, error, header);
             // The next message cannot finish it.
-            let ascii = Frame::new(0x80, "a").encode(side);
-            refuses(side, Config::default(), &good, &ascii, error, header + 1);
+            let ascii = Frame::new(0x80, "a").encode(role);
+            refuses(role, Config::default(), &good, &ascii, error, header + 1);
         }
     }
 }
@@ -1374,7 +1421,7 @@ fn a_message_must_not_end_inside_a_character() {
 fn characters_may_be_cut_by_fragments_anywhere() {
     let text = "\0\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}";
     let bytes = text.as_bytes();
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for first in 0..=bytes.len() {
             let frames = [
                 Frame::new(0x01, &bytes[..first]),
@@ -1385,19 +1432,25 @@ fn characters_may_be_cut_by_fragments_anywhere() {
                 Frame::new(0x81, "\u{e9}"),
             ];
             let events = [
-                Owned::text(text),
-                Owned::binary(&[0xff, 0xc3]),
-                Owned::text("\u{e9}"),
+                OwnedEvent::text(text),
+                OwnedEvent::binary(&[0xff, 0xc3]),
+                OwnedEvent::text("\u{e9}"),
             ];
-            let bytes = stream(&frames, side);
-            accepts(side, Config::default(), &bytes, &events, &[]);
+            let bytes = encode(&frames, role);
+            accepts(role, Config::default(), &bytes, &events, &[]);
         }
         // Every byte in a fragment of its own.
         let mut frames: Vec<_> = bytes.iter().map(|b| Frame::new(0x00, [*b])).collect();
         frames[0].first = 0x01;
         frames.last_mut().unwrap().first = 0x80;
-        let stream = stream(&frames, side);
-        accepts(side, Config::default(), &stream, &[Owned::text(text)], &[]);
+        let stream = encode(&frames, role);
+        accepts(
+            role,
+            Config::default(),
+            &stream,
+            &[OwnedEvent::text(text)],
+            &[],
+        );
     }
 }
 
@@ -1451,39 +1504,39 @@ fn limits_are_exact() {
             MessageTooLarge,
         ),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for &(frame, message, good, first, size, error) in table {
-            let bad = part(first, size).encode(side);
+            let bad = part(first, size).encode(role);
             let after = if size > 125 { 4 } else { 2 };
             // The length alone decides, before the payload and even before the masking key.
-            refuses(side, limits(frame, message), good, &bad, error, after);
+            refuses(role, limits(frame, message), good, &bad, error, after);
         }
     }
 }
 
 #[test]
 fn control_frames_know_no_limit_but_their_own() {
-    for side in Side::BOTH {
-        let bytes = Frame::new(0x89, [7; 125]).encode(side);
-        let (event, reply) = (Owned::ping(&[7; 125]), Owned::pong(&[7; 125]));
-        accepts(side, limits(0, 0), &bytes, &[event], &[reply]);
+    for role in Role::BOTH {
+        let bytes = Frame::new(0x89, [7; 125]).encode(role);
+        let (event, reply) = (OwnedEvent::ping(&[7; 125]), OwnedEvent::pong(&[7; 125]));
+        accepts(role, limits(0, 0), &bytes, &[event], &[reply]);
     }
 }
 
 #[test]
 fn many_small_fragments_pass() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(side, config);
+            let mut peer = Peer::new(role, config);
             for (i, byte) in (0..65536).zip((0..=250).cycle()) {
                 let first = match i {
                     0 => 0x02,
                     65535 => 0x80,
                     _ => 0x00,
                 };
-                peer.receive(&Frame::new(first, [byte; 64]).encode(side));
+                peer.receive(&Frame::new(first, [byte; 64]).encode(role));
             }
-            let (events, open) = support::joined(&peer.events);
+            let (events, open) = join_parts(&peer.events);
             assert_eq!((events.len(), open, peer.error), (1, None, None));
             let expected: Vec<u8> = (0..=250)
                 .cycle()
@@ -1497,11 +1550,11 @@ fn many_small_fragments_pass() {
 
 #[test]
 fn a_million_empty_fragments_cost_nothing() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(side, config);
-            peer.receive(&Frame::new(0x01, "a").encode(side));
-            let batch = Frame::new(0x00, "").encode(side).repeat(1000);
+            let mut peer = Peer::new(role, config);
+            peer.receive(&Frame::new(0x01, "a").encode(role));
+            let batch = Frame::new(0x00, "").encode(role).repeat(1000);
             for _ in 0..1000 {
                 peer.receive(&batch);
             }
@@ -1511,9 +1564,9 @@ fn a_million_empty_fragments_cost_nothing() {
                 "{:?}",
                 peer.buffer
             );
-            peer.receive(&Frame::new(0x80, "b").encode(side));
-            let (events, _) = support::joined(&peer.events);
-            assert_eq!(events, [Owned::text("ab")]);
+            peer.receive(&Frame::new(0x80, "b").encode(role));
+            let (events, _) = join_parts(&peer.events);
+            assert_eq!(events, [OwnedEvent::text("ab")]);
         }
     }
 }
@@ -1522,17 +1575,17 @@ fn a_million_empty_fragments_cost_nothing() {
 #[test]
 fn the_buffer_is_bounded_by_what_was_received() {
     let message = 50_000;
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for (delivery, held) in [(Delivery::Messages, message), (Delivery::Chunks, 0)] {
             for (read, fragment) in [(1000, 50_000), (1000, 10), (1, 999), (4096, 3000)] {
-                let mut peer = Peer::new(side, config(delivery));
+                let mut peer = Peer::new(role, config(delivery));
                 let mut frames: Vec<Frame> = vec![b'x'; message]
                     .chunks(fragment)
                     .map(|piece| Frame::new(0x00, piece))
                     .collect();
                 frames.last_mut().unwrap().first |= 0x80;
                 frames[0].first |= 0x01;
-                let bytes = stream(&frames, side);
+                let bytes = encode(&frames, role);
                 for piece in bytes.chunks(read).chain(bytes.chunks(read)) {
                     peer.receive(piece);
                     let unread = read + 14;
@@ -1559,8 +1612,8 @@ fn an_event_leaves_the_connection_free() {
             other => panic!("{other:?}"),
         }
     }
-    let mut peer = Peer::new(Side::Server, Config::default());
-    let bytes = Frame::new(0x81, "echo").encode(Side::Server);
+    let mut peer = Peer::new(Role::Server, Config::default());
+    let bytes = Frame::new(0x81, "echo").encode(Role::Server);
     peer.buffer.extend_from_slice(&bytes);
     let text = first_text(&mut peer.connection, &mut peer.buffer);
     peer.connection.send_text(text).unwrap();
@@ -1572,7 +1625,7 @@ fn an_event_leaves_the_connection_free() {
 /// An [`Outcome`] has no part that this file forgets to look at.
 #[test]
 fn a_silent_connection_has_no_outcome() {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let Outcome {
             events,
             open,
@@ -1580,7 +1633,7 @@ fn a_silent_connection_has_no_outcome() {
             output,
             ending,
             action,
-        } = run(side, Config::default(), &[], &[]);
+        } = run(role, Config::default(), &[], &[]);
         assert_eq!((events, open, error), (vec![], None, None));
         assert_eq!((output, ending), (vec![], None));
         assert_eq!(action, TransportAction::Keep);

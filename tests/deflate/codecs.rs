@@ -2,8 +2,9 @@
 
 use sockless::{Codecs, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
 
-use super::support::{Frame, Owned, Side, hex, stream};
+use super::support::hex;
 use super::{agreed, ask, everything, pair, sent, with};
+use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 
 fn alone() -> Deflate {
     let mut deflate = Deflate::default();
@@ -13,10 +14,10 @@ fn alone() -> Deflate {
     deflate
 }
 
-fn connection(side: Side) -> Connection {
-    match side {
-        Side::Server => agreed(side, with(alone())),
-        Side::Client => ask(
+fn connection(role: Role) -> Connection {
+    match role {
+        Role::Server => agreed(role, with(alone())),
+        Role::Client => ask(
             &["permessage-deflate; server_no_context_takeover"],
             with(alone()),
         )
@@ -31,7 +32,7 @@ fn turn(
     buffer: &mut ReadBuffer,
     bytes: &[u8],
     codecs: &mut Codecs,
-) -> Result<Vec<Owned>, ProtocolError> {
+) -> Result<Vec<OwnedEvent>, ProtocolError> {
     buffer.extend_from_slice(bytes);
     connection.lend_codecs(codecs);
     let mut events = Vec::new();
@@ -60,12 +61,12 @@ fn go_from_connection_to_connection() {
     assert_eq!(held(&codecs), (false, false));
     let hello = Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00"));
     for round in 0..3 {
-        for side in Side::BOTH {
-            let mut peer = connection(side);
+        for role in Role::BOTH {
+            let mut peer = connection(role);
             let mut buffer = ReadBuffer::new();
             for _ in 0..2 {
-                let events = turn(&mut peer, &mut buffer, &hello.encode(side), &mut codecs);
-                assert_eq!(events, Ok(vec![Owned::text("Hello")]));
+                let events = turn(&mut peer, &mut buffer, &hello.encode(role), &mut codecs);
+                assert_eq!(events, Ok(vec![OwnedEvent::text("Hello")]));
                 assert!(held(&codecs).0, "{round}");
                 peer.lend_codecs(&mut codecs);
                 assert!(!held(&codecs).0);
@@ -88,13 +89,13 @@ fn stay_for_the_message() {
         Frame::new(0x41, hex("f2 48 cd")),
         Frame::new(0x80, hex("c9 c9 07 00")),
     ];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         let mut peers: Vec<_> = (0..3)
-            .map(|_| (connection(side), ReadBuffer::new()))
+            .map(|_| (connection(role), ReadBuffer::new()))
             .collect();
-        for (half, expected) in halves.iter().zip([vec![], vec![Owned::text("Hello")]]) {
+        for (half, expected) in halves.iter().zip([vec![], vec![OwnedEvent::text("Hello")]]) {
             for (peer, buffer) in &mut peers {
-                let events = turn(peer, buffer, &half.encode(side), &mut codecs);
+                let events = turn(peer, buffer, &half.encode(role), &mut codecs);
                 assert_eq!(events.as_ref(), Ok(&expected));
             }
         }
@@ -129,30 +130,30 @@ fn survive_a_failure() {
         "f2 48 cd c9 c9 07 00 00",
         "00 01 00 fe ff ff 00",
     ] {
-        for side in Side::BOTH {
+        for role in Role::BOTH {
             let mut codecs = Codecs::new();
             // So that there is one to lend.
             let good = turn(
-                &mut connection(side),
+                &mut connection(role),
                 &mut ReadBuffer::new(),
-                &hello.encode(side),
+                &hello.encode(role),
                 &mut codecs,
             );
             assert!(good.is_ok() && held(&codecs).0);
-            let mut peer = connection(side);
+            let mut peer = connection(role);
             let mut buffer = ReadBuffer::new();
-            let bytes = Frame::new(0xc1, hex(wrong)).encode(side);
+            let bytes = Frame::new(0xc1, hex(wrong)).encode(role);
             for bytes in [&bytes[..], b""] {
                 let failed = turn(&mut peer, &mut buffer, bytes, &mut codecs);
                 assert!(failed.is_err(), "{wrong}");
             }
             let again = turn(
-                &mut connection(side),
+                &mut connection(role),
                 &mut ReadBuffer::new(),
-                &hello.encode(side),
+                &hello.encode(role),
                 &mut codecs,
             );
-            assert_eq!(again, Ok(vec![Owned::text("Hello")]), "after {wrong}");
+            assert_eq!(again, Ok(vec![OwnedEvent::text("Hello")]), "after {wrong}");
         }
     }
 }
@@ -161,16 +162,16 @@ fn survive_a_failure() {
 #[test]
 fn takeover_keeps_its_codecs() {
     let mut codecs = Codecs::new();
-    for side in Side::BOTH {
-        let mut peer = agreed(side, everything());
+    for role in Role::BOTH {
+        let mut peer = agreed(role, everything());
         let mut buffer = ReadBuffer::new();
         let frames = [
             Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
             Frame::new(0xc1, hex("f2 00 11 00 00")),
         ];
         for frame in &frames {
-            let events = turn(&mut peer, &mut buffer, &frame.encode(side), &mut codecs);
-            assert_eq!(events, Ok(vec![Owned::text("Hello")]));
+            let events = turn(&mut peer, &mut buffer, &frame.encode(role), &mut codecs);
+            assert_eq!(events, Ok(vec![OwnedEvent::text("Hello")]));
             peer.lend_codecs(&mut codecs);
             peer.send_text("Hello").unwrap();
             peer.reclaim_codecs(&mut codecs);
@@ -203,21 +204,21 @@ fn fit_what_was_agreed() {
         let client = kinds[i * 5 % kinds.len()];
         let mut pair = pair(with(*server), with(client));
         let mut expected = pair_alone(*server, client, &text);
-        for side in Side::BOTH {
-            let peer = pair.peer(side);
+        for role in Role::BOTH {
+            let peer = pair.peer(role);
             peer.connection.lend_codecs(&mut codecs);
             peer.connection.send_text(&text).unwrap();
             peer.connection.reclaim_codecs(&mut codecs);
             let output = peer.write_all();
             assert_eq!(sent(&output), expected.remove(0));
-            let other = pair.peer(side.other());
+            let other = pair.peer(role.other());
             let events = turn(
                 &mut other.connection,
                 &mut other.buffer,
                 &output,
                 &mut codecs,
             );
-            assert_eq!(events, Ok(vec![Owned::text(&text)]));
+            assert_eq!(events, Ok(vec![OwnedEvent::text(&text)]));
         }
     }
 }
@@ -225,10 +226,10 @@ fn fit_what_was_agreed() {
 /// What both sides of such a pair send without lent codecs, the client first.
 fn pair_alone(server: Deflate, client: Deflate, text: &str) -> Vec<Vec<(u8, Vec<u8>)>> {
     let mut pair = pair(with(server), with(client));
-    Side::BOTH
+    Role::BOTH
         .iter()
-        .map(|side| {
-            let peer = pair.peer(*side);
+        .map(|role| {
+            let peer = pair.peer(*role);
             peer.connection.send_text(text).unwrap();
             sent(&peer.write_all())
         })
@@ -241,7 +242,7 @@ fn lent_at_any_time() {
     let mut codecs = Codecs::new();
     let mut config = with(alone());
     config.delivery = Delivery::Chunks;
-    let mut peer = agreed(Side::Server, config);
+    let mut peer = agreed(Role::Server, config);
     let mut buffer = ReadBuffer::new();
     let frames = [
         Frame::new(0x41, hex("f2 48 cd")),
@@ -252,7 +253,7 @@ fn lent_at_any_time() {
         Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
     ];
     let mut received = String::new();
-    for (i, byte) in stream(&frames, Side::Server).iter().enumerate() {
+    for (i, byte) in encode(&frames, Role::Server).iter().enumerate() {
         if i % 3 == 0 {
             peer.lend_codecs(&mut codecs);
         }

@@ -2,8 +2,9 @@
 
 use sockless::{Config, Deflate, Delivery, ProtocolError, ReadBuffer};
 
-use super::support::{Frame, Owned, Peer, Side, hex, stream};
+use super::support::hex;
 use super::{agreed, everything, noise, repeat, run, sent, stored};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
 
 const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
@@ -19,7 +20,7 @@ fn compressed(data: &[u8]) -> Vec<u8> {
     let mut deflate = Deflate::default();
     deflate.min_size = 0;
     deflate.context_takeover = false;
-    let mut server = agreed(Side::Server, super::with(deflate));
+    let mut server = agreed(Role::Server, super::with(deflate));
     server.send_binary(data).unwrap();
     let mut frames = sent(server.output());
     let (first, payload) = frames.pop().unwrap();
@@ -35,17 +36,17 @@ fn some_cuts(length: usize) -> Vec<Vec<usize>> {
 
 /// Either the message or 1009, and in the latter case no more than the limit.
 fn check(limit: usize, frames: &[Frame], data: &[u8]) {
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in MODES {
             let config = limited(limit, delivery);
-            let bytes = stream(frames, side);
+            let bytes = encode(frames, role);
             for cuts in some_cuts(bytes.len()) {
-                let outcome = run(agreed(side, config), &bytes, &cuts);
-                let what = format!("{side:?} {delivery:?} {limit} for {}", data.len());
+                let outcome = run(agreed(role, config), &bytes, &cuts);
+                let what = format!("{role:?} {delivery:?} {limit} for {}", data.len());
                 if data.len() <= limit {
                     assert_eq!(outcome.error, None, "{what}");
                     assert_eq!(outcome.events.len(), 1, "{what}");
-                    assert!(outcome.events[0] == Owned::binary(data), "{what}");
+                    assert!(outcome.events[0] == OwnedEvent::binary(data), "{what}");
                 } else {
                     let error = Some(ProtocolError::MessageTooLarge);
                     assert_eq!(outcome.error, error, "{what}");
@@ -105,7 +106,7 @@ fn summed_over_fragments() {
 #[test]
 fn every_message_anew() {
     let full = [b'x'; 1000];
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in MODES {
             let config = limited(full.len(), delivery);
             let good = [
@@ -122,7 +123,7 @@ fn every_message_anew() {
                 (stored(&[0; 1000]), None),
             ] {
                 let frames = [&good[..], &[Frame::new(0xc2, wrong)]].concat();
-                let outcome = run(agreed(side, config), &stream(&frames, side), &[]);
+                let outcome = run(agreed(role, config), &encode(&frames, role), &[]);
                 assert_eq!(outcome.error, error);
                 assert_eq!(
                     outcome.events.len(),
@@ -130,7 +131,7 @@ fn every_message_anew() {
                 );
             }
             let plain = [&good[..], &[Frame::new(0x82, [0; 1001])]].concat();
-            let outcome = run(agreed(side, config), &stream(&plain, side), &[]);
+            let outcome = run(agreed(role, config), &encode(&plain, role), &[]);
             assert_eq!(outcome.error, Some(ProtocolError::MessageTooLarge));
         }
     }
@@ -151,13 +152,13 @@ fn frames_are_measured_compressed() {
     let data = vec![b'a'; 100_000];
     let payload = compressed(&data);
     assert!(payload.len() < 500);
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in MODES {
             for less in [0, 1] {
                 let mut config = limited(data.len(), delivery);
                 config.max_frame_size = payload.len() - less;
-                let bytes = Frame::new(0xc2, &payload).encode(side);
-                let outcome = run(agreed(side, config), &bytes, &[]);
+                let bytes = Frame::new(0xc2, &payload).encode(role);
+                let outcome = run(agreed(role, config), &bytes, &[]);
                 let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
                 assert_eq!(outcome.error, error);
                 assert_eq!(outcome.events.len(), 1 - less);
@@ -182,11 +183,11 @@ fn a_bomb_takes_no_more_than_the_limit() {
         bomb.extend(&one);
     }
     assert!(bomb.len() < 16 << 10);
-    for side in Side::BOTH {
+    for role in Role::BOTH {
         for delivery in MODES {
             let limit = 300_000;
-            let mut peer = Peer::with(agreed(side, limited(limit, delivery)), ReadBuffer::new());
-            peer.receive(&Frame::new(0xc2, &bomb).encode(side));
+            let mut peer = Peer::with(agreed(role, limited(limit, delivery)), ReadBuffer::new());
+            peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
             let capacity = peer.buffer.capacity();
             let most = match delivery {
@@ -200,8 +201,8 @@ fn a_bomb_takes_no_more_than_the_limit() {
 
             // Within the limit, chunks need no more memory than their size.
             let config = limited(8 << 20, delivery);
-            let mut peer = Peer::with(agreed(side, config), ReadBuffer::new());
-            peer.receive(&Frame::new(0xc2, &bomb).encode(side));
+            let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+            peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, None);
             let capacity = peer.buffer.capacity();
             let total: usize = peer.events.iter().map(|event| event.data().len()).sum();
@@ -223,12 +224,12 @@ fn chunks_of_text() {
     for shift in 0..4 {
         let text = format!("{}{}", "a".repeat(shift), "\u{1f496}".repeat(50_000));
         let payload = compressed(text.as_bytes());
-        for side in Side::BOTH {
-            let bytes = Frame::new(0xc1, &payload).encode(side);
+        for role in Role::BOTH {
+            let bytes = Frame::new(0xc1, &payload).encode(role);
             for cuts in some_cuts(bytes.len()) {
-                let outcome = run(agreed(side, config), &bytes, &cuts);
+                let outcome = run(agreed(role, config), &bytes, &cuts);
                 assert_eq!(outcome.error, None);
-                assert!(outcome.events == [Owned::text(&text)]);
+                assert!(outcome.events == [OwnedEvent::text(&text)]);
             }
         }
     }
@@ -245,20 +246,23 @@ fn chunks_come_in_order() {
         Frame::new(0x80, repeat(100)),
         Frame::new(0x81, "plain"),
     ];
-    for side in Side::BOTH {
-        let bytes = stream(&frames, side);
+    for role in Role::BOTH {
+        let bytes = encode(&frames, role);
         let mut peer = Peer::with(
-            agreed(side, limited(1 << 20, Delivery::Chunks)),
+            agreed(role, limited(1 << 20, Delivery::Chunks)),
             ReadBuffer::new(),
         );
         peer.receive(&bytes);
         assert_eq!(peer.error, None);
-        let ping = peer.events.iter().position(|e| *e == Owned::ping(b"ping"));
+        let ping = peer
+            .events
+            .iter()
+            .position(|e| *e == OwnedEvent::ping(b"ping"));
         let lengths = peer.events[..ping.unwrap()].iter().map(|e| e.data().len());
         assert_eq!(lengths.sum::<usize>(), 200_000);
         assert_eq!(
             peer.events[ping.unwrap() + 1..],
-            [Owned::binary(&[0; 3]), Owned::text("plain")]
+            [OwnedEvent::binary(&[0; 3]), OwnedEvent::text("plain")]
         );
     }
 }
@@ -268,9 +272,9 @@ fn chunks_come_in_order() {
 #[test]
 fn a_buffer_that_was_mixed_up() {
     let config = limited(16 << 20, Delivery::Chunks);
-    let bomb = Frame::new(0xc2, compressed(&vec![0; 1 << 20])).encode(Side::Server);
+    let bomb = Frame::new(0xc2, compressed(&vec![0; 1 << 20])).encode(Role::Server);
     for others in [&[][..], &[0], &[0; 100]] {
-        let mut connection = agreed(Side::Server, config);
+        let mut connection = agreed(Role::Server, config);
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(&bomb);
         assert!(matches!(connection.next_event(&mut buffer), Ok(Some(_))));

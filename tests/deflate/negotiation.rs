@@ -4,10 +4,10 @@ use sockless::handshake::{RequestError, ResponseError};
 use sockless::{Config, Connection, Deflate, ProtocolError};
 
 use super::reference::inflate;
-use super::support::{Frame, Owned, Side, stream};
 use super::{OFFER, ask, everything, noise, pair, repeat, run, sent, serve, stored, with};
+use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 
-/// What one side may do, and what it does: window bits and takeover, its own and its peer's.
+/// What one role may do, and what it does: window bits and takeover, its own and its peer's.
 type Terms = (u8, bool, u8, bool);
 
 const FULL: Terms = (15, true, 15, true);
@@ -24,11 +24,11 @@ fn wishes(terms: Terms) -> Config {
     with(deflate)
 }
 
-/// Tries out what a side sends and what it accepts.
-fn check_terms(side: Side, mut connect: impl FnMut() -> Connection, terms: Terms, what: &str) {
+/// Tries out what a role sends and what it accepts.
+fn check_terms(role: Role, mut connect: impl FnMut() -> Connection, terms: Terms, what: &str) {
     let (bits, takeover, peer_bits, peer_takeover) = terms;
     check_sent(&mut connect(), bits, takeover, what);
-    check_received(side, &mut connect, peer_bits, peer_takeover, what);
+    check_received(role, &mut connect, peer_bits, peer_takeover, what);
 }
 
 /// The output refers as far back as it may, or, 262 bytes less for the compressor's sake, almost.
@@ -66,7 +66,7 @@ fn check_sent(connection: &mut Connection, bits: u8, takeover: bool, what: &str)
 /// References as far back as the peer may make them are understood, behind a block with BFINAL, too, and
 /// without takeover none at all.
 fn check_received(
-    side: Side,
+    role: Role,
     connect: &mut impl FnMut() -> Connection,
     bits: u8,
     takeover: bool,
@@ -77,10 +77,10 @@ fn check_received(
     for _ in 0..2 {
         for distance in [3, 1 << bits] {
             let frames = [Frame::new(0xc2, &first), Frame::new(0xc2, repeat(distance))];
-            let outcome = run(connect(), &stream(&frames, side), &[]);
+            let outcome = run(connect(), &encode(&frames, role), &[]);
             let from = data.len() - distance;
-            let mut expected = vec![Owned::binary(&data)];
-            expected.extend(takeover.then(|| Owned::binary(&data[from..from + 3])));
+            let mut expected = vec![OwnedEvent::binary(&data)];
+            expected.extend(takeover.then(|| OwnedEvent::binary(&data[from..from + 3])));
             assert!(outcome.events == expected, "{what}");
             let error = (!takeover).then_some(ProtocolError::CorruptCompression);
             assert_eq!(outcome.error, error, "{what}");
@@ -213,9 +213,9 @@ fn servers_answer() {
         assert_eq!(connection.is_deflate_agreed(), answer.is_some());
         if answer.is_some() {
             let connect = || serve(offers, *config).unwrap().0;
-            check_terms(Side::Server, connect, *terms, &what);
+            check_terms(Role::Server, connect, *terms, &what);
         } else {
-            let frame = Frame::new(0xc1, "").encode(Side::Server);
+            let frame = Frame::new(0xc1, "").encode(Role::Server);
             let error = run(connection, &frame, &[]).error;
             assert_eq!(error, Some(ProtocolError::ReservedBits), "{what}");
         }
@@ -362,7 +362,7 @@ fn clients_agree() {
             assert!(connection.is_deflate_agreed());
             connection
         };
-        check_terms(Side::Client, connect, terms, &answer);
+        check_terms(Role::Client, connect, terms, &answer);
     }
     // A server may leave the extension out.
     for config in [everything(), wishes((9, false, 9, false))] {
@@ -429,11 +429,11 @@ fn both_sides_agree() {
             let from_server = (s.0.min(c.1), server.1 && client.3);
             let from_client = (c.0.min(s.1), client.1 && server.3);
             let mut pair = pair(wishes(server), wishes(client));
-            for (side, (bits, takeover)) in
-                [(Side::Server, from_server), (Side::Client, from_client)]
+            for (role, (bits, takeover)) in
+                [(Role::Server, from_server), (Role::Client, from_client)]
             {
-                assert!(pair.peer(side).connection.is_deflate_agreed(), "{what}");
-                check_sent(&mut pair.peer(side).connection, bits, takeover, &what);
+                assert!(pair.peer(role).connection.is_deflate_agreed(), "{what}");
+                check_sent(&mut pair.peer(role).connection, bits, takeover, &what);
             }
         }
     }

@@ -10,8 +10,8 @@ use proptest::test_runner::RngSeed;
 use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer};
 
 use super::reference::{TAIL, inflate};
-use super::support::{Frame, Owned, Pair, Peer, Side, joined, stream};
 use super::{agreed, ask, noise, pair, run, sent, with};
+use sockless::test_util::{Frame, OwnedEvent, Pair, Peer, Role, encode, join_parts};
 
 /// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
 fn cases(cases: u32) -> ProptestConfig {
@@ -46,11 +46,11 @@ impl fmt::Debug for Message {
 }
 
 impl Message {
-    fn owned(&self) -> Owned {
+    fn owned(&self) -> OwnedEvent {
         if self.text {
-            Owned::text(std::str::from_utf8(&self.data).unwrap())
+            OwnedEvent::text(std::str::from_utf8(&self.data).unwrap())
         } else {
-            Owned::binary(&self.data)
+            OwnedEvent::binary(&self.data)
         }
     }
 
@@ -153,22 +153,22 @@ fn wishes() -> impl Strategy<Value = Deflate> {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Send(Side, Message, bool),
+    Send(Role, Message, bool),
     /// A message with a Ping behind every fragment, moved on there.
-    Interrupted(Side, Message),
-    Move(Side),
-    Lend(Side),
-    Reclaim(Side),
+    Interrupted(Role, Message),
+    Move(Role),
+    Lend(Role),
+    Reclaim(Role),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let side = || select(Side::BOTH.to_vec());
+    let role = || select(Role::BOTH.to_vec());
     let step = prop_oneof![
-        6 => (side(), message(), prop::bool::weighted(0.8)).prop_map(|(s, m, c)| Step::Send(s, m, c)),
-        2 => (side(), message()).prop_map(|(side, message)| Step::Interrupted(side, message)),
-        3 => side().prop_map(Step::Move),
-        2 => side().prop_map(Step::Lend),
-        2 => side().prop_map(Step::Reclaim),
+        6 => (role(), message(), prop::bool::weighted(0.8)).prop_map(|(s, m, c)| Step::Send(s, m, c)),
+        2 => (role(), message()).prop_map(|(role, message)| Step::Interrupted(role, message)),
+        3 => role().prop_map(Step::Move),
+        2 => role().prop_map(Step::Lend),
+        2 => role().prop_map(Step::Reclaim),
     ];
     vec(step, 1..14)
 }
@@ -182,7 +182,7 @@ struct Listener {
     stream: Decompress,
     /// The frames of the open message.
     open: Vec<(u8, Vec<u8>)>,
-    messages: Vec<Owned>,
+    messages: Vec<OwnedEvent>,
 }
 
 impl Listener {
@@ -218,9 +218,9 @@ impl Listener {
             data
         };
         self.messages.push(if first & 0x0f == 1 {
-            Owned::text(std::str::from_utf8(&data).unwrap())
+            OwnedEvent::text(std::str::from_utf8(&data).unwrap())
         } else {
-            Owned::Binary(data)
+            OwnedEvent::Binary(data)
         });
     }
 
@@ -282,11 +282,11 @@ impl Talk {
         }
     }
 
-    fn send(&mut self, side: Side, message: &Message, mut after: impl FnMut(&mut Self)) {
+    fn send(&mut self, role: Role, message: &Message, mut after: impl FnMut(&mut Self)) {
         let fragments = message.fragments();
         for (i, fragment) in fragments.iter().enumerate() {
             let fin = i + 1 == fragments.len();
-            let connection = &mut self.pair.peer(side).connection;
+            let connection = &mut self.pair.peer(role).connection;
             // Text fragments are `str`, so that cut characters go out as the next fragment's.
             if message.text {
                 let whole = std::str::from_utf8(&message.data).unwrap();
@@ -318,11 +318,11 @@ impl Talk {
         }
     }
 
-    /// Brings the output of one side to the other.
-    fn deliver(&mut self, side: Side, sizes: &[usize]) {
-        let output = self.pair.peer(side).write_all();
-        self.listeners[usize::from(side == Side::Server)].hear(&output);
-        let other = self.pair.peer(side.other());
+    /// Brings the output of one role to the other.
+    fn deliver(&mut self, role: Role, sizes: &[usize]) {
+        let output = self.pair.peer(role).write_all();
+        self.listeners[usize::from(role == Role::Server)].hear(&output);
+        let other = self.pair.peer(role.other());
         let mut from = 0;
         for to in cuts(output.len(), sizes).into_iter().chain([output.len()]) {
             other.receive(&output[from..to]);
@@ -352,36 +352,36 @@ proptest! {
         let mut said = [vec![], vec![]];
         for step in &steps {
             match step {
-                Step::Send(side, message, compress) => {
-                    talk.pair.peer(*side).connection.compress_messages(*compress);
-                    talk.send(*side, message, |_| ());
-                    said[usize::from(*side == Side::Server)].push(message.owned());
+                Step::Send(role, message, compress) => {
+                    talk.pair.peer(*role).connection.compress_messages(*compress);
+                    talk.send(*role, message, |_| ());
+                    said[usize::from(*role == Role::Server)].push(message.owned());
                 }
-                Step::Interrupted(side, message) => {
-                    talk.send(*side, message, |talk| {
-                        talk.pair.peer(*side).connection.send_ping(b"ping").unwrap();
-                        talk.deliver(*side, &sizes);
+                Step::Interrupted(role, message) => {
+                    talk.send(*role, message, |talk| {
+                        talk.pair.peer(*role).connection.send_ping(b"ping").unwrap();
+                        talk.deliver(*role, &sizes);
                     });
-                    said[usize::from(*side == Side::Server)].push(message.owned());
+                    said[usize::from(*role == Role::Server)].push(message.owned());
                 }
-                Step::Move(side) => talk.deliver(*side, &sizes),
-                Step::Lend(side) => talk.pair.peer(*side).connection.lend_codecs(&mut talk.codecs),
-                Step::Reclaim(side) => {
-                    talk.pair.peer(*side).connection.reclaim_codecs(&mut talk.codecs);
+                Step::Move(role) => talk.deliver(*role, &sizes),
+                Step::Lend(role) => talk.pair.peer(*role).connection.lend_codecs(&mut talk.codecs),
+                Step::Reclaim(role) => {
+                    talk.pair.peer(*role).connection.reclaim_codecs(&mut talk.codecs);
                 }
             }
         }
-        for side in [Side::Client, Side::Server, Side::Client, Side::Server] {
-            talk.deliver(side, &sizes);
+        for role in [Role::Client, Role::Server, Role::Client, Role::Server] {
+            talk.deliver(role, &sizes);
         }
-        for (said, (side, listener)) in said.iter().zip(Side::BOTH.iter().zip(&talk.listeners)) {
+        for (said, (role, listener)) in said.iter().zip(Role::BOTH.iter().zip(&talk.listeners)) {
             prop_assert!(*said == listener.messages);
-            let other = match side {
-                Side::Client => &talk.pair.server,
-                Side::Server => &talk.pair.client,
+            let other = match role {
+                Role::Client => &talk.pair.server,
+                Role::Server => &talk.pair.client,
             };
-            let (mut heard, open) = joined(&other.events);
-            heard.retain(|event| !matches!(event, Owned::Ping(_) | Owned::Pong(_)));
+            let (mut heard, open) = join_parts(&other.events);
+            heard.retain(|event| !matches!(event, OwnedEvent::Ping(_) | OwnedEvent::Pong(_)));
             prop_assert!(*said == heard);
             prop_assert_eq!(open, None);
             prop_assert!(other.buffer.is_empty());
@@ -489,7 +489,7 @@ proptest! {
     /// What another library sends is understood.
     #[test]
     fn others_are_understood(
-        side in select(Side::BOTH.to_vec()),
+        role in select(Role::BOTH.to_vec()),
         takeover in any::<bool>(),
         delivery in deliveries(),
         messages in vec((message(), style(), vec(any::<Index>(), 0..4)), 1..8),
@@ -514,18 +514,18 @@ proptest! {
         let mut config = with(deflate);
         config.delivery = delivery;
         let connection = if takeover {
-            agreed(side, config)
+            agreed(role, config)
         } else {
-            match side {
-                Side::Server => super::serve(&[super::OFFER], config).unwrap().0,
-                Side::Client => {
+            match role {
+                Role::Server => super::serve(&[super::OFFER], config).unwrap().0,
+                Role::Client => {
                     ask(&["permessage-deflate; server_no_context_takeover"], config).0.unwrap()
                 }
             }
         };
-        let bytes = stream(&all, side);
+        let bytes = encode(&all, role);
         let mut outcome = run(connection, &bytes, &cuts(bytes.len(), &sizes));
-        outcome.events.retain(|event| !matches!(event, Owned::Ping(_)));
+        outcome.events.retain(|event| !matches!(event, OwnedEvent::Ping(_)));
         prop_assert_eq!(outcome.error, None);
         prop_assert!(outcome.events == expected);
         prop_assert_eq!(outcome.open, None);
@@ -596,7 +596,7 @@ proptest! {
     /// Damaged messages fail, or are what the reference says they are: never anything else.
     #[test]
     fn damage_is_found(
-        side in select(Side::BOTH.to_vec()),
+        role in select(Role::BOTH.to_vec()),
         delivery in deliveries(),
         limit in prop_oneof![2 => Just(1_usize << 24), 1 => 0..300_usize],
         messages in vec((message(), style(), vec(any::<Index>(), 0..3), damage()), 1..4),
@@ -631,8 +631,8 @@ proptest! {
             if wrong.is_empty() {
                 before.extend(&inflated.data);
                 expected.push(match text {
-                    Ok(text) if message.text => Owned::text(text),
-                    _ => Owned::Binary(inflated.data),
+                    Ok(text) if message.text => OwnedEvent::text(text),
+                    _ => OwnedEvent::Binary(inflated.data),
                 });
             } else {
                 verdict = Some((wrong, inflated.data));
@@ -641,9 +641,9 @@ proptest! {
         let mut config = super::everything();
         config.delivery = delivery;
         config.max_message_size = limit;
-        let bytes = stream(&all, side);
+        let bytes = encode(&all, role);
         let cuts = cuts(bytes.len(), &sizes);
-        let mut outcome = run(agreed(side, config), &bytes, &cuts);
+        let mut outcome = run(agreed(role, config), &bytes, &cuts);
         prop_assert!(outcome.events == expected, "{:?}\n{:?}", outcome, expected);
         match (outcome.error, &verdict) {
             (None, None) => prop_assert_eq!(outcome.open, None),
@@ -662,7 +662,7 @@ proptest! {
     /// Nothing that a peer can send, right or wrong, makes a panic.
     #[test]
     fn any_bytes(
-        side in select(Side::BOTH.to_vec()),
+        role in select(Role::BOTH.to_vec()),
         delivery in deliveries(),
         frames in vec((select(vec![0x00, 0x01, 0x40, 0x41, 0x42, 0x80, 0x81, 0xc0, 0xc1, 0xc2, 0x89, 0xc9]), vec(any::<u8>(), 0..30)), 1..6),
         sizes in sizes(),
@@ -671,9 +671,9 @@ proptest! {
         let frames: Vec<_> = frames.into_iter().map(|(first, payload)| Frame::new(first, payload)).collect();
         let mut config = super::everything();
         config.delivery = delivery;
-        let bytes = stream(&frames, side);
+        let bytes = encode(&frames, role);
         let mut codecs = Codecs::new();
-        let mut peer = Peer::with(agreed(side, config), ReadBuffer::new());
+        let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
         let mut from = 0;
         for to in cuts(bytes.len(), &sizes).into_iter().chain([bytes.len()]) {
             if lend {

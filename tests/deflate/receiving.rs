@@ -3,8 +3,9 @@
 use sockless::{Deflate, Delivery, ProtocolError, ReadBuffer};
 
 use super::reference::inflate;
-use super::support::{Frame, Owned, Peer, Side, hex, stream};
+use super::support::hex;
 use super::{agreed, everything, noise, received, repeat, run, stored};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
 
 const HELLO: &str = "f2 48 cd c9 c9 07 00";
 const AGAIN: &str = "f2 00 11 00 00";
@@ -16,8 +17,8 @@ fn frames(rows: &[(u8, &str)]) -> Vec<Frame> {
         .collect()
 }
 
-fn texts(texts: &[&str]) -> Vec<Owned> {
-    texts.iter().map(|text| Owned::text(text)).collect()
+fn texts(texts: &[&str]) -> Vec<OwnedEvent> {
+    texts.iter().map(|text| OwnedEvent::text(text)).collect()
 }
 
 #[test]
@@ -127,7 +128,9 @@ fn good_messages() {
         for frame in binary.iter_mut().filter(|frame| frame.first & 1 == 1) {
             frame.first ^= 0x03;
         }
-        let messages = messages.iter().map(|text| Owned::binary(text.as_bytes()));
+        let messages = messages
+            .iter()
+            .map(|text| OwnedEvent::binary(text.as_bytes()));
         assert_eq!(
             received(everything(), &binary),
             (messages.collect(), None),
@@ -151,13 +154,13 @@ fn control_frames_between_fragments() {
         (0x88, "03 e8"),
     ];
     let events = vec![
-        Owned::ping(&hex(HELLO)),
-        Owned::pong(b""),
-        Owned::ping(b""),
-        Owned::text("Hello"),
-        Owned::ping(b"\0"),
-        Owned::text("Hello"),
-        Owned::close(1000, ""),
+        OwnedEvent::ping(&hex(HELLO)),
+        OwnedEvent::pong(b""),
+        OwnedEvent::ping(b""),
+        OwnedEvent::text("Hello"),
+        OwnedEvent::ping(b"\0"),
+        OwnedEvent::text("Hello"),
+        OwnedEvent::close(1000, ""),
     ];
     assert_eq!(received(everything(), &frames(rows)), (events, None));
 }
@@ -182,11 +185,11 @@ fn reserved_bits() {
     for rows in table {
         let mut rows = frames(rows);
         let wrong = rows.pop().unwrap();
-        for side in Side::BOTH {
-            let mut peer = Peer::with(agreed(side, everything()), ReadBuffer::new());
-            peer.receive(&stream(&rows, side));
+        for role in Role::BOTH {
+            let mut peer = Peer::with(agreed(role, everything()), ReadBuffer::new());
+            peer.receive(&encode(&rows, role));
             assert_eq!(peer.error, None, "{rows:?}");
-            let bytes = wrong.encode(side);
+            let bytes = wrong.encode(role);
             peer.receive(&bytes[..1]);
             assert_eq!(peer.error, None, "{rows:?}");
             // Shown by the first two bytes.
@@ -210,18 +213,18 @@ fn reserved_bits() {
 /// Without the extension RSV1 means nothing (RFC 6455 section 5.2).
 #[test]
 fn not_agreed() {
-    let bytes = |side| Frame::new(0xc1, hex(HELLO)).encode(side);
+    let bytes = |role| Frame::new(0xc1, hex(HELLO)).encode(role);
     // Wanted, and not agreed on.
     let (server, None) = super::serve(&[], everything()).unwrap() else {
         panic!("an answer to no offer");
     };
     let client = super::ask(&[], everything()).0.unwrap();
-    for (side, connection) in [(Side::Server, server), (Side::Client, client)] {
+    for (role, connection) in [(Role::Server, server), (Role::Client, client)] {
         assert!(!connection.is_deflate_agreed());
-        let error = run(connection, &bytes(side), &[]).error;
-        assert_eq!(error, Some(ProtocolError::ReservedBits), "{side:?}");
-        let error = run(side.connection(everything()), &bytes(side), &[]).error;
-        assert_eq!(error, Some(ProtocolError::ReservedBits), "{side:?}");
+        let error = run(connection, &bytes(role), &[]).error;
+        assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
+        let error = run(role.connection(everything()), &bytes(role), &[]).error;
+        assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
     }
 }
 
@@ -278,7 +281,10 @@ fn corrupt_messages() {
             let frames = [&good[..], &rows, &after].concat();
             let (events, found) = received(everything(), &frames);
             assert_eq!(found, error, "{payload:02x?}");
-            assert_eq!(events, [Owned::binary(b"before"), Owned::ping(b"ping")]);
+            assert_eq!(
+                events,
+                [OwnedEvent::binary(b"before"), OwnedEvent::ping(b"ping")]
+            );
         }
     }
 }
@@ -301,7 +307,7 @@ fn messages_cut_short() {
             if expected.whole {
                 assert_eq!(
                     (&events[..], error),
-                    (&[Owned::Binary(expected.data)][..], None)
+                    (&[OwnedEvent::Binary(expected.data)][..], None)
                 );
             } else {
                 let corrupt = Some(ProtocolError::CorruptCompression);
@@ -330,25 +336,25 @@ fn text_is_utf8() {
         // Known though the message goes on, and the frame too.
         let open = [Frame::new(0x41, &payload)];
         assert_eq!(received(everything(), &open), (vec![], invalid));
-        for side in Side::BOTH {
+        for role in Role::BOTH {
             for delivery in [Delivery::Messages, Delivery::Chunks] {
                 let mut config = everything();
                 config.delivery = delivery;
-                let bytes = open[0].encode(side);
+                let bytes = open[0].encode(role);
                 let header = bytes.len() - payload.len();
-                let mut peer = Peer::with(agreed(side, config), ReadBuffer::new());
+                let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
                 let at = (1..=bytes.len()).find(|n| {
                     peer.receive(&bytes[n - 1..*n]);
                     peer.error.is_some()
                 });
-                assert_eq!(at, Some(header + 5 + shown), "{side:?} {delivery:?}");
+                assert_eq!(at, Some(header + 5 + shown), "{role:?} {delivery:?}");
                 assert_eq!(peer.error, invalid);
             }
         }
         // As data it is right.
         assert_eq!(
             received(everything(), &[Frame::new(0xc2, &payload)]),
-            (vec![Owned::binary(wrong)], None)
+            (vec![OwnedEvent::binary(wrong)], None)
         );
     }
     // A message ends with a whole character; fragments, reads and blocks may end anywhere.
@@ -366,7 +372,7 @@ fn text_is_utf8() {
         let frames = [Frame::new(0x41, left), Frame::new(0x80, stored(right))];
         assert_eq!(
             received(everything(), &frames),
-            (vec![Owned::text(euro)], None)
+            (vec![OwnedEvent::text(euro)], None)
         );
     }
 }
@@ -379,22 +385,22 @@ fn no_takeover() {
     let answer = "permessage-deflate; server_no_context_takeover";
     let config = super::with(deflate);
     for first in [HELLO, FINAL] {
-        for side in Side::BOTH {
-            let connection = || match side {
-                Side::Server => agreed(side, config),
-                Side::Client => super::ask(&[answer], config).0.unwrap(),
+        for role in Role::BOTH {
+            let connection = || match role {
+                Role::Server => agreed(role, config),
+                Role::Client => super::ask(&[answer], config).0.unwrap(),
             };
-            let bytes = stream(&frames(&[(0xc1, first), (0xc1, HELLO)]), side);
+            let bytes = encode(&frames(&[(0xc1, first), (0xc1, HELLO)]), role);
             let outcome = run(connection(), &bytes, &[]);
             assert_eq!(outcome.events, texts(&["Hello", "Hello"]));
             assert_eq!(outcome.error, None);
-            let bytes = stream(&frames(&[(0xc1, first), (0xc1, AGAIN)]), side);
+            let bytes = encode(&frames(&[(0xc1, first), (0xc1, AGAIN)]), role);
             let outcome = run(connection(), &bytes, &[]);
             assert_eq!(outcome.events, texts(&["Hello"]));
             assert_eq!(outcome.error, Some(ProtocolError::CorruptCompression));
             // Within a message it may.
             let both = "f3 48 cd c9 c9 07 00 f2 00 11 00 00";
-            let bytes = stream(&frames(&[(0xc1, first), (0xc1, both)]), side);
+            let bytes = encode(&frames(&[(0xc1, first), (0xc1, both)]), role);
             let outcome = run(connection(), &bytes, &[]);
             assert_eq!(outcome.events, texts(&["Hello", "HelloHello"]));
         }
@@ -424,18 +430,18 @@ fn the_window_is_whole() {
                 Frame::new(0x82, noise(300, 2)),
                 Frame::new(0xc2, repeat(distance)),
             ];
-            for side in Side::BOTH {
+            for role in Role::BOTH {
                 for delivery in [Delivery::Messages, Delivery::Chunks] {
                     let mut config = everything();
                     config.delivery = delivery;
-                    let bytes = stream(&frames, side);
+                    let bytes = encode(&frames, role);
                     for cuts in [vec![], (0..bytes.len()).step_by(977).collect()] {
-                        let outcome = run(agreed(side, config), &bytes, &cuts);
+                        let outcome = run(agreed(role, config), &bytes, &cuts);
                         let from = length - distance;
                         let again: Vec<_> =
                             data[from..length].iter().cycle().take(3).copied().collect();
                         assert_eq!(outcome.error, None);
-                        assert_eq!(outcome.events.last(), Some(&Owned::Binary(again)));
+                        assert_eq!(outcome.events.last(), Some(&OwnedEvent::Binary(again)));
                         assert_eq!(outcome.events[0].data(), &data[..length]);
                     }
                 }

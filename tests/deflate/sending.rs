@@ -5,8 +5,9 @@ use sockless::{CloseCode, Config, Connection, Deflate, SendError};
 
 use super::properties::decompress;
 use super::reference::inflate;
-use super::support::{Owned, Side, hex};
+use super::support::hex;
 use super::{OFFER, agreed, ask, everything, noise, pair, sent, serve, with};
+use sockless::test_util::{OwnedEvent, Role};
 
 /// What the peer makes of output: the reference and another library agree on every message.
 struct Reader {
@@ -71,8 +72,8 @@ impl Reader {
 }
 
 fn both(config: Config, mut test: impl FnMut(Connection)) {
-    for side in Side::BOTH {
-        test(agreed(side, config));
+    for role in Role::BOTH {
+        test(agreed(role, config));
     }
 }
 
@@ -219,18 +220,18 @@ fn fragments() {
     let mut pair = pair(everything(), everything());
     let mut config = everything();
     config.delivery = sockless::Delivery::Chunks;
-    for side in Side::BOTH {
-        pair.peer(side.other()).connection = agreed(side.other(), config);
+    for role in Role::BOTH {
+        pair.peer(role.other()).connection = agreed(role.other(), config);
         for (text, fin) in [("Hel", false), ("lo, wor", false), ("ld", true)] {
-            let peer = pair.peer(side);
+            let peer = pair.peer(role);
             peer.connection.send_text_fragment(text, fin).unwrap();
             let output = peer.write_all();
-            let other = pair.peer(side.other());
+            let other = pair.peer(role.other());
             other.receive(&output);
             let part = if fin {
-                Owned::text(text)
+                OwnedEvent::text(text)
             } else {
-                Owned::TextPart(text.into())
+                OwnedEvent::TextPart(text.into())
             };
             assert_eq!(other.events(), [part]);
         }
@@ -304,7 +305,7 @@ fn levels() {
     let output = |level, memory_level| {
         let mut deflate = Deflate::default();
         (deflate.level, deflate.memory_level) = (level, memory_level);
-        let mut connection = agreed(Side::Server, with(deflate));
+        let mut connection = agreed(Role::Server, with(deflate));
         connection.send_binary(&text).unwrap();
         let output = connection.output().to_vec();
         assert_eq!(
@@ -373,8 +374,8 @@ fn a_pair_talks() {
     let mut pair = pair(everything(), everything());
     for i in 0..50 {
         let text = format!("{{\"id\":{i},\"name\":\"value of the thing\"}}").repeat(i * 20);
-        for side in Side::BOTH {
-            let peer = pair.peer(side);
+        for role in Role::BOTH {
+            let peer = pair.peer(role);
             peer.connection.send_text(&text).unwrap();
             peer.connection.send_text_fragment(&text, false).unwrap();
             peer.connection.send_text_fragment("", false).unwrap();
@@ -382,9 +383,9 @@ fn a_pair_talks() {
             peer.connection.send_text_fragment("", true).unwrap();
         }
         pair.exchange(&mut [1, 3000, 7].into_iter().cycle());
-        for side in Side::BOTH {
-            let peer = pair.peer(side);
-            let expected = [Owned::text(&text), Owned::text(&text.repeat(2))];
+        for role in Role::BOTH {
+            let peer = pair.peer(role);
+            let expected = [OwnedEvent::text(&text), OwnedEvent::text(&text.repeat(2))];
             assert!(peer.events() == expected);
             assert_eq!(peer.error, None);
             assert!(peer.buffer.is_empty());

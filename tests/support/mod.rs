@@ -1,17 +1,8 @@
-//! What the integration tests share: peers in memory, streams cut to pieces, frames legal and illegal,
-//! and an oracle of the receiving rules.
+//! What the integration tests share beyond `sockless::test_util`.
 
-// Every test file is a crate of its own and uses another part of this.
-#![allow(dead_code, unused_imports)]
-
-mod cutter;
-mod frames;
-mod oracle;
-mod owned;
-mod pair;
-
-pub(crate) use cutter::{Outcome, cuts, refused_at, run, run_peer, same_however_cut};
-pub(crate) use frames::{Frame, KEY, Length, hex, stream};
-pub(crate) use oracle::{Rules, Verdict, judge};
-pub(crate) use owned::{Ending, Owned, joined};
-pub(crate) use pair::{Pair, Peer, Side};
+/// Bytes from their hexadecimal notation, such as `"81 05 48"`.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    text.split_whitespace()
+        .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
+        .collect()
+}

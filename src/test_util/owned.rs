@@ -1,42 +1,63 @@
 //! Events and endings that outlive the buffer they were lent from.
 
-use sockless::{CloseEvent, Event, Initiator, ProtocolError};
+use std::string::String;
+use std::vec::Vec;
+
+use crate::{CloseEvent, Event, Initiator, ProtocolError};
 
 /// An [`Event`] that owns its contents; parts are what comes without `fin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Owned {
+pub enum OwnedEvent {
+    /// A text message, or the last part of one.
     Text(String),
+    /// A binary message, or the last part of one.
     Binary(Vec<u8>),
+    /// A part of a text message that goes on.
     TextPart(String),
+    /// A part of a binary message that goes on.
     BinaryPart(Vec<u8>),
+    /// A Ping with its payload.
     Ping(Vec<u8>),
+    /// A Pong with its payload.
     Pong(Vec<u8>),
+    /// A Close frame with its code and reason.
     Close(u16, String),
 }
 
-impl Owned {
-    pub(crate) fn text(text: &str) -> Self {
+impl OwnedEvent {
+    /// A whole text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
         Self::Text(text.into())
     }
 
-    pub(crate) fn binary(data: &[u8]) -> Self {
+    /// A whole binary message.
+    #[must_use]
+    pub fn binary(data: &[u8]) -> Self {
         Self::Binary(data.into())
     }
 
-    pub(crate) fn ping(payload: &[u8]) -> Self {
+    /// A Ping.
+    #[must_use]
+    pub fn ping(payload: &[u8]) -> Self {
         Self::Ping(payload.into())
     }
 
-    pub(crate) fn pong(payload: &[u8]) -> Self {
+    /// A Pong.
+    #[must_use]
+    pub fn pong(payload: &[u8]) -> Self {
         Self::Pong(payload.into())
     }
 
-    pub(crate) fn close(code: u16, reason: &str) -> Self {
+    /// A Close frame; without a code it is 1005.
+    #[must_use]
+    pub fn close(code: u16, reason: &str) -> Self {
         Self::Close(code, reason.into())
     }
 
     /// Without the reason of a Close frame, which nobody prescribes where it tells of a violation.
-    pub(crate) fn without_reason(self) -> Self {
+    #[must_use]
+    pub fn without_reason(self) -> Self {
         match self {
             Self::Close(code, _) => Self::close(code, ""),
             other => other,
@@ -44,7 +65,12 @@ impl Owned {
     }
 
     /// The bytes of a message or of a part of one.
-    pub(crate) fn data(&self) -> &[u8] {
+    ///
+    /// # Panics
+    ///
+    /// For a control frame.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
         match self {
             Self::Text(text) | Self::TextPart(text) => text.as_bytes(),
             Self::Binary(data) | Self::BinaryPart(data) => data,
@@ -53,7 +79,7 @@ impl Owned {
     }
 }
 
-impl From<Event<'_>> for Owned {
+impl From<Event<'_>> for OwnedEvent {
     fn from(event: Event<'_>) -> Self {
         match event {
             Event::Text { text, fin: true } => Self::text(text),
@@ -69,27 +95,32 @@ impl From<Event<'_>> for Owned {
 
 /// The events with the parts of every message joined, each message where it ended, and what came of a
 /// message that did not end.
-pub(crate) fn joined(events: &[Owned]) -> (Vec<Owned>, Option<Owned>) {
+///
+/// # Panics
+///
+/// If a message of one type goes on as another.
+#[must_use]
+pub fn join_parts(events: &[OwnedEvent]) -> (Vec<OwnedEvent>, Option<OwnedEvent>) {
     let mut whole = Vec::new();
-    let mut open: Option<Owned> = None;
+    let mut open: Option<OwnedEvent> = None;
     for event in events {
         let mut event = event.clone();
         match &mut event {
-            Owned::Text(part) | Owned::TextPart(part) => match open.take() {
-                Some(Owned::TextPart(text)) => *part = text + part,
+            OwnedEvent::Text(part) | OwnedEvent::TextPart(part) => match open.take() {
+                Some(OwnedEvent::TextPart(text)) => *part = text + part,
                 open => assert_eq!(open, None, "a message of one type goes on as another"),
             },
-            Owned::Binary(part) | Owned::BinaryPart(part) => match open.take() {
-                Some(Owned::BinaryPart(mut data)) => {
+            OwnedEvent::Binary(part) | OwnedEvent::BinaryPart(part) => match open.take() {
+                Some(OwnedEvent::BinaryPart(mut data)) => {
                     data.append(part);
                     *part = data;
                 }
                 open => assert_eq!(open, None, "a message of one type goes on as another"),
             },
-            Owned::Ping(_) | Owned::Pong(_) | Owned::Close(..) => {}
+            OwnedEvent::Ping(_) | OwnedEvent::Pong(_) | OwnedEvent::Close(..) => {}
         }
         match event {
-            Owned::TextPart(_) | Owned::BinaryPart(_) => open = Some(event),
+            OwnedEvent::TextPart(_) | OwnedEvent::BinaryPart(_) => open = Some(event),
             _ => whole.push(event),
         }
     }
@@ -98,15 +129,20 @@ pub(crate) fn joined(events: &[Owned]) -> (Vec<Owned>, Option<Owned>) {
 
 /// A [`CloseEvent`] that owns its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
-    pub(crate) code: u16,
-    pub(crate) reason: String,
-    pub(crate) was_clean: bool,
-    pub(crate) initiator: Initiator,
-    pub(crate) error: Option<ProtocolError>,
+pub struct OwnedCloseEvent {
+    /// The code, as in [`CloseEvent::code`].
+    pub code: u16,
+    /// The reason.
+    pub reason: String,
+    /// Whether it was clean.
+    pub was_clean: bool,
+    /// Who ended it.
+    pub initiator: Initiator,
+    /// The violation it failed for.
+    pub error: Option<ProtocolError>,
 }
 
-impl From<CloseEvent<'_>> for Ending {
+impl From<CloseEvent<'_>> for OwnedCloseEvent {
     fn from(event: CloseEvent<'_>) -> Self {
         Self {
             code: event.code.into(),

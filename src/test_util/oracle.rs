@@ -1,34 +1,40 @@
 //! The receiving rules of RFC 6455, written down once more as simply as possible. Uses nothing of the
 //! library, so that it cannot be wrong in the same way.
 
-use super::Owned;
+use std::string::String;
+use std::vec::Vec;
+
+use crate::test_util::{OwnedEvent, Role};
+use crate::{Config, Delivery};
 
 /// Who receives, and what it accepts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub struct Rules {
     /// Whether the receiver is a server, whose peer masks.
-    pub(crate) server: bool,
-    pub(crate) max_frame: u64,
-    pub(crate) max_message: u64,
+    pub server: bool,
+    /// [`Config::max_frame_size`].
+    pub max_frame: u64,
+    /// [`Config::max_message_size`].
+    pub max_message: u64,
     /// Whether parts of messages are delivered.
-    pub(crate) chunks: bool,
+    pub chunks: bool,
 }
 
 /// What must come of a stream of bytes, with automatic replies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub struct Verdict {
     /// Whole messages, where they end, and control frames.
-    pub(crate) events: Vec<Owned>,
+    pub events: Vec<OwnedEvent>,
     /// What is to be delivered of a message that has not ended.
-    pub(crate) open: Option<Owned>,
+    pub open: Option<OwnedEvent>,
     /// The close code of the violation.
-    pub(crate) error: Option<u16>,
+    pub error: Option<u16>,
     /// How many bytes show the violation.
-    pub(crate) refused_at: Option<usize>,
+    pub refused_at: Option<usize>,
     /// What the peer has to hear; the reason of a Close is left empty.
-    pub(crate) replies: Vec<Owned>,
+    pub replies: Vec<OwnedEvent>,
     /// Where the last whole frame ends, or the Close frame.
-    pub(crate) end: usize,
+    pub end: usize,
 }
 
 struct Violation {
@@ -45,21 +51,50 @@ struct Message {
     announced: u128,
 }
 
+impl Rules {
+    /// The rules of a connection without extensions.
+    #[must_use]
+    pub const fn new(role: Role, config: &Config) -> Self {
+        Self {
+            server: matches!(role, Role::Server),
+            max_frame: config.max_frame_size as u64,
+            max_message: config.max_message_size as u64,
+            chunks: matches!(config.delivery, Delivery::Chunks),
+        }
+    }
+}
+
 /// Judges the stream from its beginning.
-pub(crate) fn judge(rules: &Rules, bytes: &[u8]) -> Verdict {
+///
+/// It knows no bound on unsent Pongs and no extension.
+///
+/// # Example
+///
+/// ```
+/// use sockless::Config;
+/// use sockless::test_util::{OwnedEvent, Role, Rules, judge};
+///
+/// let verdict = judge(&Rules::new(Role::Client, &Config::default()), b"\x81\x02Hi\x83\x00");
+/// assert_eq!(verdict.events, [OwnedEvent::text("Hi")]);
+/// assert_eq!((verdict.error, verdict.refused_at), (Some(1002), Some(6)));
+/// ```
+#[must_use]
+pub fn judge(rules: &Rules, bytes: &[u8]) -> Verdict {
     let mut verdict = Verdict::default();
     let mut message = None;
     if let Err(violation) = read_frames(rules, bytes, &mut message, &mut verdict) {
         verdict.error = Some(violation.code);
         verdict.refused_at = Some(violation.at);
-        verdict.replies.push(Owned::close(violation.code, ""));
+        verdict.replies.push(OwnedEvent::close(violation.code, ""));
     }
     if let (true, Some(message)) = (rules.chunks, message) {
         verdict.open = match message.text {
             _ if message.bytes.is_empty() => None,
             true if message.characters == 0 => None,
-            true => Some(Owned::TextPart(text(&message.bytes[..message.characters]))),
-            false => Some(Owned::BinaryPart(message.bytes)),
+            true => Some(OwnedEvent::TextPart(text(
+                &message.bytes[..message.characters],
+            ))),
+            false => Some(OwnedEvent::BinaryPart(message.bytes)),
         };
     }
     verdict
@@ -155,9 +190,9 @@ fn read_frames(
                 }
                 let done = message.take().unwrap_or_default();
                 verdict.events.push(if done.text {
-                    Owned::Text(text(&done.bytes))
+                    OwnedEvent::Text(text(&done.bytes))
                 } else {
-                    Owned::Binary(done.bytes)
+                    OwnedEvent::Binary(done.bytes)
                 });
             }
         }
@@ -192,14 +227,14 @@ fn read_control(
 ) -> Result<(), Violation> {
     match (opcode, payload) {
         (9, _) => {
-            verdict.events.push(Owned::ping(payload));
-            verdict.replies.push(Owned::pong(payload));
+            verdict.events.push(OwnedEvent::ping(payload));
+            verdict.replies.push(OwnedEvent::pong(payload));
         }
-        (10, _) => verdict.events.push(Owned::pong(payload)),
+        (10, _) => verdict.events.push(OwnedEvent::pong(payload)),
         (_, []) => {
             // Section 7.1.5.
-            verdict.events.push(Owned::close(1005, ""));
-            verdict.replies.push(Owned::close(1005, ""));
+            verdict.events.push(OwnedEvent::close(1005, ""));
+            verdict.replies.push(OwnedEvent::close(1005, ""));
         }
         (_, [_]) => return violation(1002, end),
         (_, [high, low, reason @ ..]) => {
@@ -219,8 +254,8 @@ fn read_control(
             if from < reason.len() {
                 return violation(1007, end);
             }
-            verdict.events.push(Owned::Close(code, text(reason)));
-            verdict.replies.push(Owned::close(code, ""));
+            verdict.events.push(OwnedEvent::Close(code, text(reason)));
+            verdict.replies.push(OwnedEvent::close(code, ""));
         }
     }
     Ok(())
