@@ -1,0 +1,259 @@
+//! Incidents of framing: masking keys, lengths, and a receiver that does not come to an end.
+
+use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, Uri};
+use sockless::test_util::{Frame, Length, Peer, Role, encode};
+use sockless::{
+    CloseCode, Config, Connection, Delivery, ProtocolError, ReadBuffer, Reply, Seed,
+    TransportAction,
+};
+
+use super::heap::{NOTHING, measure};
+use super::{REQUEST, buffer, frame_headers, response};
+
+/// A client that has shaken hands.
+fn opened(seed: u8) -> Connection {
+    let uri = Uri::parse("ws://example.com").unwrap();
+    let seed = Seed::new([seed; 32]);
+    let mut client = ClientHandshake::new(&uri, &ClientOptions::default(), seed).unwrap();
+    let mut buffer = buffer(response(&client, "").as_bytes());
+    match client.read_response(&mut buffer) {
+        Ok(Some(Opening::Established { connection, .. })) => connection,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// CVE-2025-10148: a client masked all frames of a connection with the same key, so that a server could have
+/// it write bytes that a proxy takes for HTTP. Here every frame, whoever asked for it, has a key of its
+/// own, which neither the keys before it nor those of another connection tell.
+#[test]
+fn no_two_frames_share_a_masking_key() {
+    let keys = |connection: Connection| {
+        let mut client = Peer::with(connection, ReadBuffer::new());
+        for _ in 0..200 {
+            let connection = &mut client.connection;
+            connection.send_text("the same").unwrap();
+            connection.send_text("the same").unwrap();
+            connection.send_binary(&[0; 300]).unwrap();
+            connection.send_text_fragment("the", false).unwrap();
+            connection.send_ping(b"").unwrap();
+            connection.send_text_fragment("same", true).unwrap();
+            connection.send_pong(b"").unwrap();
+            // Answered automatically.
+            client.receive(&Frame::new(0x89, "ping").encode(Role::Client));
+        }
+        client.receive(&Frame::close(1000, "").encode(Role::Client));
+        let headers = frame_headers(client.connection.output());
+        let keys = headers.iter().map(|header| header.masking_key);
+        let keys: Vec<u32> = keys.map(|key| u32::from_be_bytes(key.unwrap())).collect();
+        // Of the Pongs, those that had room and the last.
+        assert!(keys.len() > 1400, "{}", keys.len());
+        keys
+    };
+    let all = [
+        keys(opened(1)),
+        keys(opened(2)),
+        keys(Connection::client(Config::default(), Seed::new([3; 32]))),
+    ];
+    for keys in &all {
+        // Not counted up, nor turned, nor the same in a part of its bytes.
+        for step in [
+            |a: u32, b: u32| b.wrapping_sub(a),
+            |a: u32, b: u32| a ^ b,
+            |a: u32, _| a & 0xffff_0000,
+            |a: u32, _| a & 0x0000_ffff,
+        ] {
+            let mut steps: Vec<u32> = keys.windows(2).map(|pair| step(pair[0], pair[1])).collect();
+            steps.sort_unstable();
+            steps.dedup();
+            assert!(steps.len() > 1300, "{}", steps.len());
+        }
+    }
+    let total = all.iter().map(Vec::len).sum::<usize>();
+    let mut together = all.concat();
+    together.sort_unstable();
+    together.dedup();
+    assert_eq!(together.len(), total);
+}
+
+/// CVE-2020-27813, CVE-2026-43678: lengths that wrapped around, alone or added to what had come, passed the
+/// limit or made a buffer of the wrong size. Here they are added as 64-bit numbers, and are compared with the
+/// limits before they become a size in memory.
+#[test]
+fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
+    let most = usize::MAX as u64;
+    // Frame and message limits.
+    let table = [
+        (16 << 20, 16 << 20),
+        (usize::MAX, usize::MAX),
+        (usize::MAX, usize::MAX >> 1),
+        (usize::MAX, 1000),
+        (1 << 20, usize::MAX),
+    ];
+    let claims = [
+        65536,
+        u64::from(u32::MAX) - 5,
+        // With five bytes before, 0 in 32 bits.
+        u64::from(u32::MAX) - 4,
+        u64::from(u32::MAX),
+        1 << 32,
+        (1 << 32) + 1,
+        1 << 62,
+        // With five bytes before, the greatest sum that `usize::MAX >> 1` allows, and one more.
+        (most >> 1) - 5,
+        (most >> 1) - 4,
+        (1 << 63) - 1,
+        1 << 63,
+        u64::MAX - 4,
+        u64::MAX,
+    ];
+    for (max_frame, max_message) in table {
+        for claim in claims {
+            for before in [0, 5] {
+                let mut expected = None;
+                if claim > u64::MAX >> 1 {
+                    expected = Some(ProtocolError::LengthTooLarge);
+                } else if claim > max_frame as u64 {
+                    expected = Some(ProtocolError::FrameTooLarge);
+                } else if u128::from(claim) + before as u128 > max_message as u128 {
+                    expected = Some(ProtocolError::MessageTooLarge);
+                }
+                for role in Role::BOTH {
+                    for delivery in [Delivery::Messages, Delivery::Chunks] {
+                        let mut config = Config::default();
+                        config.max_frame_size = max_frame;
+                        config.max_message_size = max_message;
+                        config.delivery = delivery;
+                        let mut peer = Peer::new(role, config);
+                        let first = if before > 0 {
+                            peer.receive(&Frame::new(0x02, vec![7; before]).encode(role));
+                            0x80
+                        } else {
+                            0x82
+                        };
+                        let frame = Frame::new(first, [1, 2, 3]);
+                        let bytes = frame.with_length(Length::Claimed(claim)).encode(role);
+                        let what = format!("{role:?} {max_frame} {max_message} {claim} {before}");
+                        // The length is complete after 10 bytes.
+                        peer.receive(&bytes[..9]);
+                        assert_eq!(peer.error, None, "{what}");
+                        peer.receive(&bytes[9..10]);
+                        assert_eq!(peer.error, expected, "{what}");
+                        peer.receive(&bytes[10..]);
+                        peer.receive(&[0; 100]);
+                        assert_eq!(peer.error, expected, "{what}");
+                        assert!(peer.buffer.capacity() < 1000, "{what}: {:?}", peer.buffer);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Calls until nothing comes any more and beyond: every further answer is the same and changes nothing.
+/// Returns how many events there were.
+fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
+    let mut events = 0;
+    while let Ok(Some(_)) = connection.next_event(buffer) {
+        events += 1;
+        assert!(events < 1000, "events without end");
+    }
+    let look = |connection: &Connection| {
+        let action = connection.transport_action();
+        (connection.output().to_vec(), action, connection.is_open())
+    };
+    let last = connection.next_event(buffer).map(drop);
+    let before = look(connection);
+    let unread = buffer.unread().len();
+    let ((), heap) = measure(|| {
+        for _ in 0..20 {
+            match connection.next_event(buffer) {
+                Ok(None) => assert_eq!(last, Ok(())),
+                Err(error) => assert_eq!(last, Err(error)),
+                Ok(Some(event)) => panic!("{event:?} from nothing"),
+            }
+            connection.advance_output(0);
+        }
+    });
+    assert_eq!(heap, NOTHING);
+    assert_eq!(look(connection), before);
+    assert_eq!(buffer.unread().len(), unread);
+    events
+}
+
+/// CVE-2025-5399: a frame crafted for it kept a client busy in a loop without end. Here every call either takes
+/// something from the buffer or says that there is nothing, in every state and at every byte of every
+/// frame.
+#[test]
+fn asking_again_without_new_bytes_ends() {
+    let frames = [
+        Frame::new(0x81, "caf\u{e9}"),
+        Frame::new(0x01, ""),
+        Frame::new(0x89, ""),
+        Frame::new(0x00, "\u{e9}"),
+        Frame::new(0x8a, [7; 125]),
+        Frame::new(0x80, ""),
+        Frame::new(0x82, vec![1; 300]),
+        Frame::new(0x82, ""),
+        Frame::new(0x89, "ping"),
+    ];
+    let ends = [
+        vec![],
+        Frame::close(1000, "bye").encode(Role::Server),
+        Frame::close(1000, "bye").encode(Role::Client),
+        Frame::new(0x81, b"wrong \xff").encode(Role::Server),
+        Frame::new(0x81, b"wrong \xff").encode(Role::Client),
+        vec![0x83, 0x80],
+    ];
+    for role in Role::BOTH {
+        for end in &ends {
+            let bytes = [encode(&frames, role), end.clone(), vec![0x81; 20]].concat();
+            for (delivery, reply) in [
+                (Delivery::Messages, Reply::Automatic),
+                (Delivery::Chunks, Reply::Manual),
+            ] {
+                let mut config = Config::default();
+                config.delivery = delivery;
+                config.close = reply;
+                config.pong = reply;
+                config.max_unsent_pongs = 0;
+                let mut connection = role.connection(config);
+                let mut buffer = ReadBuffer::new();
+                let mut events = 0;
+                for byte in &bytes {
+                    buffer.extend_from_slice(&[*byte]);
+                    events += ask_again(&mut connection, &mut buffer);
+                }
+                // A whole frame takes two bytes, a part of a message one.
+                assert!(events <= bytes.len(), "{events}");
+                connection.handle_eof();
+                assert_eq!(ask_again(&mut connection, &mut buffer), 0);
+
+                // All at once.
+                let mut connection = role.connection(config);
+                buffer = super::buffer(&bytes);
+                ask_again(&mut connection, &mut buffer);
+                _ = connection.close(CloseCode::NORMAL, "");
+                ask_again(&mut connection, &mut buffer);
+                let n = connection.output().len();
+                connection.advance_output(n);
+                ask_again(&mut connection, &mut buffer);
+                connection.handle_eof();
+                ask_again(&mut connection, &mut buffer);
+                // A Pong may have waited; it is the last, and there is an end.
+                let n = connection.output().len();
+                connection.advance_output(n);
+                assert!(connection.output().is_empty());
+                assert_eq!(connection.transport_action(), TransportAction::Close);
+            }
+        }
+    }
+
+    // The opening handshake likewise.
+    for n in 0..REQUEST.len() {
+        let mut buffer = buffer(&REQUEST.as_bytes()[..n]);
+        for _ in 0..3 {
+            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            assert_eq!(buffer.unread().len(), n);
+        }
+    }
+}

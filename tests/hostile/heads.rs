@@ -1,0 +1,184 @@
+//! Incidents of the opening handshake: what a peer's head may cost, and whom it may let in.
+
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, HeadError, Opening, Origins, Request, RequestError,
+    ResponseError, ServerOptions, Uri,
+};
+use sockless::{Config, ReadBuffer, Seed};
+
+use super::heap::{NOTHING, measure};
+use super::{buffer, request, response};
+
+fn client() -> ClientHandshake {
+    let uri = Uri::parse("ws://example.com").unwrap();
+    ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([1; 32])).unwrap()
+}
+
+/// CVE-2023-43669: a head was parsed from its beginning with every read, so that one in small pieces cost
+/// the square of its size. Here it is parsed once, when its end has come, which its allocations tell; that
+/// the search for the end looks at each byte once is counted where the search is, in `head.rs`.
+#[test]
+fn a_head_in_single_bytes_is_parsed_once() {
+    let limit = Config::default().max_head_size;
+    let fill = |head: &dyn Fn(&str) -> String| {
+        // 90 more lines, the last one so long that the head just fits.
+        let lines = "X: y\r\n".repeat(90);
+        let rest = limit - head(&format!("{lines}Y: \r\n")).len();
+        let head = head(&format!("{lines}Y: {}\r\n", "z".repeat(rest)));
+        assert_eq!(head.len(), limit);
+        head
+    };
+
+    let head = fill(&request);
+    let (last, before) = head.as_bytes().split_last().unwrap();
+    let mut buffer = ReadBuffer::with_capacity(limit);
+    let ((), heap) = measure(|| {
+        for byte in before {
+            buffer.extend_from_slice(&[*byte]);
+            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+        }
+    });
+    assert_eq!(heap, NOTHING);
+    buffer.extend_from_slice(&[*last]);
+    let (found, heap) = measure(|| {
+        let found = Request::read(&mut buffer, &Config::default());
+        found.unwrap().map(|request| request.headers().len())
+    });
+    assert_eq!(found, Some(5 + 91));
+    // The lines as the parser gives them, and as the crate does.
+    assert_eq!(heap.allocations, 2);
+
+    let mut client = client();
+    let head = fill(&|lines| response(&client, lines));
+    let (last, before) = head.as_bytes().split_last().unwrap();
+    let mut buffer = ReadBuffer::with_capacity(limit);
+    let ((), heap) = measure(|| {
+        for byte in before {
+            buffer.extend_from_slice(&[*byte]);
+            assert!(matches!(client.read_response(&mut buffer), Ok(None)));
+        }
+    });
+    assert_eq!(heap, NOTHING);
+    buffer.extend_from_slice(&[*last]);
+    let opening = client.read_response(&mut buffer);
+    assert!(matches!(opening, Ok(Some(Opening::Established { .. }))));
+}
+
+/// CVE-2024-37890: more header lines than were counted on brought the server down. Here the first line
+/// over the limit is refused at its end, wherever the headers of the upgrade stand, and costs nothing.
+#[test]
+fn a_flood_of_headers_is_refused_at_the_line_too_many() {
+    let flood = "X-Flood: y\r\n".repeat(1000);
+    let at_the_end = request("").replace("Host:", &format!("{flood}Host:"));
+    for head in [request(&flood), at_the_end] {
+        let head = head.as_bytes();
+        let mut buffer = ReadBuffer::with_capacity(16 << 10);
+        let (refused, heap) = measure(|| {
+            (1..=head.len()).find_map(|n| {
+                buffer.extend_from_slice(&head[n - 1..n]);
+                let read = Request::read(&mut buffer, &Config::default());
+                read.err().map(|error| (n, error))
+            })
+        });
+        // The start line and 100 headers pass.
+        let mut ends = (1..=head.len()).filter(|n| head[..*n].ends_with(b"\n"));
+        let at = ends.nth(101).unwrap();
+        let error = RequestError::Head(HeadError::TooManyHeaders);
+        assert_eq!(refused, Some((at, error)));
+        assert_eq!(heap, NOTHING);
+        assert_eq!(error.status(), 431);
+        assert!(error.response().starts_with(b"HTTP/1.1 431 "));
+    }
+
+    // A client's server may try the same.
+    let mut client = client();
+    let mut buffer = buffer(response(&client, &flood).as_bytes());
+    assert_eq!(
+        client.read_response(&mut buffer).err(),
+        Some(ResponseError::Head(HeadError::TooManyHeaders))
+    );
+}
+
+/// The same by what is skipped: empty lines before a request and interim responses before the final one
+/// may come for ever, and take no memory.
+#[test]
+fn what_is_skipped_takes_no_memory() {
+    let mut buffer = ReadBuffer::with_capacity(4096);
+    let ((), heap) = measure(|| {
+        for _ in 0..100_000 {
+            buffer.extend_from_slice(b"\r\n\r\n\r");
+            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            buffer.extend_from_slice(b"\n");
+            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+        }
+    });
+    assert_eq!(heap, NOTHING);
+    assert!(buffer.is_empty());
+
+    let mut client = client();
+    let mut buffer = ReadBuffer::with_capacity(4096);
+    let ((), heap) = measure(|| {
+        for _ in 0..10_000 {
+            buffer.extend_from_slice(b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n");
+            assert!(matches!(client.read_response(&mut buffer), Ok(None)));
+            assert!(buffer.is_empty());
+        }
+    });
+    assert_eq!(heap.kept, 0);
+    assert_eq!(buffer.capacity(), 4096);
+}
+
+/// CVE-2025-30360: a server that took every `Origin` let any page of the web speak to it with its visitor's
+/// cookies. Here only pages from the host that was asked for may, unless the application allows others.
+#[test]
+fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
+    let serve = |origin: &str, options: &ServerOptions<'_>| {
+        let head = request(&format!("Cookie: session=1\r\nOrigin: {origin}\r\n"));
+        let head = head.replace("Host: a", "Host: app.example");
+        let mut buffer = buffer(head.as_bytes());
+        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        request.unwrap().accept(options).map(drop)
+    };
+    let elsewhere = [
+        "https://evil.example",
+        "https://example",
+        "https://sub.app.example",
+        "https://app.example.evil.example",
+        "https://evil-app.example",
+        "https://app.example@evil.example",
+        "https://evil.example/app.example",
+        "https://evil.example#app.example",
+        "https://app.example:8443",
+        "ws://app.example",
+        "file://app.example",
+        "app.example",
+        "null",
+        "*",
+        "",
+    ];
+    for origin in elsewhere {
+        let refused = serve(origin, &ServerOptions::default()).unwrap_err();
+        assert_eq!(refused, RequestError::Origin, "{origin}");
+        assert!(
+            refused
+                .response()
+                .starts_with(b"HTTP/1.1 403 Forbidden\r\n")
+        );
+        let mut options = ServerOptions::default();
+        options.origins = Origins::Only(&["https://app.example"]);
+        assert_eq!(serve(origin, &options), Err(RequestError::Origin));
+        options.origins = Origins::Any;
+        assert_eq!(serve(origin, &options), Ok(()), "{origin}");
+    }
+    let default = ServerOptions::default();
+    assert_eq!(serve("https://app.example", &default), Ok(()));
+    let mut options = ServerOptions::default();
+    options.origins = Origins::Only(&["https://evil.example", "null"]);
+    for origin in ["https://evil.example", "null"] {
+        assert_eq!(serve(origin, &options), Ok(()), "only these");
+    }
+    assert_eq!(
+        serve("https://app.example", &options),
+        Err(RequestError::Origin)
+    );
+}

@@ -1,0 +1,225 @@
+//! Incidents of memory: what a peer can have stored that it never sent, or never reads.
+
+use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Uri};
+use sockless::test_util::{Frame, Length, Role};
+use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
+
+use super::heap::{NOTHING, measure};
+
+/// Takes in bytes and all events that they complete: how many, and how much they carry.
+fn receive(connection: &mut Connection, buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, usize) {
+    let (mut events, mut carried) = (0, 0);
+    buffer.extend_from_slice(bytes);
+    while let Some(event) = connection.next_event(buffer).expect("legal") {
+        events += 1;
+        carried += match event {
+            Event::Text { text, .. } => text.len(),
+            Event::Binary { data, .. } => data.len(),
+            _ => 0,
+        };
+    }
+    (events, carried)
+}
+
+fn config(delivery: Delivery) -> Config {
+    let mut config = Config::default();
+    config.delivery = delivery;
+    config
+}
+
+const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
+
+/// RUSTSEC-2020-0043: a peer that sent and never read let the output grow without bound. Here what the
+/// application sends is refused beyond a limit, automatic Pongs have one of their own, and one Close frame
+/// comes on top.
+#[test]
+fn the_output_stays_bounded_while_the_peer_never_reads() {
+    let mut config = Config::default();
+    config.max_output = 32 << 10;
+    let message = 1000;
+    let bound = config.max_output + message + 8 + config.max_unsent_pongs + 131;
+    for role in Role::BOTH {
+        let text = Frame::new(0x81, vec![b'x'; message]).encode(role);
+        let ping = Frame::new(0x89, [7; 125]).encode(role);
+        let mut connection = role.connection(config);
+        let mut buffer = ReadBuffer::with_capacity(8192);
+        let (refused, heap) = measure(|| {
+            let mut refused = 0;
+            for _ in 0..10_000 {
+                buffer.extend_from_slice(&text);
+                buffer.extend_from_slice(&ping);
+                while let Some(event) = connection.next_event(&mut buffer).expect("legal") {
+                    if let Event::Text { text, .. } = event {
+                        match connection.send_text(text) {
+                            Ok(()) => {}
+                            Err(SendError::Full) => refused += 1,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                }
+                assert!(connection.output().len() <= bound);
+            }
+            refused
+        });
+        assert!(refused > 9_900, "{refused}");
+        // A vector that doubles, and the newest Ping.
+        assert!(heap.kept <= 2 * bound as isize + 136, "{heap:?}");
+
+        // Beyond our Close frame nothing is added at all.
+        let before = connection.output().len();
+        connection.close(CloseCode::NORMAL, "").unwrap();
+        let closed = connection.output().len();
+        assert!(closed <= before + 8 && closed <= bound);
+        for _ in 0..1000 {
+            receive(&mut connection, &mut buffer, &ping);
+        }
+        assert_eq!(connection.output().len(), closed);
+    }
+}
+
+/// CVE-2022-35922: the buffer was as large as the header announced, so that a few bytes took all memory. Here
+/// announced bytes take none, whatever the limits are.
+#[test]
+fn announced_lengths_allocate_nothing() {
+    for role in Role::BOTH {
+        for delivery in DELIVERIES {
+            for first in [0x81, 0x82, 0x01, 0x02] {
+                for claim in [65536, 15 << 20, 1 << 32, 1 << 62, (1 << 63) - 1] {
+                    let mut config = config(delivery);
+                    config.max_frame_size = usize::MAX;
+                    config.max_message_size = usize::MAX;
+                    let mut connection = role.connection(config);
+                    let mut buffer = ReadBuffer::with_capacity(4096);
+                    let frame = Frame::new(first, "begin").with_length(Length::Claimed(claim));
+                    let bytes = frame.encode(role);
+                    let ((), heap) = measure(|| {
+                        for byte in &bytes {
+                            buffer.extend_from_slice(&[*byte]);
+                            match connection.next_event(&mut buffer) {
+                                Ok(Some(_)) => assert_eq!(delivery, Delivery::Chunks),
+                                Ok(None) => {}
+                                // Where a size has 32 bits, the limit does.
+                                Err(_) => assert!(claim > usize::MAX as u64),
+                            }
+                        }
+                    });
+                    assert!(heap == NOTHING || claim > usize::MAX as u64, "{heap:?}");
+                }
+            }
+        }
+        // A Ping that announces 10 MiB is refused after two bytes; the Close frame is all that it costs.
+        let mut connection = role.connection(Config::default());
+        let mut buffer = ReadBuffer::with_capacity(64);
+        let frame = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
+        let ping = frame.encode(role);
+        let (error, heap) = measure(|| {
+            buffer.extend_from_slice(&ping[..2]);
+            connection.next_event(&mut buffer).map(drop).unwrap_err()
+        });
+        assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+        assert_eq!(heap.allocations, 1);
+        assert!(heap.peak <= 64, "{heap:?}");
+    }
+
+    // Nor does a body that a response announces.
+    let uri = Uri::parse("ws://a").unwrap();
+    let mut client =
+        ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([1; 32])).unwrap();
+    let mut buffer = ReadBuffer::with_capacity(4096);
+    let (body, heap) = measure(|| {
+        buffer.extend_from_slice(
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 9223372036854775807\r\n\r\nbegin",
+        );
+        match client.read_response(&mut buffer) {
+            Ok(Some(Opening::Refused(response))) => response.body().len(),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(body, 5);
+    assert!(heap.peak < 1024, "{heap:?}");
+}
+
+/// CVE-2026-48779: every fragment, however small, was kept as an object of its own, many times its size. Here
+/// fragments are joined in one buffer, which doubles as it grows, and nothing is left of them.
+#[test]
+fn tiny_fragments_leave_no_objects_behind() {
+    const COUNT: usize = 100_000;
+    for role in Role::BOTH {
+        let fragment = Frame::new(0x00, "x").encode(role);
+        for (delivery, per_read) in [
+            (Delivery::Messages, 1),
+            (Delivery::Messages, 100),
+            (Delivery::Chunks, 1),
+            (Delivery::Chunks, 100),
+        ] {
+            let read = fragment.repeat(per_read);
+            let begin = Frame::new(0x01, "").encode(role);
+            let end = Frame::new(0x80, "").encode(role);
+            let mut connection = role.connection(config(delivery));
+            let mut buffer = ReadBuffer::with_capacity(4096);
+            let (carried, heap) = measure(|| {
+                let mut carried = receive(&mut connection, &mut buffer, &begin).1;
+                for _ in 0..COUNT / per_read {
+                    carried += receive(&mut connection, &mut buffer, &read).1;
+                }
+                carried + receive(&mut connection, &mut buffer, &end).1
+            });
+            assert_eq!(carried, COUNT);
+            if delivery == Delivery::Chunks {
+                assert_eq!(heap, NOTHING);
+            } else {
+                // From 4 KiB to twice 100 KB.
+                assert!(heap.allocations <= 8, "{heap:?}");
+                assert!(buffer.capacity() <= 2 * (COUNT + 2 * read.len()) + 4096);
+            }
+        }
+    }
+}
+
+/// RUSTSEC-2026-0258: frames without payload, which no limit counted, cost memory or time each. Here they are
+/// gone once they are read, of whatever kind they are.
+#[test]
+fn frames_without_payload_cost_nothing() {
+    for role in Role::BOTH {
+        for delivery in DELIVERIES {
+            // One byte at the beginning of a message, or none, so that there is something to move.
+            for begin in ["", "x"] {
+                let mut connection = role.connection(config(delivery));
+                let mut buffer = ReadBuffer::with_capacity(4096);
+                let begin = Frame::new(0x01, begin).encode(role);
+                receive(&mut connection, &mut buffer, &begin);
+                let batch = [0x00, 0x8a, 0x00]
+                    .map(|first| Frame::new(first, "").encode(role))
+                    .concat()
+                    .repeat(100);
+                let (events, heap) = measure(|| {
+                    let mut events = 0;
+                    for _ in 0..1000 {
+                        events += receive(&mut connection, &mut buffer, &batch).0;
+                    }
+                    events
+                });
+                // The Pongs; the fragments are no events.
+                assert_eq!((events, heap), (100_000, NOTHING));
+                assert_eq!(buffer.capacity(), 4096);
+                assert!(buffer.unread().is_empty());
+            }
+
+            let mut connection = role.connection(config(delivery));
+            let mut buffer = ReadBuffer::with_capacity(4096);
+            let batch = [0x81, 0x82, 0x89]
+                .map(|first| Frame::new(first, "").encode(role))
+                .concat();
+            let mut round = || {
+                let received = receive(&mut connection, &mut buffer, &batch);
+                assert_eq!(received, (3, 0));
+                let n = connection.output().len();
+                connection.advance_output(n);
+            };
+            // The first Pong takes the memory for all.
+            round();
+            let ((), heap) = measure(|| (0..30_000).for_each(|_| round()));
+            assert_eq!(heap, NOTHING);
+        }
+    }
+}
