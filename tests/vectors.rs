@@ -653,26 +653,19 @@ fn a_huge_ping_or_message_header_allocates_nothing() {
 fn close_codes_on_the_wire() {
     for code in 0..=u16::MAX {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-        let role = if code % 2 == 0 {
-            Role::Client
-        } else {
-            Role::Server
-        };
-        let outcome = run(
-            role,
-            Config::default(),
-            &Frame::close(code, "why").encode(role),
-            &[],
-        );
-        if legal {
-            assert_eq!(outcome.error, None, "{code}");
-            assert_eq!(outcome.events, [OwnedEvent::close(code, "why")]);
-            assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(code, "")]);
-        } else {
-            let error = ProtocolError::InvalidCloseCode(CloseCode::new(code));
-            assert_eq!(outcome.error, Some(error), "{code}");
-            assert_eq!(outcome.events, []);
-            assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(1002, "")]);
+        for role in Role::BOTH {
+            let bytes = Frame::close(code, "why").encode(role);
+            let outcome = run(role, Config::default(), &bytes, &[]);
+            if legal {
+                assert_eq!(outcome.error, None, "{code}");
+                assert_eq!(outcome.events, [OwnedEvent::close(code, "why")]);
+                assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(code, "")]);
+            } else {
+                let error = ProtocolError::InvalidCloseCode(CloseCode::new(code));
+                assert_eq!(outcome.error, Some(error), "{code}");
+                assert_eq!(outcome.events, []);
+                assert_eq!(heard(role, &outcome.output), [OwnedEvent::close(1002, "")]);
+            }
         }
     }
 }
@@ -1461,6 +1454,45 @@ fn limits(frame: usize, message: usize) -> Config {
     config.max_frame_size = frame;
     config.max_message_size = message;
     config
+}
+
+/// What the documentation of [`Config`] states, each in its field.
+#[test]
+fn the_default_limits() {
+    let Config {
+        max_message_size,
+        max_frame_size,
+        max_output,
+        max_unsent_pongs,
+        max_head_size,
+        max_headers,
+        delivery,
+        pong,
+        close,
+        ..
+    } = Config::default();
+    assert_eq!((max_message_size, max_frame_size), (16 << 20, 16 << 20));
+    assert_eq!((max_output, max_unsent_pongs), (1 << 20, 2 << 10));
+    assert_eq!((max_head_size, max_headers), (16 << 10, 100));
+    assert_eq!(delivery, Delivery::Messages);
+    assert_eq!((pong, close), (Reply::Automatic, Reply::Automatic));
+    assert_eq!(Config::default(), Config::new());
+
+    // And they are kept: the largest frame passes, one byte more is refused at its header.
+    for role in Role::BOTH {
+        let claimed = |claim| Frame::new(0x82, "").with_length(Length::Claimed(claim));
+        let most = claimed(16 << 20).encode(role);
+        assert_eq!(refused_at(role, Config::default(), &most), None);
+        let bad = claimed((16 << 20) + 1).encode(role);
+        let error = ProtocolError::FrameTooLarge;
+        refuses(role, Config::default(), &[], &bad[..10], error, 10);
+        // Split over two frames it is the message that is too large.
+        let good = [Frame::new(0x02, "x")];
+        let bad = Frame::new(0x80, "").with_length(Length::Claimed(16 << 20));
+        let bad = bad.encode(role);
+        let error = ProtocolError::MessageTooLarge;
+        refuses(role, Config::default(), &good, &bad[..10], error, 10);
+    }
 }
 
 #[test]

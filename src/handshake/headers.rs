@@ -111,6 +111,8 @@ pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) ->
 
 /// Whether it is a token (RFC 9110 section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    #[cfg(test)]
+    work::add(bytes.len());
     !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
 }
 
@@ -132,9 +134,30 @@ pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
 /// Without the optional white space around it (RFC 9110 section 5.6.3): spaces and tabs only.
 pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        #[cfg(test)]
+        work::add(1);
         bytes = rest;
     }
     bytes
+}
+
+/// Bytes of header values looked at so far: tests show that it is linear in their length.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    std::thread_local! {
+        static WORK: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn add(bytes: usize) {
+        WORK.set(WORK.get() + bytes);
+    }
+
+    /// What there was since the last call.
+    pub(crate) fn take() -> usize {
+        WORK.replace(0)
+    }
 }
 
 #[cfg(test)]

@@ -279,3 +279,84 @@ fn choose_subprotocol<'a>(
     }
     Ok(chosen.copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::headers::work;
+
+    /// However a header is made up, judging it costs time linear in its length. Elsewhere a run of white space
+    /// or an unfinished list was searched again from each of its bytes (CVE-2021-32640).
+    #[test]
+    fn headers_are_judged_in_linear_time() {
+        let fills = [
+            " ",
+            "\t",
+            ",",
+            ", ",
+            "a",
+            "a,",
+            "a, ",
+            "a ",
+            ";",
+            "a;",
+            "a; b; ",
+            "a=b; ",
+            "\"",
+            "\\a",
+            "a\"",
+            "=",
+            "permessage-deflate,",
+            "permessage-deflate; x, ",
+        ];
+        let ends = [
+            ("", ""),
+            ("a", "b"),
+            ("a,", ",b"),
+            ("a; b=", ""),
+            ("a; b=\"", "\""),
+            ("a; b=\"", ""),
+        ];
+        let names = [
+            "Upgrade",
+            "Connection",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions",
+        ];
+        let options = ServerOptions {
+            subprotocols: &["chat", "superchat"],
+            ..ServerOptions::default()
+        };
+        work::take();
+        let mut most = 0;
+        for name in names {
+            for fill in fills {
+                for (begin, end) in ends {
+                    let fill = fill.repeat(20_000 / fill.len());
+                    let value = alloc::format!("{begin}{fill}{end}");
+                    let header = |name, value| Header { name, value };
+                    let request = Request::new(
+                        "GET",
+                        "/",
+                        alloc::vec![
+                            header("Host", b"a"),
+                            header("Upgrade", b"websocket"),
+                            header("Connection", b"upgrade"),
+                            header("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+                            header("Sec-WebSocket-Version", b"13"),
+                            header(name, value.as_bytes()),
+                        ],
+                    );
+                    _ = request.negotiate(&options);
+                    let work = work::take();
+                    assert!(
+                        work <= 4 * value.len(),
+                        "{work} for {name}: {begin}{fill:.9}"
+                    );
+                    most = most.max(work);
+                }
+            }
+        }
+        assert!(most >= 20_000, "nothing was looked at");
+    }
+}

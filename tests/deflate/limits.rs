@@ -162,6 +162,16 @@ fn frames_are_measured_compressed() {
                 let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
                 assert_eq!(outcome.error, error);
                 assert_eq!(outcome.events.len(), 1 - less);
+                if less == 1 {
+                    // Told with 1009 when the length is there, before any payload.
+                    let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+                    peer.receive(&bytes[..3]);
+                    assert_eq!(peer.error, None);
+                    peer.receive(&bytes[3..4]);
+                    assert_eq!(peer.error, error);
+                    let code = sent(peer.connection.output()).pop().unwrap().1;
+                    assert_eq!(code[..2], 1009_u16.to_be_bytes());
+                }
             }
         }
     }

@@ -163,6 +163,10 @@ fn control_frames_between_fragments() {
         OwnedEvent::close(1000, ""),
     ];
     assert_eq!(received(everything(), &frames(rows)), (events, None));
+    // A Close frame may stand there, too, and is the end.
+    let rows = &[(0x41, "f2 48 cd"), (0x88, "03 e8"), (0x80, "c9 c9 07 00")];
+    let close = vec![OwnedEvent::close(1000, "")];
+    assert_eq!(received(everything(), &frames(rows)), (close, None));
 }
 
 /// Section 6: RSV1 belongs to the first frame of a data message, RSV2 and RSV3 to nobody.
