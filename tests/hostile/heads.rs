@@ -24,41 +24,41 @@ fn a_head_in_single_bytes_is_parsed_once() {
         // 90 more lines, the last one so long that the head just fits.
         let lines = "X: y\r\n".repeat(90);
         let rest = limit - head(&format!("{lines}Y: \r\n")).len();
-        let head = head(&format!("{lines}Y: {}\r\n", "z".repeat(rest)));
-        assert_eq!(head.len(), limit);
-        head
+        let filled = head(&format!("{lines}Y: {}\r\n", "z".repeat(rest)));
+        assert_eq!(filled.len(), limit);
+        filled
     };
 
-    let head = fill(&request);
-    let (last, before) = head.as_bytes().split_last().unwrap();
+    let bytes = fill(&request);
+    let (last, before) = bytes.as_bytes().split_last().unwrap();
     let mut buffer = ReadBuffer::with_capacity(limit);
-    let ((), heap) = measure(|| {
+    let ((), cost) = measure(|| {
         for byte in before {
             buffer.extend_from_slice(&[*byte]);
             assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
         }
     });
-    assert_eq!(heap, NOTHING);
+    assert_eq!(cost, NOTHING);
     buffer.extend_from_slice(&[*last]);
-    let (found, heap) = measure(|| {
-        let found = Request::read(&mut buffer, &Config::default());
-        found.unwrap().map(|request| request.headers().len())
+    let (found, cost) = measure(|| {
+        let request = Request::read(&mut buffer, &Config::default());
+        request.unwrap().map(|request| request.headers().len())
     });
     assert_eq!(found, Some(5 + 91));
     // The lines as the parser gives them, and as the crate does.
-    assert_eq!(heap.allocations, 2);
+    assert_eq!(cost.allocations, 2);
 
     let mut client = client();
-    let head = fill(&|lines| response(&client, lines));
-    let (last, before) = head.as_bytes().split_last().unwrap();
+    let bytes = fill(&|lines| response(&client, lines));
+    let (last, before) = bytes.as_bytes().split_last().unwrap();
     let mut buffer = ReadBuffer::with_capacity(limit);
-    let ((), heap) = measure(|| {
+    let ((), cost) = measure(|| {
         for byte in before {
             buffer.extend_from_slice(&[*byte]);
             assert!(matches!(client.read_response(&mut buffer), Ok(None)));
         }
     });
-    assert_eq!(heap, NOTHING);
+    assert_eq!(cost, NOTHING);
     buffer.extend_from_slice(&[*last]);
     let opening = client.read_response(&mut buffer);
     assert!(matches!(opening, Ok(Some(Opening::Established { .. }))));
@@ -70,18 +70,18 @@ fn a_head_in_single_bytes_is_parsed_once() {
 fn a_flood_of_headers_is_refused_at_the_line_too_many() {
     let flood = "X-Flood: y\r\n".repeat(1000);
     let at_the_end = request("").replace("Host:", &format!("{flood}Host:"));
-    for head in [request(&flood), at_the_end] {
-        let head = head.as_bytes();
+    for bytes in [request(&flood), at_the_end] {
+        let bytes = bytes.as_bytes();
         let mut buffer = ReadBuffer::with_capacity(16 << 10);
         let (refused, heap) = measure(|| {
-            (1..=head.len()).find_map(|n| {
-                buffer.extend_from_slice(&head[n - 1..n]);
+            (1..=bytes.len()).find_map(|n| {
+                buffer.extend_from_slice(&bytes[n - 1..n]);
                 let read = Request::read(&mut buffer, &Config::default());
                 read.err().map(|error| (n, error))
             })
         });
         // The start line and 100 headers pass.
-        let mut ends = (1..=head.len()).filter(|n| head[..*n].ends_with(b"\n"));
+        let mut ends = (1..=bytes.len()).filter(|n| bytes[..*n].ends_with(b"\n"));
         let at = ends.nth(101).unwrap();
         let error = RequestError::Head(HeadError::TooManyHeaders);
         assert_eq!(refused, Some((at, error)));

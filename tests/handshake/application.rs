@@ -1,0 +1,126 @@
+//! What the application passes: nothing of it breaks a head.
+
+use super::{REQUEST, head, opened, serve};
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, Header, InputError, Request, ServerOptions, Uri,
+};
+use sockless::{Config, ReadBuffer, Seed};
+
+/// What would break the lines of a head apart, or be invisible in them.
+const BREAKS: [&str; 8] = [
+    "\r\nX: y", "\r", "\n", "\0", "\x0b", "\x0c", "\x7f", "\r\n\r\n",
+];
+
+#[test]
+fn nothing_the_application_passes_breaks_the_head() {
+    let uri = Uri::parse("ws://example.com").unwrap();
+    let attempt = |options: &ClientOptions<'_>| {
+        ClientHandshake::new(&uri, options, Seed::new([7; 32]))
+            .map(|h| h.request().to_vec())
+            .unwrap_err()
+    };
+    let request = Request::new("GET", "/", vec![]);
+    let head = head(REQUEST, &[]);
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(head.as_bytes());
+    let upgrade = Request::read(&mut buffer, &Config::default()).unwrap();
+    let upgrade = upgrade.unwrap();
+
+    for broken in BREAKS {
+        for wrong in [
+            format!("a{broken}b"),
+            format!("{broken}b"),
+            format!("a{broken}"),
+        ] {
+            // Host, path and query.
+            for uri in [
+                format!("ws://{wrong}/"),
+                format!("ws://a{wrong}.example/"),
+                format!("ws://a:80{wrong}/"),
+                format!("ws://a/{wrong}"),
+                format!("ws://a/?{wrong}"),
+                format!("ws://a?{wrong}"),
+                format!("{wrong}://a/"),
+                format!("ws://[::1{wrong}]/"),
+            ] {
+                assert_eq!(Uri::parse(&uri), Err(InputError::Uri), "{uri:?}");
+            }
+
+            let mut options = ClientOptions::default();
+            let subprotocols = [&*wrong];
+            options.subprotocols = &subprotocols;
+            assert_eq!(attempt(&options), InputError::Subprotocol, "{wrong:?}");
+            let mut options = ClientOptions::default();
+            options.origin = Some(&wrong);
+            assert_eq!(attempt(&options), InputError::HeaderValue, "{wrong:?}");
+
+            let bad_name = Header {
+                name: &wrong,
+                value: b"x",
+            };
+            let bad_value = Header {
+                name: "X",
+                value: wrong.as_bytes(),
+            };
+            for (header, error) in [
+                (bad_name, InputError::HeaderName),
+                (bad_value, InputError::HeaderValue),
+            ] {
+                let mut options = ClientOptions::default();
+                let headers = [header];
+                options.headers = &headers;
+                assert_eq!(attempt(&options), error, "{wrong:?}");
+                assert_eq!(request.respond(200, &headers, b""), Err(error));
+                let mut handshake = upgrade.negotiate(&ServerOptions::default()).unwrap();
+                let before = handshake.headers().len();
+                assert_eq!(handshake.add_header(header), Err(error));
+                assert_eq!(handshake.headers().len(), before);
+            }
+
+            // A server writes a subprotocol only if a client has offered that very token.
+            let mut options = ServerOptions::default();
+            let subprotocols = [&*wrong, "b"];
+            options.subprotocols = &subprotocols;
+            let offers = self::head(REQUEST, &["Sec-WebSocket-Protocol: a, b"]);
+            let served = serve(offers.as_bytes(), &[], &options);
+            assert_eq!(opened(&served, "a, b").len(), 1);
+            assert_eq!(opened(&served, "a, b")[0].value, b"b");
+        }
+    }
+}
+
+#[test]
+fn headers_and_subprotocols_that_belong_to_the_handshake() {
+    let uri = Uri::parse("ws://example.com").unwrap();
+    let attempt = |name, value, subprotocols| {
+        let mut options = ClientOptions::default();
+        options.subprotocols = subprotocols;
+        let headers = [Header { name, value }];
+        options.headers = &headers;
+        ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop)
+    };
+    assert_eq!(attempt("X-Name", b"caf\xc3\xa9, \t x", &["a", "A"]), Ok(()));
+    for name in [
+        "Host",
+        "connection",
+        "UPGRADE",
+        "Origin",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Sec-WebSocket-Key",
+        "sec-websocket-extensions",
+    ] {
+        assert_eq!(attempt(name, b"x", &[]), Err(InputError::ReservedHeader));
+    }
+    for name in ["", "a b", "a:", "(a)", "\u{e9}"] {
+        assert_eq!(attempt(name, b"x", &[]), Err(InputError::HeaderName));
+    }
+    for value in [&b" x"[..], b"x ", b"\tx"] {
+        assert_eq!(attempt("X", value, &[]), Err(InputError::HeaderValue));
+    }
+    let wrong: [&[&str]; 5] = [&[""], &["a b"], &["a,b"], &["a", "a"], &["\u{e9}"]];
+    for subprotocols in wrong {
+        let refused = attempt("X", b"x", subprotocols);
+        assert_eq!(refused, Err(InputError::Subprotocol), "{subprotocols:?}");
+    }
+}

@@ -1,0 +1,77 @@
+//! A client and a server of this crate with each other.
+
+use super::client;
+use sockless::handshake::{ClientOptions, Opening, Request, ServerOptions};
+use sockless::test_util::{OwnedEvent, Pair, Peer};
+use sockless::{Connection, ReadBuffer};
+use std::iter;
+
+/// A client and a server that shake hands over memory, in pieces of `size`; what each says at once comes
+/// through.
+fn shake_hands(size: usize) -> Pair {
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["chat"];
+    let mut handshake = client(&options);
+    let mut known = ServerOptions::default();
+    known.subprotocols = &["other", "chat"];
+
+    let mut server_buffer = ReadBuffer::new();
+    let mut server: Option<Connection> = None;
+    for piece in handshake.request().chunks(size) {
+        server_buffer.extend_from_slice(piece);
+        if let Some(request) = Request::read(&mut server_buffer, &known.config).unwrap() {
+            server = Some(request.accept(&known).unwrap());
+        }
+    }
+    let mut server = server.expect("the whole request");
+    server.send_text("welcome").unwrap();
+    server.send_ping(b"there?").unwrap();
+
+    let mut client_buffer = ReadBuffer::new();
+    let client = loop {
+        let n = size.min(server.output().len());
+        client_buffer.extend_from_slice(&server.output()[..n]);
+        server.advance_output(n);
+        match handshake.read_response(&mut client_buffer).unwrap() {
+            None => {}
+            Some(Opening::Established {
+                connection,
+                response,
+                ..
+            }) => {
+                let subprotocol = response.header("sec-websocket-protocol");
+                assert_eq!(subprotocol, Some(&b"chat"[..]));
+                break connection;
+            }
+            Some(Opening::Refused(response)) => panic!("{response:?}"),
+        }
+    };
+    let mut pair = Pair {
+        client: Peer::with(client, client_buffer),
+        server: Peer::with(server, server_buffer),
+    };
+    pair.client.take_events();
+    pair
+}
+
+#[test]
+fn a_client_and_a_server_shake_hands() {
+    for size in [1, 2, 3, 7, 64, 1000] {
+        let mut pair = shake_hands(size);
+        pair.client.connection.send_text("thanks").unwrap();
+        pair.exchange(&mut iter::repeat(size));
+        assert_eq!(
+            pair.client.events(),
+            [OwnedEvent::text("welcome"), OwnedEvent::ping(b"there?")]
+        );
+        let mut events = pair.server.events();
+        // Whether the Pong comes before or behind depends on what was read with the 101.
+        events.sort_by_key(|event| !matches!(event, OwnedEvent::Text(_)));
+        assert_eq!(
+            events,
+            [OwnedEvent::text("thanks"), OwnedEvent::pong(b"there?")]
+        );
+        assert_eq!((pair.client.error, pair.server.error), (None, None));
+        assert!(pair.client.buffer.is_empty() && pair.server.buffer.is_empty());
+    }
+}

@@ -1,0 +1,387 @@
+//! What a client asks and what it makes of the response (RFC 6455 section 4.1).
+
+use super::{client, head, pieces, split_head, values};
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, HeadError, Header, Opening, Response, ResponseError, Uri,
+    accept_key,
+};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode, every_cut};
+use sockless::{ReadBuffer, Seed};
+
+const RESPONSE: &[&str] = &[
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Accept: %",
+];
+
+/// A response to this client, `%` being the right accept value.
+fn response(client: &ClientHandshake, edits: &[&str]) -> String {
+    let request = std::str::from_utf8(client.request()).unwrap();
+    let (_, headers) = split_head(request);
+    let accept = accept_key(values(&headers, "Sec-WebSocket-Key")[0]);
+    head(RESPONSE, edits).replace('%', std::str::from_utf8(&accept).unwrap())
+}
+
+/// What a client made of a stream.
+#[derive(Debug, PartialEq, Eq)]
+enum Opened {
+    Waits,
+    /// Headers, then the events behind the response.
+    Established(Vec<(String, Vec<u8>)>, Vec<OwnedEvent>),
+    /// Status, headers, then the bytes behind the head.
+    Refused(u16, Vec<(String, Vec<u8>)>, Vec<u8>),
+    Failed(ResponseError),
+}
+
+fn owned(headers: &[Header<'_>]) -> Vec<(String, Vec<u8>)> {
+    let owned = |header: &Header<'_>| (header.name.to_owned(), header.value.to_vec());
+    headers.iter().map(owned).collect()
+}
+
+fn open(bytes: &[u8], cuts: &[usize], options: &ClientOptions<'_>) -> Opened {
+    let mut handshake = client(options);
+    let mut buffer = ReadBuffer::new();
+    let mut pieces = pieces(bytes, cuts);
+    let (connection, headers) = loop {
+        let Some(piece) = pieces.next() else {
+            return Opened::Waits;
+        };
+        buffer.extend_from_slice(piece);
+        match handshake.read_response(&mut buffer) {
+            Ok(None) => {}
+            Ok(Some(Opening::Established {
+                connection,
+                response,
+                ..
+            })) => break (connection, owned(response.headers())),
+            Ok(Some(Opening::Refused(response))) => {
+                let (status, headers) = (response.status(), owned(response.headers()));
+                let body = response.body().to_vec();
+                assert_eq!(buffer.unread(), body);
+                // The rest of the body is the application's to read.
+                pieces.for_each(|piece| buffer.extend_from_slice(piece));
+                return Opened::Refused(status, headers, buffer.unread().to_vec());
+            }
+            Err(error) => return Opened::Failed(error),
+        }
+    };
+    let mut peer = Peer::with(connection, buffer);
+    peer.take_events();
+    pieces.for_each(|piece| peer.receive(piece));
+    assert_eq!((peer.error, peer.connection.output()), (None, &[][..]));
+    Opened::Established(headers, peer.events)
+}
+
+fn open_cut(bytes: &[u8], options: &ClientOptions<'_>) -> Opened {
+    let whole = open(bytes, &[], options);
+    for cuts in every_cut(bytes.len()) {
+        let text = String::from_utf8_lossy(bytes);
+        let opened = open(bytes, &cuts, options);
+        assert_eq!(opened, whole, "{text:?} cut at {cuts:?}");
+    }
+    whole
+}
+
+#[test]
+fn the_request_of_a_client() {
+    let table = [
+        ("ws://example.com", "GET / HTTP/1.1", "example.com"),
+        ("ws://example.com:80/", "GET / HTTP/1.1", "example.com"),
+        ("wss://example.com:443/a", "GET /a HTTP/1.1", "example.com"),
+        (
+            "ws://example.com:443/a",
+            "GET /a HTTP/1.1",
+            "example.com:443",
+        ),
+        (
+            "wss://example.com:80?q",
+            "GET /?q HTTP/1.1",
+            "example.com:80",
+        ),
+        (
+            "ws://[2001:db8::1]:9/a?b=c",
+            "GET /a?b=c HTTP/1.1",
+            "[2001:db8::1]:9",
+        ),
+        ("wss://[::1]/?", "GET /? HTTP/1.1", "[::1]"),
+    ];
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["a", "b"];
+    options.origin = Some("https://example.com");
+    let cookie = Header {
+        name: "Cookie",
+        value: b"c=1",
+    };
+    for (uri, start, host) in table {
+        for (options, extra) in [(ClientOptions::default(), false), (options, true)] {
+            let mut options = options;
+            let cookies = [cookie];
+            if extra {
+                options.headers = &cookies;
+            }
+            let uri = Uri::parse(uri).unwrap();
+            let handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+            let request = std::str::from_utf8(handshake.request()).unwrap();
+            let (line, headers) = split_head(request);
+            assert_eq!(line, start);
+            let key = values(&headers, "Sec-WebSocket-Key")[0];
+            assert_eq!((key.len(), &key[22..]), (24, &b"=="[..]));
+            let mut expected: Vec<(&str, &[u8])> = vec![
+                ("Host", host.as_bytes()),
+                ("Upgrade", b"websocket"),
+                ("Connection", b"Upgrade"),
+                ("Sec-WebSocket-Key", key),
+                ("Sec-WebSocket-Version", b"13"),
+            ];
+            if extra {
+                expected.push(("Origin", b"https://example.com"));
+                expected.push(("Sec-WebSocket-Protocol", b"a, b"));
+                expected.push(("Cookie", b"c=1"));
+            }
+            let headers: Vec<_> = headers.iter().map(|h| (h.name, h.value)).collect();
+            assert_eq!(headers, expected);
+        }
+    }
+}
+
+/// Section 4.1, item 7: "the nonce MUST be selected randomly for each connection".
+#[test]
+fn the_key_follows_the_seed() {
+    let uri = Uri::parse("ws://example.com").unwrap();
+    let request = |seed| {
+        let options = ClientOptions::default();
+        let handshake = ClientHandshake::new(&uri, &options, Seed::new([seed; 32])).unwrap();
+        handshake.request().to_vec()
+    };
+    assert_eq!(request(1), request(1));
+    assert_ne!(request(1), request(2));
+}
+
+#[test]
+fn the_client_accepts() {
+    let table: &[&[&str]] = &[
+        &[],
+        &["=HTTP/1.1 101 "],
+        &["=HTTP/1.1 101 Web Socket Protocol Handshake"],
+        &["-Upgrade", "upgrade: WebSocket"],
+        &["-Connection", "Connection: keep-alive, upgrade"],
+        &[
+            "-Connection",
+            "Connection: keep-alive",
+            "CONNECTION: Upgrade",
+        ],
+        &["Sec-WebSocket-Protocol: b"],
+        &["Set-Cookie: a=1", "Set-Cookie: b=2"],
+    ];
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["a", "b"];
+    for edits in table {
+        // Frames in the same read as the 101 are delivered.
+        let frames = [Frame::new(0x81, "early"), Frame::new(0x8a, "bird")];
+        let head = response(&client(&options), edits);
+        let bytes = [head.as_bytes(), &encode(&frames, Role::Client)].concat();
+        let events = vec![OwnedEvent::text("early"), OwnedEvent::pong(b"bird")];
+        let headers = owned(&split_head(&head).1);
+        let opened = open_cut(&bytes, &options);
+        assert_eq!(opened, Opened::Established(headers, events), "{edits:?}");
+    }
+}
+
+#[test]
+fn the_client_refuses() {
+    use ResponseError::{Accept, Extensions, NotAnUpgrade, Subprotocol};
+    const A: &str = "-Sec-WebSocket-Accept";
+    let malformed = ResponseError::Head(HeadError::Malformed);
+    let http = ResponseError::Head(HeadError::UnsupportedVersion);
+    let table: &[(&[&str], ResponseError)] = &[
+        (&["-Upgrade"], NotAnUpgrade),
+        (&["-Upgrade", "Upgrade: h2c"], NotAnUpgrade),
+        (&["-Connection"], NotAnUpgrade),
+        (&["-Connection", "Connection: close"], NotAnUpgrade),
+        (&[A], Accept),
+        (&[A, "Sec-WebSocket-Accept:"], Accept),
+        (
+            &[A, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+            Accept,
+        ),
+        (&[A, "Sec-WebSocket-Accept: %%"], Accept),
+        (&["Sec-WebSocket-Accept: %"], Accept),
+        (
+            &["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+            Accept,
+        ),
+        (
+            &["Sec-WebSocket-Extensions: permessage-deflate"],
+            Extensions,
+        ),
+        (&["Sec-WebSocket-Extensions: foo; bar=1"], Extensions),
+        (&["Sec-WebSocket-Extensions: ;"], Extensions),
+        (&["Sec-WebSocket-Protocol: c"], Subprotocol),
+        (&["Sec-WebSocket-Protocol: A"], Subprotocol),
+        (&["Sec-WebSocket-Protocol:"], Subprotocol),
+        (&["Sec-WebSocket-Protocol: a, b"], Subprotocol),
+        (
+            &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"],
+            Subprotocol,
+        ),
+        (
+            &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"],
+            Subprotocol,
+        ),
+        (&["=HTTP/1.0 101 Switching Protocols"], http),
+        (&["=HTTP/2.0 101 Switching Protocols"], http),
+        (&["=HTTP/1.1 600 What"], malformed),
+        (&["=HTTP/1.1 099 What"], malformed),
+        (&["=HTTP/1.1 1010 What"], malformed),
+        (&["=HTTP/1.1 x01 What"], malformed),
+        (&["X: folded", " line"], malformed),
+        (&["X : y"], malformed),
+        (&["X: bare\nLF: y"], malformed),
+        (&["X: bare\rcr"], malformed),
+        (&["X: n\0l"], malformed),
+        (&[": empty name"], malformed),
+    ];
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["a", "b"];
+    for &(edits, error) in table {
+        let head = response(&client(&options), edits);
+        let frame = Frame::new(0x81, "never delivered").encode(Role::Client);
+        let bytes = [head.as_bytes(), &frame].concat();
+        let opened = open_cut(&bytes, &options);
+        assert_eq!(opened, Opened::Failed(error), "{edits:?}");
+    }
+    // None was offered.
+    let options = ClientOptions::default();
+    let head = response(&client(&options), &["Sec-WebSocket-Protocol: a"]);
+    let opened = open_cut(head.as_bytes(), &options);
+    assert_eq!(opened, Opened::Failed(Subprotocol));
+}
+
+#[test]
+fn the_head_of_a_response_is_limited() {
+    let mut options = ClientOptions::default();
+    let head = response(&client(&options), &["X: y"]);
+    for (size, count, error) in [
+        (head.len(), 4, None),
+        (head.len() - 1, 4, Some(HeadError::TooLarge)),
+        (20, 4, Some(HeadError::StartLineTooLong)),
+        (head.len(), 3, Some(HeadError::TooManyHeaders)),
+    ] {
+        options.config.max_head_size = size;
+        options.config.max_headers = count;
+        match (open_cut(head.as_bytes(), &options), error) {
+            (Opened::Established(..), None) => {}
+            (opened, Some(error)) => {
+                assert_eq!(opened, Opened::Failed(ResponseError::Head(error)));
+            }
+            (opened, None) => panic!("{opened:?}"),
+        }
+    }
+}
+
+#[test]
+fn interim_responses_are_skipped() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n\
+                   HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n";
+    let options = ClientOptions::default();
+    let head = response(&client(&options), &[]);
+    let frame = Frame::new(0x81, "x").encode(Role::Client);
+    let bytes = [interim.as_bytes(), head.as_bytes(), &frame].concat();
+    match open_cut(&bytes, &options) {
+        Opened::Established(headers, events) => {
+            assert_eq!(headers, owned(&split_head(&head).1));
+            assert_eq!(events, [OwnedEvent::text("x")]);
+        }
+        opened => panic!("{opened:?}"),
+    }
+    assert_eq!(open_cut(interim.as_bytes(), &options), Opened::Waits);
+    // They have to be well-formed all the same.
+    let bad = "HTTP/1.1 100 Continue\r\nX : y\r\n\r\n";
+    let malformed = ResponseError::Head(HeadError::Malformed);
+    assert_eq!(
+        open_cut(bad.as_bytes(), &options),
+        Opened::Failed(malformed)
+    );
+    // The limit is for each head, not for all of them.
+    let mut options = ClientOptions::default();
+    options.config.max_head_size = head.len();
+    let many = [interim.repeat(50).as_bytes(), head.as_bytes()].concat();
+    assert!(matches!(
+        open(&many, &[], &options),
+        Opened::Established(..)
+    ));
+}
+
+/// RFC 9112 section 2.2 lets no server send an empty line first; a client that skips it must not take an
+/// interim response behind it for the final one.
+#[test]
+fn an_empty_line_does_not_turn_an_interim_response_into_a_final_one() {
+    let bytes = b"\r\nHTTP/1.1 100 Continue\r\n\r\n";
+    let opened = open_cut(bytes, &ClientOptions::default());
+    assert!(
+        matches!(opened, Opened::Waits | Opened::Failed(_)),
+        "{opened:?}"
+    );
+}
+
+#[test]
+fn every_other_status_is_an_outcome() {
+    let table = [
+        ("HTTP/1.1 200 OK", 200),
+        ("HTTP/1.1 204 No Content", 204),
+        ("HTTP/1.1 301 Moved Permanently", 301),
+        ("HTTP/1.1 401 Unauthorized", 401),
+        ("HTTP/1.1 404 ", 404),
+        ("HTTP/1.1 503", 503),
+        ("HTTP/1.0 400 Bad Request", 400),
+        ("HTTP/1.1 599 Custom", 599),
+    ];
+    for (start, status) in table {
+        let head = format!("{start}\r\nLocation: wss://b.example/\r\nX: \r\n\r\n");
+        let bytes = [head.as_bytes(), b"the body\r\n\r\nso far"].concat();
+        let headers = vec![
+            ("Location".to_owned(), b"wss://b.example/".to_vec()),
+            ("X".to_owned(), b"".to_vec()),
+        ];
+        assert_eq!(
+            open_cut(&bytes, &ClientOptions::default()),
+            Opened::Refused(status, headers, b"the body\r\n\r\nso far".to_vec()),
+            "{start}"
+        );
+    }
+}
+
+#[test]
+fn response_lists_get_the_same_verdict_as_bytes() {
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["a"];
+    let table: &[&[&str]] = &[
+        &[],
+        &["-Upgrade"],
+        &["-Connection"],
+        &["-Sec-WebSocket-Accept"],
+        &["Sec-WebSocket-Accept: %"],
+        &["Sec-WebSocket-Protocol: a"],
+        &["Sec-WebSocket-Protocol: b"],
+        &["Sec-WebSocket-Extensions: x"],
+        &["=HTTP/1.1 404 Not Found"],
+    ];
+    for edits in table {
+        let mut handshake = client(&options);
+        let head = response(&handshake, edits);
+        let (start, headers) = split_head(&head);
+        let status = start[9..12].parse().unwrap();
+        let list = Response::new(status, headers.clone());
+        let list = match handshake.establish(list) {
+            Ok(Opening::Established { response, .. }) => {
+                Opened::Established(owned(response.headers()), vec![])
+            }
+            Ok(Opening::Refused(response)) => {
+                Opened::Refused(response.status(), owned(response.headers()), vec![])
+            }
+            Err(error) => Opened::Failed(error),
+        };
+        assert_eq!(list, open(head.as_bytes(), &[], &options), "{edits:?}");
+    }
+}

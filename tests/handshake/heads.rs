@@ -1,0 +1,140 @@
+//! The head of a request: its lines, its limits (RFC 9112 sections 2 to 5).
+
+use super::{REQUEST, head, opened, serve, serve_cut, split_message};
+use sockless::handshake::{HeadError, Request, RequestError, ServerOptions};
+use sockless::{Config, ReadBuffer};
+
+/// After how many bytes, given one at a time, the request is refused.
+fn refused_at(bytes: &[u8], config: &Config) -> Option<(usize, RequestError)> {
+    let mut buffer = ReadBuffer::new();
+    (1..=bytes.len()).find_map(|n| {
+        buffer.extend_from_slice(&bytes[n - 1..n]);
+        Request::read(&mut buffer, config).err().map(|e| (n, e))
+    })
+}
+
+#[test]
+fn a_bad_head_is_refused_at_the_byte() {
+    let table = [
+        ("GET / HTTP/1.1\n", 15),
+        ("\n", 1),
+        ("GET / HTTP/1.1\r\nA: b\n", 21),
+        // A CR is bare once something else than LF follows.
+        ("GET / HTTP/1.1\r\nA: b\rc", 22),
+        ("GET / HTTP/1.1\r\r", 16),
+        ("GET / HTTP/1.1\r\nA: b\r\n\rX", 24),
+        ("GET / HTTP/1.1\r\nA: \0", 20),
+        ("GET\0", 4),
+        ("GET / HTTP/1.1\r\nA: b\r\n ", 23),
+        ("GET / HTTP/1.1\r\nA: b\r\n\t", 23),
+        ("GET / HTTP/1.1\r\n ", 17),
+        (" ", 1),
+    ];
+    for (request, at) in table {
+        let bytes = [request.as_bytes(), b"never looked at\r\n\r\n"].concat();
+        let refused = refused_at(&bytes, &Config::default());
+        let error = RequestError::Head(HeadError::Malformed);
+        assert_eq!(refused, Some((at, error)), "{request:?}");
+        serve_cut(&bytes, &ServerOptions::default()).unwrap_err();
+    }
+    // A TLS client that mistook the port.
+    let hello = [0x16, 0x03, 0x01, 0x00];
+    assert_eq!(refused_at(&hello, &Config::default()).unwrap().0, 4);
+}
+
+#[test]
+fn the_head_is_limited() {
+    let request = head(REQUEST, &[]);
+    let size = request.len();
+    let mut options = ServerOptions::default();
+    options.config.max_head_size = size;
+    // Just fits, whatever follows.
+    let bytes = [request.as_bytes(), &[0x81; 100]].concat();
+    assert_eq!(refused_at(&bytes[..size], &options.config), None);
+    assert!(matches!(
+        serve(request.as_bytes(), &[], &options),
+        Ok(Some(_))
+    ));
+
+    // Refused when the limit is reached without an end in sight.
+    let too_large = RequestError::Head(HeadError::TooLarge);
+    let start_line = RequestError::Head(HeadError::StartLineTooLong);
+    let long_target = head(REQUEST, &[&format!("=GET /{} HTTP/1.1", "x".repeat(500))]);
+    let long_header = head(REQUEST, &[&format!("Cookie: {}", "x".repeat(500))]);
+    for (request, limit, error, status) in [
+        (&request, size - 1, too_large, 431),
+        (&long_header, 200, too_large, 431),
+        (&long_target, 200, start_line, 414),
+    ] {
+        options.config.max_head_size = limit;
+        let refused = refused_at(request.as_bytes(), &options.config);
+        assert_eq!(refused, Some((limit, error)));
+        assert_eq!(serve_cut(request.as_bytes(), &options), Err(error));
+        assert_eq!(error.status(), status);
+        assert_eq!(split_message(&error.response()).0, status);
+    }
+
+    // The number of headers, exactly.
+    let mut options = ServerOptions::default();
+    for (count, passes) in [(94, true), (95, true), (96, false), (500, false)] {
+        let more: Vec<String> = (0..count).map(|i| format!("X-{i}: y")).collect();
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let request = head(REQUEST, &more);
+        let served = serve_cut(request.as_bytes(), &options);
+        let error = RequestError::Head(HeadError::TooManyHeaders);
+        assert_eq!(served.is_ok(), passes, "{count}");
+        if !passes {
+            assert_eq!(served, Err(error));
+            assert_eq!(error.status(), 431);
+        }
+    }
+    options.config.max_headers = 5;
+    assert!(serve(request.as_bytes(), &[], &options).is_ok());
+    options.config.max_headers = 4;
+    assert!(serve(request.as_bytes(), &[], &options).is_err());
+}
+
+/// Were it searched anew with every read, a million reads would take half a million million steps.
+#[test]
+fn a_head_is_found_in_linear_time() {
+    let mut config = Config::default();
+    config.max_head_size = 1 << 20;
+    let cookie = format!("Cookie: {}", "x".repeat(1_000_000));
+    let request = head(REQUEST, &[&cookie]);
+    let mut buffer = ReadBuffer::new();
+    let (last, bytes) = request.as_bytes().split_last().unwrap();
+    for byte in bytes {
+        buffer.extend_from_slice(&[*byte]);
+        assert_eq!(Request::read(&mut buffer, &config), Ok(None));
+    }
+    buffer.extend_from_slice(&[*last]);
+    let request = Request::read(&mut buffer, &config).unwrap().unwrap();
+    assert_eq!(request.header("cookie").unwrap().len(), 1_000_000);
+}
+
+/// RFC 9112 section 2.2: a server should skip an empty line before the request.
+#[test]
+fn an_empty_line_before_the_request_is_skipped() {
+    for lines in ["\r\n", "\r\n\r\n"] {
+        let request = format!("{lines}{}", head(REQUEST, &[]));
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        opened(&served, "empty line");
+    }
+    // They count for nothing.
+    let mut options = ServerOptions::default();
+    let request = head(REQUEST, &[]);
+    options.config.max_headers = REQUEST.len() - 1;
+    options.config.max_head_size = request.len();
+    let request = format!("\r\n{request}");
+    opened(
+        &serve_cut(request.as_bytes(), &options),
+        "empty line, at the limits",
+    );
+    // Half of one is none.
+    let config = Config::default();
+    let malformed = RequestError::Head(HeadError::Malformed);
+    assert_eq!(
+        refused_at(b"\rGET / HTTP/1.1\r\n\r\n", &config),
+        Some((2, malformed))
+    );
+}

@@ -1,0 +1,435 @@
+//! What a server accepts, refuses and answers (RFC 6455 section 4.2).
+
+use super::{
+    ACCEPT, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
+};
+use sockless::handshake::{
+    HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions, accept_key,
+};
+use sockless::test_util::{Frame, OwnedEvent, Role, encode};
+use sockless::{Config, ReadBuffer};
+
+#[test]
+fn the_server_accepts() {
+    let table: &[&[&str]] = &[
+        &[],
+        &["-Upgrade", "Upgrade: WebSocket"],
+        &["-Upgrade", "Upgrade: h2c, websocket"],
+        &["-Upgrade", "Upgrade: h2c", "upgrade: websocket"],
+        &["-Connection", "Connection: keep-alive, Upgrade"],
+        &["-Connection", "connection: UPGRADE"],
+        &[
+            "-Connection",
+            "Connection: keep-alive",
+            "Connection: upgrade",
+        ],
+        &["-Connection", "Connection:\t,, upgrade ,"],
+        &["-Host", "HOST:example.com:8080"],
+        &["Content-Length: 0"],
+        &["Sec-WebSocket-Extensions: foo, bar; baz=2; q=\"x\""],
+        &["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"],
+        &["Sec-WebSocket-Protocol: chat, superchat"],
+        &["Origin: http://example.com"],
+        &["X-Latin: caf\u{e9}", "X-Empty:"],
+        &["=GET /chat?room=1 HTTP/1.1"],
+        &["=GET http://example.com/chat HTTP/1.1"],
+    ];
+    for edits in table {
+        let request = head(REQUEST, edits);
+        // Frames in the same read as the request are delivered.
+        let frames = [Frame::new(0x81, "early"), Frame::new(0x89, "")];
+        let bytes = [request.as_bytes(), &encode(&frames, Role::Server)].concat();
+        let served = serve_cut(&bytes, &ServerOptions::default());
+        let what = format!("{edits:?}");
+        let Ok(Some((output, events))) = &served else {
+            panic!("{what}: {served:?}");
+        };
+        assert_eq!(
+            *events,
+            [OwnedEvent::text("early"), OwnedEvent::ping(b"")],
+            "{what}"
+        );
+        // The Pong stands behind the answer to the request.
+        let output = output.strip_suffix(b"\x8a\x00").expect("a Pong");
+        let served = Ok(Some((output.to_vec(), vec![])));
+        // Section 4.2.2: neither an extension nor a subprotocol that this server does not know.
+        assert_eq!(opened(&served, &what), [], "{what}");
+        let (_, headers, _) = split_message(output);
+        let accept = values(&headers, "Sec-WebSocket-Accept");
+        assert_eq!(accept, [ACCEPT.as_bytes()], "{what}");
+    }
+}
+
+#[test]
+fn the_accept_value() {
+    assert_eq!(&accept_key(KEY.as_bytes()), ACCEPT.as_bytes());
+    // The sample of section 4.1 has set bits that carry nothing.
+    for (key, accept) in [
+        (KEY, ACCEPT),
+        ("AQIDBAUGBwgJCgsMDQ4PEC==", "OfS0wDaT5NoxF2gqm7Zj2YtetzM="),
+    ] {
+        let line = format!("Sec-WebSocket-Key: {key}");
+        let request = head(REQUEST, &["-Sec-WebSocket-Key", &line]);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        opened(&served, key);
+        let (output, _) = served.unwrap().unwrap();
+        let (_, headers, _) = split_message(&output);
+        let value = values(&headers, "Sec-WebSocket-Accept");
+        assert_eq!(value, [accept.as_bytes()]);
+    }
+}
+
+#[test]
+fn the_server_refuses() {
+    use RequestError::{
+        Body, DuplicateOrigin, Extensions, Host, Http10, Key, Method, MissingVersion, NotAnUpgrade,
+        Origin, Subprotocols, UnsupportedVersion,
+    };
+    const V: &str = "-Sec-WebSocket-Version";
+    const K: &str = "-Sec-WebSocket-Key";
+    let http = RequestError::Head(HeadError::UnsupportedVersion);
+    let malformed = RequestError::Head(HeadError::Malformed);
+    let table: &[(&[&str], RequestError, u16)] = &[
+        (&["-Upgrade"], NotAnUpgrade, 426),
+        (&["-Connection"], NotAnUpgrade, 426),
+        (&["-Upgrade", "Upgrade: h2c"], NotAnUpgrade, 426),
+        (&["-Upgrade", "Upgrade: websocket2"], NotAnUpgrade, 426),
+        (&["-Connection", "Connection: close"], NotAnUpgrade, 426),
+        (&["-Connection", "Connection: Upgrades"], NotAnUpgrade, 426),
+        (&["=POST /chat HTTP/1.1"], Method, 405),
+        (&["=HEAD /chat HTTP/1.1"], Method, 405),
+        // RFC 9110 section 9.1: the method is case-sensitive.
+        (&["=get /chat HTTP/1.1"], Method, 405),
+        (&["=GET /chat HTTP/1.0"], Http10, 505),
+        (&["=GET /chat HTTP/1.0", "-Host"], Http10, 505),
+        (&["=GET /chat HTTP/1.2"], http, 505),
+        (&["=GET /chat HTTP/2.0"], http, 505),
+        (&["-Host"], Host, 400),
+        (&["Host: example.com"], Host, 400),
+        (&["-Host", "Host:"], Host, 400),
+        (&["-Host", "Host: exam ple.com"], Host, 400),
+        (&["-Host", "Host: example.com/chat"], Host, 400),
+        (&["-Host", "Host: user@example.com"], Host, 400),
+        (&["-Host", "Host: example.com:99999"], Host, 400),
+        (&["=GET /a b HTTP/1.1"], malformed, 400),
+        (&["=garbage in here"], malformed, 400),
+        (&["=GET /chat FTP/1.1"], malformed, 400),
+        (&["host: other.example"], Host, 400),
+        (&[V], MissingVersion, 400),
+        (&["Sec-WebSocket-Version: 13"], MissingVersion, 400),
+        (&["Sec-WebSocket-Version: 8"], MissingVersion, 400),
+        (&[V, "Sec-WebSocket-Version: 12"], UnsupportedVersion, 426),
+        (
+            &[V, "Sec-WebSocket-Version: 13, 8"],
+            UnsupportedVersion,
+            426,
+        ),
+        (&[V, "Sec-WebSocket-Version: 0xd"], UnsupportedVersion, 426),
+        (&[V, "Sec-WebSocket-Version: 13.0"], UnsupportedVersion, 426),
+        (&[V, "Sec-WebSocket-Version: +13"], UnsupportedVersion, 426),
+        (&[V, "Sec-WebSocket-Version: 013"], UnsupportedVersion, 426),
+        (&[K], Key, 400),
+        (&["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="], Key, 400),
+        (&[K, "Sec-WebSocket-Key:"], Key, 400),
+        (&[K, "Sec-WebSocket-Key: GhlIHNhbXBsZSBub25jZQ=="], Key, 400),
+        (
+            &[K, "Sec-WebSocket-Key: AdGhlIHNhbXBsZSBub25jZQ=="],
+            Key,
+            400,
+        ),
+        (&[K, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ="], Key, 400),
+        (
+            &[K, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==="],
+            Key,
+            400,
+        ),
+        (
+            &[K, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA"],
+            Key,
+            400,
+        ),
+        (
+            &[K, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub2-jZQ=="],
+            Key,
+            400,
+        ),
+        (
+            &[K, "Sec-WebSocket-Key: dGhl HNhbXBsZSBub25jZQ=="],
+            Key,
+            400,
+        ),
+        (&["Content-Length: 1"], Body, 400),
+        (&["Content-Length: -1"], Body, 400),
+        (&["Content-Length: 0", "Content-Length: 9"], Body, 400),
+        (&["Transfer-Encoding: chunked"], Body, 400),
+        (&["Transfer-Encoding: identity"], Body, 400),
+        (&["Origin: http://evil.example"], Origin, 403),
+        (&["Origin: null"], Origin, 403),
+        (&["Origin: http://example.com:8080"], Origin, 403),
+        (
+            &["Origin: http://example.com", "Origin: http://example.com"],
+            DuplicateOrigin,
+            400,
+        ),
+        (&["Sec-WebSocket-Extensions: ;"], Extensions, 400),
+        (&["Sec-WebSocket-Extensions:"], Extensions, 400),
+        (&["Sec-WebSocket-Extensions: a; b=\"c"], Extensions, 400),
+        (&["Sec-WebSocket-Extensions: a b"], Extensions, 400),
+        (&["Sec-WebSocket-Protocol: a b"], Subprotocols, 400),
+        (&["Sec-WebSocket-Protocol:"], Subprotocols, 400),
+        (
+            &["Sec-WebSocket-Protocol: a, b", "Sec-WebSocket-Protocol: a"],
+            Subprotocols,
+            400,
+        ),
+        (&["X: folded", " line"], malformed, 400),
+        (&["X: folded", "\tline"], malformed, 400),
+        (&["X : space before the colon"], malformed, 400),
+        (&["X\t: tab before the colon"], malformed, 400),
+        (&["X: n\0l"], malformed, 400),
+        (&["X\0: y"], malformed, 400),
+        (&["X: bare\rcr"], malformed, 400),
+        (&["X: bare\nLF: y"], malformed, 400),
+        (&["X: \x01"], malformed, 400),
+        (&["X: \x7f"], malformed, 400),
+        (&[": empty name"], malformed, 400),
+        (&["no colon"], malformed, 400),
+        (&["(X): y"], malformed, 400),
+        (&["=GET  /chat HTTP/1.1"], malformed, 400),
+        (&["=GET /chat"], malformed, 400),
+        (&["=G@T /chat HTTP/1.1"], malformed, 400),
+        (&["= GET /chat HTTP/1.1"], malformed, 400),
+    ];
+    for &(edits, error, status) in table {
+        let request = head(REQUEST, edits);
+        let what = format!("{edits:?}");
+        // What follows a refused request is never read as frames, nor as another request.
+        let frame = Frame::new(0x81, "smuggled").encode(Role::Server);
+        let bytes = [request.as_bytes(), &frame].concat();
+        let served = serve_cut(&bytes, &ServerOptions::default());
+        assert_eq!(served, Err(error), "{what}");
+        assert_eq!(error.status(), status, "{what}");
+        let response = error.response();
+        let (written, headers, body) = split_message(&response);
+        assert_eq!(written, status, "{what}");
+        let length = body.len().to_string();
+        assert_eq!(values(&headers, "Content-Length"), [length.as_bytes()]);
+        let connection = values(&headers, "Connection").concat();
+        assert!(connection.ends_with(b"close"), "{what}");
+        let must: &[(&str, &[u8])] = match error {
+            NotAnUpgrade => &[("Upgrade", b"websocket")],
+            Method => &[("Allow", b"GET")],
+            UnsupportedVersion => &[("Sec-WebSocket-Version", b"13")],
+            _ => &[],
+        };
+        for (name, value) in must {
+            assert_eq!(values(&headers, name), [*value], "{what}");
+        }
+        // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+        assert_eq!(
+            values(&headers, "Upgrade").is_empty(),
+            !connection.starts_with(b"Upgrade"),
+            "{what}"
+        );
+        for name in error.headers() {
+            assert_eq!(values(&headers, name.name), [name.value], "{what}");
+        }
+    }
+}
+
+#[test]
+fn header_lists_get_the_same_verdict_as_bytes() {
+    let table: &[&[&str]] = &[
+        &[],
+        &["-Upgrade"],
+        &["-Upgrade", "Upgrade: h2c, WebSocket"],
+        &["-Connection", "Connection: a", "Connection: upgrade"],
+        &["-Connection"],
+        &["-Host"],
+        &["Host: two"],
+        &["-Sec-WebSocket-Key"],
+        &["-Sec-WebSocket-Version", "Sec-WebSocket-Version: 12"],
+        &["Sec-WebSocket-Version: 13"],
+        &["=POST /chat HTTP/1.1"],
+        &["Content-Length: 3"],
+        &["Transfer-Encoding: chunked"],
+        &["Origin: http://evil.example"],
+        &["Origin: https://example.com"],
+        &["Sec-WebSocket-Protocol: b, a"],
+        &["Sec-WebSocket-Protocol: c"],
+        &["Sec-WebSocket-Protocol: a, a"],
+        &["Sec-WebSocket-Extensions: ,"],
+    ];
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["a", "b"];
+    for edits in table {
+        let request = head(REQUEST, edits);
+        let (start, headers) = split_head(&request);
+        let (method, rest) = start.split_once(' ').unwrap();
+        let target = rest.split_once(' ').unwrap().0;
+        let from_list = Request::new(method, target, headers);
+        let from_bytes = serve(request.as_bytes(), &[], &options);
+        match (from_list.negotiate(&options), from_bytes) {
+            (Ok(handshake), Ok(Some((output, _)))) => {
+                let (_, headers, _) = split_message(&output);
+                assert_eq!(handshake.headers(), headers, "{edits:?}");
+                assert_eq!(handshake.connection().output(), [], "{edits:?}");
+                assert_eq!(handshake.accept().output(), output, "{edits:?}");
+            }
+            (Err(list), Err(bytes)) => assert_eq!(list, bytes, "{edits:?}"),
+            (list, bytes) => panic!("{edits:?}: {list:?} but {bytes:?}"),
+        }
+    }
+}
+
+#[test]
+fn origins() {
+    let only = ["https://a.example", "http://b.example:8080"];
+    let table = [
+        (Origins::Any, "https://evil.example", true),
+        (Origins::Any, "null", true),
+        (Origins::Only(&only), "https://a.example", true),
+        (Origins::Only(&only), "HTTPS://A.example", true),
+        (Origins::Only(&only), "http://b.example:8080", true),
+        (Origins::Only(&only), "http://a.example", false),
+        (Origins::Only(&only), "https://a.example:443", false),
+        (
+            Origins::Only(&only),
+            "https://a.example.evil.example",
+            false,
+        ),
+        (Origins::Only(&only), "null", false),
+        (Origins::Only(&[]), "https://a.example", false),
+        (Origins::SameHost, "https://example.com", true),
+        (Origins::SameHost, "http://EXAMPLE.com:80", true),
+        (Origins::SameHost, "https://example.com.evil.example", false),
+        (Origins::SameHost, "https://evil-example.com", false),
+        (Origins::SameHost, "null", false),
+    ];
+    for (origins, origin, allowed) in table {
+        let mut options = ServerOptions::default();
+        options.origins = origins;
+        let request = head(REQUEST, &[&format!("Origin: {origin}")]);
+        let served = serve(request.as_bytes(), &[], &options);
+        assert_eq!(served.is_ok(), allowed, "{origins:?} {origin}");
+        if !allowed {
+            assert_eq!(served, Err(RequestError::Origin));
+        }
+    }
+    // Programs that are no browsers send none; two are refused under every policy.
+    for origins in [Origins::Any, Origins::Only(&only), Origins::SameHost] {
+        let mut options = ServerOptions::default();
+        options.origins = origins;
+        assert!(serve(head(REQUEST, &[]).as_bytes(), &[], &options).is_ok());
+        let two = head(REQUEST, &["Origin: https://a.example", "Origin: null"]);
+        let served = serve(two.as_bytes(), &[], &options);
+        assert_eq!(served, Err(RequestError::DuplicateOrigin));
+    }
+}
+
+#[test]
+fn subprotocols() {
+    let offers = |offer: &str| head(REQUEST, &[&format!("Sec-WebSocket-Protocol: {offer}")]);
+    let table: &[(&str, &[&str], Option<&str>)] = &[
+        ("a, b", &["b"], Some("b")),
+        ("a, b", &["b", "a"], Some("a")),
+        ("a,b", &["c", "b"], Some("b")),
+        ("a", &["b"], None),
+        ("a", &[], None),
+        // They are compared with regard to case.
+        ("Chat", &["chat"], None),
+        ("chat2", &["chat"], None),
+    ];
+    for &(offer, known, chosen) in table {
+        let mut options = ServerOptions::default();
+        options.subprotocols = known;
+        let served = serve_cut(offers(offer).as_bytes(), &options);
+        let headers = opened(&served, offer);
+        let expected: Vec<Header<'_>> = chosen
+            .map(|name| Header {
+                name: "Sec-WebSocket-Protocol",
+                value: name.as_bytes(),
+            })
+            .into_iter()
+            .collect();
+        assert_eq!(headers, expected, "{offer} {known:?}");
+
+        options.require_subprotocol = true;
+        let served = serve_cut(offers(offer).as_bytes(), &options);
+        match chosen {
+            Some(_) => assert!(served.is_ok()),
+            None => assert_eq!(served, Err(RequestError::NoCommonSubprotocol)),
+        }
+    }
+    // On two lines, which are one list.
+    let two = head(
+        REQUEST,
+        &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"],
+    );
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(two.as_bytes());
+    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    let request = request.unwrap();
+    assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["b"];
+    let handshake = request.negotiate(&options).unwrap();
+    assert_eq!(handshake.subprotocol(), Some("b"));
+}
+
+#[test]
+fn a_request_for_something_else_gets_a_plain_answer() {
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"HEAD /page?x HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n\r\n");
+    let request = Request::read(&mut buffer, &Config::default());
+    let request = request.unwrap().unwrap();
+    assert_eq!((request.method(), request.target()), ("HEAD", "/page?x"));
+    assert!(!request.is_upgrade());
+    assert_eq!(request.header("HOST"), Some(&b"a"[..]));
+    assert_eq!((request.header("x"), request.header("y")), (None, None));
+    assert_eq!(request.headers().len(), 3);
+
+    // A page of the application's own in place of the plain 426.
+    let get = Request::new("GET", "/", vec![]);
+    let page = get
+        .respond(426, RequestError::NotAnUpgrade.headers(), b"page")
+        .unwrap();
+    let (status, headers, text) = split_message(&page);
+    assert_eq!((status, text), (426, "page"));
+    assert_eq!(values(&headers, "Upgrade"), [b"websocket"]);
+    assert_eq!(values(&headers, "Connection"), [b"Upgrade, close"]);
+    let framing = Header {
+        name: "Content-Length",
+        value: b"0",
+    };
+    assert_eq!(
+        get.respond(200, &[framing], b""),
+        Err(InputError::ReservedHeader)
+    );
+
+    let location = Header {
+        name: "Location",
+        value: b"/there",
+    };
+    // Method, status, body written, Content-Length.
+    let table: [(&Request<'_>, u16, &str, Option<&[u8]>); 6] = [
+        (&get, 200, "page", Some(b"4")),
+        (&get, 302, "page", Some(b"4")),
+        (&get, 599, "page", Some(b"4")),
+        (&get, 204, "", None),
+        (&get, 304, "", None),
+        (&request, 404, "", Some(b"4")),
+    ];
+    for (request, status, body, length) in table {
+        let answer = request.respond(status, &[location], b"page").unwrap();
+        let (written, headers, text) = split_message(&answer);
+        assert_eq!((written, text), (status, body));
+        assert_eq!(values(&headers, "Location"), [b"/there"]);
+        assert_eq!(values(&headers, "Connection"), [b"close"]);
+        let lengths: Vec<&[u8]> = length.into_iter().collect();
+        assert_eq!(values(&headers, "Content-Length"), lengths);
+    }
+    for status in [0, 100, 101, 199, 600, u16::MAX] {
+        assert_eq!(get.respond(status, &[], b""), Err(InputError::Status));
+    }
+}

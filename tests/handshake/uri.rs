@@ -1,0 +1,68 @@
+//! WebSocket URIs (RFC 6455 section 3).
+
+use sockless::handshake::{InputError, Uri};
+
+#[test]
+fn uris() {
+    let table = [
+        ("ws://example.com", false, "example.com", 80, "/", None),
+        ("wss://example.com", true, "example.com", 443, "/", None),
+        (
+            "WSS://example.com:1/a/b",
+            true,
+            "example.com",
+            1,
+            "/a/b",
+            None,
+        ),
+        (
+            "ws://[::1]:65535/?q=%20",
+            false,
+            "::1",
+            65535,
+            "/",
+            Some("q=%20"),
+        ),
+        (
+            "ws://127.0.0.1?q?r",
+            false,
+            "127.0.0.1",
+            80,
+            "/",
+            Some("q?r"),
+        ),
+    ];
+    for (text, secure, host, port, path, query) in table {
+        let uri = Uri::parse(text).unwrap();
+        assert_eq!(
+            (uri.is_secure(), uri.host(), uri.port()),
+            (secure, host, port)
+        );
+        assert_eq!((uri.path(), uri.query()), (path, query));
+    }
+    for text in [
+        "http://example.com",
+        "example.com",
+        "//example.com",
+        "ws:///path",
+        "ws://user@example.com/",
+        "ws://user:password@example.com/",
+        "ws://user:1@example.com/",
+        "ws://example.com/#fragment",
+        "ws://example.com/path#",
+        "ws://example.com:0x50/",
+        "ws://example.com:65536/",
+        "ws://example.com:-1/",
+        "ws://[::1/",
+        "ws://::1/",
+        "ws://a b/",
+        "ws://a/b c",
+        "ws://a/%",
+        "ws://a/\u{e9}",
+        "ws://\u{e9}/",
+        "ws://a\\b/",
+        "ws://a/\"",
+    ] {
+        assert_eq!(Uri::parse(text), Err(InputError::Uri), "{text}");
+    }
+}

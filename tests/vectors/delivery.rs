@@ -1,0 +1,135 @@
+//! How messages are delivered (sections 5.4 and 6.2).
+
+use super::{accepts, config};
+use sockless::test_util::{Frame, Outcome, OwnedEvent, Peer, Role, encode, run};
+use sockless::{CloseCode, Config, Connection, Delivery, TransportAction};
+
+/// Sections 5.4 and 5.5: "control frames MAY be injected in the middle of a fragmented message".
+#[test]
+fn control_frames_between_fragments() {
+    let frames = [
+        Frame::new(0x01, "\u{3ba}\u{1f79}"),
+        Frame::new(0x89, "a"),
+        Frame::new(0x00, ""),
+        Frame::new(0x8a, "b"),
+        Frame::new(0x89, ""),
+        Frame::new(0x00, "\u{3c3}"),
+        Frame::new(0x89, [0; 125]),
+        Frame::new(0x80, "\u{3bc}\u{3b5}"),
+        Frame::new(0x82, [1, 2, 3]),
+    ];
+    let events = [
+        OwnedEvent::ping(b"a"),
+        OwnedEvent::pong(b"b"),
+        OwnedEvent::ping(b""),
+        OwnedEvent::ping(&[0; 125]),
+        OwnedEvent::text("\u{3ba}\u{1f79}\u{3c3}\u{3bc}\u{3b5}"),
+        OwnedEvent::binary(&[1, 2, 3]),
+    ];
+    let replies = [
+        OwnedEvent::pong(b"a"),
+        OwnedEvent::pong(b""),
+        OwnedEvent::pong(&[0; 125]),
+    ];
+    for role in Role::BOTH {
+        let bytes = encode(&frames, role);
+        accepts(role, Config::default(), &bytes, &events, &replies);
+    }
+}
+
+/// Each frame of a message has a key of its own, and a cut may fall anywhere in it.
+#[test]
+fn fragments_with_different_keys() {
+    let keys = [[1, 2, 3, 4], [0; 4], [0xff, 0, 0xff, 0], Frame::MASKING_KEY];
+    let mut frames = vec![
+        Frame::new(0x02, b"abcde"),
+        Frame::new(0x00, b"f"),
+        Frame::new(0x00, b"ghi"),
+        Frame::new(0x80, b"jklmnop"),
+    ];
+    for (frame, key) in frames.iter_mut().zip(keys) {
+        frame.masking_key = key;
+    }
+    let bytes = encode(&frames, Role::Server);
+    let events = [OwnedEvent::binary(b"abcdefghijklmnop")];
+    accepts(Role::Server, Config::default(), &bytes, &events, &[]);
+}
+
+#[test]
+fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
+    let bytes = encode(
+        &[
+            Frame::new(0x01, "a\u{e9}"),
+            Frame::new(0x80, "b"),
+            Frame::new(0x82, ""),
+        ],
+        Role::Client,
+    );
+    let mut chunks = Peer::new(Role::Client, config(Delivery::Chunks));
+    let mut whole = Peer::new(Role::Client, config(Delivery::Messages));
+    let part = |text: &str| vec![OwnedEvent::TextPart(text.into())];
+    // Header (2), "a", c3, a9, header (2), "b", header (2).
+    let table = [
+        (2, vec![], vec![]),
+        (3, part("a"), vec![]),
+        (4, vec![], vec![]),
+        (5, part("\u{e9}"), vec![]),
+        (7, vec![], vec![]),
+        (
+            8,
+            vec![OwnedEvent::text("b")],
+            vec![OwnedEvent::text("a\u{e9}b")],
+        ),
+        (
+            10,
+            vec![OwnedEvent::binary(b"")],
+            vec![OwnedEvent::binary(b"")],
+        ),
+    ];
+    let mut from = 0;
+    for (to, parts, messages) in table {
+        chunks.receive(&bytes[from..to]);
+        whole.receive(&bytes[from..to]);
+        assert_eq!(chunks.events(), parts, "after {to} bytes");
+        assert_eq!(whole.events(), messages, "after {to} bytes");
+        from = to;
+    }
+}
+
+/// Design of the events: they borrow the buffer, not the connection, so that a reply inside the loop
+/// compiles.
+#[test]
+fn an_event_leaves_the_connection_free() {
+    fn first_text<'b>(peer: &mut Connection, buffer: &'b mut sockless::ReadBuffer) -> &'b str {
+        match peer.next_event(buffer) {
+            Ok(Some(sockless::Event::Text { text, .. })) => text,
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut peer = Peer::new(Role::Server, Config::default());
+    let bytes = Frame::new(0x81, "echo").encode(Role::Server);
+    peer.buffer.extend_from_slice(&bytes);
+    let text = first_text(&mut peer.connection, &mut peer.buffer);
+    peer.connection.send_text(text).unwrap();
+    peer.connection.close(CloseCode::NORMAL, text).unwrap();
+    drop(peer.connection);
+    assert_eq!(text, "echo");
+}
+
+/// An [`Outcome`] has no part that this file forgets to look at.
+#[test]
+fn a_silent_connection_has_no_outcome() {
+    for role in Role::BOTH {
+        let Outcome {
+            events,
+            open,
+            error,
+            output,
+            ending,
+            action,
+        } = run(role, Config::default(), &[], &[]);
+        assert_eq!((events, open, error), (vec![], None, None));
+        assert_eq!((output, ending), (vec![], None));
+        assert_eq!(action, TransportAction::Keep);
+    }
+}

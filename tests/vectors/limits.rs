@@ -1,0 +1,207 @@
+//! Limits (section 10.4).
+
+use super::{DELIVERIES, accepts, config, refuses};
+use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, join_parts, refused_at};
+use sockless::{Config, Delivery, ProtocolError, Reply};
+
+#[test]
+fn a_huge_ping_or_message_header_allocates_nothing() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
+        let ping = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
+        peer.receive(&ping.encode(role));
+        assert_eq!(peer.error, Some(ProtocolError::ControlFrameTooLong));
+        assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
+
+        let mut peer = Peer::new(role, Config::default());
+        let message = Frame::new(0x82, "begin").with_length(Length::Claimed(10 << 20));
+        peer.receive(&message.encode(role));
+        assert_eq!(peer.error, None);
+        assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
+    }
+}
+
+fn limits(frame: usize, message: usize) -> Config {
+    let mut config = Config::default();
+    config.max_frame_size = frame;
+    config.max_message_size = message;
+    config
+}
+
+/// What the documentation of [`Config`] states, each in its field.
+#[test]
+fn the_default_limits() {
+    let Config {
+        max_message_size,
+        max_frame_size,
+        max_output,
+        max_unsent_pongs,
+        max_head_size,
+        max_headers,
+        delivery,
+        pong,
+        close,
+        ..
+    } = Config::default();
+    assert_eq!((max_message_size, max_frame_size), (16 << 20, 16 << 20));
+    assert_eq!((max_output, max_unsent_pongs), (1 << 20, 2 << 10));
+    assert_eq!((max_head_size, max_headers), (16 << 10, 100));
+    assert_eq!(delivery, Delivery::Messages);
+    assert_eq!((pong, close), (Reply::Automatic, Reply::Automatic));
+    assert_eq!(Config::default(), Config::new());
+
+    // And they are kept: the largest frame passes, one byte more is refused at its header.
+    for role in Role::BOTH {
+        let claimed = |claim| Frame::new(0x82, "").with_length(Length::Claimed(claim));
+        let most = claimed(16 << 20).encode(role);
+        assert_eq!(refused_at(role, Config::default(), &most), None);
+        let bad = claimed((16 << 20) + 1).encode(role);
+        let error = ProtocolError::FrameTooLarge;
+        refuses(role, Config::default(), &[], &bad[..10], error, 10);
+        // Split over two frames it is the message that is too large.
+        let good = [Frame::new(0x02, "x")];
+        let bad = Frame::new(0x80, "").with_length(Length::Claimed(16 << 20));
+        let bad = bad.encode(role);
+        let error = ProtocolError::MessageTooLarge;
+        refuses(role, Config::default(), &good, &bad[..10], error, 10);
+    }
+}
+
+#[test]
+fn limits_are_exact() {
+    use ProtocolError::{FrameTooLarge, MessageTooLarge};
+    let big = 1 << 20;
+    let part = |first, size| Frame::new(first, vec![b'x'; size]);
+    // Limits of frame and message, frames that pass, the size of one more that does not.
+    let table: &[(usize, usize, &[Frame], u8, usize, ProtocolError)] = &[
+        (big, 0, &[part(0x81, 0)], 0x81, 1, MessageTooLarge),
+        (big, 5, &[part(0x81, 5)], 0x81, 6, MessageTooLarge),
+        (big, 5, &[part(0x82, 5)], 0x02, 6, MessageTooLarge),
+        (5, big, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
+        (5, big, &[part(0x02, 5), part(0, 5)], 0x80, 6, FrameTooLarge),
+        (5, 5, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
+        (big, 200, &[part(0x82, 200)], 0x82, 201, MessageTooLarge),
+        // Summed over fragments, whatever control frames come between; reset with every message.
+        (
+            big,
+            5,
+            &[part(0x01, 5), part(0x80, 0)],
+            0x81,
+            6,
+            MessageTooLarge,
+        ),
+        (
+            big,
+            5,
+            &[part(0x01, 3), part(0x89, 9), part(0, 2)],
+            0x80,
+            1,
+            MessageTooLarge,
+        ),
+        (big, 5, &[part(0x02, 4)], 0x00, 2, MessageTooLarge),
+        (
+            big,
+            5,
+            &[part(0x02, 5), part(0x80, 0), part(0x01, 4)],
+            0x80,
+            2,
+            MessageTooLarge,
+        ),
+    ];
+    for role in Role::BOTH {
+        for &(frame, message, good, first, size, error) in table {
+            let bad = part(first, size).encode(role);
+            let after = if size > 125 { 4 } else { 2 };
+            // The length alone decides, before the payload and even before the masking key.
+            refuses(role, limits(frame, message), good, &bad, error, after);
+        }
+    }
+}
+
+#[test]
+fn control_frames_know_no_limit_but_their_own() {
+    for role in Role::BOTH {
+        let bytes = Frame::new(0x89, [7; 125]).encode(role);
+        let (event, reply) = (OwnedEvent::ping(&[7; 125]), OwnedEvent::pong(&[7; 125]));
+        accepts(role, limits(0, 0), &bytes, &[event], &[reply]);
+    }
+}
+
+#[test]
+fn many_small_fragments_pass() {
+    for role in Role::BOTH {
+        for config in DELIVERIES.map(config) {
+            let mut peer = Peer::new(role, config);
+            for (i, byte) in (0..65536).zip((0..=250).cycle()) {
+                let first = match i {
+                    0 => 0x02,
+                    65535 => 0x80,
+                    _ => 0x00,
+                };
+                peer.receive(&Frame::new(first, [byte; 64]).encode(role));
+            }
+            let (events, open) = join_parts(&peer.events);
+            assert_eq!((events.len(), open, peer.error), (1, None, None));
+            let expected: Vec<u8> = (0..=250)
+                .cycle()
+                .take(65536)
+                .flat_map(|byte| [byte; 64])
+                .collect();
+            assert!(events[0].data() == expected);
+        }
+    }
+}
+
+#[test]
+fn a_million_empty_fragments_cost_nothing() {
+    for role in Role::BOTH {
+        for config in DELIVERIES.map(config) {
+            let mut peer = Peer::new(role, config);
+            peer.receive(&Frame::new(0x01, "a").encode(role));
+            let batch = Frame::new(0x00, "").encode(role).repeat(1000);
+            for _ in 0..1000 {
+                peer.receive(&batch);
+            }
+            // What one read and one byte of message need.
+            assert!(
+                peer.buffer.capacity() <= 3 * batch.len(),
+                "{:?}",
+                peer.buffer
+            );
+            peer.receive(&Frame::new(0x80, "b").encode(role));
+            let (events, _) = join_parts(&peer.events);
+            assert_eq!(events, [OwnedEvent::text("ab")]);
+        }
+    }
+}
+
+/// The bound that the documentation of `ReadBuffer` states.
+#[test]
+fn the_buffer_is_bounded_by_what_was_received() {
+    let message = 50_000;
+    for role in Role::BOTH {
+        for (delivery, held) in [(Delivery::Messages, message), (Delivery::Chunks, 0)] {
+            for (read, fragment) in [(1000, 50_000), (1000, 10), (1, 999), (4096, 3000)] {
+                let mut peer = Peer::new(role, config(delivery));
+                let mut frames: Vec<Frame> = vec![b'x'; message]
+                    .chunks(fragment)
+                    .map(|piece| Frame::new(0x00, piece))
+                    .collect();
+                frames.last_mut().unwrap().first |= 0x80;
+                frames[0].first |= 0x01;
+                let bytes = encode(&frames, role);
+                for piece in bytes.chunks(read).chain(bytes.chunks(read)) {
+                    peer.receive(piece);
+                    let unread = read + 14;
+                    let bound = 2 * (held + unread) + read;
+                    assert!(
+                        peer.buffer.capacity() <= bound,
+                        "{:?} > {bound}",
+                        peer.buffer
+                    );
+                }
+                assert!(peer.buffer.is_empty());
+            }
+        }
+    }
+}

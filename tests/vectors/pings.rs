@@ -1,0 +1,105 @@
+//! Pings and Pongs (sections 5.5.2 and 5.5.3).
+
+use super::{accepts, heard, start};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
+use sockless::{CloseCode, Config, Reply};
+
+#[test]
+fn ten_pings_get_ten_pongs_in_order() {
+    let pings: Vec<Frame> = (b'0'..=b'9').map(|i| Frame::new(0x89, [i; 9])).collect();
+    let events: Vec<OwnedEvent> = (b'0'..=b'9').map(|i| OwnedEvent::ping(&[i; 9])).collect();
+    let replies: Vec<OwnedEvent> = (b'0'..=b'9').map(|i| OwnedEvent::pong(&[i; 9])).collect();
+    for role in Role::BOTH {
+        let bytes = encode(&pings, role);
+        accepts(role, Config::default(), &bytes, &events, &replies);
+    }
+}
+
+#[test]
+fn past_the_bound_the_newest_ping_wins() {
+    let pong = |payload: &[u8]| OwnedEvent::pong(payload);
+    for role in Role::BOTH {
+        let frame = if role == Role::Client { 7 } else { 3 };
+        // With no room at all one Pong may wait nevertheless.
+        for (limit, fit) in [(2 * frame, 2), (3 * frame - 1, 2), (frame, 1), (0, 1)] {
+            let mut config = Config::default();
+            config.max_unsent_pongs = limit;
+            let mut peer = Peer::new(role, config);
+            peer.connection.send_text("first").unwrap();
+            peer.receive(&encode(
+                &[b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload)),
+                role,
+            ));
+            assert_eq!(peer.events().len(), 4, "delivered all the same");
+            let waiting = [
+                vec![OwnedEvent::text("first")],
+                [pong(b"a"), pong(b"b")][..fit].to_vec(),
+            ];
+            assert_eq!(heard(role, peer.connection.output()), waiting.concat());
+
+            // Nothing takes its place until the last of them is written whole.
+            let size = peer.connection.output().len();
+            peer.connection.advance_output(size - 1);
+            assert_eq!(peer.connection.output().len(), 1);
+            peer.receive(&Frame::new(0x89, b"e").encode(role));
+            assert_eq!(peer.connection.output().len(), 1);
+            peer.connection.advance_output(1);
+            assert_eq!(heard(role, &peer.write_all()), [pong(b"e")]);
+            assert_eq!(peer.write_all(), []);
+
+            // The bound counts anew.
+            peer.receive(&Frame::new(0x89, b"f").encode(role));
+            assert_eq!(heard(role, &peer.write_all()), [pong(b"f")]);
+        }
+    }
+}
+
+#[test]
+fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
+    let ends: [(&str, fn(&mut Peer, Role)); 4] = [
+        ("peer's Close", |peer, role| {
+            peer.receive(&Frame::close(1000, "").encode(role));
+        }),
+        ("our Close", |peer, _| {
+            peer.connection.close(CloseCode::NORMAL, "").unwrap();
+        }),
+        ("violation", |peer, role| {
+            peer.receive(&start(role, 0x83, 0, true));
+        }),
+        ("end of stream", |peer, _| peer.connection.handle_eof()),
+    ];
+    for role in Role::BOTH {
+        for (what, end) in ends {
+            let mut config = Config::default();
+            config.max_unsent_pongs = 0;
+            let mut peer = Peer::new(role, config);
+            let pings = [Frame::new(0x89, "a"), Frame::new(0x89, "b")];
+            peer.receive(&encode(&pings, role));
+            end(&mut peer, role);
+            let said = heard(role, &peer.write_all());
+            assert_eq!(said[0], OwnedEvent::pong(b"a"), "{what}");
+            assert!(
+                matches!(said[1..], [] | [OwnedEvent::Close(..)]),
+                "{what}: {said:?}"
+            );
+            assert_eq!(peer.write_all(), [], "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_ping_may_be_left_to_the_application() {
+    let mut config = Config::default();
+    config.pong = Reply::Manual;
+    for role in Role::BOTH {
+        let ping = Frame::new(0x89, "who?").encode(role);
+        accepts(role, config, &ping, &[OwnedEvent::ping(b"who?")], &[]);
+        let mut peer = Peer::new(role, config);
+        peer.receive(&ping);
+        peer.connection.send_pong(b"who?").unwrap();
+        assert_eq!(
+            heard(role, peer.connection.output()),
+            [OwnedEvent::pong(b"who?")]
+        );
+    }
+}
