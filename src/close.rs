@@ -65,6 +65,11 @@ impl<'a> CloseFrame<'a> {
     ///
     /// A reason of more than 123 bytes is cut at the last character that fits. 1005 is written as an
     /// empty payload. `None` for any other code that must not be sent (section 7.4).
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "`length` is at most 123 and only goes down to 0, which is a boundary; `size` is at most MAX_SIZE"
+    )]
     pub fn write<'b>(&self, buffer: &'b mut [u8; CloseFrame::MAX_SIZE]) -> Option<&'b [u8]> {
         if self.code == CloseCode::NO_STATUS_RECEIVED {
             return Some(&[]);
@@ -97,10 +102,9 @@ impl<'a> arbitrary::Arbitrary<'a> for CloseFrame<'a> {
         }
         let mut reason: &str = u.arbitrary()?;
         while reason.len() > Self::MAX_SIZE - 2 {
-            reason = reason
-                .char_indices()
-                .next_back()
-                .map_or("", |(last, _)| &reason[..last]);
+            let mut characters = reason.chars();
+            characters.next_back();
+            reason = characters.as_str();
         }
         Ok(Self { code, reason })
     }

@@ -15,7 +15,6 @@ use crate::read_buffer::ReadBuffer;
 use crate::receiver::{Received, Receiver};
 use crate::role::Role;
 use crate::sender::Sender;
-use crate::utf8;
 
 #[cfg(feature = "deflate")]
 mod compress;
@@ -286,15 +285,18 @@ impl Connection {
     /// A text event. Of a bad chunk the good part comes first, so that what is delivered does not depend on
     /// how the stream was cut.
     fn text<'b>(&mut self, bytes: &'b [u8], fin: bool) -> Result<Event<'b>, ProtocolError> {
-        match str::from_utf8(bytes) {
-            Ok(text) => Ok(Event::Text { text, fin }),
-            Err(error) if self.delivery == Delivery::Chunks && error.valid_up_to() > 0 => {
-                self.overdue = Some(ProtocolError::InvalidUtf8);
-                let text = utf8::parse(&bytes[..error.valid_up_to()])?;
-                Ok(Event::Text { text, fin: false })
-            }
-            Err(_) => Err(ProtocolError::InvalidUtf8),
+        if let Ok(text) = str::from_utf8(bytes) {
+            return Ok(Event::Text { text, fin });
         }
+        let good = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if self.delivery == Delivery::Messages || good.is_empty() {
+            return Err(ProtocolError::InvalidUtf8);
+        }
+        self.overdue = Some(ProtocolError::InvalidUtf8);
+        Ok(Event::Text {
+            text: good,
+            fin: false,
+        })
     }
 
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.

@@ -184,6 +184,11 @@ impl FrameHeader {
     ///
     /// The length takes its shortest form, as section 5.2 demands. Beyond that it writes what the
     /// fields say, legal or not, so that a test can produce every kind of bad frame.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "the longest form takes MAX_SIZE bytes: 2, 8 and 4"
+    )]
     pub fn write<'b>(&self, buffer: &'b mut [u8; Self::MAX_SIZE]) -> &'b [u8] {
         let mask = if self.masking_key.is_some() { MASK } else { 0 };
         buffer[0] = if self.fin { FIN } else { 0 } | (self.rsv & 0x7) << 4 | self.opcode.bits();
@@ -286,6 +291,7 @@ impl FrameStart {
     }
 
     /// The size of the whole header in bytes.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
     pub(crate) const fn header_size(self) -> usize {
         let extended = match self.length {
             LENGTH_16 => 2,

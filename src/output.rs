@@ -16,6 +16,11 @@ pub(crate) struct Output {
     opening: bool,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`written` never exceeds the length of `bytes`; `start` comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
+)]
 impl Output {
     /// A queue that begins with these bytes, and gives their memory back once they are written.
     pub(crate) const fn new(bytes: Vec<u8>) -> Self {

@@ -25,6 +25,10 @@ pub(crate) struct Payload {
     length: usize,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`length` is at most that of the array"
+)]
 impl Payload {
     /// The payload of a control frame, which is short enough.
     fn new(payload: &[u8]) -> Self {
@@ -39,6 +43,10 @@ impl Payload {
     }
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "both terms are sizes of Pongs in the output, which are in memory"
+)]
 impl Pongs {
     /// Whether a Pong of `size` bytes may go into the output: one always may.
     pub(crate) const fn has_room(&self, size: usize, limit: usize) -> bool {

@@ -45,7 +45,7 @@ mod store;
 /// ```
 #[derive(Default)]
 pub struct ReadBuffer {
-    // 0          held.start    held.end       read          filled        bytes.len()
+    // 0    <=    held.start <= held.end <=    read    <=    filled   <=   bytes.len()
     // |  consumed  |    held      |    gap      |   unread    |    spare      |
     /// All of it is initialised, so that the spare part can be lent without unsafe code and is cleared
     /// once, when it is allocated, not at every read.
@@ -75,12 +75,21 @@ pub(crate) struct Span {
     pub(crate) end: usize,
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a span ends at or behind its start"
+)]
 impl Span {
     pub(crate) const fn len(self) -> usize {
         self.end - self.start
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "positions ascend, as drawn at the fields, and callers bound `n` by them; lengths of what is in memory do not overflow"
+)]
 impl ReadBuffer {
     /// An empty buffer that owns no memory yet.
     #[must_use]

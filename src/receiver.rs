@@ -242,6 +242,7 @@ impl Receiver {
     }
 
     /// Takes in what there is of the current frame's payload.
+    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
     fn read_payload(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
         #[cfg(feature = "deflate")]
         if self.store() == Store::Inflated {
@@ -333,6 +334,11 @@ impl Receiver {
 
     /// Validates the last `n` bytes of the held text, together with the character they may continue, so
     /// that wrong text fails at the wrong byte and not at the end of its message (section 8.1).
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "held text ends with these `n` bytes and with the `unfinished` ones before them; what is complete is at most all"
+    )]
     fn validate(&mut self, buffer: &ReadBuffer, n: usize) -> Result<(), ProtocolError> {
         let text = buffer.slice(buffer.held());
         let fresh = &text[text.len().saturating_sub(n + usize::from(self.unfinished))..];
@@ -357,6 +363,10 @@ fn at_most(length: u64, limit: usize) -> usize {
 }
 
 /// Takes a control frame once it is whole, which costs 139 bytes of buffer at most.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a header and a control payload take 139 bytes at most"
+)]
 fn read_control(
     opcode: Opcode,
     size: usize,

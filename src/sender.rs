@@ -96,6 +96,10 @@ impl Sender {
     }
 
     /// The size on the wire of a Ping or Pong with this payload.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "6 and the length of a slice, which is at most isize::MAX"
+    )]
     pub(crate) const fn control_size(&self, payload: &[u8]) -> usize {
         let masking_key = if self.keys.is_some() { 4 } else { 0 };
         2 + masking_key + payload.len()

@@ -72,6 +72,11 @@ impl Utf8Validator {
         matches!(self.state, State::Boundary)
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "`length` is at most 3 before the loop ends: the four bytes of a character make it whole or wrong; the rest are prefixes as complete_length says"
+    )]
     fn next_state(self, piece: &[u8]) -> Result<State, ProtocolError> {
         let mut rest = piece;
         match self.state {
@@ -115,17 +120,16 @@ pub(crate) fn complete_length(text: &[u8]) -> Result<usize, ProtocolError> {
     }
 }
 
-/// Bytes as text, if they are UTF-8 from beginning to end.
-#[cfg(feature = "alloc")]
-pub(crate) fn parse(text: &[u8]) -> Result<&str, ProtocolError> {
-    str::from_utf8(text).map_err(|_| ProtocolError::InvalidUtf8)
-}
-
 /// Where to cut `text` so that no character is cut, found by looking at its last 3 bytes only.
 ///
 /// What stands before the cut is not validated. What stands behind it is the beginning of a valid
 /// character; if it is not, nothing is cut off, so that the caller's validation meets it.
 #[cfg(feature = "alloc")]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`tail` and `lead` are positions in the text"
+)]
 pub(crate) fn last_boundary(text: &[u8]) -> usize {
     let tail = text.len().saturating_sub(3);
     let Some(lead) = text[tail..].iter().rposition(|&byte| byte & 0xc0 != 0x80) else {

@@ -19,6 +19,7 @@ pub(crate) struct Deflater {
 
 impl Deflater {
     /// A compressor for a window of 2^`bits` bytes, 9 to 15.
+    #[expect(clippy::arithmetic_side_effects, reason = "the clamp bounds it")]
     pub(crate) fn new(wishes: &Deflate, bits: u8) -> Self {
         let config = DeflateConfig {
             level: i32::from(wishes.level),
@@ -36,6 +37,11 @@ impl Deflater {
     }
 
     /// Adds the compressed form of the next fragment to `output`, of the last one with `fin`.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "the codec reads and writes no more than the slices it was given; a vector that would grow beyond isize::MAX panics as every vector does"
+    )]
     pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
         let start = output.len();
         let mut rest = payload;

@@ -69,6 +69,11 @@ impl Inflater {
         end
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "the codec consumes no more than it is given: the loop goes on only below 4"
+    )]
     fn read_tail(&mut self) -> Result<(), Corrupt> {
         let probe = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
         let mut consumed = 0;
@@ -98,6 +103,11 @@ impl Inflater {
         self.streams = 0;
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "the codec consumes and produces no more than the slices it is given"
+    )]
     fn run(
         &mut self,
         input: &[u8],
@@ -131,6 +141,10 @@ impl Inflater {
     }
 
     /// Begins a new DEFLATE stream with the same window.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "at most MAX_STREAMS and one"
+    )]
     fn restart(&mut self) -> Result<(), Corrupt> {
         self.streams += 1;
         if self.streams > MAX_STREAMS {
@@ -147,6 +161,11 @@ impl Inflater {
         Ok(())
     }
 
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "`history` never outgrows `window`, `end` stays below it, `n` is at most what is left of either"
+    )]
     fn remember(&mut self, output: &[u8]) {
         let mut output = &output[output.len().saturating_sub(self.window)..];
         if self.history.len() < self.window {

@@ -110,11 +110,12 @@ impl ClientHandshake {
         if let Some(origin) = options.origin {
             check_value(origin.as_bytes())?;
         }
-        for (i, subprotocol) in options.subprotocols.iter().enumerate() {
-            if !is_token(subprotocol.as_bytes()) || options.subprotocols[..i].contains(subprotocol)
-            {
+        let mut rest = options.subprotocols;
+        while let Some((subprotocol, tail)) = rest.split_first() {
+            if !is_token(subprotocol.as_bytes()) || tail.contains(subprotocol) {
                 return Err(InputError::Subprotocol);
             }
+            rest = tail;
         }
         let mut keys = MaskingKeys::new(&seed);
         let key = encode_key(keys.nonce());
@@ -183,10 +184,10 @@ impl ClientHandshake {
     pub fn headers(&self) -> Vec<Header<'_>> {
         fn header(line: &[u8]) -> Option<Header<'_>> {
             let colon = line.iter().position(|byte| *byte == b':')?;
-            let name = str::from_utf8(&line[..colon]).ok()?;
+            let (name, value) = line.split_at_checked(colon)?;
             Some(Header {
-                name,
-                value: line.get(colon + 2..)?,
+                name: str::from_utf8(name).ok()?,
+                value: value.strip_prefix(b": ")?,
             })
         }
         let lines = self.request.split(|byte| *byte == b'\r').skip(1);

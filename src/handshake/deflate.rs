@@ -204,6 +204,10 @@ impl Parameters {
 }
 
 /// Section 7.1.2: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the patterns bound the digits"
+)]
 fn window_bits(mut digits: impl Iterator<Item = u8>) -> Result<u8, Malformed> {
     match (digits.next(), digits.next(), digits.next()) {
         (Some(digit @ b'8'..=b'9'), None, _) => Ok(digit - b'0'),

@@ -87,10 +87,10 @@ fn parse_token(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
         .count();
     #[cfg(test)]
     crate::handshake::headers::work::add(length);
-    if length == 0 {
-        return Err(Malformed);
+    match bytes.split_at_checked(length) {
+        Some((token @ [_, ..], rest)) => Ok((token, trim(rest))),
+        _ => Err(Malformed),
     }
-    Ok((&bytes[..length], trim(&bytes[length..])))
 }
 
 /// Reads a token or a quoted string, which must be a token once its escapes are undone.
@@ -102,7 +102,8 @@ fn parse_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     loop {
         rest = match rest {
             [b'"', tail @ ..] if rest.len() < quoted.len() => {
-                return Ok((&quoted[..quoted.len() - rest.len()], trim(tail)));
+                let value = quoted.strip_suffix(rest).ok_or(Malformed)?;
+                return Ok((value, trim(tail)));
             }
             [b'\\', byte, tail @ ..] | [byte, tail @ ..] if is_token(&[*byte]) => tail,
             _ => return Err(Malformed),

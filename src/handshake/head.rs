@@ -12,6 +12,11 @@ use crate::read_buffer::ReadBuffer;
 ///
 /// Every byte is looked at once, however many reads the head takes: the buffer remembers how far the
 /// search came.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`i` is a position in `visible`; a line feed that is not refused has a CR before it; lines are fewer than bytes"
+)]
 pub(crate) fn find_end(
     buffer: &mut ReadBuffer,
     config: &Config,
@@ -60,11 +65,7 @@ pub(crate) fn find_end(
 
 /// Judges the last line of `head`, of which `lines` came before, as soon as it is whole.
 fn check_line(head: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
-    let start = head
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let line = &head[start..];
+    let line = head.rsplit(|byte| *byte == b'\n').next().unwrap_or(head);
     if lines == 0 {
         return match version(line) {
             Some([b'1', b'.', b'0' | b'1']) => Ok(()),

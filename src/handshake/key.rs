@@ -40,10 +40,11 @@ pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
 #[cfg(feature = "alloc")]
 pub(crate) fn is_valid_key(value: &[u8]) -> bool {
     value.len() == 24
-        && value.ends_with(b"==")
-        && value[..22]
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && value.strip_suffix(b"==").is_some_and(|characters| {
+            characters
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        })
 }
 
 #[cfg(test)]

@@ -90,6 +90,10 @@ impl<'b> Request<'b> {
     /// [`RequestError::Head`] or [`RequestError::Host`]. What breaks the line structure and what is over
     /// the size is refused at the byte, wrong names and values when the head is whole. Write
     /// [`RequestError::response`] and close the transport as described there.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`size` unread bytes begin at `read`"
+    )]
     pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
         // RFC 9112 section 2.2: empty lines before a request are skipped.
         while buffer.unread().starts_with(b"\r\n") {
@@ -167,7 +171,7 @@ impl<'b> Request<'b> {
         let mut response = write_response(status, headers, body);
         // RFC 9110 section 9.3.2, section 15.3.5 and section 15.4.5: no content, though perhaps its length.
         if self.method == "HEAD" || matches!(status, 204 | 304) {
-            response.truncate(response.len() - body.len());
+            response.truncate(response.len().saturating_sub(body.len()));
         }
         Ok(response)
     }

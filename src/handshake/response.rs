@@ -29,6 +29,10 @@ impl<'b> Response<'b> {
     }
 
     /// Reads the 101 or a final response, past interim ones; `None` if it has not all come yet.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`size` unread bytes begin at `read`"
+    )]
     pub(crate) fn read(
         buffer: &'b mut ReadBuffer,
         config: &Config,

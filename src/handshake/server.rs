@@ -176,7 +176,7 @@ impl<'a> ServerHandshake<'a> {
     /// The headers of the answer, whose status is 101.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
-        let mut headers = Vec::with_capacity(4 + self.extra.len());
+        let mut headers = Vec::with_capacity(self.extra.len().saturating_add(4));
         headers.push(Header {
             name: "Upgrade",
             value: b"websocket",
@@ -268,10 +268,7 @@ fn choose_subprotocol<'a>(
     // would let a request cost the square of its size.
     let empty = offers.is_empty() && values(headers, NAME).next().is_some();
     offers.sort_unstable();
-    if empty
-        || !offers.iter().all(|offer| is_token(offer))
-        || offers.windows(2).any(|pair| pair[0] == pair[1])
-    {
+    if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
         return Err(RequestError::Subprotocols);
     }
     if chosen.is_none() && options.require_subprotocol {

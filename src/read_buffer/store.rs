@@ -44,6 +44,11 @@ impl ReadBuffer {
     /// The first `n` unread bytes, and at least one byte of space to decompress them into: about what they
     /// may need, `most` bytes at most.
     #[cfg(feature = "deflate")]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "positions ascend, as drawn at the fields of ReadBuffer, and `n` bytes are unread"
+    )]
     pub(crate) fn inflate_from(
         &mut self,
         n: usize,
@@ -71,6 +76,10 @@ impl ReadBuffer {
 
     /// A part of the unread bytes.
     #[cfg(feature = "deflate")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "positions ascend, as drawn at the fields of ReadBuffer, and the caller's range ends within the unread bytes"
+    )]
     pub(crate) fn unread_mut(&mut self, range: core::ops::Range<usize>) -> &mut [u8] {
         &mut self.bytes[self.read..self.filled][range]
     }

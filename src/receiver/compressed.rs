@@ -12,6 +12,10 @@ const CHUNK: usize = 32 << 10;
 
 impl Receiver {
     /// Takes in what there is of the current frame's payload, and decompresses it.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`unmasked` and what the codec consumes are at most `n`, which is at most `remaining`; `length` never exceeds `limit`, or it fails first"
+    )]
     pub(super) fn read_compressed(
         &mut self,
         buffer: &mut ReadBuffer,

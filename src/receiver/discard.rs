@@ -23,6 +23,7 @@ impl Receiver {
     /// Reads on after a failure, dropping everything, to learn whether the peer sent a Close frame.
     ///
     /// Section 7.1.7 forbids to act on what still comes; how the connection ended is for the record only.
+    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
     pub(crate) fn discard<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Option<CloseFrame<'b>> {
         buffer.release_all();
         let close = loop {
