@@ -25,7 +25,7 @@ fn read(path: impl AsRef<Path>) -> String {
 fn named_tests(text: &str) -> Vec<(&str, &str)> {
     let code = text.split('`').skip(1).step_by(2);
     code.filter_map(|code| code.split_once("::"))
-        .filter(|(file, _)| file.ends_with(".rs"))
+        .filter(|(file, _)| is_rust(Path::new(file)))
         .collect()
 }
 
@@ -50,9 +50,11 @@ fn tests_in(source: &str) -> Vec<&str> {
 fn rust_files(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let paths = entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name()));
-    paths
-        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
-        .collect()
+    paths.filter(|path| is_rust(path)).collect()
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
 }
 
 #[test]
