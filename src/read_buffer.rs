@@ -61,7 +61,7 @@ pub struct ReadBuffer {
     /// What compressed messages are decompressed into: the held part of the open one, and nothing more.
     #[cfg(feature = "deflate")]
     inflated: Option<Box<ReadBuffer>>,
-    /// Bytes moved or searched so far: tests show that it is linear in the bytes received.
+    /// Bytes moved so far: tests show that it is linear in the bytes received.
     #[cfg(test)]
     work: usize,
 }
@@ -282,10 +282,6 @@ impl ReadBuffer {
     }
 
     pub(crate) const fn set_searched(&mut self, searched: usize, lines: usize) {
-        #[cfg(test)]
-        {
-            self.work += searched.saturating_sub(self.searched);
-        }
         self.searched = searched;
         self.lines = lines;
     }
@@ -325,11 +321,6 @@ impl ReadBuffer {
                 self.bytes.resize(size, 0);
             }
         }
-    }
-
-    #[cfg(test)]
-    pub(crate) const fn work(&self) -> usize {
-        self.work
     }
 
     fn move_bytes(&mut self, from: Span, to: usize) {

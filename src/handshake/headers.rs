@@ -141,7 +141,7 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Bytes of header values looked at so far: tests show that it is linear in their length.
+/// Bytes of heads looked at so far: tests show that it is linear in their length.
 #[cfg(test)]
 pub(crate) mod work {
     use std::cell::Cell;

@@ -75,8 +75,8 @@ fn no_two_frames_share_a_masking_key() {
     assert_eq!(together.len(), total);
 }
 
-/// CVE-2020-27813, CVE-2026-43678: lengths that wrapped around, alone or added to what had come, passed the
-/// limit or made a buffer of the wrong size. Here they are added as 64-bit numbers, and are compared with the
+/// CVE-2020-27813, CVE-2026-1528, CVE-2026-43678: lengths that wrapped around, alone or added to what had come,
+/// passed the limit or made a buffer of the wrong size. Here they are added as 64-bit numbers, and are compared with the
 /// limits before they become a size in memory.
 #[test]
 fn lengths_near_the_end_of_the_numbers_do_not_wrap() {

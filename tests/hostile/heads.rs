@@ -128,8 +128,9 @@ fn what_is_skipped_takes_no_memory() {
     assert_eq!(buffer.capacity(), 4096);
 }
 
-/// CVE-2025-30360: a server that took every `Origin` let any page of the web speak to it with its visitor's
-/// cookies. Here only pages from the host that was asked for may, unless the application allows others.
+/// CVE-2025-30360, CVE-2026-27977: servers that took any IP address or `null` for an allowed `Origin` let foreign
+/// pages speak to them in their visitor's name. Here only pages from the host that was asked for may, unless
+/// the application allows others.
 #[test]
 fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
     let serve = |origin: &str, options: &ServerOptions<'_>| {
@@ -141,6 +142,10 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
     };
     let elsewhere = [
         "https://evil.example",
+        "http://192.0.2.1",
+        "http://127.0.0.1",
+        "http://[::1]:8080",
+        "http://localhost",
         "https://example",
         "https://sub.app.example",
         "https://app.example.evil.example",
@@ -181,4 +186,53 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
         serve("https://app.example", &options),
         Err(RequestError::Origin)
     );
+}
+
+/// CVE-2026-14631: a malformed `Host` or `Origin` was an exception that ended the server. Here whatever bytes a
+/// value has, there is an answer.
+#[test]
+fn malformed_values_have_an_answer() {
+    let mut odd: Vec<Vec<u8>> = (1..=u8::MAX).map(|byte| vec![byte]).collect();
+    let more: [&[u8]; 12] = [
+        b"",
+        b"[",
+        b"[]",
+        b"[::1",
+        b"]:80",
+        b"a:99999999999999999999",
+        b"a:-1",
+        b"%",
+        b"%zz",
+        b"http://",
+        b"http://[",
+        b"\xff\xfe://\xff",
+    ];
+    odd.extend(more.map(<[u8]>::to_vec));
+    for value in odd {
+        for name in ["Host", "Origin", "Sec-WebSocket-Protocol"] {
+            let head = match name {
+                "Host" => request("").replace("Host: a\r\n", ""),
+                _ => request(""),
+            };
+            let (start, rest) = head.split_once("\r\n").unwrap();
+            let line = [name.as_bytes(), b": ", &value, b"\r\n"].concat();
+            let bytes = [start.as_bytes(), b"\r\n", &line, rest.as_bytes()].concat();
+            let mut options = ServerOptions::default();
+            options.subprotocols = &["a"];
+            let mut buffer = buffer(&bytes);
+            let what = format!("{name}: {value:x?}");
+            let answer = match Request::read(&mut buffer, &Config::default()) {
+                Ok(Some(request)) => request.accept(&options).map(drop),
+                Ok(None) => panic!("{what}: the head is whole"),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = answer {
+                assert!([400, 403].contains(&error.status()), "{what}: {error}");
+            } else {
+                // A host or a token.
+                let ascii = value.iter().all(u8::is_ascii_graphic);
+                assert!(ascii && name != "Origin", "{what}");
+            }
+        }
+    }
 }
