@@ -29,7 +29,10 @@ pub fn compare(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) ->
     }
     let mut needed = all;
     let mut classes = Vec::new();
-    for difference in DIFFERENCES.iter().filter(|difference| difference.peer == peer) {
+    for difference in DIFFERENCES
+        .iter()
+        .filter(|difference| difference.peer == peer)
+    {
         let fewer = needed.without(difference.class);
         if predict(peer, fewer, stream) == *theirs {
             needed = fewer;
@@ -41,11 +44,7 @@ pub fn compare(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) ->
 }
 
 /// What the peer makes of each stream, whole and cut.
-pub fn receive(
-    peer: Peer,
-    python: &Path,
-    streams: &[Stream],
-) -> Result<Vec<[Outcome; 2]>, String> {
+pub fn receive(peer: Peer, python: &Path, streams: &[Stream]) -> Result<Vec<[Outcome; 2]>, String> {
     let both = |receive: fn(&Stream, &[usize]) -> Outcome| {
         let both = |stream: &Stream| [receive(stream, &[]), receive(stream, &stream.places)];
         Ok(streams.iter().map(both).collect())

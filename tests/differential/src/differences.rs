@@ -19,6 +19,7 @@ pub enum Class {
     RefusesAfterClose,
     LateRules,
     LateUtf8,
+    LateSurrogates,
     InvalidCodeReplaced,
     Refuses1014,
     ReasonBeforeCode,
@@ -37,7 +38,9 @@ impl Classes {
         DIFFERENCES
             .iter()
             .filter(|difference| difference.peer == peer)
-            .fold(Self::default(), |all, difference| all.with(difference.class))
+            .fold(Self::default(), |all, difference| {
+                all.with(difference.class)
+            })
     }
 
     pub const fn contains(self, class: Class) -> bool {
@@ -58,8 +61,10 @@ impl Classes {
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The RFC says that a receiver must do otherwise.
+    /// The RFC says that an endpoint must do otherwise.
     Violation,
+    /// It takes what the RFC says must not be sent, without saying that a receiver must refuse it.
+    Leniency,
     /// The RFC says that it should.
     Should,
     /// The RFC leaves it open, and both are right.
@@ -70,6 +75,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Violation => "violation",
+            Self::Leniency => "leniency",
             Self::Should => "SHOULD",
             Self::Choice => "choice",
         }
@@ -139,7 +145,7 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         peer: Peer::Tungstenite,
         class: Class::AnyLengthForm,
-        kind: Kind::Violation,
+        kind: Kind::Leniency,
         section: "RFC 6455 5.2",
         theirs: "takes a payload length in a longer form than it needs",
         ours: "refuses it with 1002",
@@ -150,7 +156,7 @@ pub const DIFFERENCES: &[Difference] = &[
         class: Class::NoCloseFrame,
         kind: Kind::Should,
         section: "RFC 6455 7.1.7",
-        theirs: "writes no Close frame when the peer breaks the protocol",
+        theirs: "when the peer breaks the protocol, writes no Close frame by itself; the application may",
         ours: "writes one with the code for the violation",
         example: Example::to_client("83 00"),
     },
@@ -222,7 +228,7 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         peer: Peer::Fastwebsockets,
         class: Class::AnyLengthForm,
-        kind: Kind::Violation,
+        kind: Kind::Leniency,
         section: "RFC 6455 5.2",
         theirs: "takes a payload length in a longer form than it needs",
         ours: "refuses it with 1002",
@@ -251,16 +257,17 @@ pub const DIFFERENCES: &[Difference] = &[
         class: Class::LongCloseAndPong,
         kind: Kind::Violation,
         section: "RFC 6455 5.5",
-        theirs: "takes Close and Pong frames with a payload of more than 125 bytes",
+        theirs: "takes Close and Pong frames with a payload of more than 125 bytes, and sends such a Close frame \
+                 back whole",
         ours: "refuses them with 1002",
-        example: Example::to_client("8a 7e 00 7e 00*126"),
+        example: Example::to_client("88 7e 00 7e 03 e8 61*124"),
     },
     Difference {
         peer: Peer::Fastwebsockets,
         class: Class::MessageReplacesMessage,
-        kind: Kind::Violation,
+        kind: Kind::Leniency,
         section: "RFC 6455 5.4",
-        theirs: "drops a message in fragments, silently, when the first fragment of another one comes",
+        theirs: "when the first fragment of a message comes inside another message, drops that one silently",
         ours: "refuses it with 1002",
         example: Example::to_client("02 01 61 02 01 62 80 00"),
     },
@@ -278,7 +285,8 @@ pub const DIFFERENCES: &[Difference] = &[
         class: Class::NoCloseFrame,
         kind: Kind::Should,
         section: "RFC 6455 7.1.7",
-        theirs: "writes no Close frame when the peer breaks the protocol, except for an invalid close code",
+        theirs: "when the peer breaks the protocol, writes no Close frame by itself, except for an invalid close \
+                 code; the application may",
         ours: "writes one with the code for the violation",
         example: Example::to_client("83 00"),
     },
@@ -333,8 +341,8 @@ pub const DIFFERENCES: &[Difference] = &[
         class: Class::NoMessageLimit,
         kind: Kind::Choice,
         section: "RFC 6455 10.4",
-        theirs: "limits frames, and not the message that they make up",
-        ours: "limits both",
+        theirs: "holds its `max_message_size` against each frame, not against the message that they make up",
+        ours: "limits frames and messages",
         example: Example::to_client("02 65 00*101 80 65 00*101").limited(),
     },
     Difference {
@@ -355,6 +363,16 @@ pub const DIFFERENCES: &[Difference] = &[
                  first byte of payload",
         ours: "judges each at the first byte that shows it",
         example: Example::to_client("80 01"),
+    },
+    Difference {
+        peer: Peer::Wsproto,
+        class: Class::LateSurrogates,
+        kind: Kind::Choice,
+        section: "RFC 6455 8.1",
+        theirs: "refuses the encoding of a surrogate (`ed a0 80` to `ed bf bf`) at its third byte, as Python's \
+                 decoder does",
+        ours: "refuses it at the second, which no character has",
+        example: Example::to_client("01 02 ed a0"),
     },
     Difference {
         peer: Peer::Wsproto,

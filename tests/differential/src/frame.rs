@@ -11,16 +11,16 @@ pub struct Frame {
     pub short_length: u8,
     /// The payload length, once it is complete.
     pub length: Option<u64>,
-    has_header: bool,
     /// What has come of the payload.
     pub payload: Vec<u8>,
-    pub whole: bool,
+    /// How much has come.
+    reached: Moment,
     /// Of what has come.
     pub size: usize,
 }
 
 /// How much of a frame has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
     /// Two bytes.
     Start,
@@ -46,9 +46,8 @@ impl Frame {
             masked,
             short_length,
             length: None,
-            has_header: false,
             payload: Vec::new(),
-            whole: false,
+            reached: Moment::Start,
             size: bytes.len(),
         };
         let form = match short_length {
@@ -66,12 +65,16 @@ impl Frame {
                 .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         };
         frame.length = Some(length);
+        frame.reached = Moment::Length;
         let Some((key, rest)) = rest.split_at_checked(if masked { 4 } else { 0 }) else {
             return Some(frame);
         };
-        frame.has_header = true;
         let here = usize::try_from(length).map_or(rest.len(), |length| length.min(rest.len()));
-        frame.whole = here as u64 == length;
+        frame.reached = match here {
+            _ if here as u64 == length => Moment::Whole,
+            0 => Moment::Header,
+            _ => Moment::Payload,
+        };
         frame.payload = rest[..here].into();
         if masked && unmask {
             for (byte, key) in frame.payload.iter_mut().zip(key.iter().cycle()) {
@@ -96,12 +99,10 @@ impl Frame {
     }
 
     pub fn has_reached(&self, moment: Moment) -> bool {
-        match moment {
-            Moment::Start => true,
-            Moment::Length => self.length.is_some(),
-            Moment::Header => self.has_header,
-            Moment::Payload => self.whole || !self.payload.is_empty(),
-            Moment::Whole => self.whole,
-        }
+        self.reached >= moment
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.has_reached(Moment::Whole)
     }
 }

@@ -30,7 +30,7 @@ const USAGE: &str = "usage: differential PYTHON [--seed N] [--count N] [--write-
        differential PYTHON --stream (client|server) HEX...";
 
 /// So many that every class shows.
-const COUNT: usize = 100_000;
+const COUNT: usize = 200_000;
 const SEED: u64 = 6455;
 
 struct Options {

@@ -7,7 +7,7 @@ use sockless::test_util::{OwnedEvent, Role};
 
 use crate::differences::{Class, Classes};
 use crate::frame::{Frame, Moment};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, TOO_LONG};
 use crate::peers::Peer;
 use crate::stream::Stream;
 
@@ -277,11 +277,11 @@ impl Model {
             },
         };
         message.bytes.extend_from_slice(&frame.payload);
-        if message.text && (frame.whole || !self.on(Class::LateUtf8)) {
-            let end = frame.whole && frame.fin;
+        if message.text && (frame.is_whole() || !self.on(Class::LateUtf8)) {
+            let end = frame.is_whole() && frame.fin;
             self.check_text(&mut message.bytes, end, frame)?;
         }
-        if !frame.whole {
+        if !frame.is_whole() {
             return Ok(Next::Nothing);
         }
         if !frame.fin {
@@ -300,7 +300,14 @@ impl Model {
     /// RFC 6455 section 8.1.
     fn check_text(&self, bytes: &mut Vec<u8>, end: bool, frame: &Frame) -> Result<(), Violation> {
         match str::from_utf8(bytes) {
-            Err(error) if error.error_len().is_some() => Err(Violation(1007)),
+            Err(error) if error.error_len().is_some() => {
+                let begun = matches!(bytes[error.valid_up_to()..], [0xed, 0xa0..=0xbf]);
+                if begun && !end && self.on(Class::LateSurrogates) {
+                    Ok(())
+                } else {
+                    Err(Violation(1007))
+                }
+            }
             Err(error) if end => {
                 if !self.on(Class::CutCharacterDropped) || frame.opcode != 0 {
                     return Err(Violation(1007));
@@ -313,7 +320,7 @@ impl Model {
     }
 
     fn receive_control(&mut self, frame: &Frame) -> Result<Next, Violation> {
-        if !frame.whole {
+        if !frame.is_whole() {
             return Ok(Next::Nothing);
         }
         let payload = &frame.payload[..];
@@ -340,6 +347,7 @@ impl Model {
                 str::from_utf8(reason).map_err(|_| Violation(1007)),
             ),
         };
+        let sent_back = if payload.len() > 125 { TOO_LONG } else { "" };
         let legal = match code {
             1005 => payload.is_empty(),
             1014 => !self.on(Class::Refuses1014),
@@ -354,14 +362,19 @@ impl Model {
             if !self.on(Class::InvalidCodeReplaced) {
                 // fastwebsockets tells of this violation only.
                 if self.on(Class::NoCloseFrame) && self.peer == Peer::Fastwebsockets {
-                    self.outcome.replies.push(OwnedEvent::close(1002, ""));
+                    self.outcome
+                        .replies
+                        .push(OwnedEvent::close(1002, sent_back));
                 }
                 return Err(Violation(1002));
             }
             OwnedEvent::close(1002, "Protocol violation")
         };
-        self.outcome.events.push(delivered.clone());
-        self.outcome.replies.push(delivered.without_reason());
+        self.outcome.events.push(delivered);
+        let code = if legal { code } else { 1002 };
+        self.outcome
+            .replies
+            .push(OwnedEvent::close(code, sent_back));
         self.closed = true;
         Ok(if self.on(Class::RefusesAfterClose) && !self.server {
             Next::Frame

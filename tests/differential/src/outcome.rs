@@ -10,9 +10,13 @@ pub struct Outcome {
     pub events: Vec<OwnedEvent>,
     /// Whether the connection failed, and the close code for what the receiver gave as the cause.
     pub refused: Option<u16>,
-    /// What was written, without the reasons of Close frames, which nobody prescribes.
+    /// What was written, without the reasons of Close frames, which nobody prescribes; [`TOO_LONG`] stands
+    /// for one that makes the frame illegal.
     pub replies: Vec<OwnedEvent>,
 }
+
+/// Close frames hold 123 bytes of it (RFC 6455 section 5.5).
+pub const TOO_LONG: &str = "more than 123 bytes";
 
 /// The Pong and Close frames that were written. Anything else is kept as it is, and equals nothing.
 pub fn replies(role: Role, written: &[u8]) -> Vec<OwnedEvent> {
@@ -58,7 +62,10 @@ fn reply(role: Role, rest: &mut &[u8]) -> Option<OwnedEvent> {
     let reply = match (first, &payload[..]) {
         (0x8a, _) => OwnedEvent::Pong(payload),
         (0x88, []) => OwnedEvent::close(1005, ""),
-        (0x88, [high, low, ..]) => OwnedEvent::close(u16::from_be_bytes([*high, *low]), ""),
+        (0x88, [high, low, reason @ ..]) => {
+            let reason = if reason.len() > 123 { TOO_LONG } else { "" };
+            OwnedEvent::close(u16::from_be_bytes([*high, *low]), reason)
+        }
         _ => return None,
     };
     *rest = after;
@@ -78,6 +85,9 @@ mod tests {
             replies(Role::Client, written),
             [OwnedEvent::binary(written)]
         );
+        let long = [b"\x88\x7e\x00\x7e\x03\xe8", &[b'a'; 124][..]].concat();
+        let read = [OwnedEvent::close(1000, TOO_LONG)];
+        assert_eq!(replies(Role::Server, &long), read);
         let masked = b"\x88\x80\x01\x02\x03\x04\x8a";
         let read = [OwnedEvent::close(1005, ""), OwnedEvent::binary(b"\x8a")];
         assert_eq!(replies(Role::Client, masked), read);

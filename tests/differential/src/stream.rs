@@ -189,7 +189,7 @@ fn edges() -> impl Strategy<Value = Frame> {
     let control = control.prop_map(|(first, length)| Frame::new(first, vec![0x0b; length]));
     let text = (select(vec![0x81, 0x01, 0x00, 0x80]), characters(0..8));
     let text = text.prop_map(|(first, payload)| Frame::new(first, payload));
-    let binary = (select(vec![0x82, 0x02]), 100..132_usize);
+    let binary = (select(vec![0x82, 0x02, 0x00, 0x80]), 60..132_usize);
     let binary = binary.prop_map(|(first, length)| Frame::new(first, vec![0; length]));
     let lengths = vec![Length::Bits16, Length::Bits64, Length::Claimed(1 << 63)];
     let length = (select(vec![0x81, 0x02, 0x88, 0x89, 0x8a]), select(lengths))
@@ -202,8 +202,21 @@ fn edges() -> impl Strategy<Value = Frame> {
 /// Characters in UTF-8, whole, cut or wrong.
 fn characters(count: core::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
     let pieces: Vec<&[u8]> = vec![
-        b"a", b"\xc3\xa9", b"\xc3", b"\xa9", b"\xe2\x82\xac", b"\xe2\x82", b"\xac", b"\xed\xa0",
-        b"\x80", b"\xf0\x9f", b"\x98\x80", b"\xf4\x90", b"\xff", b"\xed\x9f\xbf", b"\xc0",
+        b"a",
+        b"\xc3\xa9",
+        b"\xc3",
+        b"\xa9",
+        b"\xe2\x82\xac",
+        b"\xe2\x82",
+        b"\xac",
+        b"\xed\xa0",
+        b"\x80",
+        b"\xf0\x9f",
+        b"\x98\x80",
+        b"\xf4\x90",
+        b"\xff",
+        b"\xed\x9f\xbf",
+        b"\xc0",
     ];
     vec(select(pieces), count).prop_map(|pieces| pieces.concat())
 }

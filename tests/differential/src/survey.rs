@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::slice;
 use std::thread;
 
 use crate::compare::{Comparison, compare, receive};
@@ -91,8 +92,9 @@ impl Survey {
             Ok(outcome) => outcome,
             Err(difference) => {
                 let stream = describe(stream);
-                self.faults
-                    .push(format!("sockless is not the oracle\n{stream}\n{difference}"));
+                self.faults.push(format!(
+                    "sockless is not the oracle\n{stream}\n{difference}"
+                ));
                 return Outcome::default();
             }
         };
@@ -201,16 +203,24 @@ const RUST_PEERS: [(Peer, Receive); 2] = [
     (Peer::Fastwebsockets, fastwebsockets::receive),
 ];
 
+/// What cannot be explained, as it was and made smaller.
 fn tell(peer: Peer, python: &Path, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> String {
+    let told = tell_outcomes(peer, stream, ours, theirs);
+    let smaller = minimise(peer, python, stream).and_then(|small| {
+        let ours = ours::receive(&small)?;
+        let theirs = receive(peer, python, slice::from_ref(&small))?;
+        Ok(tell_outcomes(peer, &small, &ours, &theirs[0][1]))
+    });
+    let smaller = smaller.unwrap_or_else(|error| error);
+    format!("{told}\nmade smaller: {smaller}")
+}
+
+fn tell_outcomes(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> String {
     let name = peer.name();
     let predicted = predict(peer, Classes::of(peer), stream);
-    let small = match minimise(peer, python, stream) {
-        Ok(small) => describe(&small),
-        Err(error) => error,
-    };
+    let stream = describe(stream);
     format!(
-        "unexplained: {name}\n{}\nsockless: {ours:?}\n{name}: {theirs:?}\nthe table says: {predicted:?}\nmade smaller: {small}",
-        describe(stream)
+        "{name} is not explained\n{stream}\nsockless: {ours:?}\n{name}: {theirs:?}\nby the table: {predicted:?}"
     )
 }
 
@@ -218,5 +228,9 @@ fn describe(stream: &Stream) -> String {
     let role = format!("{:?}", stream.role).to_lowercase();
     let (hex, places) = (table::hex(&stream.bytes), &stream.places);
     let limits = stream.limits;
-    format!("--stream {role} {hex} (cut at {places:?}, limits: {limits:?})")
+    if (1..stream.bytes.len()).eq(places.iter().copied()) {
+        format!("--stream {role} {hex} (cut everywhere, limits: {limits:?})")
+    } else {
+        format!("--stream {role} {hex} (cut at {places:?}, limits: {limits:?})")
+    }
 }

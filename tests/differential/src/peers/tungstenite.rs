@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 
 use sockless::test_util::{OwnedEvent, Role};
+use tungstenite::Message;
 use tungstenite::error::{Error, ProtocolError};
 use tungstenite::protocol::{Role as TheirRole, WebSocket, WebSocketConfig};
-use tungstenite::Message;
 
 use super::memory::Memory;
 use crate::outcome::{Outcome, replies};
