@@ -171,7 +171,7 @@ fn check_example(
     let classes = classes.fold(Classes::default().with(row.class), |all, along| {
         all.with(*along)
     });
-    let ours = ours::receive(stream)?;
+    let ours = ours::receive(stream).map_err(|error| format!("{}\n{error}", row.example.bytes))?;
     for theirs in outcomes {
         let found = match compare(row.peer, stream, &ours, theirs) {
             compare::Comparison::Explained(found) => found,

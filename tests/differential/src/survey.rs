@@ -33,7 +33,7 @@ struct Tally {
     unexplained: usize,
 }
 
-/// How many faults are told.
+/// How many faults each thread tells.
 const TOLD: usize = 5;
 
 impl Survey {
@@ -101,9 +101,11 @@ impl Survey {
         let plain = predict(Peer::Wsproto, Classes::default(), stream);
         if plain != expected {
             let stream = describe(stream);
-            self.faults.push(format!(
-                "the model is not the oracle\n{stream}\noracle: {expected:?}\nmodel:  {plain:?}"
-            ));
+            self.tell(|| {
+                format!(
+                    "the model is not the oracle\n{stream}\noracle: {expected:?}\nmodel:  {plain:?}"
+                )
+            });
         }
         expected
     }
@@ -126,9 +128,7 @@ impl Survey {
                 Comparison::Explained(found) => classes.extend(found),
                 Comparison::Unexplained => {
                     tally.unexplained += 1;
-                    if self.faults.len() < TOLD {
-                        self.faults.push(tell(peer, python, stream, ours, theirs));
-                    }
+                    self.tell(|| unexplained(peer, python, stream, ours, theirs));
                     return;
                 }
             }
@@ -140,6 +140,13 @@ impl Survey {
         tally.explained += 1;
         for (row, count) in DIFFERENCES.iter().zip(&mut self.counts) {
             *count += usize::from(row.peer == peer && classes.contains(&row.class));
+        }
+    }
+
+    /// The first faults are enough to know.
+    fn tell(&mut self, fault: impl FnOnce() -> String) {
+        if self.faults.len() < TOLD {
+            self.faults.push(fault());
         }
     }
 
@@ -204,18 +211,24 @@ const RUST_PEERS: [(Peer, Receive); 2] = [
 ];
 
 /// What cannot be explained, as it was and made smaller.
-fn tell(peer: Peer, python: &Path, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> String {
-    let told = tell_outcomes(peer, stream, ours, theirs);
+fn unexplained(
+    peer: Peer,
+    python: &Path,
+    stream: &Stream,
+    ours: &Outcome,
+    theirs: &Outcome,
+) -> String {
+    let told = outcomes(peer, stream, ours, theirs);
     let smaller = minimise(peer, python, stream).and_then(|small| {
         let ours = ours::receive(&small)?;
         let theirs = receive(peer, python, slice::from_ref(&small))?;
-        Ok(tell_outcomes(peer, &small, &ours, &theirs[0][1]))
+        Ok(outcomes(peer, &small, &ours, &theirs[0][1]))
     });
     let smaller = smaller.unwrap_or_else(|error| error);
     format!("{told}\nmade smaller: {smaller}")
 }
 
-fn tell_outcomes(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> String {
+fn outcomes(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> String {
     let name = peer.name();
     let predicted = predict(peer, Classes::of(peer), stream);
     let stream = describe(stream);

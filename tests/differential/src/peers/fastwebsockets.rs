@@ -73,3 +73,20 @@ fn event(frame: &Frame<'_>) -> OwnedEvent {
         (OpCode::Binary | OpCode::Continuation | OpCode::Close, _) => OwnedEvent::binary(payload),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the table says of it.
+    #[test]
+    fn the_application_may_write_a_close_frame_after_a_violation() {
+        let memory = Memory::new(b"\x83\x00", &[]);
+        let mut socket =
+            FragmentCollector::new(WebSocket::after_handshake(memory, TheirRole::Client));
+        assert!(finish(socket.read_frame()).is_err());
+        assert!(finish(socket.write_frame(Frame::close(1002, b""))).is_ok());
+        let written = replies(Role::Client, socket.into_inner().written());
+        assert_eq!(written, [OwnedEvent::close(1002, "")]);
+    }
+}

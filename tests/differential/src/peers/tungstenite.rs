@@ -56,3 +56,26 @@ fn event(message: Message) -> OwnedEvent {
         Message::Frame(_) => unreachable!("frames are never read"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tungstenite::protocol::CloseFrame;
+    use tungstenite::protocol::frame::coding::CloseCode;
+
+    use super::*;
+
+    /// As the table says of it.
+    #[test]
+    fn the_application_may_write_a_close_frame_after_a_violation() {
+        let memory = Memory::new(b"\x83\x00", &[]);
+        let mut socket = WebSocket::from_raw_socket(memory, TheirRole::Client, None);
+        while let Err(Error::Io(_)) = socket.read() {}
+        let close = CloseFrame {
+            code: CloseCode::Protocol,
+            reason: "".into(),
+        };
+        assert!(socket.close(Some(close)).is_ok());
+        let written = replies(Role::Client, socket.get_ref().written());
+        assert_eq!(written, [OwnedEvent::close(1002, "")]);
+    }
+}
