@@ -1,0 +1,132 @@
+//! Compressed messages of any bytes, under a limit for what they inflate to (RFC 7692 section 7.2.2).
+
+use sockless::test_util::{
+    Frame, Outcome, OwnedEvent, Peer, Role, assert_legal, cuts_at, encode, run_peer,
+};
+use sockless::{CloseCode, Config, Connection, Deflate, Delivery, Event, ReadBuffer};
+
+use crate::input::Input;
+use crate::memory::Watch;
+use crate::opening;
+
+/// Little input can make much output, so that the limit is what bounds the time this takes.
+const LIMITS: [usize; 4] = [0, 100, 5_000, 100_000];
+
+/// Choices 0 and 1 are the limit, 2 the delivery, 3 the side, 4 to 6 how the bytes become frames.
+pub fn run(data: &[u8]) {
+    let Some(input) = Input::parse(data) else {
+        return;
+    };
+    let mut config = Config::default();
+    config.max_message_size = LIMITS[usize::from(input.choices & 3)];
+    config.deflate = Some(Deflate::default());
+    if input.chooses(2) {
+        config.delivery = Delivery::Chunks;
+    }
+    let role = if input.chooses(3) {
+        Role::Client
+    } else {
+        Role::Server
+    };
+    let frames = frames(&input);
+    let bytes = encode(&frames, role);
+
+    let whole = receive(role, config, &bytes, &[]);
+    let mut cut = receive(role, config, &bytes, &input.places(bytes.len()));
+    if whole.error.is_some() {
+        // Of a message that fails, chunks of any number may have been delivered before.
+        cut.open.clone_from(&whole.open);
+    }
+    assert_eq!(cut, whole);
+    for message in whole.events.iter().chain(&whole.open) {
+        if !matches!(
+            message,
+            OwnedEvent::Ping(_) | OwnedEvent::Pong(_) | OwnedEvent::Close(..)
+        ) {
+            assert!(message.data().len() <= config.max_message_size);
+        }
+    }
+    step_by_step(role, config, &bytes, &input.places(bytes.len()), &whole);
+}
+
+/// One message in one frame or two, twice if choice 5 says so, with a Ping between if choice 6 does.
+fn frames(input: &Input<'_>) -> Vec<Frame> {
+    let (first, second) = input.bytes.split_at(if input.chooses(4) {
+        input.bytes.len() / 2
+    } else {
+        0
+    });
+    let opcode = if input.chooses(7) { 0x41 } else { 0x42 };
+    let ping = input.chooses(6).then(|| Frame::new(0x89, "between"));
+    let mut frames = Vec::new();
+    for _ in 0..=u8::from(input.chooses(5)) {
+        frames.push(Frame::new(opcode, first));
+        frames.extend(ping.clone());
+        frames.push(Frame::new(0x80, second));
+    }
+    frames
+}
+
+fn connection(role: Role, config: Config) -> Connection {
+    let mut peer = Config::default();
+    peer.deflate = Some(Deflate::default());
+    match role {
+        Role::Server => {
+            let (mut server, _) = opening::pair(config, peer);
+            server.advance_output(server.output().len());
+            server
+        }
+        Role::Client => opening::pair(peer, config).1,
+    }
+}
+
+fn receive(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcome {
+    run_peer(
+        Peer::with(connection(role, config), ReadBuffer::new()),
+        bytes,
+        places,
+    )
+}
+
+fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
+    let mut connection = connection(role, config);
+    let mut buffer = ReadBuffer::new();
+    let mut watch = Watch::with_inflated(config.max_message_size);
+    let mut message = 0;
+    for piece in cuts_at(bytes, places) {
+        watch.receive(&mut buffer, piece);
+        while let Ok(Some(event)) = connection.next_event(&mut buffer) {
+            if let Event::Text { .. } | Event::Binary { .. } = event {
+                let (size, fin) = match event {
+                    Event::Text { text, fin } => (text.len(), fin),
+                    Event::Binary { data, fin } => (data.len(), fin),
+                    _ => continue,
+                };
+                message += size;
+                assert!(
+                    message <= config.max_message_size,
+                    "{message} bytes of a message"
+                );
+                if fin {
+                    message = 0;
+                }
+            }
+        }
+        watch.check(&buffer);
+    }
+    let said = assert_legal(role, connection.output());
+    if let Some(error) = whole.error {
+        let code = error.close_code();
+        assert!(
+            [
+                CloseCode::INVALID_PAYLOAD,
+                CloseCode::MESSAGE_TOO_BIG,
+                CloseCode::PROTOCOL_ERROR
+            ]
+            .contains(&code)
+        );
+        assert!(
+            matches!(said.last(), Some(OwnedEvent::Close(told, _)) if *told == u16::from(code))
+        );
+    }
+}

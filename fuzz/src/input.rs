@@ -1,0 +1,68 @@
+//! Any bytes, taken apart: choices first, then places to cut, then the bytes to be received.
+
+use arbitrary::{Arbitrary, Unstructured};
+use sockless::test_util::Cuts;
+use sockless::{Config, Delivery, Reply};
+
+/// What a byte-oriented target is given.
+pub(crate) struct Input<'a> {
+    /// A byte of choices, each target's own.
+    pub(crate) choices: u8,
+    /// Where the bytes are cut.
+    pub(crate) cuts: Cuts,
+    /// The bytes themselves, which stay in one piece so that a dictionary applies to them.
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<'a> Input<'a> {
+    /// Two bytes say what is chosen and how many cuts there are (8 at most), two more are for each cut.
+    pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
+        let (&[choices, count], mut bytes) = data.split_first_chunk()?;
+        let mut cuts = Vec::new();
+        for _ in 0..count % 9 {
+            let (place, rest) = bytes.split_first_chunk()?;
+            cuts.push(u16::from_le_bytes(*place));
+            bytes = rest;
+        }
+        Some(Self {
+            choices,
+            cuts: Cuts(cuts),
+            bytes,
+        })
+    }
+
+    /// Whether the choice with this number, 0 to 7, was made.
+    pub(crate) const fn chooses(&self, number: u8) -> bool {
+        self.choices >> number & 1 != 0
+    }
+
+    /// The places in a stream of this length.
+    pub(crate) fn places(&self, length: usize) -> Vec<usize> {
+        self.cuts.places(length)
+    }
+
+    /// Limits and delivery by choices 0 and 1, replies by 2 and 3.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.max_unsent_pongs = usize::MAX;
+        if self.chooses(0) {
+            config.max_frame_size = 300;
+            config.max_message_size = 400;
+        }
+        if self.chooses(1) {
+            config.delivery = Delivery::Chunks;
+        }
+        if self.chooses(2) {
+            config.pong = Reply::Manual;
+        }
+        if self.chooses(3) {
+            config.close = Reply::Manual;
+        }
+        config
+    }
+}
+
+/// A value that any bytes decode to, if there are enough of them.
+pub(crate) fn structured<'a, T: Arbitrary<'a>>(data: &'a [u8]) -> Option<T> {
+    T::arbitrary_take_rest(Unstructured::new(data)).ok()
+}

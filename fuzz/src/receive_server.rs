@@ -1,0 +1,8 @@
+//! A server that receives any bytes: see `receive.rs`.
+
+use sockless::test_util::Role;
+
+/// See the module.
+pub fn run(data: &[u8]) {
+    crate::receive::run(Role::Server, data);
+}

@@ -1,0 +1,148 @@
+//! A server that reads a request from any bytes, in any cuts, and answers it in every way it can.
+
+use sockless::ReadBuffer;
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::test_util::cuts_at;
+
+use crate::input::Input;
+use crate::memory::Watch;
+
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Waits,
+    Refused(RequestError),
+    /// Method, target, number of headers; the answer; and what followed the head.
+    Request(
+        String,
+        String,
+        usize,
+        Result<Vec<u8>, RequestError>,
+        Vec<u8>,
+    ),
+}
+
+/// See the module.
+pub fn run(data: &[u8]) {
+    let Some(input) = Input::parse(data) else {
+        return;
+    };
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["chat", "superchat"];
+    options.require_subprotocol = input.chooses(0);
+    if input.chooses(1) {
+        options.origins = Origins::Any;
+    }
+    if input.chooses(2) {
+        options.config.max_head_size = 120;
+        options.config.max_headers = 5;
+    }
+    if input.chooses(3) {
+        options.config.deflate = Some(sockless::Deflate::default());
+    }
+    let whole = read(input.bytes, &[], &options);
+    let cut = read(input.bytes, &input.places(input.bytes.len()), &options);
+    assert_eq!(cut, whole);
+}
+
+fn read(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Outcome {
+    let mut buffer = ReadBuffer::new();
+    let mut watch = Watch::default();
+    let mut outcome = Outcome::Waits;
+    for piece in cuts_at(bytes, places) {
+        watch.receive(&mut buffer, piece);
+        match &mut outcome {
+            Outcome::Waits => outcome = next(&mut buffer, options),
+            Outcome::Refused(error) => {
+                // More bytes do not mend it.
+                assert_eq!(
+                    Request::read(&mut buffer, &options.config).err(),
+                    Some(*error)
+                );
+            }
+            Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
+        }
+        watch.check(&buffer);
+    }
+    if let Outcome::Request(.., rest) = &outcome {
+        assert!(
+            bytes.ends_with(rest),
+            "what follows the head is left as it came"
+        );
+    }
+    outcome
+}
+
+fn next(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Outcome {
+    let (method, target, headers, answer) = match Request::read(buffer, &options.config) {
+        Ok(None) => return Outcome::Waits,
+        Err(error) => {
+            check_response(&error.response());
+            return Outcome::Refused(error);
+        }
+        Ok(Some(request)) => {
+            let answer = request
+                .accept(options)
+                .map(|connection| connection.output().to_vec());
+            match &answer {
+                Ok(answer) => {
+                    check_response(answer);
+                    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+                    // Section 4.2.2: only what was asked for is answered.
+                    if let Some(chosen) = request
+                        .negotiate(options)
+                        .ok()
+                        .and_then(|agreed| agreed.subprotocol())
+                    {
+                        assert!(request.subprotocols().any(|offer| offer == chosen));
+                    }
+                }
+                Err(error) => check_response(&error.response()),
+            }
+            respond(&request);
+            (
+                request.method().to_owned(),
+                request.target().to_owned(),
+                request.headers().len(),
+                answer,
+            )
+        }
+    };
+    Outcome::Request(method, target, headers, answer, buffer.unread().to_vec())
+}
+
+/// A page for this request that says back what the request said: nothing of it may break the response apart.
+fn respond(request: &Request<'_>) {
+    let headers = request.headers();
+    for header in headers {
+        let echoed = Header {
+            name: "X-Echo",
+            value: header.value,
+        };
+        let response = request.respond(200, &[echoed, *header], b"body");
+        if let Ok(response) = response {
+            check_response(&response);
+        }
+    }
+}
+
+/// One head in whole lines, and behind it the body that it announces.
+fn check_response(response: &[u8]) {
+    let text = String::from_utf8_lossy(response);
+    let end = response.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("{text:?} has no end"));
+    let head = &response[..end];
+    let mut lines = head.split(|byte| *byte == b'\n');
+    assert!(head.starts_with(b"HTTP/1.1 "), "{text:?}");
+    let ended = lines.clone().count() - 1;
+    assert_eq!(
+        head.iter().filter(|byte| **byte == b'\r').count(),
+        ended,
+        "{text:?}"
+    );
+    assert!(
+        lines.all(|line| line == head || !line.is_empty()),
+        "{text:?}"
+    );
+    assert!(!head.contains(&0), "{text:?}");
+}

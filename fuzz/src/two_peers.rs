@@ -1,0 +1,266 @@
+//! A client and a server that do anything in any order, over a transport that may corrupt and end.
+
+use std::collections::VecDeque;
+
+use arbitrary::Arbitrary;
+use sockless::test_util::{OwnedEvent, Peer, Role, assert_legal, join_parts};
+use sockless::{
+    CloseCode, Config, Deflate, Delivery, ReadBuffer, Reply, SendError, TransportAction,
+};
+
+use crate::input::structured;
+use crate::opening;
+
+/// Two peers and what happens.
+#[derive(Debug, Arbitrary)]
+struct Input {
+    deflate: bool,
+    chunks: bool,
+    manual_pong: bool,
+    manual_close: bool,
+    max_output: u16,
+    operations: Vec<(bool, Operation)>,
+}
+
+/// One thing that one of them does.
+#[derive(Debug, Arbitrary)]
+enum Operation {
+    Text(String),
+    Binary(Vec<u8>),
+    TextFragment(String, bool),
+    BinaryFragment(Vec<u8>, bool),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(u16, String),
+    /// So many bytes of output reach the other.
+    Transfer(u16),
+    /// All output is taken at once.
+    SwapOutput,
+    /// One byte on its way to the other changes.
+    Corrupt(u16, u8),
+    EndOfStream,
+    /// The buffer goes back to a pool, if it is empty.
+    ExchangeBuffer,
+}
+
+/// One side, what it has on its way to the other, and what it has said.
+struct Side {
+    peer: Peer,
+    /// Taken off the output and not delivered yet.
+    wire: VecDeque<u8>,
+    /// All that was ever taken off the output.
+    written: Vec<u8>,
+    /// Messages it has finished sending.
+    sent: Vec<OwnedEvent>,
+    open: Vec<u8>,
+    corrupted: bool,
+    max_output: usize,
+    largest: usize,
+}
+
+/// See the module.
+pub fn run(data: &[u8]) {
+    let Some(input) = structured::<Input>(data) else {
+        return;
+    };
+    let mut config = Config::default();
+    config.max_output = input.max_output.into();
+    if input.deflate {
+        let mut deflate = Deflate::default();
+        deflate.min_size = 5;
+        deflate.level = 1;
+        config.deflate = Some(deflate);
+    }
+    if input.chunks {
+        config.delivery = Delivery::Chunks;
+    }
+    if input.manual_pong {
+        config.pong = Reply::Manual;
+    }
+    if input.manual_close {
+        config.close = Reply::Manual;
+    }
+    let (mut server, client) = opening::pair(config, config);
+    server.advance_output(server.output().len());
+    let side = |connection| Side {
+        peer: Peer::with(connection, ReadBuffer::new()),
+        wire: VecDeque::new(),
+        written: Vec::new(),
+        sent: Vec::new(),
+        open: Vec::new(),
+        corrupted: false,
+        max_output: config.max_output,
+        largest: 0,
+    };
+    let (mut client, mut server) = (side(client), side(server));
+    for (by_client, operation) in input.operations {
+        if by_client {
+            client.act(operation, &mut server);
+        } else {
+            server.act(operation, &mut client);
+        }
+    }
+    // What is still on its way arrives.
+    for _ in 0..4 {
+        client.act(Operation::Transfer(u16::MAX), &mut server);
+        server.act(Operation::Transfer(u16::MAX), &mut client);
+    }
+    client.check(Role::Client, &server, input.deflate);
+    server.check(Role::Server, &client, input.deflate);
+}
+
+impl Side {
+    fn act(&mut self, operation: Operation, other: &mut Self) {
+        let connection = &mut self.peer.connection;
+        let before = connection.output().to_vec();
+        let open = connection.is_open();
+        let mut frame = 0;
+        let sent = match &operation {
+            Operation::Text(text) => {
+                frame = text.len();
+                connection.send_text(text)
+            }
+            Operation::Binary(data) => {
+                frame = data.len();
+                connection.send_binary(data)
+            }
+            Operation::TextFragment(text, fin) => {
+                frame = text.len();
+                connection.send_text_fragment(text, *fin)
+            }
+            Operation::BinaryFragment(data, fin) => {
+                frame = data.len();
+                connection.send_binary_fragment(data, *fin)
+            }
+            Operation::Ping(payload) => connection.send_ping(payload),
+            Operation::Pong(payload) => connection.send_pong(payload),
+            Operation::Close(code, reason) => connection.close(CloseCode::new(*code), reason),
+            Operation::Transfer(n) => return self.transfer((*n).into(), other),
+            Operation::SwapOutput => return self.swap_output(),
+            Operation::Corrupt(at, bits) => return self.corrupt((*at).into(), *bits),
+            Operation::EndOfStream => return self.end(),
+            Operation::ExchangeBuffer => return self.exchange_buffer(),
+        };
+        match sent {
+            Ok(()) => {
+                assert!(open && self.peer.connection.output().len() > before.len());
+                self.largest = self.largest.max(frame);
+                self.remember(operation);
+            }
+            Err(error) => {
+                assert_eq!(
+                    self.peer.connection.output(),
+                    before,
+                    "{error} changes nothing"
+                );
+                assert_eq!(error == SendError::Closed, !open);
+                assert_eq!(self.peer.connection.is_open(), open);
+            }
+        }
+        // The limit, the largest message, automatic Pongs and a Close frame. What does not compress grows
+        // a little.
+        let bound =
+            self.max_output + self.largest + self.largest / 100 + 64 + (2 << 10) + 131 + 139;
+        assert!(self.peer.connection.output().len() <= bound);
+    }
+
+    /// What the other is to receive of it.
+    fn remember(&mut self, operation: Operation) {
+        match operation {
+            Operation::Text(text) => self.sent.push(OwnedEvent::Text(text)),
+            Operation::Binary(data) => self.sent.push(OwnedEvent::Binary(data)),
+            Operation::TextFragment(text, fin) => {
+                self.open.extend(text.into_bytes());
+                if fin {
+                    let text = String::from_utf8(std::mem::take(&mut self.open)).expect("text");
+                    self.sent.push(OwnedEvent::Text(text));
+                }
+            }
+            Operation::BinaryFragment(data, fin) => {
+                self.open.extend(data);
+                if fin {
+                    self.sent
+                        .push(OwnedEvent::Binary(std::mem::take(&mut self.open)));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Up to `n` bytes go over the wire, and the other takes its events.
+    fn transfer(&mut self, n: usize, other: &mut Self) {
+        let output = self.peer.connection.output();
+        let n = n.min(output.len());
+        self.wire.extend(&output[..n]);
+        self.written.extend_from_slice(&output[..n]);
+        self.peer.connection.advance_output(n);
+        let bytes: Vec<u8> = self.wire.drain(..).collect();
+        other.peer.receive(&bytes);
+    }
+
+    fn swap_output(&mut self) {
+        let mut output = b"left over".to_vec();
+        self.peer.connection.swap_output(&mut output);
+        self.written.extend_from_slice(&output);
+        self.wire.extend(output);
+    }
+
+    fn corrupt(&mut self, at: usize, bits: u8) {
+        let length = self.wire.len();
+        if length > 0 && bits != 0 {
+            self.wire[at % length] ^= bits;
+            self.corrupted = true;
+        }
+    }
+
+    fn end(&mut self) {
+        self.peer.connection.handle_eof();
+        assert!(!self.peer.connection.is_open());
+        assert!(self.peer.connection.close_event().is_some());
+    }
+
+    fn exchange_buffer(&mut self) {
+        if self.peer.buffer.is_empty() {
+            self.peer.buffer = ReadBuffer::with_capacity(3);
+        }
+    }
+
+    /// In the end: what it said, what it heard, and how it ended.
+    fn check(&self, role: Role, other: &Self, deflate: bool) {
+        let ended = self.peer.connection.close_event();
+        let closed = ended.is_some_and(|event| event.was_clean);
+        if !deflate {
+            let mut written = self.written.clone();
+            written.extend_from_slice(self.peer.connection.output());
+            drop(assert_legal(role, &written));
+        }
+        let (heard, _) = join_parts(&self.peer.events);
+        let messages: Vec<&OwnedEvent> = heard
+            .iter()
+            .filter(|event| matches!(event, OwnedEvent::Text(_) | OwnedEvent::Binary(_)))
+            .collect();
+        if !other.corrupted {
+            assert_eq!(
+                self.peer.error, None,
+                "a peer that keeps the rules breaks none"
+            );
+            assert!(messages.len() <= other.sent.len());
+            assert!(
+                messages
+                    .iter()
+                    .zip(&other.sent)
+                    .all(|(heard, sent)| **heard == *sent)
+            );
+        }
+        if let Some(error) = self.peer.error {
+            assert_eq!(ended.and_then(|event| event.error), Some(error));
+        }
+        assert!(!closed || self.peer.error.is_none());
+        if closed {
+            let heard = self.peer.events.last();
+            assert!(matches!(heard, Some(OwnedEvent::Close(..))), "{heard:?}");
+        }
+        let action = self.peer.connection.transport_action();
+        assert!(ended.is_some() || action == TransportAction::Keep);
+    }
+}
