@@ -143,7 +143,7 @@ impl Inflation {
     }
 
     /// Decompresses as much of `input` as fits into `output`.
-    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Corrupt> {
+    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
         if !input.is_empty() {
             self.message = Message::Compressed;
         }

@@ -33,6 +33,8 @@ pub(crate) struct Corrupt;
 pub(crate) struct Progress {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
+    /// Whether what follows is no DEFLATE stream. What came out before counts all the same.
+    pub(crate) corrupt: bool,
 }
 
 impl Inflater {
@@ -49,7 +51,7 @@ impl Inflater {
     }
 
     /// Decompresses as much of `input` as fits into `output`.
-    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Result<Progress, Corrupt> {
+    pub(crate) fn inflate(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
         self.run(input, output, InflateFlush::NoFlush)
     }
 
@@ -79,7 +81,10 @@ impl Inflater {
         let mut consumed = 0;
         let mut output = [0; 1];
         loop {
-            let progress = self.run(&probe[consumed..], &mut output, InflateFlush::Block)?;
+            let progress = self.run(&probe[consumed..], &mut output, InflateFlush::Block);
+            if progress.corrupt {
+                return Err(Corrupt);
+            }
             consumed += progress.consumed;
             match consumed {
                 4 if progress.produced == 0 => return Ok(()),
@@ -108,34 +113,32 @@ impl Inflater {
         clippy::arithmetic_side_effects,
         reason = "the codec consumes and produces no more than the slices it is given"
     )]
-    fn run(
-        &mut self,
-        input: &[u8],
-        output: &mut [u8],
-        flush: InflateFlush,
-    ) -> Result<Progress, Corrupt> {
+    fn run(&mut self, input: &[u8], output: &mut [u8], flush: InflateFlush) -> Progress {
         let mut consumed = 0;
         let mut produced = 0;
         loop {
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(&input[consumed..], &mut output[produced..], flush)
-                .map_err(|_| Corrupt)?;
-            let read = usize::try_from(self.inflate.total_in() - read).map_err(|_| Corrupt)?;
-            let written =
-                usize::try_from(self.inflate.total_out() - written).map_err(|_| Corrupt)?;
+            let status =
+                self.inflate
+                    .decompress(&input[consumed..], &mut output[produced..], flush);
+            // Both are at most the length of a slice.
+            let read = usize::try_from(self.inflate.total_in() - read).unwrap_or_default();
+            let written = usize::try_from(self.inflate.total_out() - written).unwrap_or_default();
             self.remember(&output[produced..produced + written]);
             consumed += read;
             produced += written;
             // Section 7.2.3.4: a block with BFINAL may be followed by more blocks, a new DEFLATE stream that
             // may refer to what came before.
-            if status != Status::StreamEnd {
-                return Ok(Progress { consumed, produced });
-            }
-            self.restart()?;
-            if consumed == input.len() {
-                return Ok(Progress { consumed, produced });
+            let corrupt = match status {
+                Ok(Status::StreamEnd) => self.restart().is_err(),
+                status => status.is_err(),
+            };
+            if corrupt || status != Ok(Status::StreamEnd) || consumed == input.len() {
+                return Progress {
+                    consumed,
+                    produced,
+                    corrupt,
+                };
             }
         }
     }
@@ -212,7 +215,10 @@ mod tests {
             let mut consumed = 0;
             loop {
                 let mut output = vec![0; room];
-                let progress = inflater.inflate(&piece[consumed..], &mut output)?;
+                let progress = inflater.inflate(&piece[consumed..], &mut output);
+                if progress.corrupt {
+                    return Err(Corrupt);
+                }
                 consumed += progress.consumed;
                 data.extend_from_slice(&output[..progress.produced]);
                 if progress.produced < room {
@@ -306,7 +312,7 @@ mod tests {
         }
         for first in [HELLO, FINAL, &HELLO[..3], &FINAL[..7]] {
             let mut inflater = Inflater::new(9);
-            assert!(inflater.inflate(first, &mut [0; 100]).is_ok());
+            assert!(!inflater.inflate(first, &mut [0; 100]).corrupt);
             inflater.reset();
             let hello = message(&mut inflater, FINAL, 100, 100);
             assert_eq!(hello.as_deref(), Ok(&b"Hello"[..]));

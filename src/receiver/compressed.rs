@@ -2,6 +2,7 @@
 
 use crate::config::Delivery;
 use crate::error::ProtocolError;
+use crate::frame::MessageType;
 use crate::mask::{apply_mask, rotate};
 use crate::read_buffer::{ReadBuffer, Store};
 use crate::receiver::{Progress, Receiver, Stage, at_most};
@@ -46,21 +47,23 @@ impl Receiver {
             // One byte more than allowed shows that it is too large.
             let most = (limit - length).saturating_add(1);
             let (input, output) = buffer.inflate_from(n, most, limit);
-            let progress = inflation
-                .inflate(input, output)
-                .map_err(|_| ProtocolError::CorruptCompression)?;
+            let progress = inflation.inflate(input, output);
             drained = progress.produced < output.len();
             buffer.consume(progress.consumed);
             *remaining -= progress.consumed as u64;
             n -= progress.consumed;
-            if progress.produced > limit - length {
-                return Err(ProtocolError::MessageTooLarge);
-            }
+            let produced = progress.produced.min(limit - length);
             let inflated = buffer.store(Store::Inflated);
-            inflated.advance(progress.produced);
-            inflated.hold(progress.produced);
-            length += progress.produced;
-            fresh += progress.produced;
+            inflated.advance(produced);
+            inflated.hold(produced);
+            length += produced;
+            fresh += produced;
+            if produced < progress.produced {
+                return Err(self.first_violation(buffer, ProtocolError::MessageTooLarge));
+            }
+            if progress.corrupt {
+                return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
+            }
         }
         self.unmasked = n;
         self.length = length as u64;
@@ -69,11 +72,26 @@ impl Receiver {
                 .chunk(buffer, Store::Inflated)
                 .map_or(Progress::Continue, Progress::Event));
         }
-        if *remaining == 0 && *fin {
-            inflation
-                .finish()
-                .map_err(|_| ProtocolError::CorruptCompression)?;
+        if *remaining == 0 && *fin && inflation.finish().is_err() {
+            return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
         }
         self.deliver(buffer, Store::Inflated, fresh)
+    }
+
+    /// The violation to fail for: wrong text that came out before it is the earlier one, and would have been
+    /// found first in smaller pieces.
+    fn first_violation(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        violation: ProtocolError,
+    ) -> ProtocolError {
+        let inflated = buffer.store(Store::Inflated);
+        let wrong_text = self.message == Some(MessageType::Text)
+            && self.validate(inflated, inflated.held().len()).is_err();
+        if wrong_text {
+            ProtocolError::InvalidUtf8
+        } else {
+            violation
+        }
     }
 }

@@ -381,6 +381,59 @@ fn text_is_utf8() {
     }
 }
 
+/// Of two violations the first one counts, however much is decompressed at once: the wrong byte that comes out
+/// before the block that is corrupt, the limit, or the end that is missing.
+#[test]
+fn wrong_text_counts_before_what_follows_it() {
+    let block = |data: &[u8]| {
+        let mut bytes = stored(data);
+        // Without the empty block behind it.
+        bytes.pop();
+        bytes
+    };
+    let wrong_block = &[0x07][..];
+    let wrong = ProtocolError::InvalidUtf8;
+    let corrupt = ProtocolError::CorruptCompression;
+    let mut limited = everything();
+    limited.max_message_size = 5;
+    for (config, payload, error) in [
+        (
+            everything(),
+            [&block(b"ok\xff"), wrong_block].concat(),
+            wrong,
+        ),
+        (
+            everything(),
+            [&block(b"ok\xce"), wrong_block].concat(),
+            corrupt,
+        ),
+        (everything(), block(b"ok\xff"), wrong),
+        (everything(), block(b"ok\xce"), corrupt),
+        (limited, stored(b"abcd\xffefg"), wrong),
+        (
+            limited,
+            stored(b"abcde\xfffg"),
+            ProtocolError::MessageTooLarge,
+        ),
+        (
+            limited,
+            stored(b"abcd\xcefg"),
+            ProtocolError::MessageTooLarge,
+        ),
+    ] {
+        let (first, second) = payload.split_at(payload.len() / 2);
+        let one = [Frame::new(0xc1, &payload)];
+        let two = [Frame::new(0x41, first), Frame::new(0x80, second)];
+        for frames in [&one[..], &two] {
+            assert_eq!(
+                received(config, frames),
+                (vec![], Some(error)),
+                "{payload:02x?}"
+            );
+        }
+    }
+}
+
 /// A peer that may not refer to earlier messages has no earlier messages (section 7.1.1).
 #[test]
 fn no_takeover() {
