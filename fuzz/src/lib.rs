@@ -1,9 +1,12 @@
 //! The bodies of the fuzz targets: each takes any bytes and panics when a promise of sockless is broken.
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::panic,
     reason = "a panic is how a fuzz target says what it found"
 )]
+
+use sockless::handshake::ClientOptions;
 
 pub mod close_frame;
 pub mod deflate_round_trip;
@@ -23,6 +26,16 @@ pub mod response_head;
 mod tests;
 pub mod two_peers;
 pub mod utf8;
+
+/// The `Sec-WebSocket-Key` that the client of these targets sends, the same every time.
+#[must_use]
+pub fn key() -> Vec<u8> {
+    let client =
+        opening::client(&ClientOptions::default()).expect("nothing is wrong with the options");
+    let headers = client.headers();
+    let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
+    key.expect("a client sends it").value.to_vec()
+}
 
 /// A target's name and its body.
 pub type Target = (&'static str, fn(&[u8]));

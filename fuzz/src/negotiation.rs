@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use sockless::Deflate;
 use sockless::handshake::{
-    ClientOptions, Header, Opening, Request, Response, ResponseError, ServerOptions,
+    ClientOptions, Header, Opening, Request, Response, ResponseError, ServerOptions, accept_key,
 };
 
 use crate::input::structured;
@@ -101,12 +101,7 @@ fn any_answer(input: &Input<'_>) {
     let mut asks = ClientOptions::default();
     asks.config.deflate = input.client;
     let mut client = opening::client(&asks).expect("nothing is wrong with the options");
-    let key = client
-        .headers()
-        .iter()
-        .find(|header| header.is("Sec-WebSocket-Key"))
-        .map(|key| key.value.to_vec());
-    let accept = sockless::handshake::accept_key(&key.expect("a key"));
+    let accept = accept_key(&crate::key());
     let mut headers = vec![
         header("Upgrade", b"websocket"),
         header("Connection", b"Upgrade"),
