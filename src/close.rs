@@ -198,5 +198,9 @@ mod tests {
             let payload = close.write(&mut buffer).expect("sendable");
             assert_eq!(CloseFrame::parse(payload), Ok(close));
         }
+        // A long reason is cut to what a frame holds.
+        let mut u = arbitrary::Unstructured::new(&[b'k'; 4000]);
+        let close = CloseFrame::arbitrary(&mut u).expect("enough bytes");
+        assert_eq!(close.reason.len(), CloseFrame::MAX_SIZE - 2);
     }
 }

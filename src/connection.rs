@@ -305,13 +305,13 @@ impl Connection {
             return;
         }
         let size = self.sender.control_size(payload);
-        if self.pongs.has_room(size, self.max_unsent_pongs)
-            && self.sender.control(Opcode::Pong, payload).is_ok()
-        {
-            self.pongs.sent(size, self.output().len());
-        } else {
+        if !self.pongs.has_room(size, self.max_unsent_pongs) {
             self.pongs.defer(payload);
+            return;
         }
+        // The payload of a Ping is short enough, so this is never refused.
+        _ = self.sender.control(Opcode::Pong, payload);
+        self.pongs.sent(size, self.output().len());
     }
 
     /// Section 5.5.1: a Close frame is answered with one, usually with the same code.

@@ -316,10 +316,9 @@ impl ReadBuffer {
             // Beyond what can be addressed it panics, as every vector does.
             let size = contents.saturating_mul(2).saturating_add(min);
             let size = size.min(most).max(contents.saturating_add(min));
-            if size > self.bytes.len() {
-                self.bytes.reserve_exact(size - self.bytes.len());
-                self.bytes.resize(size, 0);
-            }
+            let size = size.max(self.bytes.len());
+            self.bytes.reserve_exact(size - self.bytes.len());
+            self.bytes.resize(size, 0);
         }
     }
 

@@ -96,6 +96,8 @@ mod tests {
             ("example.com", "example.com", false),
             ("", "", false),
         ];
+        assert!(!Origins::SameHost.allow(b"http://\xff", b"example.com"));
+        assert!(!Origins::SameHost.allow(b"http://example.com", b"\xff"));
         for (origin, host, allowed) in table {
             assert_eq!(
                 Origins::SameHost.allow(origin.as_bytes(), host.as_bytes()),

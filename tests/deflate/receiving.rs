@@ -506,3 +506,26 @@ fn the_window_is_whole() {
         }
     }
 }
+
+/// Inside a compressed message the buffer is the connection's, and giving memory back loses nothing of it.
+#[test]
+fn a_buffer_inside_a_message_is_not_empty() {
+    let payload = stored(b"Hello");
+    for role in Role::BOTH {
+        let bytes = Frame::new(0xc1, &payload).encode(role);
+        let (first, rest) = bytes.split_at(bytes.len() - 3);
+        let mut peer = Peer::with(agreed(role, everything()), ReadBuffer::new());
+        assert!(peer.buffer.is_empty());
+        peer.receive(first);
+        // All that came was decompressed, and is held until the message ends.
+        assert!(peer.buffer.unread().is_empty() && !peer.buffer.is_empty());
+        let before = peer.buffer.capacity();
+        peer.buffer.shrink_to(0);
+        assert!(peer.buffer.capacity() < before);
+        peer.receive(rest);
+        assert_eq!(peer.events(), [OwnedEvent::text("Hello")]);
+        assert!(peer.buffer.is_empty());
+        peer.buffer.shrink_to(0);
+        assert_eq!(peer.buffer.capacity(), 0);
+    }
+}

@@ -1,8 +1,8 @@
 //! The opening handshake: corners of what a peer may send in it.
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, Header, Request, RequestError, ResponseError,
-    ServerOptions, Uri, accept_key,
+    ClientHandshake, ClientOptions, HeadError, Header, Request, RequestError, Response,
+    ResponseError, ServerOptions, Uri, accept_key,
 };
 use sockless::test_util::{Frame, Role};
 use sockless::{Config, Connection, Seed};
@@ -36,6 +36,11 @@ fn an_error_of_the_clients_handshake_is_final() {
             Some(ResponseError::Accept)
         );
     }
+    // Nor does one that an HTTP library has read.
+    assert_eq!(
+        handshake.establish(Response::new(200, vec![])).err(),
+        Some(ResponseError::Accept)
+    );
 }
 
 /// A line that no head can have is refused at its end, so that it does not hold the server up.
@@ -48,7 +53,10 @@ fn a_bad_line_is_refused_when_it_ends() {
         ("GET / HTTP/9.9\r\n", HeadError::UnsupportedVersion),
         ("GET / HTTP/1.1\r\nHost : a\r\n", HeadError::Malformed),
         ("GET / HTTP/1.1\r\n: a\r\n", HeadError::Malformed),
+        ("GET / HTTP/x.1\r\n", HeadError::Malformed),
+        ("GET / HTTP/1.x\r\n", HeadError::Malformed),
         ("GET / HTTP/1.1\r\nno colon\r\n", HeadError::Malformed),
+        ("GET / HTTP/1.1\r\nnocolon\r\n", HeadError::Malformed),
         (&many, HeadError::TooManyHeaders),
     ] {
         let (before, last) = head.split_at(head.len() - 1);

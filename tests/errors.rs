@@ -1,0 +1,180 @@
+//! What errors say to people, and what is never shown to them.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "tests stop at the first surprise"
+)]
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, HeadError, InputError, RequestError, ResponseError, Uri,
+};
+use sockless::{CloseCode, Config, Connection, ProtocolError, ReadBuffer, Seed, SendError};
+
+const VIOLATIONS: &[(ProtocolError, u16)] = &[
+    (ProtocolError::ReservedBits, 1002),
+    (ProtocolError::ReservedOpcode(0xb), 1002),
+    (ProtocolError::UnmaskedFrame, 1002),
+    (ProtocolError::MaskedFrame, 1002),
+    (ProtocolError::FragmentedControlFrame, 1002),
+    (ProtocolError::ControlFrameTooLong, 1002),
+    (ProtocolError::LengthNotMinimal, 1002),
+    (ProtocolError::LengthTooLarge, 1002),
+    (ProtocolError::UnexpectedContinuation, 1002),
+    (ProtocolError::ExpectedContinuation, 1002),
+    (ProtocolError::InvalidUtf8, 1007),
+    (ProtocolError::CloseTooShort, 1002),
+    (ProtocolError::InvalidCloseCode(CloseCode::new(1005)), 1002),
+    (ProtocolError::InvalidCloseReason, 1007),
+    (ProtocolError::FrameTooLarge, 1009),
+    #[cfg(feature = "deflate")]
+    (ProtocolError::CorruptCompression, 1007),
+    (ProtocolError::MessageTooLarge, 1009),
+];
+
+const REQUESTS: &[(RequestError, u16)] = &[
+    (RequestError::Head(HeadError::Malformed), 400),
+    (RequestError::Head(HeadError::StartLineTooLong), 414),
+    (RequestError::Head(HeadError::TooLarge), 431),
+    (RequestError::Head(HeadError::TooManyHeaders), 431),
+    (RequestError::Head(HeadError::UnsupportedVersion), 505),
+    (RequestError::Http10, 505),
+    (RequestError::Host, 400),
+    (RequestError::Target, 400),
+    (RequestError::Method, 405),
+    (RequestError::NotAnUpgrade, 426),
+    (RequestError::Body, 400),
+    (RequestError::MissingVersion, 400),
+    (RequestError::UnsupportedVersion, 426),
+    (RequestError::Key, 400),
+    (RequestError::DuplicateOrigin, 400),
+    (RequestError::Origin, 403),
+    (RequestError::Subprotocols, 400),
+    (RequestError::NoCommonSubprotocol, 400),
+    (RequestError::Extensions, 400),
+];
+
+/// Each says something else, and where the rule stands.
+fn all_differ_and_cite(errors: &[&dyn Error]) {
+    let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), errors.len(), "{texts:?}");
+    for text in texts {
+        let (what, place) = text.split_once(" (RFC ").unwrap_or_default();
+        assert!(what.len() > 5, "{text}");
+        assert!(
+            place.contains(" section ") && place.ends_with(')'),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_violation_says_what_is_wrong_and_where_the_rule_stands() {
+    let errors: Vec<&dyn Error> = VIOLATIONS.iter().map(|(error, _)| error as _).collect();
+    all_differ_and_cite(&errors);
+    for (error, code) in VIOLATIONS {
+        assert_eq!(u16::from(error.close_code()), *code, "{error}");
+        let place = format!(" section {})", error.section());
+        assert!(error.to_string().ends_with(&place), "{error}");
+    }
+    let opcode = ProtocolError::ReservedOpcode(0xb).to_string();
+    assert_eq!(opcode, "reserved opcode 0xb (RFC 6455 section 5.2)");
+    let code = ProtocolError::InvalidCloseCode(CloseCode::new(1005)).to_string();
+    assert_eq!(code, "invalid close code 1005 (RFC 6455 section 7.4)");
+}
+
+#[test]
+fn a_refused_request_says_what_is_wrong_in_its_answer() {
+    let errors: Vec<&dyn Error> = REQUESTS.iter().map(|(error, _)| error as _).collect();
+    all_differ_and_cite(&errors);
+    for (error, status) in REQUESTS {
+        assert_eq!(error.status(), *status, "{error}");
+        let answer = String::from_utf8(error.response()).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        if *error == RequestError::Method {
+            // RFC 9110 section 9.3.2: it may be the answer to a HEAD.
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+        } else {
+            assert!(answer.ends_with(&format!("\r\n\r\n{error}\n")), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn the_other_errors_say_what_is_wrong() {
+    all_differ_and_cite(&[
+        &ResponseError::Head(HeadError::TooLarge),
+        &ResponseError::NotAnUpgrade,
+        &ResponseError::Accept,
+        &ResponseError::Extensions,
+        &ResponseError::Subprotocol,
+    ]);
+    all_differ_and_cite(&[
+        &InputError::Uri,
+        &InputError::HeaderName,
+        &InputError::HeaderValue,
+        &InputError::ReservedHeader,
+        &InputError::Subprotocol,
+        &InputError::Status,
+    ]);
+    all_differ_and_cite(&[
+        &SendError::MessageOpen,
+        &SendError::ControlFrameTooLong,
+        &SendError::InvalidCloseCode(CloseCode::new(999)),
+    ]);
+    let full = SendError::Full.to_string();
+    assert_eq!(full, "the output is full");
+    let closed = SendError::Closed.to_string();
+    assert_eq!(closed, "the connection is closing or closed");
+}
+
+#[test]
+fn a_close_code_shows_its_number_and_its_registered_meaning() {
+    let mut meanings = BTreeSet::new();
+    for code in 1000..=1015 {
+        let text = CloseCode::new(code).to_string();
+        // RFC 6455 section 7.4.1: 1004 is reserved and has no meaning.
+        let Some((number, meaning)) = text.split_once(" (") else {
+            assert_eq!((code, text.as_str()), (1004, "1004"));
+            continue;
+        };
+        assert_eq!(number, code.to_string());
+        meanings.insert(meaning.to_owned());
+    }
+    assert_eq!(meanings.len(), 15, "{meanings:?}");
+    assert_eq!(CloseCode::new(4000).to_string(), "4000");
+    assert!(format!("{:?}", CloseCode::NORMAL).contains("1000"));
+}
+
+/// Who knows a seed can predict every masking key (RFC 6455 section 10.3), and what was received is nobody's
+/// business.
+#[test]
+fn secrets_are_not_shown() {
+    assert_eq!(format!("{:?}", Seed::new([0x5a; 32])), "Seed { .. }");
+    let client = Connection::client(Config::default(), Seed::new([0x5a; 32]));
+    assert!(format!("{client:?}").contains("MaskingKeys { .. }"));
+    let uri = Uri::parse("ws://localhost/").unwrap();
+    let options = ClientOptions::default();
+    let handshake = ClientHandshake::new(&uri, &options, Seed::new([0x5a; 32])).unwrap();
+    assert!(format!("{handshake:?}").contains("MaskingKeys { .. }"));
+
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa]);
+    let shown = format!("{buffer:?}");
+    assert!(
+        shown.starts_with("ReadBuffer { unread: 4, held: 0, capacity: "),
+        "{shown}"
+    );
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn codecs_show_what_is_there() {
+    let codecs = format!("{:?}", sockless::Codecs::new());
+    assert_eq!(codecs, "Codecs { inflater: false, deflater: false }");
+}
