@@ -124,3 +124,54 @@ fn headers_and_subprotocols_that_belong_to_the_handshake() {
         assert_eq!(refused, Err(InputError::Subprotocol), "{subprotocols:?}");
     }
 }
+
+/// RFC 9110 section 15: a status line says what the status is registered for, or nothing.
+#[test]
+fn a_status_line_has_the_registered_reason() {
+    let registered = [
+        (200, "OK"),
+        (204, "No Content"),
+        (301, "Moved Permanently"),
+        (302, "Found"),
+        (303, "See Other"),
+        (304, "Not Modified"),
+        (307, "Temporary Redirect"),
+        (308, "Permanent Redirect"),
+        (400, "Bad Request"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (405, "Method Not Allowed"),
+        (408, "Request Timeout"),
+        (410, "Gone"),
+        (413, "Content Too Large"),
+        (414, "URI Too Long"),
+        (421, "Misdirected Request"),
+        (426, "Upgrade Required"),
+        (429, "Too Many Requests"),
+        (431, "Request Header Fields Too Large"),
+        (500, "Internal Server Error"),
+        (501, "Not Implemented"),
+        (502, "Bad Gateway"),
+        (503, "Service Unavailable"),
+        (504, "Gateway Timeout"),
+        (505, "HTTP Version Not Supported"),
+    ];
+    let request = Request::new("GET", "/", vec![]);
+    for status in 200..600 {
+        let answer = request.respond(status, &[], b"").unwrap();
+        let line = answer.split(|byte| *byte == b'\r').next().unwrap();
+        let reason = registered.iter().find(|(known, _)| *known == status);
+        let reason = reason.map_or("", |(_, reason)| reason);
+        assert_eq!(line, format!("HTTP/1.1 {status} {reason}").as_bytes());
+    }
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(head(REQUEST, &[]).as_bytes());
+    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    let connection = request.unwrap().accept(&ServerOptions::default()).unwrap();
+    assert!(
+        connection
+            .output()
+            .starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")
+    );
+}

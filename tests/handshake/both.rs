@@ -1,7 +1,7 @@
 //! A client and a server of this crate with each other.
 
 use super::client;
-use sockless::handshake::{ClientOptions, Opening, Request, ServerOptions};
+use sockless::handshake::{ClientOptions, Header, Opening, Request, Response, ServerOptions};
 use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Connection, ReadBuffer};
 use std::iter;
@@ -41,6 +41,7 @@ fn shake_hands(size: usize) -> Pair {
             }) => {
                 let subprotocol = response.header("sec-websocket-protocol");
                 assert_eq!(subprotocol, Some(&b"chat"[..]));
+                assert_eq!(response.subprotocol(), Some("chat"));
                 break connection;
             }
             Some(Opening::Refused(response)) => panic!("{response:?}"),
@@ -52,6 +53,18 @@ fn shake_hands(size: usize) -> Pair {
     };
     pair.client.take_events();
     pair
+}
+
+#[test]
+fn a_response_names_the_subprotocol_or_none() {
+    let name = |value| Header {
+        name: "sec-websocket-protocol",
+        value,
+    };
+    let none = Response::new(101, vec![]);
+    assert_eq!(none.subprotocol(), None);
+    let chosen = Response::new(101, vec![name(b"superchat")]);
+    assert_eq!(chosen.subprotocol(), Some("superchat"));
 }
 
 #[test]
