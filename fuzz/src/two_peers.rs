@@ -9,6 +9,7 @@ use sockless::{
 };
 
 use crate::input::structured;
+use crate::memory::Watch;
 use crate::opening;
 
 /// Two peers and what happens.
@@ -56,6 +57,7 @@ struct Side {
     corrupted: bool,
     max_output: usize,
     largest: usize,
+    watch: Watch,
 }
 
 /// See the module.
@@ -91,6 +93,8 @@ pub fn run(data: &[u8]) {
         corrupted: false,
         max_output: config.max_output,
         largest: 0,
+        // No input makes a message of more.
+        watch: Watch::with_inflated(8 << 10),
     };
     let (mut client, mut server) = (side(client), side(server));
     for (by_client, operation) in input.operations {
@@ -195,7 +199,9 @@ impl Side {
         self.written.extend_from_slice(&output[..n]);
         self.peer.connection.advance_output(n);
         let bytes: Vec<u8> = self.wire.drain(..).collect();
-        other.peer.receive(&bytes);
+        other.watch.receive(&mut other.peer.buffer, &bytes);
+        other.peer.take_events();
+        other.watch.check(&other.peer.buffer);
     }
 
     fn swap_output(&mut self) {
