@@ -3,7 +3,9 @@
 use sockless::test_util::{
     Frame, Outcome, OwnedEvent, Peer, Role, assert_legal, cuts_at, encode, run_peer,
 };
-use sockless::{CloseCode, Config, Connection, Deflate, Delivery, Event, ReadBuffer};
+use sockless::{
+    CloseCode, Config, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer,
+};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -11,6 +13,9 @@ use crate::opening;
 
 /// Little input can make much output, so that the limit is what bounds the time this takes.
 const LIMITS: [usize; 4] = [0, 100, 5_000, 100_000];
+
+/// More than an input can make, nearly always.
+const GENEROUS: usize = 2 << 20;
 
 /// Choices 0 and 1 are the limit, 2 the delivery, 3 the side, 4 to 6 how the bytes become frames.
 pub fn run(data: &[u8]) {
@@ -47,6 +52,38 @@ pub fn run(data: &[u8]) {
         }
     }
     step_by_step(role, config, &bytes, &input.places(bytes.len()), &whole);
+    against_a_generous_limit(role, config, &bytes, &whole);
+}
+
+/// With room for everything the same comes out, up to the first message that is too large, which is refused.
+fn against_a_generous_limit(role: Role, config: Config, bytes: &[u8], limited: &Outcome) {
+    let mut generous = config;
+    generous.max_message_size = GENEROUS;
+    let all = receive(role, generous, bytes, &[]);
+    if all.error == Some(ProtocolError::MessageTooLarge) {
+        return;
+    }
+    let fits = |event: &OwnedEvent| match event {
+        OwnedEvent::Text(_) | OwnedEvent::Binary(_) => {
+            event.data().len() <= config.max_message_size
+        }
+        _ => true,
+    };
+    let good = all.events.iter().take_while(|event| fits(event)).count();
+    if good < all.events.len() {
+        // It may fail before a control frame between the fragments of the message that is too large.
+        let (before, after) = all.events[..good].split_at(limited.events.len());
+        assert_eq!(limited.events, before);
+        assert!(
+            !after
+                .iter()
+                .any(|event| matches!(event, OwnedEvent::Text(_) | OwnedEvent::Binary(_)))
+        );
+        assert_eq!(limited.error, Some(ProtocolError::MessageTooLarge));
+    } else if limited.error != Some(ProtocolError::MessageTooLarge) {
+        // What is too large of a message that does not end well is found or not, by what comes first.
+        assert_eq!(*limited, all);
+    }
 }
 
 /// One message in one frame or two, twice if choice 5 says so, with a Ping between if choice 6 does.

@@ -7,6 +7,7 @@
 )]
 
 use sockless::handshake::ClientOptions;
+use sockless::{Config, Connection, Deflate};
 
 pub mod close_frame;
 pub mod deflate_round_trip;
@@ -35,6 +36,18 @@ pub fn key() -> Vec<u8> {
     let headers = client.headers();
     let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
     key.expect("a client sends it").value.to_vec()
+}
+
+/// A server that has agreed on compression, and compresses whatever it sends.
+#[must_use]
+pub fn compressing_server() -> Connection {
+    let mut deflate = Deflate::default();
+    deflate.min_size = 0;
+    let mut config = Config::default();
+    config.deflate = Some(deflate);
+    let (mut server, _) = opening::pair(config, config);
+    server.advance_output(server.output().len());
+    server
 }
 
 /// A target's name and its body.

@@ -11,6 +11,7 @@
 use std::path::Path;
 use std::{fs, io};
 
+use sockless::FrameHeader;
 use sockless::test_util::{Frame, Role, encode};
 
 fn main() -> io::Result<()> {
@@ -242,10 +243,12 @@ fn compressed(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
         ),
         ("empty", &[0x00]),
         ("no_bytes", &[]),
-        // A byte, then itself 258 bytes long, again and again: RFC 1951 section 3.2.6, fixed codes.
+        ("growing", &deflated(&[0; 200_000])),
+        ("just_over", &deflated(&[b'a'; 101])),
+        ("just_within", &deflated(&[b'a'; 100])),
         (
-            "growing",
-            &[0x63, 0x18, 0x05, 0xa3, 0x60, 0x14, 0x0c, 0x3d, 0x00, 0x00],
+            "text",
+            &deflated("\u{20ac}uro, \u{20ac}uro and text".repeat(9).as_bytes()),
         ),
         ("wrong_block", &[0x07]),
     ] {
@@ -257,6 +260,16 @@ fn compressed(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
             );
         }
     }
+}
+
+/// The payload of a message that sockless compresses.
+fn deflated(data: &[u8]) -> Vec<u8> {
+    let mut server = sockless_fuzz::compressing_server();
+    server.send_binary(data).expect("an open connection");
+    let header = FrameHeader::parse(server.output()).expect("legal");
+    let (header, size) = header.expect("whole");
+    assert_eq!(header.rsv, 0b100, "compressed");
+    server.output()[size..].to_vec()
 }
 
 fn small(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
