@@ -186,6 +186,24 @@ mod tests {
         }
     }
 
+    /// What does not compress takes its own size and little more, in one allocation.
+    #[test]
+    fn the_output_is_no_larger_than_it_must_be() {
+        for length in [0, 1000, 100_000, 1_000_000] {
+            let mut state = 1_u32;
+            let data: Vec<_> = (0..length)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect();
+            let mut deflater = Deflater::new(&Deflate::default(), 15);
+            let output = deflate(&mut deflater, &data);
+            let most = length + length / 500 + 64;
+            assert!(output.len() <= most && output.capacity() <= most);
+        }
+    }
+
     #[test]
     fn serves_only_what_it_was_made_for() {
         let wishes = Deflate::default();
