@@ -71,27 +71,20 @@ impl Inflater {
         end
     }
 
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        reason = "the codec consumes no more than it is given: the loop goes on only below 4"
-    )]
     fn read_tail(&mut self) -> Result<(), Corrupt> {
-        let probe = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
-        let mut consumed = 0;
-        let mut output = [0; 1];
-        loop {
-            let progress = self.run(&probe[consumed..], &mut output, InflateFlush::Block);
-            if progress.corrupt {
-                return Err(Corrupt);
-            }
-            consumed += progress.consumed;
-            match consumed {
-                4 if progress.produced == 0 => return Ok(()),
-                // A boundary inside the tail: the first bits of it ended a block.
-                0..4 if progress.consumed > 0 && progress.produced == 0 => {}
-                _ => return Err(Corrupt),
-            }
+        /// What begins before the tail and ends inside it is followed by the bits of a block that does not
+        /// end with the tail: such a message is not whole. So there is nothing to go on with.
+        const PROBE: [u8; 5] = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
+        let progress = self.run(&PROBE, &mut [0], InflateFlush::Block);
+        let whole = Progress {
+            consumed: TAIL.len(),
+            produced: 0,
+            corrupt: false,
+        };
+        if progress == whole {
+            Ok(())
+        } else {
+            Err(Corrupt)
         }
     }
 
@@ -167,24 +160,18 @@ impl Inflater {
     #[expect(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        reason = "`history` never outgrows `window`, `end` stays below it, `n` is at most what is left of either"
+        reason = "`history` never outgrows `window`, `end` stays below it, pieces are at most what is left of either"
     )]
     fn remember(&mut self, output: &[u8]) {
-        let mut output = &output[output.len().saturating_sub(self.window)..];
-        if self.history.len() < self.window {
-            let n = output.len().min(self.window - self.history.len());
-            if n > self.history.capacity() - self.history.len() {
-                // Doubling, but never beyond the window.
-                let more = n.max(self.history.len());
-                self.history
-                    .reserve_exact(more.min(self.window - self.history.len()));
-            }
-            self.history.extend_from_slice(&output[..n]);
-            output = &output[n..];
-            if self.history.len() < self.window {
-                return;
-            }
+        let output = &output[output.len().saturating_sub(self.window)..];
+        let room = self.window - self.history.len();
+        let (growth, mut output) = output.split_at(output.len().min(room));
+        if growth.len() > self.history.capacity() - self.history.len() {
+            // Doubling, but never beyond the window.
+            let more = growth.len().max(self.history.len());
+            self.history.reserve_exact(more.min(room));
         }
+        self.history.extend_from_slice(growth);
         while !output.is_empty() {
             let n = output.len().min(self.window - self.end);
             self.history[self.end..self.end + n].copy_from_slice(&output[..n]);
@@ -360,6 +347,72 @@ mod tests {
         }
         for (bits, least) in [(9, 10), (14, 15), (8, 9)] {
             assert!(!Inflater::new(bits).serves(least));
+        }
+    }
+
+    /// Memory follows what came out and never exceeds the window: it doubles, and is filled before it grows.
+    #[test]
+    fn the_history_grows_with_the_output() {
+        for (bits, steps) in [
+            (
+                9,
+                &[(128, 128), (64, 256), (64, 256), (1, 512), (700, 512)][..],
+            ),
+            (9, &[(300, 300), (100, 512), (1, 512), (111, 512), (1, 512)]),
+            (15, &[(20_000, 20_000), (1, 32_768), (40_000, 32_768)]),
+        ] {
+            let mut inflater = Inflater::new(bits);
+            for (size, most) in steps {
+                let input = stored(&noise(*size));
+                assert!(message(&mut inflater, &input, 100_000, 70_000).is_ok());
+                let capacity = inflater.history.capacity();
+                assert!(capacity <= *most, "{capacity} of {most} for {size}");
+            }
+        }
+    }
+
+    /// A block with BFINAL costs much and brings nothing that a limit counts: a message may have so many, the
+    /// next message as many again, and one more is refused.
+    #[test]
+    fn streams_are_counted_for_each_message() {
+        let streams = |n| [&[0x03, 0x00].repeat(n)[..], &[0x00]].concat();
+        let mut inflater = Inflater::new(15);
+        for _ in 0..2 {
+            let found = message(&mut inflater, &streams(MAX_STREAMS), 100_000, 100);
+            assert_eq!(found, Ok(Vec::new()));
+        }
+        let found = message(&mut inflater, &streams(MAX_STREAMS + 1), 100_000, 100);
+        assert_eq!(found, Err(Corrupt));
+    }
+
+    /// A block may end inside the tail, but what is left of the tail then begins another one.
+    #[test]
+    fn a_block_that_ends_inside_the_tail_is_not_the_last() {
+        // Fixed codes for text, with the end of the block cut off: it is seven zeros, and so are the first
+        // bits of the tail. Each length leaves another number of them.
+        for text in ["", "H", "He", "Hel", "Hell", "Hello"] {
+            for bfinal in [0, 1] {
+                let mut bits: Vec<u8> = alloc::vec![bfinal, 1, 0];
+                for byte in text.bytes() {
+                    // RFC 1951 section 3.2.6: 8 bits, from 00110000 on.
+                    bits.extend((0..8).rev().map(|i| (byte + 0x30) >> i & 1));
+                }
+                for zeros in 0..8 {
+                    let mut bits = bits.clone();
+                    bits.resize(bits.len() + zeros, 0);
+                    let input: Vec<u8> = bits
+                        .chunks(8)
+                        .map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit))
+                        .collect();
+                    let whole = bits.len() - zeros + 7;
+                    let padded = input.len() * 8;
+                    // Behind the end of the block stands the header of an empty one, three zeros; behind BFINAL
+                    // it would begin with the next byte.
+                    let right = bfinal == 0 && (whole + 3).div_ceil(8) * 8 == padded;
+                    let found = message(&mut Inflater::new(15), &input, 100, 100);
+                    assert_eq!(found.is_ok(), right, "{input:02x?}");
+                }
+            }
         }
     }
 }
