@@ -297,3 +297,24 @@ impl fmt::Debug for Deflation {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For whoever looks into a connection: what was agreed on, and nothing that was said.
+    #[test]
+    fn debug_shows_the_window() {
+        let agreed = Agreed {
+            window_bits: 11,
+            context_takeover: true,
+            peer_window_bits: 12,
+            peer_context_takeover: true,
+            wishes: Deflate::default(),
+        };
+        let shown = alloc::format!("{:?}", Deflation::new(&agreed));
+        assert!(shown.contains("window_bits: 11"), "{shown}");
+        let shown = alloc::format!("{:?}", Inflation::new(&agreed));
+        assert!(shown.contains("window_bits: 12"), "{shown}");
+    }
+}

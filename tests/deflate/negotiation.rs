@@ -438,19 +438,3 @@ fn both_sides_agree() {
         }
     }
 }
-
-/// What was agreed on can be seen, and nothing of what was said.
-#[test]
-fn a_connection_shows_its_windows() {
-    let mut wishes = Deflate::default();
-    (wishes.max_window_bits, wishes.peer_max_window_bits) = (12, 11);
-    let shown = format!("{:?}", super::agreed(Role::Server, with(wishes)));
-    assert!(
-        shown.contains("Inflation { window_bits: 11, .. }"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("Deflation { window_bits: 12, .. }"),
-        "{shown}"
-    );
-}
