@@ -478,6 +478,7 @@ mod tests {
         use arbitrary::Arbitrary;
 
         let noise: [u8; 4096] = core::array::from_fn(|i| (i * i * 31 + i / 7) as u8);
+        let (mut short, mut medium) = (0, 0);
         for start in 0..4000 {
             let mut u = arbitrary::Unstructured::new(&noise[start..start + 64]);
             let header = FrameHeader::arbitrary(&mut u).expect("enough noise");
@@ -487,6 +488,12 @@ mod tests {
                 FrameHeader::parse(written),
                 Ok(Some((header, written.len())))
             );
+            if !header.opcode.is_control() {
+                short += usize::from(header.payload_length <= 256);
+                medium += usize::from((0xff00..=0x1_00ff).contains(&header.payload_length));
+            }
         }
+        // Lengths near the places where the form changes are not left to chance.
+        assert!(short > 200 && medium > 200, "{short} {medium}");
     }
 }

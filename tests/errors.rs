@@ -83,6 +83,11 @@ fn a_violation_says_what_is_wrong_and_where_the_rule_stands() {
     assert_eq!(opcode, "reserved opcode 0xb (RFC 6455 section 5.2)");
     let code = ProtocolError::InvalidCloseCode(CloseCode::new(1005)).to_string();
     assert_eq!(code, "invalid close code 1005 (RFC 6455 section 7.4)");
+    #[cfg(feature = "deflate")]
+    assert_eq!(
+        ProtocolError::CorruptCompression.to_string(),
+        "corrupt compressed message (RFC 7692 section 7.2.2)"
+    );
 }
 
 #[test]

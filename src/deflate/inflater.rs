@@ -358,4 +358,35 @@ mod tests {
             assert!(!Inflater::new(bits).serves(least));
         }
     }
+
+    /// A block may end inside the tail, but what is left of the tail then begins another one.
+    #[test]
+    fn a_block_that_ends_inside_the_tail_is_not_the_last() {
+        // Fixed codes for text, with the end of the block cut off: it is seven zeros, and so are the first
+        // bits of the tail. Each length leaves another number of them.
+        for text in ["", "H", "He", "Hel", "Hell", "Hello"] {
+            for bfinal in [0, 1] {
+                let mut bits: Vec<u8> = alloc::vec![bfinal, 1, 0];
+                for byte in text.bytes() {
+                    // RFC 1951 section 3.2.6: 8 bits, from 00110000 on.
+                    bits.extend((0..8).rev().map(|i| (byte + 0x30) >> i & 1));
+                }
+                for zeros in 0..8 {
+                    let mut bits = bits.clone();
+                    bits.resize(bits.len() + zeros, 0);
+                    let input: Vec<u8> = bits
+                        .chunks(8)
+                        .map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit))
+                        .collect();
+                    let whole = bits.len() - zeros + 7;
+                    let padded = input.len() * 8;
+                    // Behind the end of the block stands the header of an empty one, three zeros; behind BFINAL
+                    // it would begin with the next byte.
+                    let right = bfinal == 0 && (whole + 3).div_ceil(8) * 8 == padded;
+                    let found = message(&mut Inflater::new(15), &input, 100, 100);
+                    assert_eq!(found.is_ok(), right, "{input:02x?}");
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Limits count what is delivered, to the byte (RFC 6455 section 10.4): a little input can make much output.
 
-use sockless::{Config, Deflate, Delivery, ProtocolError, ReadBuffer};
+use sockless::{Config, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
 
 use super::support::hex;
 use super::{agreed, everything, noise, repeat, run, sent, stored};
@@ -300,6 +300,71 @@ fn chunks_come_in_order() {
             peer.events[ping.unwrap() + 1..],
             [OwnedEvent::binary(&[0; 3]), OwnedEvent::text("plain")]
         );
+    }
+}
+
+/// A message may end right behind a chunk, when all of its bytes are read and the last ones still have to come
+/// out.
+#[test]
+fn the_last_chunk_is_a_small_one() {
+    let config = limited(1 << 20, Delivery::Chunks);
+    for role in Role::BOTH {
+        let lengths = |size: usize| {
+            let bytes = Frame::new(0xc2, compressed(&vec![0; size])).encode(role);
+            let mut connection = agreed(role, config);
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(&bytes);
+            let mut lengths = Vec::new();
+            while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+                let Event::Binary { data, .. } = event else {
+                    panic!("{event:?}")
+                };
+                lengths.push(data.len());
+            }
+            assert!(buffer.is_empty());
+            lengths
+        };
+        let mut end = 0;
+        for length in lengths(500_000) {
+            end += length;
+            for more in [1, 20, 100, 200, 257, 258] {
+                let size = end + more;
+                assert_eq!(lengths(size).iter().sum::<usize>(), size);
+            }
+        }
+    }
+}
+
+/// Chunks may be taken one at a time, with reads in between: what came earlier and was unmasked is not unmasked
+/// again.
+#[test]
+fn reads_between_chunks() {
+    let data = noise(5_000, 1).repeat(40);
+    let payload = compressed(&data);
+    for role in Role::BOTH {
+        let bytes = Frame::new(0xc2, &payload).encode(role);
+        for piece in [1, 3, 1000, 1001, 1002, 1003, 5501] {
+            let config = limited(1 << 20, Delivery::Chunks);
+            let mut connection = agreed(role, config);
+            let mut buffer = ReadBuffer::new();
+            let mut received = Vec::new();
+            let mut take = |buffer: &mut ReadBuffer| {
+                let event = connection.next_event(buffer).unwrap();
+                let Some(Event::Binary { data, .. }) = event else {
+                    return event.is_some();
+                };
+                received.extend_from_slice(data);
+                true
+            };
+            // What is left of a piece waits behind the chunk that it brought.
+            let (first, rest) = bytes.split_at(5_100);
+            for piece in std::iter::once(first).chain(rest.chunks(piece)) {
+                buffer.extend_from_slice(piece);
+                take(&mut buffer);
+            }
+            while take(&mut buffer) {}
+            assert!(received == data);
+        }
     }
 }
 

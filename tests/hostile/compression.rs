@@ -149,6 +149,30 @@ fn empty_fragments_of_a_compressed_message_cost_nothing() {
     }
 }
 
+/// As long as nothing of a compressed message has come, there is no decompressor for it.
+#[test]
+fn a_compressed_message_without_payload_costs_nothing() {
+    for role in Role::BOTH {
+        for delivery in [Delivery::Messages, Delivery::Chunks] {
+            let mut config = config();
+            config.delivery = delivery;
+            let mut connection = agreed(role, config);
+            let mut buffer = ReadBuffer::with_capacity(4096);
+            let begin = Frame::new(0x41, "").encode(role);
+            let empty = Frame::new(0x00, "").encode(role);
+            let mut receive = |bytes: &[u8]| {
+                buffer.extend_from_slice(bytes);
+                while connection.next_event(&mut buffer).expect("legal").is_some() {}
+            };
+            let ((), heap) = measure(|| receive(&begin));
+            // Where it would be put together, and no more.
+            assert!(heap.kept <= 1024, "{heap:?}");
+            let ((), heap) = measure(|| receive(&empty));
+            assert_eq!(heap, NOTHING);
+        }
+    }
+}
+
 /// CVE-2026-2229: window bits went from the header straight into a codec, which panicked. Here only 8 to 15, in
 /// one spelling, are numbers; what is agreed on works, and anything else is declined or refused.
 #[test]
