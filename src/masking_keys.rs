@@ -126,4 +126,15 @@ mod tests {
             last = key;
         }
     }
+
+    #[cfg(feature = "getrandom")]
+    #[test]
+    fn an_operating_system_without_randomness() {
+        let reason = getrandom::Error::UNSUPPORTED;
+        let shown = alloc::format!("{}", SeedError(reason));
+        assert_eq!(
+            shown,
+            alloc::format!("no seed from the operating system: {reason}")
+        );
+    }
 }

@@ -308,27 +308,6 @@ fn input_without_output_costs_no_memory() {
     }
 }
 
-/// Frames without payload announce compression and bring nothing to decompress.
-#[test]
-fn a_message_of_nothing_needs_no_codec() {
-    for fragments in [1, 2, 100] {
-        let mut server = server(Config::default());
-        let mut wire = Vec::new();
-        for i in 1..=fragments {
-            let opcode = if i == 1 {
-                Opcode::Text
-            } else {
-                Opcode::Continuation
-            };
-            frame(&mut wire, opcode, i == fragments, b"");
-        }
-        let mut buffer = ReadBuffer::with_capacity(READ);
-        let (received, heap) = measure(|| receive(&mut server, &mut buffer, &wire));
-        assert_eq!(received, Ok((0, 1)));
-        assert!(heap.peak < 1000, "{heap:?}");
-    }
-}
-
 /// Something that compresses about as well as real messages do, `size` bytes of it.
 fn text(size: usize, number: usize) -> String {
     let mut text = String::new();

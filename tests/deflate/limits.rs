@@ -246,31 +246,6 @@ fn chunks_of_text() {
     }
 }
 
-/// All that the input makes is delivered before more input is waited for, though a chunk was full when it ended.
-#[test]
-fn chunks_do_not_wait_for_more_input() {
-    fn length(peer: &Peer) -> usize {
-        peer.events.iter().map(|event| event.data().len()).sum()
-    }
-    let config = limited(1 << 20, Delivery::Chunks);
-    let peer = || Peer::with(agreed(Role::Client, config), ReadBuffer::new());
-    // A chunk is full somewhere within 258 bytes that come from the same few bits.
-    for shift in (0..258).step_by(6) {
-        let data = [noise(shift, 5), vec![0; 70_000]].concat();
-        let bytes = Frame::new(0xc2, compressed(&data)).encode(Role::Client);
-        let mut slow = peer();
-        for (i, byte) in bytes.iter().enumerate() {
-            slow.receive(&[*byte]);
-            if length(&slow) > 60_000 {
-                let mut fast = peer();
-                fast.receive(&bytes[..=i]);
-                assert_eq!(length(&fast), length(&slow), "{shift} {i}");
-            }
-        }
-        assert_eq!(length(&slow), data.len());
-    }
-}
-
 /// Control frames wait for the payload before them, though it comes out in several chunks.
 #[test]
 fn chunks_come_in_order() {
