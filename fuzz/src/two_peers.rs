@@ -97,7 +97,7 @@ pub fn run(data: &[u8]) {
         max_output: config.max_output,
         largest: 0,
         // No input makes a message of more.
-        watch: Watch::with_inflated(8 << 10),
+        watch: Watch::with_inflated(config.delivery, 8 << 10, config.max_message_size),
     };
     let (mut client, mut server) = (side(client), side(server));
     for (by_client, operation) in input.operations {
