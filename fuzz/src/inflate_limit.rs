@@ -128,7 +128,18 @@ fn receive(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcom
 fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
     let mut connection = connection(role, config);
     let mut buffer = ReadBuffer::new();
-    let mut watch = Watch::with_inflated(config.max_message_size);
+    let limit = config.max_message_size;
+    // One that failed may have grown to the limit; the others are whole.
+    let largest = if whole.error.is_some() {
+        limit
+    } else {
+        let sizes = whole.events.iter().map(|event| match event {
+            OwnedEvent::Text(_) | OwnedEvent::Binary(_) => event.data().len(),
+            _ => 0,
+        });
+        sizes.max().unwrap_or_default()
+    };
+    let mut watch = Watch::with_inflated(config.delivery, largest, limit);
     let mut message = 0;
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);

@@ -17,6 +17,7 @@ mod input;
 pub mod mask;
 mod memory;
 pub mod negotiation;
+mod offers;
 mod opening;
 mod receive;
 pub mod receive_client;

@@ -1,6 +1,6 @@
 //! The documented bound on the memory of a `ReadBuffer`.
 
-use sockless::ReadBuffer;
+use sockless::{Delivery, ReadBuffer};
 
 /// Sees to it that a buffer takes no more than twice what it held at most, beyond the space asked for.
 #[derive(Default)]
@@ -14,11 +14,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The same for a buffer that compressed messages of up to `limit` bytes come into.
-    pub(crate) fn with_inflated(limit: usize) -> Self {
-        // Twice the largest and 16 KiB, and not beyond the limit and one byte; 80 KiB in chunks.
+    /// The same for a buffer that compressed messages come into, the largest of `largest` bytes and none over
+    /// `limit`.
+    pub(crate) fn with_inflated(delivery: Delivery, largest: usize, limit: usize) -> Self {
+        let most = match delivery {
+            Delivery::Messages => 2 * largest + (16 << 10),
+            Delivery::Chunks => 80 << 10,
+        };
         Self {
-            inflated: (2 * limit + (16 << 10)).max(80 << 10),
+            inflated: most.min(limit + 1),
             ..Self::default()
         }
     }

@@ -4,10 +4,12 @@
 use arbitrary::Arbitrary;
 use sockless::Deflate;
 use sockless::handshake::{
-    ClientOptions, Header, Opening, Request, Response, ResponseError, ServerOptions, accept_key,
+    ClientOptions, Header, Opening, Request, RequestError, Response, ResponseError, ServerOptions,
+    accept_key,
 };
 
 use crate::input::structured;
+use crate::offers::{Parameters, Wishes, are_subprotocols, elements, is_token, plainly_legal};
 use crate::opening;
 
 /// What both sides want, and what somebody else has put into their headers.
@@ -37,20 +39,28 @@ fn own_offer(input: &Input<'_>) {
     let mut asks = ClientOptions::default();
     asks.config.deflate = input.client;
     asks.subprotocols = &input.offered;
-    let Some(mut client) = opening::client(&asks) else {
-        // A subprotocol that is no token, or stands there twice.
+    let offered = &input.offered;
+    let different = (1..offered.len()).all(|i| !offered[..i].contains(&offered[i]));
+    let legal = different && offered.iter().all(|name| is_token(name.as_bytes()));
+    let mut client = opening::client(&asks);
+    assert_eq!(client.is_some(), legal);
+    let Some(client) = &mut client else {
         return;
     };
-    let (server, client) = match opening::open(&mut client, &options(input)) {
+    let common = offered.iter().any(|name| input.known.contains(name));
+    let (server, client) = match opening::open(client, &options(input)) {
         Ok(opened) => opened,
         Err(error) => {
-            assert!(input.require_subprotocol, "{error}");
+            assert_eq!(error, RequestError::NoCommonSubprotocol);
+            assert!(input.require_subprotocol && !common);
             return;
         }
     };
+    assert!(common || !input.require_subprotocol);
     let client = client.expect("an answer to its own offer");
-    assert_eq!(client.is_deflate_agreed(), server.is_deflate_agreed());
-    assert!(!client.is_deflate_agreed() || input.client.is_some() && input.server.is_some());
+    let both = input.client.is_some() && input.server.is_some();
+    assert_eq!(client.is_deflate_agreed(), both);
+    assert_eq!(server.is_deflate_agreed(), both);
 }
 
 /// A server that is offered any header values answers with what stands in them, or refuses.
@@ -64,35 +74,45 @@ fn any_offer(input: &Input<'_>) {
     ];
     headers.extend(foreign(input));
     let request = Request::new("GET", "/", headers);
-    let Ok(agreed) = request.negotiate(&options(input)) else {
-        return;
+    let legal = are_subprotocols(&input.subprotocols);
+    // The order of the client counts (RFC 6455 section 4.1, item 10).
+    let known = |name: &&[u8]| input.known.iter().any(|known| known.as_bytes() == *name);
+    let names = elements(&input.subprotocols);
+    let common = names.into_iter().filter(|name| is_token(name)).find(known);
+    let agreed = match request.negotiate(&options(input)) {
+        Ok(agreed) => agreed,
+        Err(RequestError::Subprotocols) => return assert!(!legal),
+        Err(RequestError::NoCommonSubprotocol) => {
+            return assert!(legal && common.is_none() && input.require_subprotocol);
+        }
+        Err(error) => {
+            assert_eq!(error, RequestError::Extensions);
+            return assert!(legal && !plainly_legal(&input.extensions));
+        }
     };
-    if let Some(chosen) = agreed.subprotocol() {
-        assert!(input.known.contains(&chosen));
-        assert!(request.subprotocols().any(|offer| offer == chosen));
-    }
-    let answer = agreed.headers();
-    let extensions = answer
+    assert!(legal);
+    assert_eq!(agreed.subprotocol().map(str::as_bytes), common);
+
+    let wishes = input.server.map(wishes);
+    let first = wishes.and_then(|wishes| {
+        let offers = elements(&input.extensions).into_iter();
+        let mut offers = offers.filter_map(|offer| Parameters::parse(offer, true));
+        offers.find(|offer| offer.can_be_accepted(wishes))
+    });
+    let headers = agreed.headers();
+    let mut answers = headers
         .iter()
         .filter(|header| header.is("Sec-WebSocket-Extensions"));
-    for extension in extensions {
-        let text = str::from_utf8(extension.value).expect("ASCII");
-        assert!(text.starts_with("permessage-deflate"), "{text}");
-        for parameter in text.split("; ").skip(1) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            match name {
-                "server_no_context_takeover" | "client_no_context_takeover" => {
-                    assert_eq!(value, "")
-                }
-                "server_max_window_bits" | "client_max_window_bits" => {
-                    // What cannot be kept to is never answered.
-                    let bits: u8 = value.parse().expect("a number");
-                    assert!((9..=15).contains(&bits), "{text}");
-                }
-                _ => panic!("{text}"),
-            }
+    match (answers.next(), wishes, first) {
+        (Some(answer), Some(wishes), Some(offer)) => {
+            let text = String::from_utf8_lossy(answer.value);
+            let answer = Parameters::parse(answer.value, false);
+            offer.assert_answered_by(answer.unwrap_or_else(|| panic!("{text}")), wishes);
         }
+        (answer, _, first) => assert!(answer.is_none() && first.is_none(), "{answer:?} {first:?}"),
     }
+    assert!(answers.next().is_none());
+    assert_eq!(agreed.connection().is_deflate_agreed(), first.is_some());
     drop(agreed.accept());
 }
 
@@ -115,8 +135,19 @@ fn any_answer(input: &Input<'_>) {
                 Opening::Established { connection, .. } => connection.is_deflate_agreed(),
                 Opening::Refused(_) => panic!("a 101 refuses nothing"),
             });
+    let agreed = match (&elements(&input.extensions)[..], input.client) {
+        ([], _) => input.extensions.is_empty(),
+        ([answer], Some(client)) => {
+            Parameters::parse(answer, false).is_some_and(|answer| answer.answers(wishes(client)))
+        }
+        _ => false,
+    };
     match opened {
-        Ok(deflate) => assert!(!deflate || input.client.is_some()),
+        Ok(deflate) => {
+            // No subprotocol was offered.
+            assert!(agreed && input.subprotocols.is_empty());
+            assert_eq!(deflate, !input.extensions.is_empty());
+        }
         Err(error) => {
             assert!(
                 matches!(
@@ -125,9 +156,20 @@ fn any_answer(input: &Input<'_>) {
                 ),
                 "{error}"
             );
+            let plain = plainly_legal(&input.extensions);
+            assert!(!(agreed && plain && input.subprotocols.is_empty()));
             let again = client.establish(Response::new(101, headers)).err();
             assert_eq!(again, Some(error), "an error is final");
         }
+    }
+}
+
+fn wishes(deflate: Deflate) -> Wishes {
+    Wishes {
+        bits: deflate.max_window_bits.clamp(9, 15),
+        peer_bits: deflate.peer_max_window_bits.clamp(9, 15),
+        takeover: deflate.context_takeover,
+        peer_takeover: deflate.peer_context_takeover,
     }
 }
 

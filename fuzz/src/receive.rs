@@ -1,8 +1,8 @@
 //! A connection that receives any bytes, in any cuts: against itself, the oracle and its own promises.
 
 use sockless::test_util::{
-    Frames, Outcome, OwnedEvent, Role, assert_agrees_with_oracle, assert_legal, cuts_at,
-    run as receive,
+    Frames, Outcome, OwnedEvent, Peer, Role, Rules, assert_agrees_with_oracle, assert_legal,
+    cuts_at, judge, run as receive,
 };
 use sockless::{Config, Delivery, Event, ReadBuffer, Reply};
 
@@ -12,7 +12,7 @@ use crate::memory::Watch;
 /// The oracle is asked for every beginning of the stream, so a long one would take long.
 const MOST: usize = 700;
 
-/// Choice 4 makes frames of the bytes.
+/// Choice 4 makes frames of the bytes, 5 lets few Pongs wait.
 pub(crate) fn run(role: Role, data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
@@ -37,8 +37,66 @@ pub(crate) fn run(role: Role, data: &[u8]) {
     assert_eq!(cut, whole);
     if config.pong == Reply::Automatic && config.close == Reply::Automatic {
         assert_agrees_with_oracle(role, config, &bytes);
+    } else {
+        assert_left_to_the_application(role, config, &bytes, &whole);
     }
     step_by_step(role, config, &bytes, &places, &whole);
+    if input.chooses(5) {
+        few_pongs(role, config, &bytes, &places);
+    }
+}
+
+/// Without automatic answers everything else is as the oracle says.
+fn assert_left_to_the_application(role: Role, config: Config, bytes: &[u8], whole: &Outcome) {
+    let verdict = judge(&Rules::new(role, &config), bytes);
+    assert_eq!(whole.events, verdict.events);
+    let code = whole.error.map(|error| u16::from(error.close_code()));
+    assert_eq!(code, verdict.error);
+    let automatic = |reply: &OwnedEvent| match reply {
+        OwnedEvent::Pong(_) => config.pong == Reply::Automatic,
+        _ => config.close == Reply::Automatic || verdict.error.is_some(),
+    };
+    let expected: Vec<_> = verdict.replies.iter().filter(|it| automatic(it)).collect();
+    let said = assert_legal(role, &whole.output);
+    let said: Vec<_> = said.into_iter().map(OwnedEvent::without_reason).collect();
+    assert!(said.iter().eq(expected), "{said:?}");
+}
+
+/// With a peer that sends Pings and reads little the output stays small; the first Ping is answered, and the newest
+/// (RFC 6455 section 5.5.3).
+fn few_pongs(role: Role, mut config: Config, bytes: &[u8], places: &[usize]) {
+    config.max_unsent_pongs = 20;
+    let all = judge(&Rules::new(role, &config), bytes).replies;
+    let mut peer = Peer::new(role, config);
+    let mut written = Vec::new();
+    for piece in cuts_at(bytes, places) {
+        peer.receive(piece);
+        let output = peer.connection.output().len();
+        // One Pong may always wait, and a Close frame.
+        assert!(output <= 2 * (2 + 4 + 125), "{output}");
+        let n = output.min(3);
+        written.extend_from_slice(&peer.connection.output()[..n]);
+        peer.connection.advance_output(n);
+    }
+    // A Pong that waited follows those before it.
+    for _ in 0..2 {
+        written.extend(peer.write_all());
+    }
+    let pongs = |events: Vec<OwnedEvent>| {
+        let pong = |event: &OwnedEvent| matches!(event, OwnedEvent::Pong(_));
+        events.into_iter().filter(pong).collect::<Vec<_>>()
+    };
+    let said = assert_legal(role, &written);
+    let closed = matches!(said.last(), Some(OwnedEvent::Close(..)));
+    let (said, all) = (pongs(said), pongs(all));
+    if config.pong == Reply::Manual {
+        return assert!(said.is_empty());
+    }
+    let mut rest = all.iter();
+    assert!(said.iter().all(|pong| rest.any(|other| other == pong)));
+    assert_eq!(said.first(), all.first());
+    // After a Close frame nothing is sent, not even what waited.
+    assert!(closed || said.last() == all.last());
 }
 
 /// The same in small steps, the output written between them, with an eye on memory and the number of events.

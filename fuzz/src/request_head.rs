@@ -122,6 +122,19 @@ fn respond(request: &Request<'_>) {
         let response = request.respond(200, &[echoed, *header], b"body");
         if let Ok(response) = response {
             check_response(&response);
+            // The headers are those that were given and the two that frame the body, and nothing else.
+            let lines = response.split(|byte| *byte == b'\n');
+            let lines: Vec<&[u8]> = lines.map(|line| line.trim_ascii_end()).collect();
+            let line = |header: &Header<'_>| [header.name.as_bytes(), b": ", header.value].concat();
+            assert_eq!(lines[1], line(&echoed).trim_ascii_end());
+            assert_eq!(lines[2], line(header).trim_ascii_end());
+            assert!(lines[3].starts_with(b"Connection: "));
+            assert_eq!(lines[4], b"Content-Length: 4");
+            let body: &[u8] = match request.method() {
+                "HEAD" => b"",
+                _ => b"body",
+            };
+            assert_eq!(lines[5..], [b"", body]);
         }
     }
 }
