@@ -112,6 +112,19 @@ impl fmt::Debug for MaskingKeys {
 mod tests {
     use super::*;
 
+    /// Section 4.1, item 7: a nonce "selected randomly for each connection".
+    #[test]
+    fn another_seed_gives_another_nonce() {
+        let nonce = |seed| MaskingKeys::new(&Seed::new([seed; 32])).nonce();
+        assert_eq!(nonce(1), nonce(1));
+        assert_ne!(nonce(1), nonce(2));
+        // Nor is one like the next of the same seed, and its bytes differ.
+        let mut keys = MaskingKeys::new(&Seed::new([1; 32]));
+        let (first, second) = (keys.nonce(), keys.nonce());
+        assert_ne!(first, second);
+        assert!(first.iter().any(|byte| *byte != first[0]));
+    }
+
     #[test]
     fn the_same_seed_gives_the_same_keys_and_no_key_twice_in_a_row() {
         let mut keys = MaskingKeys::new(&Seed::new([1; 32]));

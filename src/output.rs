@@ -152,6 +152,30 @@ mod tests {
         assert_eq!(sent, pushed);
     }
 
+    /// Bytes are moved, and memory is taken, only when a frame does not fit behind the others.
+    #[test]
+    fn moves_nothing_while_there_is_room() {
+        let frame = |output: &mut Output| _ = output.push(&[0x82, 10], &[1; 10]);
+        let mut output = Output {
+            bytes: Vec::with_capacity(36),
+            ..Output::default()
+        };
+        frame(&mut output);
+        frame(&mut output);
+        output.advance(12);
+        frame(&mut output);
+        assert_eq!((output.written, output.bytes.capacity()), (12, 36));
+        // Now it does not: what is written makes room, again and again.
+        for _ in 0..1000 {
+            output.advance(12);
+            frame(&mut output);
+            assert_eq!((output.len(), output.bytes.capacity()), (24, 36));
+        }
+        let mut output = Output::default();
+        output.push(&[0; 14], &[1; 10_000]);
+        assert!(output.bytes.capacity() < 20_000);
+    }
+
     /// The same for frames whose payload is written in place.
     #[cfg(feature = "deflate")]
     #[test]

@@ -371,6 +371,21 @@ mod tests {
         buffer.advance(data.len());
     }
 
+    #[test]
+    fn keeps_its_memory_until_it_is_told_to_give_it_back() {
+        let mut buffer = ReadBuffer::with_capacity(100);
+        assert_eq!(buffer.spare_mut(100).len(), 100);
+        buffer.advance(60);
+        buffer.clear();
+        assert!(buffer.is_empty() && buffer.unread().is_empty());
+        assert_eq!(buffer.spare_mut(0).len(), 100);
+        buffer.advance(10);
+        buffer.shrink_to(30);
+        assert_eq!((buffer.unread().len(), buffer.spare_mut(0).len()), (10, 20));
+        buffer.shrink_to(0);
+        assert_eq!((buffer.unread().len(), buffer.spare_mut(0).len()), (10, 0));
+    }
+
     /// A message in fragments of all sizes with headers and other frames between them: what is held is
     /// their payload in order, and the bytes moved stay within a small multiple of the bytes received.
     #[test]

@@ -525,6 +525,9 @@ fn a_buffer_inside_a_message_is_not_empty() {
         peer.receive(rest);
         assert_eq!(peer.events(), [OwnedEvent::text("Hello")]);
         assert!(peer.buffer.is_empty());
+        let before = peer.buffer.capacity();
+        peer.buffer.clear();
+        assert_eq!(peer.buffer.capacity(), before);
         peer.buffer.shrink_to(0);
         assert_eq!(peer.buffer.capacity(), 0);
     }
