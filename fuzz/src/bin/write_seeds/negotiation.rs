@@ -30,7 +30,7 @@ pub(crate) fn seeds(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
             DEFAULT,
             DEFAULT,
             SUBPROTOCOL,
-            &["other, superchat", "chat"],
+            &["other, chat", "superchat"],
         ),
         (
             "names_twice",
