@@ -1,19 +1,17 @@
 //! Negotiation over header lists: a client and a server with any wishes understand each other, and any header
 //! values are at worst refused (RFC 6455 section 4, RFC 7692 section 7.1).
 
-use arbitrary::Arbitrary;
 use sockless::Deflate;
 use sockless::handshake::{
     ClientOptions, Header, Opening, Request, RequestError, Response, ResponseError, ServerOptions,
     accept_key,
 };
 
-use crate::input::structured;
 use crate::offers::{Parameters, Wishes, are_subprotocols, elements, is_token, plainly_legal};
 use crate::opening;
 
 /// What both sides want, and what somebody else has put into their headers.
-#[derive(Debug, Arbitrary)]
+#[derive(Debug)]
 struct Input<'a> {
     client: Option<Deflate>,
     server: Option<Deflate>,
@@ -24,9 +22,56 @@ struct Input<'a> {
     subprotocols: Vec<&'a [u8]>,
 }
 
+impl<'a> Input<'a> {
+    /// A byte of choices and two bytes of wishes for each side; then header values and names, each behind a byte that
+    /// says what it is and one for its length, so that they stand in the input as in a head.
+    fn parse(data: &'a [u8]) -> Option<Self> {
+        let (&[choices, client, client_takeover, server, server_takeover], mut rest) =
+            data.split_first_chunk()?;
+        let chooses = |number: u8| choices >> number & 1 != 0;
+        let mut input = Self {
+            client: chooses(0).then(|| deflate(client, client_takeover)),
+            server: chooses(1).then(|| deflate(server, server_takeover)),
+            require_subprotocol: chooses(2),
+            // Some that both know, since two of a kind are rarely hit upon.
+            offered: (0..3)
+                .filter(|i| chooses(3 + i))
+                .map(|i| COMMON[usize::from(i)])
+                .collect(),
+            known: COMMON.into_iter().rev().filter(|_| chooses(6)).collect(),
+            extensions: Vec::new(),
+            subprotocols: Vec::new(),
+        };
+        while let Some((&[kind, length], tail)) = rest.split_first_chunk() {
+            let value;
+            (value, rest) = tail.split_at(tail.len().min(length.into()));
+            match (kind % 4, str::from_utf8(value)) {
+                (0, _) => input.extensions.push(value),
+                (1, _) => input.subprotocols.push(value),
+                (2, Ok(name)) => input.offered.push(name),
+                (_, Ok(name)) => input.known.push(name),
+                (_, Err(_)) => {}
+            }
+        }
+        Some(input)
+    }
+}
+
+const COMMON: [&str; 3] = ["chat", "superchat", "v1.mqtt"];
+
+/// Half a byte for each window, in its range and around it; a bit for each takeover.
+fn deflate(windows: u8, takeover: u8) -> Deflate {
+    let mut deflate = Deflate::default();
+    deflate.max_window_bits = 16 - windows % 16 % 10;
+    deflate.peer_max_window_bits = 16 - windows / 16 % 10;
+    deflate.context_takeover = takeover & 1 == 0;
+    deflate.peer_context_takeover = takeover & 2 == 0;
+    deflate
+}
+
 /// See the module.
 pub fn run(data: &[u8]) {
-    let Some(input) = structured::<Input<'_>>(data) else {
+    let Some(input) = Input::parse(data) else {
         return;
     };
     own_offer(&input);

@@ -8,6 +8,8 @@
     reason = "a tool that stops at the first surprise, and makes up bytes from numbers"
 )]
 
+mod negotiation;
+
 use std::path::Path;
 use std::{fs, io};
 
@@ -31,15 +33,11 @@ fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
     let mut add = |target, name: &str, bytes: Vec<u8>| seeds.push((target, name.to_owned(), bytes));
     heads(&mut add);
+    negotiation::seeds(&mut add);
     frames(&mut add);
     compressed(&mut add);
     small(&mut add);
-    for target in [
-        "two_peers",
-        "negotiation",
-        "deflate_round_trip",
-        "frame_header",
-    ] {
+    for target in ["two_peers", "deflate_round_trip", "frame_header"] {
         for (i, length) in [40, 160, 600, 1500].into_iter().enumerate() {
             add(target, &format!("noise_{i}"), noise(length, i as u32 + 1));
         }
