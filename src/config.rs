@@ -43,6 +43,7 @@ pub struct Config {
     /// A peer that sends Pings and never reads cannot grow the output beyond it (one Pong may always
     /// wait). Of the Pings that arrive while it is full only the newest is answered, once the Pongs
     /// before it are written; RFC 6455 section 5.5.3 allows that.
+    /// Once a Close frame has come or gone, none is.
     pub max_unsent_pongs: usize,
     /// The largest request or response head of the opening handshake, in bytes. Default: 16 KiB.
     ///
