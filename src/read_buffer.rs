@@ -364,11 +364,62 @@ impl fmt::Debug for ReadBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     /// Fills the buffer as a transport would.
     fn read(buffer: &mut ReadBuffer, data: &[u8], min: usize) {
         buffer.spare_mut(min)[..data.len()].copy_from_slice(data);
         buffer.advance(data.len());
+    }
+
+    /// Reads that end anywhere in a frame, so that something unread is always left: what moves stays linear in
+    /// what was received, and the memory a multiple of what is there.
+    #[test]
+    fn reads_that_end_inside_frames_cost_linear_time() {
+        const HEADER: usize = 6;
+        for (payload, min, messages) in [
+            (1, 8, 1),
+            (1, 15, 1),
+            (10, 64, 1),
+            (1, 8, 500),
+            (100, 4096, 2000),
+            (5000, 4096, 30),
+            (3000, 700, 40),
+        ] {
+            let frames = 40_000 / messages.max(payload / 8 + 1);
+            let mut buffer = ReadBuffer::new();
+            let (mut received, mut most, mut ready) = (0, 0, 0);
+            let mut bytes = messages * frames * (HEADER + payload);
+            while bytes > 0 {
+                let spare = buffer.spare_mut(min).len();
+                // Never to the end of a frame.
+                let mut n = spare.min(min).min(bytes);
+                if (received + n) % (HEADER + payload) == 0 && n < bytes {
+                    n -= 1;
+                }
+                buffer.advance(n);
+                bytes -= n;
+                received += n;
+                most = most.max(buffer.unread().len() + buffer.held().len());
+                while buffer.unread().len() >= HEADER + payload {
+                    buffer.consume(HEADER);
+                    buffer.hold(payload);
+                    ready += 1;
+                    if ready % frames == 0 {
+                        buffer.release(usize::MAX);
+                    }
+                }
+                let what = format!("{payload} {min} {messages} after {received}");
+                assert!(buffer.work <= 4 * received, "{} moved, {what}", buffer.work);
+                let bound = 2 * most + min;
+                assert!(
+                    buffer.bytes.len() <= bound,
+                    "{} of {bound}, {what}",
+                    buffer.bytes.len()
+                );
+            }
+            assert_eq!((ready, buffer.is_empty()), (messages * frames, true));
+        }
     }
 
     #[test]
