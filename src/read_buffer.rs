@@ -422,6 +422,69 @@ mod tests {
         }
     }
 
+    /// A full buffer of 10,000 bytes of which the first `held` are held, and the next `consumed` are not.
+    fn full(held: usize, consumed: usize) -> ReadBuffer {
+        let mut buffer = ReadBuffer::with_capacity(10_000);
+        buffer.advance(10_000);
+        buffer.hold(held);
+        buffer.consume(consumed);
+        buffer
+    }
+
+    /// Moving must free at least as much as it moves, or the next byte would cost as much again.
+    #[test]
+    fn moves_where_that_frees_enough_and_grows_where_it_does_not() {
+        // As much is freed as is moved; more, but not all the space is needed; all of it is needed; what is held
+        // stays where it is.
+        for (held, consumed, min) in [
+            (0, 5000, 4000),
+            (0, 6000, 5000),
+            (0, 6000, 6000),
+            (5000, 4000, 3000),
+        ] {
+            let mut buffer = full(held, consumed);
+            let left = held + buffer.unread().len();
+            assert_eq!(
+                buffer.spare_mut(min).len(),
+                10_000 - left,
+                "{held} {consumed} {min}"
+            );
+        }
+        // Little by little.
+        for held in [0, 5000] {
+            let mut buffer = full(held, 0);
+            let mut received = 10_000;
+            for _ in 0..5000 {
+                buffer.consume(6);
+                assert!(buffer.spare_mut(6).len() >= 6);
+                buffer.advance(6);
+                received += 6;
+            }
+            assert!(
+                buffer.work <= 4 * received,
+                "{} for {received}",
+                buffer.work
+            );
+            assert!(buffer.bytes.len() <= 2 * 10_000 + 6);
+        }
+        // All space is spare again, without any move, when nothing is left.
+        let mut buffer = full(0, 10_000);
+        assert_eq!(buffer.spare_mut(1).len(), 10_000);
+        assert_eq!(buffer.work, 0);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn gives_back_what_messages_were_decompressed_into() {
+        let mut buffer = ReadBuffer::new();
+        buffer.store(Store::Inflated).extend_from_slice(b"begun");
+        buffer.shrink_to(0);
+        assert!(!buffer.is_empty() && buffer.capacity() >= 5);
+        buffer.store(Store::Inflated).consume(5);
+        buffer.shrink_to(0);
+        assert!(buffer.is_empty() && buffer.inflated.is_none());
+    }
+
     #[test]
     fn keeps_its_memory_until_it_is_told_to_give_it_back() {
         let mut buffer = ReadBuffer::with_capacity(100);
