@@ -466,6 +466,8 @@ mod tests {
                 buffer.work
             );
             assert!(buffer.bytes.len() <= 2 * 10_000 + 6);
+            // It does move, and what moves is counted.
+            assert!(buffer.work >= 5000);
         }
         // All space is spare again, without any move, when nothing is left.
         let mut buffer = full(0, 10_000);
