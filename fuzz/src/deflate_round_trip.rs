@@ -80,14 +80,18 @@ pub fn run(data: &[u8]) {
     });
     let mut sizes = sizes.into_iter().cycle();
     for message in input.messages.0.iter().take(20) {
-        let (from, to, lent) = if message.from_client {
-            (Role::Client, Role::Server, input.client.lent)
+        let (from, to) = if message.from_client {
+            (Role::Client, Role::Server)
         } else {
-            (Role::Server, Role::Client, input.server.lent)
+            (Role::Server, Role::Client)
+        };
+        let lent = |role| match role {
+            Role::Client => input.client.lent,
+            Role::Server => input.server.lent,
         };
         let data = message.data.0.repeat(usize::from(message.times % 40));
         let sender = &mut pair.peer(from).connection;
-        if lent {
+        if lent(from) {
             sender.lend_codecs(&mut codecs);
         }
         sender.compress_messages(message.compressed);
@@ -106,10 +110,16 @@ pub fn run(data: &[u8]) {
                     .expect("an open connection");
             }
         }
-        if lent {
+        if lent(from) {
             sender.reclaim_codecs(&mut codecs);
         }
+        if lent(to) {
+            pair.peer(to).connection.lend_codecs(&mut codecs);
+        }
         pair.exchange(&mut sizes);
+        if lent(to) {
+            pair.peer(to).connection.reclaim_codecs(&mut codecs);
+        }
         assert_eq!(pair.peer(to).error, None);
         let events = pair.peer(to).events();
         let (received, open) = sockless::test_util::join_parts(&events);

@@ -135,6 +135,10 @@ impl Side {
             Operation::EndOfStream => return self.end(),
             Operation::ExchangeBuffer => return self.exchange_buffer(),
         };
+        // What is sent by the application is refused when as much waits as may wait, a Close frame never.
+        let full = !before.is_empty() && before.len() >= self.max_output;
+        let full = open && full && !matches!(operation, Operation::Close(..));
+        assert_eq!(sent == Err(SendError::Full), full);
         match sent {
             Ok(()) => {
                 assert!(open && self.peer.connection.output().len() > before.len());
