@@ -146,6 +146,16 @@ fn a_limit_of_nothing() {
     check(0, &[Frame::new(0xc2, stored(b"a"))], b"a");
 }
 
+/// The largest limit there is can be reckoned with, too.
+#[test]
+fn no_limit() {
+    let data = noise(3000, 3);
+    let payload = stored(&data);
+    let (first, rest) = payload.split_at(payload.len() / 2);
+    let frames = [Frame::new(0x42, first), Frame::new(0x80, rest)];
+    check(usize::MAX, &frames, &data);
+}
+
 /// The other limit counts what a frame has on the wire.
 #[test]
 fn frames_are_measured_compressed() {
@@ -243,6 +253,31 @@ fn chunks_of_text() {
                 assert!(outcome.events == [OwnedEvent::text(&text)]);
             }
         }
+    }
+}
+
+/// All that the input makes is delivered before more input is waited for, though a chunk was full when it ended.
+#[test]
+fn chunks_do_not_wait_for_more_input() {
+    fn length(peer: &Peer) -> usize {
+        peer.events.iter().map(|event| event.data().len()).sum()
+    }
+    let config = limited(1 << 20, Delivery::Chunks);
+    let peer = || Peer::with(agreed(Role::Client, config), ReadBuffer::new());
+    // A chunk is full somewhere within 258 bytes that come from the same few bits.
+    for shift in (0..258).step_by(6) {
+        let data = [noise(shift, 5), vec![0; 70_000]].concat();
+        let bytes = Frame::new(0xc2, compressed(&data)).encode(Role::Client);
+        let mut slow = peer();
+        for (i, byte) in bytes.iter().enumerate() {
+            slow.receive(&[*byte]);
+            if length(&slow) > 60_000 {
+                let mut fast = peer();
+                fast.receive(&bytes[..=i]);
+                assert_eq!(length(&fast), length(&slow), "{shift} {i}");
+            }
+        }
+        assert_eq!(length(&slow), data.len());
     }
 }
 
