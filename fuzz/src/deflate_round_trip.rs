@@ -4,7 +4,7 @@ use arbitrary::Arbitrary;
 use sockless::test_util::{Cuts, OwnedEvent, Pair, Peer, Role, cuts_at};
 use sockless::{Codecs, Config, Deflate, Delivery, ReadBuffer};
 
-use crate::input::structured;
+use crate::input::{Counted, Rest, structured};
 use crate::opening;
 
 /// Two peers and what they say.
@@ -12,8 +12,9 @@ use crate::opening;
 struct Input<'a> {
     server: Wishes,
     client: Wishes,
-    messages: Vec<Message<'a>>,
-    sizes: Vec<u16>,
+    /// How much goes over the wire at a time, in turn; 0 is all there is.
+    sizes: [u16; 3],
+    messages: Rest<Message<'a>>,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -34,10 +35,11 @@ struct Wishes {
 struct Message<'a> {
     from_client: bool,
     compressed: bool,
-    data: &'a [u8],
     /// How often the data stands in the message.
     times: u8,
-    cuts: Cuts,
+    /// A cut more at each place that is not 0.
+    cuts: [u16; 3],
+    data: Counted<'a>,
 }
 
 impl Wishes {
@@ -72,23 +74,32 @@ pub fn run(data: &[u8]) {
         client: Peer::with(client, ReadBuffer::new()),
     };
     let mut codecs = Codecs::new();
-    let mut sizes = input.sizes.iter().map(|size| usize::from(*size)).cycle();
-    for message in input.messages.iter().take(20) {
-        let (from, to, lent) = if message.from_client {
-            (Role::Client, Role::Server, input.client.lent)
+    let sizes = input.sizes.map(|size| match size {
+        0 => usize::MAX,
+        size => size.into(),
+    });
+    let mut sizes = sizes.into_iter().cycle();
+    for message in input.messages.0.iter().take(20) {
+        let (from, to) = if message.from_client {
+            (Role::Client, Role::Server)
         } else {
-            (Role::Server, Role::Client, input.server.lent)
+            (Role::Server, Role::Client)
         };
-        let data = message.data.repeat(usize::from(message.times % 40));
+        let lent = |role| match role {
+            Role::Client => input.client.lent,
+            Role::Server => input.server.lent,
+        };
+        let data = message.data.0.repeat(usize::from(message.times % 40));
         let sender = &mut pair.peer(from).connection;
-        if lent {
+        if lent(from) {
             sender.lend_codecs(&mut codecs);
         }
         sender.compress_messages(message.compressed);
-        if message.cuts.0.is_empty() {
+        let cuts = Cuts(message.cuts.into_iter().filter(|cut| *cut != 0).collect());
+        if cuts.0.is_empty() {
             sender.send_binary(&data).expect("an open connection");
         } else {
-            let places = message.cuts.places(data.len());
+            let places = cuts.places(data.len());
             let mut left = data.len();
             for (i, piece) in cuts_at(&data, &places).enumerate() {
                 left -= piece.len();
@@ -99,10 +110,16 @@ pub fn run(data: &[u8]) {
                     .expect("an open connection");
             }
         }
-        if lent {
+        if lent(from) {
             sender.reclaim_codecs(&mut codecs);
         }
+        if lent(to) {
+            pair.peer(to).connection.lend_codecs(&mut codecs);
+        }
         pair.exchange(&mut sizes);
+        if lent(to) {
+            pair.peer(to).connection.reclaim_codecs(&mut codecs);
+        }
         assert_eq!(pair.peer(to).error, None);
         let events = pair.peer(to).events();
         let (received, open) = sockless::test_util::join_parts(&events);
@@ -112,5 +129,50 @@ pub fn run(data: &[u8]) {
             pair.peer(to).buffer.is_empty(),
             "nothing is kept of a message"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::seed;
+
+    /// Or the target would see to nothing: every seed compresses messages, and together they do so in every way.
+    #[test]
+    fn its_seeds_send_compressed_messages() {
+        let names = ["chunks", "kept", "lent", "mixed"];
+        let seeds = names.map(|name| seed("deflate_round_trip", name));
+        let inputs: Vec<Input<'_>> = seeds
+            .iter()
+            .map(|seed| structured(seed).expect("a value"))
+            .collect();
+        for (input, name) in inputs.iter().zip(names) {
+            let (server, client) = opening::pair(input.server.config(), input.client.config());
+            assert!(
+                server.is_deflate_agreed() && client.is_deflate_agreed(),
+                "{name}"
+            );
+            let compressed =
+                |message: &&Message<'_>| message.compressed && !message.data.0.is_empty();
+            for from_client in [false, true] {
+                let sent = input.messages.0.iter().filter(compressed);
+                let sent = sent.filter(|message| message.from_client == from_client);
+                assert!(sent.count() >= 2, "{name}");
+            }
+        }
+        let messages = || inputs.iter().flat_map(|input| &input.messages.0);
+        let sides = || {
+            inputs
+                .iter()
+                .flat_map(|input| [&input.server, &input.client])
+        };
+        assert!(messages().any(|message| message.cuts != [0; 3]));
+        assert!(messages().any(|message| !message.compressed));
+        // More than the smallest window holds, 512 bytes.
+        let sizes = messages().map(|sent| sent.data.0.len() * usize::from(sent.times));
+        assert!(sizes.max().is_some_and(|most| most > 3_000));
+        assert!(sides().any(|side| side.lent && !side.context_takeover));
+        assert!(sides().any(|side| !side.lent && side.context_takeover));
+        assert!(sides().any(|side| side.chunks));
     }
 }

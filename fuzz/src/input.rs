@@ -1,6 +1,8 @@
 //! Any bytes, taken apart: choices first, then places to cut, then the bytes to be received.
+//!
+//! What is structured is read from the front only, so that a seed can be written down in the order it is read.
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::{Arbitrary, Result, Unstructured};
 use sockless::test_util::Cuts;
 use sockless::{Config, Delivery, Reply};
 
@@ -65,4 +67,30 @@ impl<'a> Input<'a> {
 /// A value that any bytes decode to, if there are enough of them.
 pub(crate) fn structured<'a, T: Arbitrary<'a>>(data: &'a [u8]) -> Option<T> {
     T::arbitrary_take_rest(Unstructured::new(data)).ok()
+}
+
+/// Bytes behind their length, which is little-endian in two bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Arbitrary<'a> for Counted<'a> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        // Nearly every length can be had, or most inputs would be one value that takes all.
+        let length = usize::from(u16::arbitrary(u)? % 2048);
+        u.bytes(length.min(u.len())).map(Self)
+    }
+}
+
+/// As many values as there are bytes for.
+#[derive(Debug)]
+pub(crate) struct Rest<T>(pub(crate) Vec<T>);
+
+impl<'a, T: Arbitrary<'a>> Arbitrary<'a> for Rest<T> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let mut values = Vec::new();
+        while !u.is_empty() {
+            values.push(T::arbitrary(u)?);
+        }
+        Ok(Self(values))
+    }
 }

@@ -19,6 +19,7 @@ mod memory;
 pub mod negotiation;
 mod offers;
 mod opening;
+pub mod operations;
 mod receive;
 pub mod receive_client;
 pub mod receive_server;

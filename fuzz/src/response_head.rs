@@ -9,6 +9,7 @@ use sockless::{Deflate, ReadBuffer};
 use crate::input::Input;
 use crate::memory::Watch;
 use crate::opening;
+use crate::request_head::behind_head;
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +101,14 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
             }
         }
         watch.check(&buffer);
+    }
+    if let Outcome::Established(.., rest) | Outcome::Refused(.., rest) = &outcome {
+        // RFC 9110 section 15.2: what is interim comes before the response.
+        let mut expected = bytes;
+        while expected[8..].starts_with(b" 1") && !expected[8..].starts_with(b" 101") {
+            expected = behind_head(expected).expect("an interim response in full");
+        }
+        assert_eq!(Some(&rest[..]), behind_head(expected), "left as it came");
     }
     outcome
 }

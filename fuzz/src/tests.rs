@@ -34,6 +34,12 @@ fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     seeds
 }
 
+/// The seed with this name.
+pub(crate) fn seed(target: &str, name: &str) -> Vec<u8> {
+    let path = package().join("seeds").join(target).join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[test]
 fn each_target_has_a_program_seeds_and_a_dictionary() {
     let listed: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -8,40 +8,20 @@ use sockless::{
     CloseCode, Config, Deflate, Delivery, ReadBuffer, Reply, SendError, TransportAction,
 };
 
-use crate::input::structured;
+use crate::input::{Rest, structured};
 use crate::memory::Watch;
 use crate::opening;
+use crate::operations::{Encoded, Operation};
 
 /// Two peers and what happens.
-#[derive(Debug, Arbitrary)]
+#[derive(Arbitrary)]
 struct Input {
     deflate: bool,
     chunks: bool,
     manual_pong: bool,
     manual_close: bool,
     max_output: u16,
-    operations: Vec<(bool, Operation)>,
-}
-
-/// One thing that one of them does.
-#[derive(Debug, Arbitrary)]
-enum Operation {
-    Text(String),
-    Binary(Vec<u8>),
-    TextFragment(String, bool),
-    BinaryFragment(Vec<u8>, bool),
-    Ping(Vec<u8>),
-    Pong(Vec<u8>),
-    Close(u16, String),
-    /// So many bytes of output reach the other.
-    Transfer(u16),
-    /// All output is taken at once.
-    SwapOutput,
-    /// One byte on its way to the other changes.
-    Corrupt(u16, u8),
-    EndOfStream,
-    /// The buffer goes back to a pool, if it is empty.
-    ExchangeBuffer,
+    operations: Rest<Encoded>,
 }
 
 /// One side, what it has on its way to the other, and what it has said.
@@ -67,6 +47,14 @@ pub fn run(data: &[u8]) {
     let Some(input) = structured::<Input>(data) else {
         return;
     };
+    let deflate = input.deflate;
+    let (client, server) = play(input);
+    client.check(Role::Client, &server, deflate);
+    server.check(Role::Server, &client, deflate);
+}
+
+/// The client and the server, after all that happens.
+fn play(input: Input) -> (Side, Side) {
     let mut config = Config::default();
     config.max_output = input.max_output.into();
     if input.deflate {
@@ -100,7 +88,7 @@ pub fn run(data: &[u8]) {
         watch: Watch::with_inflated(config.delivery, 8 << 10, config.max_message_size),
     };
     let (mut client, mut server) = (side(client), side(server));
-    for (by_client, operation) in input.operations {
+    for Encoded((by_client, operation)) in input.operations.0 {
         if by_client {
             client.act(operation, &mut server);
         } else {
@@ -112,8 +100,7 @@ pub fn run(data: &[u8]) {
         client.act(Operation::Transfer(u16::MAX), &mut server);
         server.act(Operation::Transfer(u16::MAX), &mut client);
     }
-    client.check(Role::Client, &server, input.deflate);
-    server.check(Role::Server, &client, input.deflate);
+    (client, server)
 }
 
 impl Side {
@@ -148,6 +135,10 @@ impl Side {
             Operation::EndOfStream => return self.end(),
             Operation::ExchangeBuffer => return self.exchange_buffer(),
         };
+        // What is sent by the application is refused when as much waits as may wait, a Close frame never.
+        let full = !before.is_empty() && before.len() >= self.max_output;
+        let full = open && full && !matches!(operation, Operation::Close(..));
+        assert_eq!(sent == Err(SendError::Full), full);
         match sent {
             Ok(()) => {
                 assert!(open && self.peer.connection.output().len() > before.len());
@@ -289,4 +280,42 @@ fn mine(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
         |event: &&OwnedEvent| matches!(event, OwnedEvent::Pong(_) | OwnedEvent::Close(..));
     let rest = events.iter().filter(|event| !automatic(event));
     rest.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::seed;
+
+    /// Or the target would see to nothing: what the client and the server have heard in the end, and how it ended
+    /// for each (clean or not, and whether for an error).
+    #[test]
+    fn its_seeds_do_what_they_are_named_after() {
+        type Ending = Option<(bool, bool)>;
+        const CLEAN: Ending = Some((true, false));
+        const ENDED: Ending = Some((false, false));
+        const FAILED: Ending = Some((false, true));
+        let expected: [(&str, [usize; 2], [Ending; 2]); 9] = [
+            ("both_close", [1, 1], [CLEAN, CLEAN]),
+            ("client_closes", [2, 2], [CLEAN, CLEAN]),
+            ("compressed", [3, 3], [CLEAN, CLEAN]),
+            ("corrupted", [1, 0], [CLEAN, FAILED]),
+            ("fragments", [2, 3], [None, None]),
+            ("manual_replies", [2, 3], [CLEAN, CLEAN]),
+            ("messages", [3, 3], [None, None]),
+            ("refused", [1, 0], [None, None]),
+            ("stream_ends", [0, 1], [None, ENDED]),
+        ];
+        for (name, heard, endings) in expected {
+            let (client, server) = play(structured(&seed("two_peers", name)).expect("a value"));
+            let sides = [client, server];
+            let found = sides.each_ref().map(|side| side.peer.events.len());
+            assert_eq!(found, heard, "{name}");
+            let found = sides.each_ref().map(|side| {
+                let ending = side.peer.connection.close_event();
+                ending.map(|event| (event.was_clean, event.error.is_some()))
+            });
+            assert_eq!(found, endings, "{name}");
+        }
+    }
 }
