@@ -107,7 +107,8 @@ pub enum Delivery {
     Messages,
     /// Parts of messages as they arrive, in memory for one read. Text is never cut inside a character.
     ///
-    /// How a message is cut into parts depends on the reads; what is delivered in all does not.
+    /// How a message is cut into parts depends on the reads; what is delivered in all does not, except of a
+    /// compressed message that turns out to be wrong.
     Chunks,
 }
 
