@@ -401,3 +401,18 @@ fn two_peers_close_in_turn_or_at_once() {
         }
     }
 }
+
+/// What had come of a message is nobody's any more once the connection has failed: the buffer is free.
+#[test]
+fn a_failed_connection_lets_go_of_its_buffer() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&Frame::new(0x02, [7; 100]).encode(role));
+        assert!(!peer.buffer.is_empty());
+        peer.receive(&Frame::new(0x82, "inside").encode(role));
+        assert_eq!(peer.error, Some(ProtocolError::ExpectedContinuation));
+        // What still comes is dropped as it comes.
+        peer.take_events();
+        assert!(peer.buffer.is_empty(), "{:?}", peer.buffer);
+    }
+}
