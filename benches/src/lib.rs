@@ -1,0 +1,16 @@
+//! Benchmarks of sockless beside other implementations of WebSocket, in memory.
+//!
+//! A [`Peer`](peers::Peer) makes passes for jobs; a pass does the whole job once. Everything a pass needs is made
+//! before it is timed, and everything it received or sent is counted, so that a peer that loses something fails.
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::cast_precision_loss,
+    reason = "a benchmark stops at the first surprise"
+)]
+
+pub mod job;
+pub mod measure;
+pub mod peers;
+pub mod sum;
+pub mod wire;

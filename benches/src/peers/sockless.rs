@@ -1,0 +1,148 @@
+//! This crate.
+
+use std::any::Any;
+use std::io::{Read, Write};
+
+use sockless::handshake::{Request, ServerOptions};
+use sockless::{Config, Connection, Delivery, Event, ReadBuffer, Seed};
+
+use crate::job::{self, Receive, Role, Send};
+use crate::peers::{Pass, Peer};
+use crate::sum::Sum;
+use crate::wire::Wire;
+
+pub(super) struct Sockless;
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.max_message_size = 64 << 20;
+    config.max_frame_size = 64 << 20;
+    config
+}
+
+fn connection(role: Role, config: Config) -> Connection {
+    match role {
+        Role::Server => Connection::server(config),
+        Role::Client => Connection::client(config, Seed::new([7; 32])),
+    }
+}
+
+impl Peer for Sockless {
+    fn name(&self) -> &'static str {
+        "sockless"
+    }
+
+    fn receive(&self, job: &Receive) -> Option<Pass> {
+        let mut config = config();
+        if job.chunks {
+            config.delivery = Delivery::Chunks;
+        }
+        let mut connection = connection(job.role, config);
+        let mut buffer = ReadBuffer::with_capacity(16 << 10);
+        let mut wire = Wire::new(job.stream(), job.read_size);
+        let count = job.count as u64;
+        Some(Box::new(move |sum: &mut Sum| {
+            while sum.messages < count {
+                while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+                    match event {
+                        Event::Text { text, fin } => sum.add(text.as_bytes(), fin),
+                        Event::Binary { data, fin } => sum.add(data, fin),
+                        _ => {}
+                    }
+                    if sum.messages == count {
+                        return;
+                    }
+                }
+                let n = wire.read(buffer.spare_mut(4096)).unwrap();
+                buffer.advance(n);
+            }
+        }))
+    }
+
+    fn send(&self, job: &Send) -> Option<Pass> {
+        let mut connection = connection(job.role, config());
+        let payload = job.kind.payload(job.size);
+        let text = job
+            .kind
+            .is_text()
+            .then(|| String::from_utf8(payload.clone()).unwrap());
+        let mut wire = Wire::sink();
+        let job = job.clone();
+        Some(Box::new(move |sum: &mut Sum| {
+            if sum.is_thorough() {
+                wire.record();
+            }
+            for _ in 0..job.count {
+                match &text {
+                    Some(text) => connection.send_text(text).unwrap(),
+                    None => connection.send_binary(&payload).unwrap(),
+                }
+                let n = wire.write(connection.output()).unwrap();
+                connection.advance_output(n);
+            }
+            sum.wrote(wire.take_written());
+            if let Some(written) = wire.recorded() {
+                job.check(&written).unwrap();
+            }
+        }))
+    }
+
+    fn echo(&self, job: &Receive) -> Option<Pass> {
+        let mut connection = connection(Role::Server, config());
+        let mut buffer = ReadBuffer::with_capacity(16 << 10);
+        let mut wire = Wire::new(job.stream(), job.read_size);
+        let count = job.count as u64;
+        Some(Box::new(move |sum: &mut Sum| {
+            while sum.messages < count {
+                while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+                    match event {
+                        Event::Text { text, .. } => {
+                            connection.send_text(text).unwrap();
+                            sum.messages += 1;
+                        }
+                        Event::Binary { data, .. } => {
+                            connection.send_binary(data).unwrap();
+                            sum.messages += 1;
+                        }
+                        _ => {}
+                    }
+                    let n = wire.write(connection.output()).unwrap();
+                    connection.advance_output(n);
+                    if sum.messages == count {
+                        sum.wrote(wire.take_written());
+                        return;
+                    }
+                }
+                let n = wire.read(buffer.spare_mut(4096)).unwrap();
+                buffer.advance(n);
+            }
+        }))
+    }
+
+    fn handshake(&self) -> Option<Pass> {
+        let options = ServerOptions::default();
+        let mut buffer = ReadBuffer::new();
+        Some(Box::new(move |sum: &mut Sum| {
+            buffer.extend_from_slice(job::REQUEST);
+            let request = Request::read(&mut buffer, &options.config).unwrap();
+            let connection = request.unwrap().accept(&options).unwrap();
+            sum.add(connection.output(), true);
+        }))
+    }
+
+    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
+        let mut connection = connection(Role::Server, config());
+        if used {
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(b"\x82\x81\0\0\0\0x");
+            let Ok(Some(Event::Binary { data, .. })) = connection.next_event(&mut buffer) else {
+                panic!("no message");
+            };
+            connection.send_binary(data).unwrap();
+            connection.advance_output(connection.output().len());
+            // The buffers go back to their pools.
+            connection.swap_output(&mut Vec::new());
+        }
+        Some(Box::new(connection))
+    }
+}
