@@ -117,7 +117,14 @@ impl Closing {
         self.state
     }
 
+    /// Whether what the peer says is still delivered.
+    #[inline]
+    pub(crate) const fn is_receiving(&self) -> bool {
+        matches!(self.state, State::Open | State::Closing)
+    }
+
     /// Whether data may be sent.
+    #[inline]
     pub(crate) const fn may_send(&self) -> bool {
         matches!(self.state, State::Open | State::PeerClosing)
     }

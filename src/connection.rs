@@ -1,23 +1,20 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 
 use alloc::vec::Vec;
-use core::str;
 
-use crate::close::CloseFrame;
 use crate::closing::{CloseEvent, Closing, State, TransportAction};
 use crate::config::{Config, Delivery, Reply};
 use crate::error::ProtocolError;
-use crate::event::Event;
 use crate::frame::Opcode;
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::pongs::Pongs;
-use crate::read_buffer::ReadBuffer;
-use crate::receiver::{Received, Receiver};
+use crate::receiver::Receiver;
 use crate::role::Role;
 use crate::sender::Sender;
 
 #[cfg(feature = "deflate")]
 mod compress;
+mod receive;
 mod send;
 
 /// One side of a WebSocket connection, without its socket.
@@ -137,56 +134,12 @@ impl Connection {
         }
     }
 
-    /// The next event in `buffer`, or `None` if it needs more bytes.
-    ///
-    /// Call it until it returns `None` after every read. It looks no further than the frame that completes
-    /// the event. The event borrows the buffer and not the connection, so the application can answer
-    /// while it holds it. After the peer's Close frame, and after [`handle_eof`](Self::handle_eof), it
-    /// drops what is in the buffer and returns `None`.
-    ///
-    /// # Errors
-    ///
-    /// When the peer breaks the protocol. The connection has failed (RFC 6455 section 7.1.7): every
-    /// further call returns the same error, and a Close frame with its code and a short reason is in the
-    /// output, unless this side had sent one before. Write it, then follow
-    /// [`transport_action`](Self::transport_action). While that has the transport open, go on reading and
-    /// calling: what comes is dropped, and the peer's Close frame, when it comes, is the end.
-    pub fn next_event<'b>(
-        &mut self,
-        buffer: &'b mut ReadBuffer,
-    ) -> Result<Option<Event<'b>>, ProtocolError> {
-        match self.closing.state() {
-            State::Open | State::Closing => {}
-            State::PeerClosing | State::Closed | State::Ended => {
-                // Section 5.5.1: what follows a Close frame is no part of the connection.
-                buffer.clear();
-                return Ok(None);
-            }
-            State::Failed(error) => {
-                if let Some(close) = self.receiver.discard(buffer) {
-                    self.closing.record(close);
-                }
-                return Err(error);
-            }
-        }
-        if let Some(error) = self.overdue.take() {
-            return Err(self.fail(error));
-        }
-        match self.receiver.next(buffer) {
-            Ok(None) => Ok(None),
-            Ok(Some(received)) => self
-                .deliver(received, buffer)
-                .map(Some)
-                .map_err(|error| self.fail(error)),
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
     /// Says that `n` bytes of [`output`](Self::output) were written to the transport. No bytes are moved.
     ///
     /// # Panics
     ///
     /// If `n` is more than the length of the output, which is a mistake of the caller.
+    #[inline]
     pub fn advance_output(&mut self, n: usize) {
         self.sender.output_mut().advance(n);
         self.after_write(n);
@@ -232,6 +185,7 @@ impl Connection {
 
     /// The bytes to write to the transport, in one piece; empty if there are none.
     #[must_use]
+    #[inline]
     pub fn output(&self) -> &[u8] {
         self.sender.output().unsent()
     }
@@ -256,49 +210,6 @@ impl Connection {
         self.closing.event()
     }
 
-    /// Turns a place in the buffer into an event, and answers it.
-    fn deliver<'b>(
-        &mut self,
-        received: Received,
-        buffer: &'b ReadBuffer,
-    ) -> Result<Event<'b>, ProtocolError> {
-        Ok(match received {
-            Received::Text(store, span, fin) => self.text(buffer.slice_in(store, span), fin)?,
-            Received::Binary(store, span, fin) => Event::Binary {
-                data: buffer.slice_in(store, span),
-                fin,
-            },
-            Received::Ping(span) => {
-                let payload = buffer.slice(span);
-                self.answer_ping(payload);
-                Event::Ping(payload)
-            }
-            Received::Pong(span) => Event::Pong(buffer.slice(span)),
-            Received::Close(span) => {
-                let close = CloseFrame::parse(buffer.slice(span))?;
-                self.answer_close(close);
-                Event::Close(close)
-            }
-        })
-    }
-
-    /// A text event. Of a bad chunk the good part comes first, so that what is delivered does not depend on
-    /// how the stream was cut.
-    fn text<'b>(&mut self, bytes: &'b [u8], fin: bool) -> Result<Event<'b>, ProtocolError> {
-        if let Ok(text) = str::from_utf8(bytes) {
-            return Ok(Event::Text { text, fin });
-        }
-        let good = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-        if self.delivery == Delivery::Messages || good.is_empty() {
-            return Err(ProtocolError::InvalidUtf8);
-        }
-        self.overdue = Some(ProtocolError::InvalidUtf8);
-        Ok(Event::Text {
-            text: good,
-            fin: false,
-        })
-    }
-
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.
     fn answer_ping(&mut self, payload: &[u8]) {
         if self.pong == Reply::Manual || self.closing.state() != State::Open {
@@ -314,27 +225,8 @@ impl Connection {
         self.pongs.sent(size, self.output().len());
     }
 
-    /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
-    fn answer_close(&mut self, close: CloseFrame<'_>) {
-        self.closing.received(close);
-        if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
-            // What parsed may also be sent, so this is never refused.
-            _ = self.close(close.code, "");
-        }
-    }
-
-    /// Section 7.1.7: fails the connection, with a Close frame unless one was sent.
-    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
-        if self.closing.state() == State::Open {
-            // All of these codes may be sent, so this is never refused.
-            _ = self.close(error.close_code(), error.reason());
-        }
-        self.closing.failed(error);
-        self.receiver.failed(error);
-        error
-    }
-
     /// A Pong that found no room goes out once those before it are written.
+    #[inline]
     fn after_write(&mut self, n: usize) {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());

@@ -186,34 +186,36 @@ impl FrameHeader {
     /// fields say, legal or not, so that a test can produce every kind of bad frame.
     #[expect(
         clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
         reason = "the longest form takes MAX_SIZE bytes: 2, 8 and 4"
     )]
     pub fn write<'b>(&self, buffer: &'b mut [u8; Self::MAX_SIZE]) -> &'b [u8] {
-        let mask = if self.masking_key.is_some() { MASK } else { 0 };
-        buffer[0] = if self.fin { FIN } else { 0 } | (self.rsv & 0x7) << 4 | self.opcode.bits();
-        let length = self.payload_length.to_be_bytes();
-        let mut size = match self.payload_length {
-            0..=125 => {
-                buffer[1] = mask | length[7];
-                2
-            }
-            126..=0xffff => {
-                buffer[1] = mask | LENGTH_16;
-                buffer[2..4].copy_from_slice(&length[6..]);
-                4
-            }
-            _ => {
-                buffer[1] = mask | LENGTH_64;
-                buffer[2..10].copy_from_slice(&length);
-                10
-            }
-        };
-        if let Some(key) = self.masking_key {
-            buffer[size..size + 4].copy_from_slice(&key);
-            size += 4;
-        }
+        let (bytes, size) = self.to_bytes();
+        buffer.copy_from_slice(&bytes[..Self::MAX_SIZE]);
         &buffer[..size]
+    }
+
+    /// The header, and zeros behind it, and its size.
+    ///
+    /// It is put together as one number, the first byte the lowest, which is faster than byte by byte.
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
+    pub(crate) fn to_bytes(self) -> ([u8; 16], usize) {
+        let fin = if self.fin { FIN } else { 0 };
+        let first = fin | (self.rsv & 0x7) << 4 | self.opcode.bits();
+        let (length, extended, size) = match self.payload_length {
+            length @ 0..=125 => (length, 0, 2),
+            length @ 126..=0xffff => (u64::from(LENGTH_16), length.swap_bytes() >> 48, 4),
+            length => (u64::from(LENGTH_64), length.swap_bytes(), 10),
+        };
+        let start = u128::from(first) | u128::from(length) << 8 | u128::from(extended) << 16;
+        match self.masking_key {
+            None => (start.to_le_bytes(), size),
+            Some(key) => {
+                let key = u128::from(u32::from_le_bytes(key)) << (8 * size);
+                let bytes = start | u128::from(MASK) << 8 | key;
+                (bytes.to_le_bytes(), size + 4)
+            }
+        }
     }
 }
 
@@ -299,6 +301,62 @@ impl FrameStart {
             _ => 0,
         };
         2 + extended + if self.masked { 4 } else { 0 }
+    }
+}
+
+/// The header of a frame that is a whole message, as most are, and has no reserved bits set.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeMessage {
+    pub(crate) kind: MessageType,
+    /// Bytes up to the payload.
+    pub(crate) header_size: usize,
+    /// Bytes of payload.
+    pub(crate) length: usize,
+}
+
+#[cfg(feature = "alloc")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a header of at most 8 bytes, and a length of 16 bits"
+)]
+impl WholeMessage {
+    /// Reads it off the first bytes, of a frame that is to be masked or is not to be. `None` if it is another kind of
+    /// frame, if more bytes are needed, or if the length takes 8 bytes or is not in its shortest form.
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8], masked: bool) -> Option<Self> {
+        const TEXT: u8 = FIN | Opcode::Text.bits();
+        const BINARY: u8 = FIN | Opcode::Binary.bits();
+        let &[first, second] = bytes.first_chunk()?;
+        let kind = match first {
+            TEXT => MessageType::Text,
+            BINARY => MessageType::Binary,
+            _ => return None,
+        };
+        let (mask, key) = if masked { (MASK, 4) } else { (0, 0) };
+        let (extended, length) = match second ^ mask {
+            length @ 0..LENGTH_16 => (0, usize::from(length)),
+            LENGTH_16 => {
+                let &[_, _, high, low] = bytes.first_chunk()?;
+                let length = u16::from_be_bytes([high, low]);
+                if length < u16::from(LENGTH_16) {
+                    return None;
+                }
+                (2, usize::from(length))
+            }
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            header_size: 2 + extended + key,
+            length,
+        })
+    }
+
+    /// The size of the frame in bytes.
+    #[inline]
+    pub(crate) const fn size(self) -> usize {
+        self.header_size + self.length
     }
 }
 

@@ -83,6 +83,7 @@ impl MaskingKeys {
     }
 
     /// A key no frame has had before.
+    #[inline]
     pub(crate) fn next(&mut self) -> [u8; 4] {
         self.0.next_u32().to_le_bytes()
     }

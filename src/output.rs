@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::mem;
 
-#[cfg(feature = "deflate")]
 use crate::frame::FrameHeader;
+use crate::mask::append_masked;
 
 /// A queue of bytes, contiguous so that one write takes all of it.
 #[derive(Debug, Default)]
@@ -32,19 +32,23 @@ impl Output {
     }
 
     /// What is still to be written.
+    #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         &self.bytes[self.written..]
     }
 
+    #[inline]
     pub(crate) const fn len(&self) -> usize {
         self.bytes.len() - self.written
     }
 
+    #[inline]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Drops the first `n` unsent bytes, which have been written.
+    #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
         assert!(n <= self.len(), "advanced by more than the output");
         self.written += n;
@@ -58,18 +62,23 @@ impl Output {
         }
     }
 
-    /// Adds a frame and returns the place of its payload, to be masked.
-    pub(crate) fn push(&mut self, header: &[u8], payload: &[u8]) -> &mut [u8] {
-        let size = header.len() + payload.len();
-        if self.bytes.capacity() - self.bytes.len() < size {
-            self.reclaim();
+    /// Adds a frame. The payload is copied once, and masked on the way.
+    #[inline]
+    pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
+        let (bytes, size) = header.to_bytes();
+        let room = bytes.len() + payload.len();
+        if self.bytes.capacity() - self.bytes.len() < room {
+            self.make_room(room);
         }
         self.opening = false;
-        self.bytes.reserve(size);
-        self.bytes.extend_from_slice(header);
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(payload);
-        &mut self.bytes[start..]
+        // To copy all of an array and drop the end of it costs less than to copy a part of it.
+        let start = self.bytes.len() + size;
+        self.bytes.extend_from_slice(&bytes);
+        self.bytes.truncate(start);
+        match header.masking_key {
+            None => self.bytes.extend_from_slice(payload),
+            Some(key) => append_masked(&mut self.bytes, payload, key),
+        }
     }
 
     /// Makes room for a header and for the payload to be written behind it, and says where the frame
@@ -115,6 +124,13 @@ impl Output {
         mem::swap(&mut self.bytes, other);
     }
 
+    /// Makes `size` bytes of room.
+    #[cold]
+    fn make_room(&mut self, size: usize) {
+        self.reclaim();
+        self.bytes.reserve(size);
+    }
+
     /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
     /// for each byte written.
     fn reclaim(&mut self) {
@@ -132,6 +148,17 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Opcode;
+
+    fn header(length: usize) -> FrameHeader {
+        FrameHeader {
+            fin: true,
+            rsv: 0,
+            opcode: Opcode::Binary,
+            masking_key: None,
+            payload_length: length as u64,
+        }
+    }
 
     /// A queue that is drained more slowly than it fills, against the same bytes in one piece.
     #[test]
@@ -140,7 +167,7 @@ mod tests {
         let (mut pushed, mut sent) = (Vec::new(), Vec::new());
         for i in 0..1000_usize {
             let payload = alloc::vec![i as u8; i % 7];
-            output.push(&[0x82, payload.len() as u8], &payload);
+            output.push(&header(payload.len()), &payload);
             pushed.extend_from_slice(&[0x82, payload.len() as u8]);
             pushed.extend_from_slice(&payload);
             let n = output.len().min(i % 6);
@@ -155,24 +182,25 @@ mod tests {
     /// Bytes are moved, and memory is taken, only when a frame does not fit behind the others.
     #[test]
     fn moves_nothing_while_there_is_room() {
-        let frame = |output: &mut Output| _ = output.push(&[0x82, 10], &[1; 10]);
+        let frame = |output: &mut Output| output.push(&header(10), &[1; 10]);
         let mut output = Output {
-            bytes: Vec::with_capacity(36),
+            // Three frames, and what the longest header would take beyond the shortest.
+            bytes: Vec::with_capacity(50),
             ..Output::default()
         };
         frame(&mut output);
         frame(&mut output);
         output.advance(12);
         frame(&mut output);
-        assert_eq!((output.written, output.bytes.capacity()), (12, 36));
+        assert_eq!((output.written, output.bytes.capacity()), (12, 50));
         // Now it does not: what is written makes room, again and again.
         for _ in 0..1000 {
             output.advance(12);
             frame(&mut output);
-            assert_eq!((output.len(), output.bytes.capacity()), (24, 36));
+            assert_eq!((output.len(), output.bytes.capacity()), (24, 50));
         }
         let mut output = Output::default();
-        output.push(&[0; 14], &[1; 10_000]);
+        output.push(&header(10_000), &[1; 10_000]);
         assert!(output.bytes.capacity() < 20_000);
     }
 

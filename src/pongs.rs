@@ -69,6 +69,7 @@ impl Pongs {
     }
 
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    #[inline]
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {

@@ -122,6 +122,7 @@ impl ReadBuffer {
     /// Its contents are left over from earlier; only what the transport writes counts, once
     /// [`advance`](Self::advance) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
     /// the fastest cache.
+    #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
         self.rewind();
         if self.bytes.len() - self.filled < min {
@@ -135,6 +136,7 @@ impl ReadBuffer {
     /// # Panics
     ///
     /// If `n` is more than the length of the spare space, which is a mistake of the caller.
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         assert!(
             n <= self.bytes.len() - self.filled,
@@ -179,6 +181,7 @@ impl ReadBuffer {
     /// The bytes received and not yet consumed: what no event has been taken for, or, after a refused
     /// handshake, the beginning of the body.
     #[must_use]
+    #[inline]
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.read..self.filled]
     }
@@ -217,6 +220,22 @@ impl ReadBuffer {
             start,
             end: self.read,
         }
+    }
+
+    /// Consumes `n` unread bytes and lends them.
+    #[inline]
+    pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
+        let start = self.read;
+        self.read += n;
+        self.searched = 0;
+        self.lines = 0;
+        &mut self.bytes[start..self.read]
+    }
+
+    /// Whether a part of a message is held.
+    #[inline]
+    pub(crate) const fn is_holding(&self) -> bool {
+        self.held.start != self.held.end
     }
 
     /// The first `n` unread bytes, and the position to add `n` to once they are consumed, so that bytes can
@@ -268,10 +287,12 @@ impl ReadBuffer {
         }
     }
 
+    #[inline]
     pub(crate) fn slice(&self, span: Span) -> &[u8] {
         &self.bytes[span.start..span.end]
     }
 
+    #[inline]
     pub(crate) fn slice_mut(&mut self, span: Span) -> &mut [u8] {
         &mut self.bytes[span.start..span.end]
     }
@@ -287,6 +308,7 @@ impl ReadBuffer {
     }
 
     /// Makes what was consumed spare again where that moves no bytes.
+    #[inline]
     const fn rewind(&mut self) {
         if self.read == self.filled {
             if self.held.start == self.held.end {

@@ -16,6 +16,7 @@ use crate::utf8;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod discard;
+mod whole;
 
 /// The reserved bit that permessage-deflate defines (RFC 7692 section 6).
 #[cfg(feature = "deflate")]

@@ -9,6 +9,7 @@ use crate::close::CloseFrame;
 use crate::deflate::Deflation;
 use crate::error::SendError;
 use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
+#[cfg(feature = "deflate")]
 use crate::mask::apply_mask;
 use crate::masking_keys::MaskingKeys;
 use crate::output::Output;
@@ -38,6 +39,7 @@ impl Sender {
     }
 
     /// A whole message in one frame.
+    #[inline]
     pub(crate) fn message(
         &mut self,
         message: MessageType,
@@ -120,6 +122,7 @@ impl Sender {
     }
 
     /// A frame of a message, compressed if the message is.
+    #[inline]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
         if let Some(deflation) = &mut self.deflation
@@ -136,20 +139,22 @@ impl Sender {
             let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
             let mut buffer = [0; FrameHeader::MAX_SIZE];
             let payload = self.output.end(start, header.write(&mut buffer));
-            mask(payload, &header);
+            if let Some(key) = header.masking_key {
+                apply_mask(payload, key, 0);
+            }
             return;
         }
         self.frame(opcode, fin, payload);
     }
 
+    #[inline]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
-        let mut buffer = [0; FrameHeader::MAX_SIZE];
-        let payload = self.output.push(header.write(&mut buffer), payload);
-        mask(payload, &header);
+        self.output.push(&header, payload);
     }
 
     /// A header, with a fresh masking key in a client.
+    #[inline]
     fn header(&mut self, opcode: Opcode, fin: bool, rsv: u8, length: usize) -> FrameHeader {
         let masking_key = self.keys.as_mut().map(MaskingKeys::next);
         FrameHeader {
@@ -159,11 +164,5 @@ impl Sender {
             masking_key,
             payload_length: length as u64,
         }
-    }
-}
-
-fn mask(payload: &mut [u8], header: &FrameHeader) {
-    if let Some(key) = header.masking_key {
-        apply_mask(payload, key, 0);
     }
 }

@@ -109,6 +109,19 @@ impl Utf8Validator {
     }
 }
 
+/// The bytes as text, if they are whole characters.
+#[inline]
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
+    /// Shorter text is validated as fast by the standard library.
+    #[cfg(feature = "std")]
+    const SHORT: usize = 64;
+    #[cfg(feature = "std")]
+    if bytes.len() >= SHORT {
+        return simdutf8::basic::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8);
+    }
+    str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
+}
+
 /// How many bytes of `text` are whole characters. What follows them, 3 bytes at most, is the beginning
 /// of a valid one.
 pub(crate) fn complete_length(text: &[u8]) -> Result<usize, ProtocolError> {

@@ -121,6 +121,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn may_send(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
