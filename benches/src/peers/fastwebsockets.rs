@@ -32,8 +32,7 @@ impl Peer for Fastwebsockets {
     }
 
     fn receive(&self, job: &Receive) -> Option<Pass> {
-        let wire = Shared::new(Wire::new(job.stream(), job.read_size));
-        let mut socket = socket(job.role, wire);
+        let mut socket = socket(job.role, Wire::new(job.stream(), job.read_size));
         let count = job.count as u64;
         // Of text in fragments only the collector checks that it is UTF-8.
         if job.chunks && job.kind == Kind::Binary {

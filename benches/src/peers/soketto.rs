@@ -45,7 +45,7 @@ impl Peer for Soketto {
     }
 
     fn receive(&self, job: &Receive) -> Option<Pass> {
-        let wire = Shared::new(Wire::new(job.stream(), job.read_size));
+        let wire = Wire::new(job.stream(), job.read_size);
         let (_, mut receiver) = connection(job.role, wire);
         let mut message = Vec::new();
         let count = job.count as u64;
