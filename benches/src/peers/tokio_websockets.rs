@@ -1,5 +1,6 @@
-//! tokio-websockets, with its vector instructions, which stable Rust has, and keys from the generator of `rand`.
+//! tokio-websockets, with its vector instructions, which need no feature on stable Rust.
 //!
+//! Keys come from `rand`: of `fastrand` they could be foretold, against RFC 6455 section 5.3.
 //! It has no choice of buffers. A message is a frame as long as it is not larger than a limit, which is raised.
 
 use std::any::Any;

@@ -1,6 +1,7 @@
 //! tungstenite, blocking as it is.
 //!
-//! Its read buffer is 16 KiB: with the 128 KiB of its default it clears far more memory than a read fills.
+//! Its read buffer is 16 KiB: it clears all of it before every read, so with the 128 KiB of its default 125 bytes
+//! take nine times as long if a read gives one message, and 16 KiB three times. Smaller than 8 KiB is slower again.
 //! A message given as `Bytes` is not copied before the write buffer, which is written at once.
 
 use std::any::Any;
