@@ -15,7 +15,7 @@ fn receives() -> Vec<Receive> {
     for role in ROLES {
         for kind in KINDS {
             for size in SIZES {
-                let mut fragments = vec![size, size.div_ceil(3), size.min(7)];
+                let mut fragments = vec![size, size.div_ceil(3), size.div_ceil(50)];
                 fragments.dedup();
                 for fragment in fragments {
                     for read_size in [100, 16_384] {
