@@ -102,6 +102,16 @@ impl Receive {
         stream.into()
     }
 
+    /// What a server has to write that sends the messages back.
+    pub fn echoed(&self) -> Send {
+        Send {
+            role: Role::Server,
+            kind: self.kind,
+            size: self.size,
+            count: self.count,
+        }
+    }
+
     /// What a pass has to find.
     pub fn expected(&self, mut sum: Sum) -> Sum {
         let payload = self.kind.payload(self.size);
@@ -198,3 +208,19 @@ pub const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\n\
 
 /// What the answer to [`REQUEST`] has to contain.
 pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Whether these bytes are a whole answer that accepts [`REQUEST`].
+///
+/// # Errors
+///
+/// Says what is wrong with them.
+pub fn check_answer(answer: &[u8]) -> Result<(), String> {
+    let shown = String::from_utf8_lossy(answer);
+    if !answer.starts_with(b"HTTP/1.1 101 ") || !answer.ends_with(b"\r\n\r\n") {
+        return Err(format!("no answer that switches protocols: {shown}"));
+    }
+    if !answer.windows(ACCEPT.len()).any(|part| part == ACCEPT) {
+        return Err(format!("another accept value: {shown}"));
+    }
+    Ok(())
+}

@@ -11,6 +11,8 @@
 
 pub mod job;
 pub mod measure;
+pub mod nowhere;
 pub mod peers;
+pub mod shared;
 pub mod sum;
 pub mod wire;

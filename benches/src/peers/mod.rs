@@ -2,10 +2,15 @@
 
 use std::any::Any;
 
-use crate::job::{Receive, Send};
+use crate::job::{self, Receive, Send};
 use crate::sum::Sum;
+use crate::wire::Wire;
 
+mod fastwebsockets;
 mod sockless;
+mod soketto;
+mod tokio_websockets;
+mod tungstenite;
 
 /// Does a job once, and says what it has done.
 pub type Pass = Box<dyn FnMut(&mut Sum)>;
@@ -25,10 +30,15 @@ pub trait Peer {
     /// With [`Sum::thorough`] the frames are looked at, by [`Send::check`].
     fn send(&self, job: &Send) -> Option<Pass>;
 
-    /// As a server, sends each message of the job back before it takes the next.
+    /// As a server, sends each message of the job back before it takes the next, and adds how many and how many bytes.
+    ///
+    /// With [`Sum::thorough`] the frames are looked at, by [`Send::check`] of [`Receive::echoed`].
     fn echo(&self, job: &Receive) -> Option<Pass>;
 
-    /// As a server, answers the opening handshake [`REQUEST`](crate::job::REQUEST) once, from bytes to a connection and bytes.
+    /// As a server, answers the opening handshake [`REQUEST`](crate::job::REQUEST) once, from bytes to a connection and
+    /// bytes, and adds the answer as one message.
+    ///
+    /// With [`Sum::thorough`] the answer is looked at, by [`check_answer`](crate::job::check_answer).
     fn handshake(&self) -> Option<Pass>;
 
     /// A server's connection after the opening handshake, that has sent and received nothing yet or, if `used`,
@@ -36,7 +46,47 @@ pub trait Peer {
     fn idle(&self, used: bool) -> Option<Box<dyn Any>>;
 }
 
+/// Before a pass that writes: keeps what is written, if it is to be looked at.
+fn watch(wire: &mut Wire, sum: &Sum) {
+    if sum.is_thorough() {
+        wire.record();
+    }
+}
+
+/// After a pass that wrote: adds how much, and looks at it if it was kept.
+fn settle(wire: &mut Wire, sum: &mut Sum, job: &Send) {
+    sum.wrote(wire.take_written());
+    if let Some(written) = wire.recorded() {
+        job.check(&written).unwrap();
+    }
+}
+
+/// After a pass that wrote an answer to a handshake: adds it, and looks at it if it was kept.
+fn answered(wire: &mut Wire, sum: &mut Sum) {
+    let size = wire.take_written();
+    if let Some(answer) = wire.recorded() {
+        add_answer(&answer, sum);
+    } else {
+        sum.messages += 1;
+        sum.wrote(size);
+    }
+}
+
+/// Adds an answer to a handshake, and looks at it if the sum does.
+fn add_answer(answer: &[u8], sum: &mut Sum) {
+    if sum.is_thorough() {
+        job::check_answer(answer).unwrap();
+    }
+    sum.add(answer, true);
+}
+
 /// All of them, this crate first.
 pub fn all() -> Vec<Box<dyn Peer>> {
-    vec![Box::new(sockless::Sockless)]
+    vec![
+        Box::new(sockless::Sockless),
+        Box::new(tungstenite::Tungstenite),
+        Box::new(fastwebsockets::Fastwebsockets),
+        Box::new(tokio_websockets::TokioWebsockets),
+        Box::new(soketto::Soketto),
+    ]
 }

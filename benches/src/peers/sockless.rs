@@ -7,7 +7,7 @@ use sockless::handshake::{Request, ServerOptions};
 use sockless::{Config, Connection, Delivery, Event, ReadBuffer, Seed};
 
 use crate::job::{self, Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::peers::{Pass, Peer, add_answer, settle, watch};
 use crate::sum::Sum;
 use crate::wire::Wire;
 
@@ -69,9 +69,7 @@ impl Peer for Sockless {
         let mut wire = Wire::sink();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.record();
-            }
+            watch(&mut wire, sum);
             for _ in 0..job.count {
                 match &text {
                     Some(text) => connection.send_text(text).unwrap(),
@@ -80,10 +78,7 @@ impl Peer for Sockless {
                 let n = wire.write(connection.output()).unwrap();
                 connection.advance_output(n);
             }
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(&mut wire, sum, &job);
         }))
     }
 
@@ -91,8 +86,10 @@ impl Peer for Sockless {
         let mut connection = connection(Role::Server, config());
         let mut buffer = ReadBuffer::with_capacity(16 << 10);
         let mut wire = Wire::new(job.stream(), job.read_size);
+        let job = job.echoed();
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
+            watch(&mut wire, sum);
             while sum.messages < count {
                 while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                     match event {
@@ -109,7 +106,7 @@ impl Peer for Sockless {
                     let n = wire.write(connection.output()).unwrap();
                     connection.advance_output(n);
                     if sum.messages == count {
-                        sum.wrote(wire.take_written());
+                        settle(&mut wire, sum, &job);
                         return;
                     }
                 }
@@ -126,7 +123,7 @@ impl Peer for Sockless {
             buffer.extend_from_slice(job::REQUEST);
             let request = Request::read(&mut buffer, &options.config).unwrap();
             let connection = request.unwrap().accept(&options).unwrap();
-            sum.add(connection.output(), true);
+            add_answer(connection.output(), sum);
         }))
     }
 
