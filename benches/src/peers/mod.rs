@@ -5,7 +5,10 @@ use std::any::Any;
 use crate::job::{Receive, Send};
 use crate::sum::Sum;
 
+mod sans_io;
 mod sockless;
+mod web_socket;
+mod ws_framer;
 
 /// Does a job once, and says what it has done.
 pub type Pass = Box<dyn FnMut(&mut Sum)>;
@@ -38,5 +41,10 @@ pub trait Peer {
 
 /// All of them, this crate first.
 pub fn all() -> Vec<Box<dyn Peer>> {
-    vec![Box::new(sockless::Sockless)]
+    vec![
+        Box::new(sockless::Sockless),
+        Box::new(web_socket::WebSocketCrate),
+        Box::new(sans_io::WebsocketSansIo),
+        Box::new(ws_framer::WsFramer),
+    ]
 }
