@@ -7,6 +7,7 @@ use crate::sum::Sum;
 
 mod sans_io;
 mod sockless;
+mod sockudo;
 mod web_socket;
 mod ws_framer;
 
@@ -43,6 +44,8 @@ pub trait Peer {
 pub fn all() -> Vec<Box<dyn Peer>> {
     vec![
         Box::new(sockless::Sockless),
+        Box::new(sockudo::Sockudo),
+        Box::new(sockudo::SockudoProtocol),
         Box::new(web_socket::WebSocketCrate),
         Box::new(sans_io::WebsocketSansIo),
         Box::new(ws_framer::WsFramer),
