@@ -10,6 +10,7 @@ mod sockless;
 mod sockudo;
 mod web_socket;
 mod ws_framer;
+mod yawc;
 
 /// Does a job once, and says what it has done.
 pub type Pass = Box<dyn FnMut(&mut Sum)>;
@@ -49,5 +50,6 @@ pub fn all() -> Vec<Box<dyn Peer>> {
         Box::new(web_socket::WebSocketCrate),
         Box::new(sans_io::WebsocketSansIo),
         Box::new(ws_framer::WsFramer),
+        Box::new(yawc::Yawc),
     ]
 }

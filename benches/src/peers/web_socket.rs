@@ -17,11 +17,8 @@ pub(super) struct WebSocketCrate;
 
 const BUFFER: usize = 16 << 10;
 
-fn socket<T>(role: Role, transport: T) -> WebSocket<BufReader<T>>
-where
-    T: tokio::io::AsyncRead,
-{
-    let stream = BufReader::with_capacity(BUFFER, transport);
+fn socket(role: Role, wire: Wire) -> WebSocket<BufReader<Wire>> {
+    let stream = BufReader::with_capacity(BUFFER, wire);
     let mut socket = match role {
         Role::Server => WebSocket::server(stream),
         Role::Client => WebSocket::client(stream),
@@ -138,9 +135,10 @@ impl Peer for WebSocketCrate {
         None
     }
 
+    /// With a buffer of the size that `BufReader` has by default.
     fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
         let frames: &'static [u8] = b"\x82\x81\0\0\0\0x";
-        let mut socket = socket(Role::Server, join(frames, sink()));
+        let mut socket = WebSocket::server(BufReader::new(join(frames, sink())));
         if used {
             now(async {
                 let Ok(Event::Data { data, .. }) = socket.recv().await else {
