@@ -7,10 +7,15 @@ use crate::sum::Sum;
 use crate::wire::Wire;
 
 mod fastwebsockets;
+mod sans_io;
 mod sockless;
+mod sockudo;
 mod soketto;
 mod tokio_websockets;
 mod tungstenite;
+mod web_socket;
+mod ws_framer;
+mod yawc;
 
 /// Does a job once, and says what it has done.
 pub type Pass = Box<dyn FnMut(&mut Sum)>;
@@ -88,5 +93,11 @@ pub fn all() -> Vec<Box<dyn Peer>> {
         Box::new(fastwebsockets::Fastwebsockets),
         Box::new(tokio_websockets::TokioWebsockets),
         Box::new(soketto::Soketto),
+        Box::new(sockudo::Sockudo),
+        Box::new(sockudo::SockudoProtocol),
+        Box::new(web_socket::WebSocketCrate),
+        Box::new(sans_io::WebsocketSansIo),
+        Box::new(ws_framer::WsFramer),
+        Box::new(yawc::Yawc),
     ]
 }
