@@ -3,6 +3,9 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+#[cfg(feature = "std")]
+mod vectors;
+
 /// Masks or unmasks `data` in place (RFC 6455 section 5.3): the two are the same operation.
 ///
 /// `offset` is the position of `data[0]` in the payload of its frame, so that a payload can be treated
@@ -23,6 +26,24 @@ use alloc::vec::Vec;
 #[inline]
 pub fn apply_mask(data: &mut [u8], key: [u8; 4], offset: usize) {
     let key = rotate(key, offset);
+    if data.len() < LONG {
+        mask_short(data, key);
+    } else {
+        mask_long(data, key);
+    }
+}
+
+/// From here on it pays to begin at the start of a cache line.
+const LONG: usize = 512;
+
+const CACHE_LINE: usize = 64;
+
+/// What is masked at once where there is enough: LLVM makes vector instructions of it.
+const BLOCK: usize = 128;
+
+/// Masks what is not worth a look at where it lies.
+#[inline]
+fn mask_short(data: &mut [u8], key: [u8; 4]) {
     // No length needs a loop over bytes: the last ones are masked together, as a block of its own that may
     // overlap the blocks before it, and stored when those are.
     let length = data.len();
@@ -49,22 +70,58 @@ pub fn apply_mask(data: &mut [u8], key: [u8; 4], offset: usize) {
     }
 }
 
-/// How much is masked at once where there is enough: LLVM makes vector instructions of it.
-const BLOCK: usize = 128;
+/// Vectors that lie across two cache lines take twice as long, so the first bytes are masked apart.
+#[inline(never)]
+fn mask_long(data: &mut [u8], key: [u8; 4]) {
+    let start = data.as_ptr().align_offset(CACHE_LINE).min(data.len());
+    let (start, rest) = data.split_at_mut(start);
+    mask_short(start, key);
+    let key = rotate(key, start.len());
+    #[cfg(feature = "std")]
+    let rest = vectors::mask(rest, key);
+    mask_short(rest, key);
+}
 
-/// Appends `data`, masked, to `output`.
+/// Appends `data`, masked with a key that stands at its first byte, to `output`.
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+    output.reserve(data.len());
+    if data.len() < LONG {
+        append_short(output, data, key);
+    } else {
+        append_long(output, data, key);
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[inline]
+fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+    let start = output.len();
+    output.extend_from_slice(data);
+    if let Some(data) = output.get_mut(start..) {
+        mask_short(data, key);
+    }
+}
+
+/// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.
+#[cfg(feature = "alloc")]
+#[inline(never)]
+fn append_long(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+    let start = output
+        .spare_capacity_mut()
+        .as_ptr()
+        .align_offset(CACHE_LINE);
+    let (start, data) = data.split_at(start.min(data.len()));
+    append_short(output, start, key);
+    let key = rotate(key, start.len());
+    #[cfg(feature = "std")]
+    let data = vectors::append(output, data, key);
     let (blocks, rest) = data.as_chunks::<BLOCK>();
     for block in blocks {
         output.extend_from_slice(&masked(*block, key));
     }
-    let start = output.len();
-    output.extend_from_slice(rest);
-    if let Some(rest) = output.get_mut(start..) {
-        apply_mask(rest, key, 0);
-    }
+    append_short(output, rest, key);
 }
 
 /// Masks `N` to `2 * N` bytes; others not at all.

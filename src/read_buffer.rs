@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+mod joined;
 mod store;
 
 /// The bytes read from the transport and not yet consumed, owned by the caller.
@@ -26,9 +27,10 @@ mod store;
 /// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
 /// [`shrink_to`](Self::shrink_to).
 ///
-/// What compressed messages are decompressed into comes on top of that, and grows with what comes out:
-/// to twice the largest of them and 16 KiB, and not beyond the limit for messages and one byte; with
-/// [`Delivery::Chunks`](crate::Delivery::Chunks) to about 80 KiB.
+/// Text that comes in more than one read or frame is put together beside it, in twice the largest such message, and
+/// not beyond the limit for messages. What compressed messages are decompressed into comes on top: for text, and
+/// with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for binary data it grows with what comes out,
+/// to twice the largest message and 16 KiB, and not beyond the limit and one byte.
 ///
 /// # Example
 ///
@@ -58,6 +60,8 @@ pub struct ReadBuffer {
     searched: usize,
     /// How many lines end in what was searched.
     lines: usize,
+    /// The text message that comes in more than one piece.
+    joined: JoinedText,
     /// What compressed messages are decompressed into: the held part of the open one, and nothing more.
     #[cfg(feature = "deflate")]
     inflated: Option<Box<ReadBuffer>>,
@@ -66,6 +70,7 @@ pub struct ReadBuffer {
     work: usize,
 }
 
+use joined::JoinedText;
 pub(crate) use store::Store;
 
 /// A place in the buffer, good until the buffer is next changed.
@@ -101,6 +106,7 @@ impl ReadBuffer {
             filled: 0,
             searched: 0,
             lines: 0,
+            joined: JoinedText::new(),
             #[cfg(feature = "deflate")]
             inflated: None,
             #[cfg(test)]
@@ -156,10 +162,12 @@ impl ReadBuffer {
     pub fn clear(&mut self) {
         *self = Self {
             bytes: core::mem::take(&mut self.bytes),
+            joined: core::mem::take(&mut self.joined),
             #[cfg(feature = "deflate")]
             inflated: self.inflated.take(),
             ..Self::new()
         };
+        self.joined.close();
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.clear();
@@ -171,6 +179,7 @@ impl ReadBuffer {
         self.compact();
         self.bytes.truncate(self.filled.max(capacity));
         self.bytes.shrink_to_fit();
+        self.joined.shrink();
         #[cfg(feature = "deflate")]
         match &mut self.inflated {
             Some(inflated) if !inflated.is_empty() => inflated.shrink_to(0),
@@ -197,17 +206,18 @@ impl ReadBuffer {
         {
             return false;
         }
-        self.read == self.filled && self.held.start == self.held.end
+        self.read == self.filled && !self.is_holding() && !self.joined.is_open()
     }
 
     /// The memory it owns, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
+        let capacity = self.bytes.capacity() + self.joined.capacity();
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &self.inflated {
-            return self.bytes.capacity() + inflated.capacity();
+            return capacity + inflated.capacity();
         }
-        self.bytes.capacity()
+        capacity
     }
 
     /// Marks the first `n` unread bytes as consumed and says where they lie.
@@ -336,7 +346,7 @@ impl ReadBuffer {
         self.compact();
         if contents.saturating_add(min) > self.bytes.len() || freed < moved {
             // Beyond what can be addressed it panics, as every vector does.
-            let size = contents.saturating_mul(2).saturating_add(min);
+            let size = contents.saturating_add(contents / 2).saturating_add(min);
             let size = size.min(most).max(contents.saturating_add(min));
             let size = size.max(self.bytes.len());
             self.bytes.reserve_exact(size - self.bytes.len());

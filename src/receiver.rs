@@ -37,8 +37,6 @@ pub(crate) struct Receiver {
     stage: Stage,
     /// The message of which the last fragment is still to come.
     message: Option<MessageType>,
-    /// How many bytes at the end of the held text are the beginning of a character: 3 at most.
-    unfinished: u8,
     role: Role,
     delivery: Delivery,
     /// Payload bytes announced for the open message by all frame headers so far.
@@ -72,6 +70,8 @@ pub(crate) enum Received {
     /// Not validated yet: making the `str` at the edge does it.
     Text(Store, Span, bool),
     Binary(Store, Span, bool),
+    /// Text that was put together from several pieces, validated as they came.
+    JoinedText,
     Ping(Span),
     Pong(Span),
     Close(Span),
@@ -82,7 +82,6 @@ impl Receiver {
         Self {
             stage: Stage::Header,
             message: None,
-            unfinished: 0,
             role,
             delivery: config.delivery,
             length: 0,
@@ -178,6 +177,7 @@ impl Receiver {
             // Nothing of an earlier message is left, unless the caller mixed up two buffers.
             let store = self.store();
             buffer.store(store).release(usize::MAX);
+            buffer.close_joined();
         }
         if self.store() == Store::Wire {
             self.length = self.length.saturating_add(length);
@@ -259,15 +259,14 @@ impl Receiver {
             *key = rotate(*key, n);
         }
         *remaining -= n as u64;
-        self.deliver(buffer, Store::Wire, n)
+        self.deliver(buffer, Store::Wire)
     }
 
-    /// After `n` more bytes of payload were taken in: the event they complete, if any.
+    /// After more payload was taken in: the event it completes, if any.
     fn deliver(
         &mut self,
         buffer: &mut ReadBuffer,
         store: Store,
-        n: usize,
     ) -> Result<Progress, ProtocolError> {
         let (Stage::Payload { remaining, fin, .. }, Some(message)) = (&self.stage, self.message)
         else {
@@ -279,20 +278,12 @@ impl Receiver {
         }
         let event = if message_ends {
             self.message = None;
-            self.unfinished = 0;
             self.length = 0;
-            Some(received(
-                message,
-                store,
-                buffer.store(store).release(usize::MAX),
-                true,
-            ))
+            Some(self.whole(buffer, store, message)?)
         } else if self.delivery == Delivery::Chunks {
             self.chunk(buffer, store)
         } else {
-            if message == MessageType::Text {
-                self.validate(buffer.store(store), n)?;
-            }
+            self.join(buffer, store)?;
             None
         };
         Ok(match event {
@@ -300,6 +291,34 @@ impl Receiver {
             None if frame_ends => Progress::Continue,
             None => Progress::Incomplete,
         })
+    }
+
+    /// The message, or what of it was not delivered yet, now that it ends.
+    fn whole(
+        &self,
+        buffer: &mut ReadBuffer,
+        store: Store,
+        message: MessageType,
+    ) -> Result<Received, ProtocolError> {
+        let last = buffer.store(store).release(usize::MAX);
+        if !buffer.is_joining() {
+            return Ok(received(message, store, last, true));
+        }
+        buffer.join_text(store, last, self.max_message())?;
+        buffer.close_joined();
+        Ok(Received::JoinedText)
+    }
+
+    /// Puts what has come of a text message to what came of it before, without the beginning of a character. So wrong
+    /// text fails at the wrong byte and not at the end of its message (section 8.1).
+    fn join(&self, buffer: &mut ReadBuffer, store: Store) -> Result<(), ProtocolError> {
+        // Binary data is joined where it lies.
+        if self.message == Some(MessageType::Text)
+            && let Some(Received::Text(_, span, _)) = self.chunk(buffer, store)
+        {
+            buffer.join_text(store, span, self.max_message())?;
+        }
+        Ok(())
     }
 
     /// What has come of the message and is not delivered yet, without the beginning of a character.
@@ -333,20 +352,8 @@ impl Receiver {
         Store::Wire
     }
 
-    /// Validates the last `n` bytes of the held text, together with the character they may continue, so
-    /// that wrong text fails at the wrong byte and not at the end of its message (section 8.1).
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        reason = "held text ends with these `n` bytes and with the `unfinished` ones before them; what is complete is at most all"
-    )]
-    fn validate(&mut self, buffer: &ReadBuffer, n: usize) -> Result<(), ProtocolError> {
-        let text = buffer.slice(buffer.held());
-        let fresh = &text[text.len().saturating_sub(n + usize::from(self.unfinished))..];
-        let complete = utf8::complete_length(fresh)?;
-        // At most 3, so that the conversion never fails.
-        self.unfinished = u8::try_from(fresh.len() - complete).unwrap_or(3);
-        Ok(())
+    fn max_message(&self) -> usize {
+        usize::try_from(self.max_message).unwrap_or(usize::MAX)
     }
 }
 

@@ -124,20 +124,16 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
 
 /// How many bytes of `text` are whole characters. What follows them, 3 bytes at most, is the beginning
 /// of a valid one.
-pub(crate) fn complete_length(text: &[u8]) -> Result<usize, ProtocolError> {
-    match str::from_utf8(text) {
-        Ok(_) => Ok(text.len()),
-        // `error_len` is `None` exactly if more bytes could make the text valid.
-        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
-        Err(_) => Err(ProtocolError::InvalidUtf8),
-    }
+pub(crate) fn complete_length(bytes: &[u8]) -> Result<usize, ProtocolError> {
+    let length = last_boundary(bytes);
+    text(bytes.get(..length).unwrap_or_default())?;
+    Ok(length)
 }
 
 /// Where to cut `text` so that no character is cut, found by looking at its last 3 bytes only.
 ///
 /// What stands before the cut is not validated. What stands behind it is the beginning of a valid
 /// character; if it is not, nothing is cut off, so that the caller's validation meets it.
-#[cfg(feature = "alloc")]
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -149,8 +145,9 @@ pub(crate) fn last_boundary(text: &[u8]) -> usize {
         return text.len();
     };
     let lead = tail + lead;
-    match complete_length(&text[lead..]) {
-        Ok(0) => lead,
+    match str::from_utf8(&text[lead..]) {
+        // `error_len` is `None` exactly if more bytes could make the text valid.
+        Err(error) if error.error_len().is_none() => lead,
         _ => text.len(),
     }
 }
@@ -236,7 +233,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "alloc")]
     #[test]
     fn the_last_boundary_cuts_off_only_the_beginning_of_a_character() {
         let text = "a\u{e9}\u{20ac}\u{1f600}".as_bytes();

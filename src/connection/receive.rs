@@ -98,6 +98,10 @@ impl Connection {
                 data: buffer.slice_in(store, span),
                 fin,
             },
+            Received::JoinedText => Event::Text {
+                text: buffer.joined_text(),
+                fin: true,
+            },
             Received::Ping(span) => {
                 let payload = buffer.slice(span);
                 self.answer_ping(payload);

@@ -1,6 +1,8 @@
 //! The two places where messages are put together: where they came, and where they are decompressed.
 
+use crate::error::ProtocolError;
 use crate::read_buffer::{ReadBuffer, Span};
+use crate::utf8;
 
 /// Where payload lies: as it came, or decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +34,42 @@ impl ReadBuffer {
         }
     }
 
+    /// Puts text to the message that comes in pieces.
+    pub(crate) fn join_text(
+        &mut self,
+        store: Store,
+        span: Span,
+        limit: usize,
+    ) -> Result<(), ProtocolError> {
+        let bytes = match store {
+            Store::Wire => &self.bytes,
+            #[cfg(feature = "deflate")]
+            Store::Inflated => &self.inflated.get_or_insert_default().bytes,
+        };
+        let piece = bytes.get(span.start..span.end).unwrap_or_default();
+        self.joined.add(utf8::text(piece)?, limit);
+        Ok(())
+    }
+
+    /// The message that came in pieces, once it is whole.
+    pub(crate) fn joined_text(&self) -> &str {
+        self.joined.text()
+    }
+
+    /// Whether a message that comes in pieces has begun.
+    pub(crate) const fn is_joining(&self) -> bool {
+        self.joined.is_open()
+    }
+
+    /// Says that the message that came in pieces is whole, or given up.
+    pub(crate) const fn close_joined(&mut self) {
+        self.joined.close();
+    }
+
     /// Lets go of all that is held, decompressed or not.
     pub(crate) fn release_all(&mut self) {
         self.release(usize::MAX);
+        self.joined.close();
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.clear();

@@ -7,8 +7,9 @@ use crate::mask::{apply_mask, rotate};
 use crate::read_buffer::{ReadBuffer, Store};
 use crate::receiver::{Progress, Receiver, Stage, at_most};
 use crate::role::Role;
+use crate::utf8;
 
-/// How much is decompressed before it is delivered as a chunk: little input can make much output.
+/// How much is decompressed before it is delivered as a chunk, or validated: little input can make much output.
 const CHUNK: usize = 32 << 10;
 
 impl Receiver {
@@ -39,11 +40,13 @@ impl Receiver {
             apply_mask(buffer.unread_mut(unmasked..n), *key, 0);
             *key = rotate(*key, n - unmasked);
         }
-        let limit = usize::try_from(self.max_message).unwrap_or(usize::MAX);
+        let limit = self.max_message.try_into().unwrap_or(usize::MAX);
+        // Text is validated while it is in the fastest cache.
+        let in_steps = self.delivery == Delivery::Chunks || self.message == Some(MessageType::Text);
         let mut length = at_most(self.length, limit);
         let mut fresh = 0;
         let mut drained = n == 0 && inflation.is_empty();
-        while !drained && (self.delivery == Delivery::Messages || fresh < CHUNK) {
+        while !drained && (!in_steps || fresh < CHUNK) {
             // One byte more than allowed shows that it is too large.
             let most = (limit - length).saturating_add(1);
             let (input, output) = buffer.inflate_from(n, most, limit);
@@ -68,6 +71,10 @@ impl Receiver {
         self.unmasked = n;
         self.length = length as u64;
         if !drained {
+            if self.delivery == Delivery::Messages {
+                self.join(buffer, Store::Inflated)?;
+                return Ok(Progress::Continue);
+            }
             return Ok(self
                 .chunk(buffer, Store::Inflated)
                 .map_or(Progress::Continue, Progress::Event));
@@ -75,19 +82,15 @@ impl Receiver {
         if *remaining == 0 && *fin && inflation.finish().is_err() {
             return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
         }
-        self.deliver(buffer, Store::Inflated, fresh)
+        self.deliver(buffer, Store::Inflated)
     }
 
     /// The violation to fail for: wrong text that came out before it is the earlier one, and would have been
     /// found first in smaller pieces.
-    fn first_violation(
-        &mut self,
-        buffer: &mut ReadBuffer,
-        violation: ProtocolError,
-    ) -> ProtocolError {
+    fn first_violation(&self, buffer: &mut ReadBuffer, violation: ProtocolError) -> ProtocolError {
         let inflated = buffer.store(Store::Inflated);
         let wrong_text = self.message == Some(MessageType::Text)
-            && self.validate(inflated, inflated.held().len()).is_err();
+            && utf8::complete_length(inflated.slice(inflated.held())).is_err();
         if wrong_text {
             ProtocolError::InvalidUtf8
         } else {

@@ -109,7 +109,15 @@ fn announced_lengths_allocate_nothing() {
                             }
                         }
                     });
-                    assert!(heap == NOTHING || claim > usize::MAX as u64, "{heap:?}");
+                    // Text that came is kept as text, in a string that doubles as it grows.
+                    let joined = delivery == Delivery::Messages && first & 0xf == 1;
+                    let most = if joined {
+                        3 * "begin".len() as isize
+                    } else {
+                        0
+                    };
+                    let refused = claim > usize::MAX as u64;
+                    assert!(heap.peak <= most || refused, "{heap:?}");
                 }
             }
         }
@@ -174,8 +182,8 @@ fn tiny_fragments_leave_no_objects_behind() {
             if delivery == Delivery::Chunks {
                 assert_eq!(heap, NOTHING);
             } else {
-                // From 4 KiB to twice 100 KB.
-                assert!(heap.allocations <= 8, "{heap:?}");
+                // From a byte to twice 100 KB.
+                assert!(heap.allocations <= 17, "{heap:?}");
                 assert!(buffer.capacity() <= 2 * (COUNT + 2 * read.len()) + 4096);
             }
         }
@@ -192,6 +200,7 @@ fn frames_without_payload_cost_nothing() {
             for begin in ["", "x"] {
                 let mut connection = role.connection(config(delivery));
                 let mut buffer = ReadBuffer::with_capacity(4096);
+                let carried = begin.len();
                 let begin = Frame::new(0x01, begin).encode(role);
                 receive(&mut connection, &mut buffer, &begin);
                 let batch = [0x00, 0x8a, 0x00]
@@ -207,7 +216,11 @@ fn frames_without_payload_cost_nothing() {
                 });
                 // The Pongs; the fragments are no events.
                 assert_eq!((events, heap), (100_000, NOTHING));
-                assert_eq!(buffer.capacity(), 4096);
+                let joined = match delivery {
+                    Delivery::Messages => 2 * carried,
+                    Delivery::Chunks => 0,
+                };
+                assert_eq!(buffer.capacity(), 4096 + joined);
                 assert!(buffer.unread().is_empty());
             }
 

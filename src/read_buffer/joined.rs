@@ -1,0 +1,118 @@
+//! Text messages that come in more than one piece.
+
+use alloc::string::String;
+
+/// What has come of a text message that takes more than one read or frame.
+///
+/// Binary data is joined where it lies. Bytes become text only by being validated, all of them; so text that was
+/// validated piece by piece, as section 8.1 wants it, is kept as text, or it would be validated once more at the
+/// end.
+#[derive(Debug, Default)]
+pub(crate) struct JoinedText {
+    text: String,
+    /// Whether the message is still to be delivered. If not, the text is of no more use.
+    is_open: bool,
+}
+
+impl JoinedText {
+    /// Nothing, and no memory.
+    pub(crate) const fn new() -> Self {
+        Self {
+            text: String::new(),
+            is_open: false,
+        }
+    }
+
+    /// Adds a piece. No message is longer than `limit`, and no memory either.
+    pub(crate) fn add(&mut self, piece: &str, limit: usize) {
+        if !self.is_open {
+            self.text.clear();
+            self.is_open = true;
+        }
+        let length = self.text.len();
+        let needed = length.saturating_add(piece.len());
+        if needed > self.text.capacity() {
+            // Twice as much, so that what is moved stays linear in what comes.
+            let size = needed.saturating_mul(2).min(limit).max(needed);
+            self.text.reserve_exact(size.saturating_sub(length));
+        }
+        self.text.push_str(piece);
+    }
+
+    /// Says that the message is whole, or given up. What was joined can be looked at until the next is begun.
+    pub(crate) const fn close(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Gives back the memory that no open message needs.
+    pub(crate) fn shrink(&mut self) {
+        if !self.is_open {
+            self.text.clear();
+        }
+        self.text.shrink_to_fit();
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a message is put together.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// The memory it owns, in bytes.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.text.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 1 << 20;
+
+    #[test]
+    fn joins_pieces_and_begins_anew_after_each_message() {
+        let mut joined = JoinedText::new();
+        for _ in 0..3 {
+            joined.add("caf", LIMIT);
+            assert!(joined.is_open());
+            joined.add("\u{e9}", LIMIT);
+            joined.close();
+            assert_eq!((joined.text(), joined.is_open()), ("caf\u{e9}", false));
+        }
+    }
+
+    #[test]
+    fn gives_memory_back_and_never_the_text_of_an_open_message() {
+        let mut joined = JoinedText::new();
+        joined.add(&"x".repeat(1000), LIMIT);
+        joined.close();
+        joined.add("text", LIMIT);
+        assert!(joined.capacity() >= 1000);
+        joined.shrink();
+        assert_eq!((joined.capacity(), joined.text()), (4, "text"));
+        joined.close();
+        joined.shrink();
+        assert_eq!(joined.capacity(), 0);
+    }
+
+    /// Section 10.4: memory is bounded by twice what came, and by the limit; and it does not grow bit by bit.
+    #[test]
+    fn memory_grows_with_what_comes_and_ends_at_the_limit() {
+        for limit in [1000, LIMIT] {
+            let mut joined = JoinedText::new();
+            let (mut length, mut growths) = (0, 0);
+            while length < 1000 {
+                let before = joined.capacity();
+                joined.add("0123456789", limit);
+                length += 10;
+                growths += usize::from(joined.capacity() != before);
+                assert!(joined.capacity() <= (2 * length).min(limit));
+            }
+            assert!(growths <= 8, "{growths} times");
+        }
+    }
+}
