@@ -331,8 +331,9 @@ impl ReadBuffer {
 
     /// Makes at least `min` bytes spare, and grows beyond `most` bytes only if there is no other way.
     ///
-    /// Moving the contents to the front must free at least as much as it moves, growing at least doubles
-    /// the room for them; so each byte received pays for a constant number of bytes moved.
+    /// Moving the contents to the front must free at least as much as it moves, growing adds at least half of
+    /// what it moves; so each byte received pays for a constant number of bytes moved. Growing by half and not
+    /// to twice the size keeps more of what is in use in the fastest cache.
     fn make_room(&mut self, min: usize, most: usize) {
         let gap = self.read - self.held.end;
         let unread = self.filled - self.read;

@@ -196,8 +196,8 @@ fn a_message_byte_by_byte() {
         let (messages, heap) = measure(|| receive(&mut server, &mut buffer, &stream, 1));
         assert_eq!(messages, [1 << 20]);
         assert!(heap.moved <= bound(1 << 20, 1) + 128, "{heap:?}");
-        // Doubling: the logarithm of the size, and a few.
-        assert!(heap.allocations <= 24, "{heap:?}");
+        // Growing by half: the logarithm of the size, and a few.
+        assert!(heap.allocations <= 36, "{heap:?}");
         assert!(buffer.capacity() <= 2 * stream.len() + 1);
     }
 }
@@ -217,7 +217,7 @@ fn many_small_fragments() {
             heap.moved <= bound(65_536 * 64, read) + 128,
             "reads of {read}: {heap:?}"
         );
-        assert!(heap.allocations <= 28, "reads of {read}: {heap:?}");
+        assert!(heap.allocations <= 40, "reads of {read}: {heap:?}");
     }
 }
 
@@ -321,5 +321,5 @@ fn a_head_without_an_end_in_single_bytes() {
         }
     });
     assert!(heap.moved <= bound(8 << 20, 1), "{heap:?}");
-    assert!(heap.allocations <= 26, "{heap:?}");
+    assert!(heap.allocations <= 36, "{heap:?}");
 }
