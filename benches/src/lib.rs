@@ -6,11 +6,19 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "a benchmark stops at the first surprise"
 )]
 
 pub mod job;
+pub mod limits;
+pub mod machine;
 pub mod measure;
 pub mod peers;
+pub mod plot;
+pub mod report;
+pub mod series;
 pub mod sum;
+pub mod versions;
 pub mod wire;
+pub mod xor;
