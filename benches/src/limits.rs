@@ -94,13 +94,7 @@ pub fn send(job: &Send) -> Vec<Limit> {
 
 /// The limit of echoing: what a server receives, passed on.
 pub fn echo(job: &Receive) -> Vec<Limit> {
-    let answers = Send {
-        role: Role::Server,
-        kind: job.kind,
-        size: job.size,
-        count: 1,
-    };
-    let header = header(&answers, None);
+    let header = header(&answers(job), None);
     let mut frames = Frames::new(job);
     let mut wire = Wire::sink();
     vec![Limit::new("copy+xor+memcpy", move |sum| {
@@ -155,6 +149,16 @@ fn as_expected(job: &Receive) -> impl Fn(&mut Sum) + 'static {
         } else {
             sum.clone_from(&expected);
         }
+    }
+}
+
+/// What a server sends that echoes.
+pub fn answers(job: &Receive) -> Send {
+    Send {
+        role: Role::Server,
+        kind: job.kind,
+        size: job.size,
+        count: job.count,
     }
 }
 
@@ -247,6 +251,10 @@ impl Frames {
                 let key = u32::from_le_bytes(key);
                 let mut done = 0;
                 loop {
+                    if start == end && done < self.payload {
+                        start = 0;
+                        end = self.wire.read(buffer).unwrap();
+                    }
                     let n = (self.payload - done).min(end - start);
                     part(Part {
                         data: &mut buffer[start..start + n],
@@ -259,8 +267,6 @@ impl Frames {
                     if done == self.payload {
                         break;
                     }
-                    start = 0;
-                    end = self.wire.read(buffer).unwrap();
                 }
             }
         }
@@ -347,6 +353,27 @@ mod tests {
                 fin,
             };
             assert_eq!(is_utf8(&part), expected, "{data:x?}");
+        }
+    }
+
+    #[test]
+    fn the_limit_of_echoing_sends_back() {
+        for (size, read_size) in [(0, 5), (16, 6), (16, 7), (50_000, 1 << 14)] {
+            let job = Receive {
+                role: Role::Server,
+                kind: Kind::Binary,
+                size,
+                fragment: size,
+                count: 3,
+                read_size,
+                chunks: false,
+            };
+            for mut limit in echo(&job) {
+                let mut sum = Sum::default();
+                (limit.pass)(&mut sum);
+                assert_eq!(sum.messages, 3);
+                assert_eq!(sum.bytes, 3 * answers(&job).wire_size() as u64, "{job:?}");
+            }
         }
     }
 

@@ -126,17 +126,21 @@ fn full(text: &mut String, table: &Table) {
     }
 }
 
-/// The names in the order of their first appearance, peers before limits.
+/// The names, peers before limits, in the order in which the rows with most of them have them.
 fn columns(rows: &[Row]) -> Vec<&str> {
-    let own = rows.iter().map(|row| &row.sockless);
-    let peers = rows.iter().flat_map(|row| &row.peers);
-    let limits = rows.iter().flat_map(|row| &row.limits);
-    let mut names = Vec::new();
-    for figure in own.chain(peers).chain(limits) {
-        if !names.contains(&&*figure.name) {
-            names.push(&*figure.name);
+    let mut names = vec![];
+    let mut add = |figures: &'_ dyn Fn(&Row) -> &[Figure]| {
+        let mut rows: Vec<_> = rows.iter().map(figures).collect();
+        rows.sort_by_key(|figures| std::cmp::Reverse(figures.len()));
+        for figure in rows.into_iter().flatten() {
+            if !names.contains(&&*figure.name) {
+                names.push(&*figure.name);
+            }
         }
-    }
+    };
+    add(&|row| std::slice::from_ref(&row.sockless));
+    add(&|row| &row.peers);
+    add(&|row| &row.limits);
     names
 }
 
@@ -261,7 +265,7 @@ mod tests {
             title: "Group",
             rows: vec![
                 row("a", &[("x 2", 100.0)], &[("memcpy", 25.0)]),
-                row("b", &[("y 3", 40.0), ("x 2", 20_000.0)], &[]),
+                row("b", &[("w 1", 40.0), ("x 2", 20_000.0)], &[]),
             ],
         }];
         let method = Method {
@@ -279,10 +283,10 @@ mod tests {
         let text = markdown(&tables, &method);
         for line in [
             "| a | 50.0 ns | 100 ns | x 2 | 0.50 | 25.0 ns | memcpy | 2.00 |",
-            "| b | 50.0 ns | 40.0 ns | y 3 | 1.25 | - | - | - |",
-            "| series | sockless 1 | x 2 | y 3 | memcpy |",
-            "| a | 50.0 ns | 100 ns | - | 25.0 ns |",
-            "| b | 50.0 ns | 20.0 \u{b5}s | 40.0 ns | - |",
+            "| b | 50.0 ns | 40.0 ns | w 1 | 1.25 | - | - | - |",
+            "| series | sockless 1 | w 1 | x 2 | memcpy |",
+            "| a | 50.0 ns | - | 100 ns | 25.0 ns |",
+            "| b | 50.0 ns | 40.0 ns | 20.0 \u{b5}s | - |",
             "- processor: CPU, 2 cores",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n\n{text}");

@@ -60,15 +60,7 @@ impl Job {
                 job.expected(Sum::default()),
             ),
             Self::Send(job) => (None, written(job, 0)),
-            Self::Echo(job) => {
-                let answers = Send {
-                    role: Role::Server,
-                    kind: job.kind,
-                    size: job.size,
-                    count: job.count,
-                };
-                (None, written(&answers, job.count))
-            }
+            Self::Echo(job) => (None, written(&limits::answers(job), job.count)),
             // Answers differ in the headers they have, so the first one is the measure of all others.
             Self::Handshake => {
                 let mut answer = Sum::default();
