@@ -77,15 +77,6 @@ impl Receive {
         }
     }
 
-    /// What a pass has to find.
-    pub fn expected(&self, mut sum: Sum) -> Sum {
-        let payload = self.kind.payload(self.size);
-        for _ in 0..self.count {
-            sum.add(&payload, true);
-        }
-        sum
-    }
-
     fn frames(&self) -> Arc<[u8]> {
         let payload = self.kind.payload(self.size);
         let mut stream = Vec::new();
@@ -119,6 +110,25 @@ impl Receive {
             }
         }
         stream.into()
+    }
+
+    /// What a server has to write that sends the messages back.
+    pub fn echoed(&self) -> Send {
+        Send {
+            role: Role::Server,
+            kind: self.kind,
+            size: self.size,
+            count: self.count,
+        }
+    }
+
+    /// What a pass has to find.
+    pub fn expected(&self, mut sum: Sum) -> Sum {
+        let payload = self.kind.payload(self.size);
+        for _ in 0..self.count {
+            sum.add(&payload, true);
+        }
+        sum
     }
 }
 

@@ -94,7 +94,7 @@ pub fn send(job: &Send) -> Vec<Limit> {
 
 /// The limit of echoing: what a server receives, passed on.
 pub fn echo(job: &Receive) -> Vec<Limit> {
-    let header = header(&answers(job), None);
+    let header = header(&job.echoed(), None);
     let mut frames = Frames::new(job);
     let mut wire = Wire::sink();
     vec![Limit::new("copy+xor+memcpy", move |sum| {
@@ -149,16 +149,6 @@ fn as_expected(job: &Receive) -> impl Fn(&mut Sum) + 'static {
         } else {
             sum.clone_from(&expected);
         }
-    }
-}
-
-/// What a server sends that echoes.
-pub fn answers(job: &Receive) -> Send {
-    Send {
-        role: Role::Server,
-        kind: job.kind,
-        size: job.size,
-        count: job.count,
     }
 }
 
@@ -372,7 +362,7 @@ mod tests {
                 let mut sum = Sum::default();
                 (limit.pass)(&mut sum);
                 assert_eq!(sum.messages, 3);
-                assert_eq!(sum.bytes, 3 * answers(&job).wire_size() as u64, "{job:?}");
+                assert_eq!(sum.bytes, 3 * job.echoed().wire_size() as u64, "{job:?}");
             }
         }
     }

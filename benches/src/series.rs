@@ -60,7 +60,7 @@ impl Job {
                 job.expected(Sum::default()),
             ),
             Self::Send(job) => (None, written(job, 0)),
-            Self::Echo(job) => (None, written(&limits::answers(job), job.count)),
+            Self::Echo(job) => (None, written(&job.echoed(), job.count)),
             // Answers differ in the headers they have, so the first one is the measure of all others.
             Self::Handshake => {
                 let mut answer = Sum::default();
