@@ -1,4 +1,5 @@
-//! What the machine can do: the work of a job that nobody can leave out, and nothing else.
+//! What the machine can do: the work of a job that nobody can leave out, and nothing else, in safe code for the
+//! processors that the target takes for granted. Whoever asks the processor for more at run time may unmask faster.
 //!
 //! All of it is done on pieces of 16 KiB, which stay in the nearest cache, whatever the size of the messages: so
 //! messages that are larger show what delivery in chunks could reach. The layout of the stream is known beforehand.

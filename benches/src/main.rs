@@ -25,7 +25,7 @@ struct Arguments {
     turns: usize,
     only: Vec<String>,
     out: Option<PathBuf>,
-    /// The command line itself.
+    /// What of the command line has a say in the figures.
     command: String,
 }
 
@@ -34,22 +34,25 @@ impl Arguments {
     fn parse(arguments: &[OsString]) -> Result<Option<Self>, lexopt::Error> {
         use lexopt::prelude::*;
 
-        let mut command = "benches/run".to_owned();
-        for argument in arguments {
-            command.push(' ');
-            command.push_str(&argument.to_string_lossy());
-        }
         let mut parsed = Self {
             turns: TURNS,
             only: Vec::new(),
             out: None,
-            command,
+            command: "benches/run".to_owned(),
         };
         let mut parser = lexopt::Parser::from_args(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("quick") => parsed.turns = TURNS / 6,
-                Long("only") => parsed.only.push(parser.value()?.string()?),
+                Long("quick") => {
+                    parsed.turns = TURNS / 6;
+                    parsed.command += " --quick";
+                }
+                Long("only") => {
+                    let prefix = parser.value()?.string()?;
+                    parsed.command += " --only ";
+                    parsed.command += &prefix;
+                    parsed.only.push(prefix);
+                }
                 Long("out") => parsed.out = Some(parser.value()?.into()),
                 Long("help") | Short('h') => return Ok(None),
                 _ => return Err(argument.unexpected()),
@@ -212,6 +215,10 @@ mod tests {
         let given = ["--quick", "--only", "send-", "--only=echo-1", "--out", "x"];
         let given = parse(&given).unwrap().unwrap();
         assert_eq!(given.turns, 15);
+        assert_eq!(
+            given.command,
+            "benches/run --quick --only send- --only echo-1"
+        );
         assert_eq!(given.out, Some(PathBuf::from("x")));
         let ids: Vec<_> = groups()
             .into_iter()

@@ -12,7 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use crate::report::{Figure, Method, Row, Table, time};
 
 const FONT: &str = "Helvetica, Arial, sans-serif";
-const ROW: i32 = 34;
+const ROW: i32 = 36;
 /// Above the rows: the title and what it means.
 const TOP: i32 = 96;
 /// Below the rows: the axis and where the figures come from.
@@ -20,7 +20,6 @@ const BOTTOM: i32 = 106;
 const TITLES: i32 = 250;
 const TIMES: i32 = 70;
 const PLOT: i32 = 560;
-const LEGEND: i32 = 230;
 /// Half of what a marker is wide.
 const RADIUS: i32 = 5;
 
@@ -30,8 +29,8 @@ const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
 const STRIPE: RGBColor = RGBColor(0xf4, 0xf5, 0xf7);
 const LIMIT: RGBColor = RGBColor(0x77, 0x77, 0x77);
 
-/// Colours that most people can tell apart (Okabe and Ito), the yellow darker.
-const COLOURS: [RGBColor; 7] = [
+/// Colours that most people can tell apart (Okabe and Ito), the yellow darker, and a few more.
+const COLOURS: [RGBColor; 10] = [
     RGBColor(0xd5, 0x5e, 0x00),
     RGBColor(0x00, 0x72, 0xb2),
     RGBColor(0x00, 0x9e, 0x73),
@@ -39,6 +38,9 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(0xe6, 0x9f, 0x00),
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0x8a, 0x7a, 0x00),
+    RGBColor(0x6a, 0x3d, 0x9a),
+    RGBColor(0x7f, 0x4f, 0x24),
+    RGBColor(0x22, 0x3a, 0x5e),
 ];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
@@ -65,7 +67,14 @@ pub fn svg(tables: &[Table], method: &Method) -> Option<String> {
         }
     }
     let lines = rows.len().max(peers.len() + 3) as i32;
-    let width = TITLES + TIMES + PLOT + LEGEND;
+    let longest = peers
+        .iter()
+        .map(|name| name.len())
+        .max()
+        .unwrap_or_default();
+    // The widest letters of a font without fixed widths are rare.
+    let legend = 50 + 7 * longest.max("sockless 0.0.0".len()) as i32;
+    let width = TITLES + TIMES + PLOT + legend;
     let height = TOP + lines * ROW + BOTTOM;
     let mut picture = String::new();
     {
@@ -95,7 +104,8 @@ impl Plot<'_> {
     fn draw<'a>(&self, area: &Area<'a>, method: &Method) -> Drawn<'a> {
         let title = "Time for one message, relative to sockless";
         text(area, title, (16, 30), 22, TEXT, HPos::Left)?;
-        let meaning = "Left of the line: faster than sockless. Right of it: slower. The scale is logarithmic.";
+        let meaning = "Left of the line: faster than sockless. Right of it: slower. The scale is logarithmic. \
+            The limit is the bare work in safe code: copy, unmask, validate.";
         text(area, meaning, (16, 54), 14, FAINT, HPos::Left)?;
         self.draw_axis(area)?;
         for (i, row) in self.rows.iter().enumerate() {
@@ -154,9 +164,6 @@ impl Plot<'_> {
         let own = time(row.sockless.time);
         text(area, &own, (TITLES + TIMES - 14, y), 12, FAINT, HPos::Right)?;
         let x = |figure: &Figure| self.scale.x(figure.time / row.sockless.time);
-        if let Some(limit) = row.limit() {
-            draw_limit(area, (x(limit), y))?;
-        }
         let mut marks: Vec<_> = row
             .peers
             .iter()
@@ -167,7 +174,11 @@ impl Plot<'_> {
         for ((x, number), dodge) in marks.iter().zip(dodges(&places)) {
             draw_mark(area, (*x, y + dodge), *number)?;
         }
-        Ok(())
+        // Above the marks, which are wider.
+        match row.limit() {
+            Some(limit) => draw_limit(area, (x(limit), y)),
+            None => Ok(()),
+        }
     }
 
     fn draw_legend<'a>(&self, area: &Area<'a>) -> Drawn<'a> {
@@ -184,8 +195,7 @@ impl Plot<'_> {
         }
         y += 24;
         draw_limit(area, (x, y))?;
-        let limit = "limit of the machine";
-        text(area, limit, (x + 16, y), 14, TEXT, HPos::Left)
+        text(area, "limit", (x + 16, y), 14, TEXT, HPos::Left)
     }
 
     fn number(&self, name: &str) -> usize {
@@ -240,7 +250,7 @@ impl Scale {
 
 /// How far each mark of a row is moved up or down, so that none hides another if it can be helped; `places` ascend.
 fn dodges(places: &[i32]) -> Vec<i32> {
-    let mut lanes = [(0, i32::MIN), (-8, i32::MIN), (8, i32::MIN)];
+    let mut lanes = [(0, i32::MIN), (-11, i32::MIN), (11, i32::MIN)];
     let mut dodges = Vec::new();
     for x in places {
         let free = |lane: &&mut (i32, i32)| lane.1.saturating_add(2 * RADIUS + 1) <= *x;
@@ -285,7 +295,7 @@ fn draw_mark<'a>(area: &Area<'a>, (x, y): (i32, i32), number: usize) -> Drawn<'a
 }
 
 fn draw_limit<'a>(area: &Area<'a>, (x, y): (i32, i32)) -> Drawn<'a> {
-    let corners = [(x - 2, y - 11), (x + 1, y + 11)];
+    let corners = [(x - 1, y - 15), (x + 1, y + 15)];
     area.draw(&Rectangle::new(corners, LIMIT.filled()))
 }
 
@@ -308,13 +318,60 @@ fn text<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Machine;
 
     #[test]
     fn marks_that_are_near_are_moved_apart() {
         assert_eq!(dodges(&[10, 40, 80]), [0, 0, 0]);
-        assert_eq!(dodges(&[10, 12, 14, 30]), [0, -8, 8, 0]);
-        assert_eq!(dodges(&[10, 12, 14, 15]), [0, -8, 8, 0]);
+        assert_eq!(dodges(&[10, 12, 14, 30]), [0, -11, 11, 0]);
+        assert_eq!(dodges(&[10, 12, 14, 15]), [0, -11, 11, 0]);
         assert_eq!(dodges(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn everything_is_named() {
+        let figure = |name: &str, time| Figure {
+            name: name.to_owned(),
+            time,
+        };
+        let row = |title: &str, plotted| Row {
+            title: title.to_owned(),
+            sockless: figure("sockless 1", 50.0),
+            peers: vec![figure("tortoise 2", 5000.0), figure("hare 3", 20.0)],
+            limits: vec![figure("memcpy", 10.0)],
+            plotted,
+        };
+        let method = Method {
+            command: "benches/run --quick".to_owned(),
+            turns: 15,
+            machine: Machine {
+                cpu: "Some CPU".to_owned(),
+                cores: 2,
+                rustc: "rustc 1",
+                target: "target",
+                features: "sse2",
+                date: "2000-01-01".to_owned(),
+            },
+        };
+        let tables = [Table {
+            title: "Group",
+            rows: vec![row("Shown", true), row("Hidden", false)],
+        }];
+        let picture = svg(&tables, &method).unwrap();
+        for name in [
+            "Shown",
+            "50.0 ns",
+            "sockless 1",
+            "tortoise 2",
+            "hare 3",
+            "Some CPU, 2 cores",
+            "benches/run --quick",
+            "2000-01-01",
+        ] {
+            assert!(picture.contains(name), "{name}");
+        }
+        assert!(!picture.contains("Hidden"));
+        assert!(svg(&[], &method).is_none());
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn summary(text: &mut String, tables: &[Table]) {
     put!(text, "## Summary\n");
     put!(
         text,
-        "Time for one message. Below 1, sockless is faster than the best peer; at 1, as fast as the machine can.\n"
+        "Time for one message. Below 1, sockless is faster than the best peer. The limit is the bare work in safe code.\n"
     );
     put!(
         text,
