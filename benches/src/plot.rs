@@ -193,7 +193,7 @@ impl Plot<'_> {
             draw_mark(area, (x, y), number)?;
             text(area, name, (x + 16, y), 14, TEXT, HPos::Left)?;
         }
-        y += 24;
+        y += 30;
         draw_limit(area, (x, y))?;
         text(area, "limit", (x + 16, y), 14, TEXT, HPos::Left)
     }
