@@ -6,13 +6,21 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "a benchmark stops at the first surprise"
 )]
 
 pub mod job;
+pub mod limits;
+pub mod machine;
 pub mod measure;
 pub mod nowhere;
 pub mod peers;
+pub mod plot;
+pub mod report;
+pub mod series;
 pub mod shared;
 pub mod sum;
+pub mod versions;
 pub mod wire;
+pub mod xor;
