@@ -9,6 +9,8 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+pub mod budget;
+pub mod counting;
 pub mod job;
 pub mod measure;
 pub mod peers;
