@@ -14,5 +14,6 @@ pub mod counting;
 pub mod job;
 pub mod measure;
 pub mod peers;
+pub mod series;
 pub mod sum;
 pub mod wire;
