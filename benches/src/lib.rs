@@ -10,6 +10,9 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+pub mod budget;
+pub mod counted;
+pub mod counting;
 pub mod job;
 pub mod limits;
 pub mod machine;
