@@ -117,10 +117,10 @@ impl Closing {
         self.state
     }
 
-    /// Whether what the peer says is still delivered.
+    /// Whether no Close frame was sent or received, and nothing has ended the connection.
     #[inline]
-    pub(crate) const fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Open | State::Closing)
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
     }
 
     /// Whether data may be sent.

@@ -206,7 +206,7 @@ impl ReadBuffer {
         {
             return false;
         }
-        self.read == self.filled && !self.is_holding() && !self.joined.is_open()
+        self.read == self.filled && self.held.start == self.held.end && !self.joined.is_open()
     }
 
     /// The memory it owns, in bytes.
@@ -232,20 +232,13 @@ impl ReadBuffer {
         }
     }
 
-    /// Consumes `n` unread bytes and lends them.
+    /// Consumes `n` unread bytes and lends them. How far they were searched is not forgotten until the next
+    /// read, since it says nothing while frames are read.
     #[inline]
     pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
         let start = self.read;
         self.read += n;
-        self.searched = 0;
-        self.lines = 0;
         &mut self.bytes[start..self.read]
-    }
-
-    /// Whether a part of a message is held.
-    #[inline]
-    pub(crate) const fn is_holding(&self) -> bool {
-        self.held.start != self.held.end
     }
 
     /// The first `n` unread bytes, and the position to add `n` to once they are consumed, so that bytes can
@@ -326,6 +319,8 @@ impl ReadBuffer {
             }
             self.read = self.held.end;
             self.filled = self.held.end;
+            self.searched = 0;
+            self.lines = 0;
         }
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Receiver {
     length: u64,
     max_frame: u64,
     max_message: u64,
+    /// The lesser of the two, as far as it fits into 16 bits.
+    max_whole: u16,
     #[cfg(feature = "deflate")]
     inflation: Option<Box<Inflation>>,
     /// How many unread bytes of a compressed payload are unmasked already.
@@ -87,6 +89,8 @@ impl Receiver {
             length: 0,
             max_frame: config.max_frame_size as u64,
             max_message: config.max_message_size as u64,
+            max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
+                .unwrap_or(u16::MAX),
             #[cfg(feature = "deflate")]
             inflation: None,
             #[cfg(feature = "deflate")]

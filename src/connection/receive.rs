@@ -29,7 +29,11 @@ impl Connection {
     /// output, unless this side had sent one before. Write it, then follow
     /// [`transport_action`](Self::transport_action). While that has the transport open, go on reading and
     /// calling: what comes is dropped, and the peer's Close frame, when it comes, is the end.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's loop the event need not go through memory"
+    )]
+    #[inline(always)]
     pub fn next_event<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
@@ -50,10 +54,10 @@ impl Connection {
         self.next_in_parts(buffer)
     }
 
-    /// Whether what the peer says is still delivered.
+    /// Whether neither side has sent a Close frame, and no error is to be reported next.
     #[inline]
     const fn takes_messages(&self) -> bool {
-        self.closing.is_receiving() && self.overdue.is_none()
+        self.closing.is_open() && self.overdue.is_none()
     }
 
     /// The next event, however many frames and calls it takes.

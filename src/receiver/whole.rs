@@ -13,12 +13,12 @@ impl Receiver {
     /// `None` says nothing about what comes, not even whether it is wrong; [`next`](Self::next) does.
     #[inline]
     pub(crate) fn whole_message(&self, buffer: &ReadBuffer) -> Option<WholeMessage> {
-        if !matches!(self.stage, Stage::Header) || self.message.is_some() || buffer.is_holding() {
+        if !matches!(self.stage, Stage::Header) || self.message.is_some() {
             return None;
         }
         let unread = buffer.unread();
         let message = WholeMessage::parse(unread, self.role == Role::Server)?;
-        let allowed = message.length as u64 <= self.max_frame.min(self.max_message);
+        let allowed = message.length <= usize::from(self.max_whole);
         (allowed && message.size() <= unread.len()).then_some(message)
     }
 
