@@ -129,7 +129,7 @@ impl Closing {
         matches!(self.state, State::Open | State::PeerClosing)
     }
 
-    pub(crate) const fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
+    pub(crate) fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
         match self.state {
             State::Open | State::Closing | State::PeerClosing => TransportAction::Keep,
             // Nobody waits for the rest of the output.

@@ -38,7 +38,7 @@ pub struct Config {
     /// sent into an empty output; the output holds at most this much, the largest message sent, and
     /// what is sent automatically.
     pub max_output: usize,
-    /// How many bytes of automatic Pong frames may wait in the output. Default: 2 KiB.
+    /// How many bytes of automatic Pong frames may wait in the output, 4 GiB at most. Default: 2 KiB.
     ///
     /// A peer that sends Pings and never reads cannot grow the output beyond it (one Pong may always
     /// wait). Of the Pings that arrive while it is full only the newest is answered, once the Pongs

@@ -14,8 +14,11 @@ use crate::sender::Sender;
 
 #[cfg(feature = "deflate")]
 mod compress;
+mod outgoing;
 mod receive;
 mod send;
+
+pub use outgoing::Outgoing;
 
 /// One side of a WebSocket connection, without its socket.
 ///
@@ -94,7 +97,6 @@ pub struct Connection {
     pong: Reply,
     close: Reply,
     max_output: usize,
-    max_unsent_pongs: usize,
     /// What the next call fails with, after the good part of a bad chunk was delivered.
     overdue: Option<ProtocolError>,
 }
@@ -123,18 +125,18 @@ impl Connection {
         Self {
             receiver: Receiver::new(role, config),
             sender: Sender::new(keys, opening),
-            pongs: Pongs::default(),
+            pongs: Pongs::new(config.max_unsent_pongs),
             closing: Closing::new(),
             delivery: config.delivery,
             pong: config.pong,
             close: config.close,
             max_output: config.max_output,
-            max_unsent_pongs: config.max_unsent_pongs,
             overdue: None,
         }
     }
 
-    /// Says that `n` bytes of [`output`](Self::output) were written to the transport. No bytes are moved.
+    /// Says that `n` bytes of [`output`](Self::output), or of all its parts, were written to the transport. No bytes
+    /// are moved.
     ///
     /// # Panics
     ///
@@ -145,7 +147,7 @@ impl Connection {
         self.after_write(n);
     }
 
-    /// Exchanges the output for an empty vector, whose memory is used from now on.
+    /// Exchanges the output for an empty vector, whose memory is used from now on. Shared messages are copied.
     ///
     /// What `output` held is dropped; it then holds all bytes that are to be written, and the connection
     /// counts them as written, so write them before the next look at
@@ -184,10 +186,20 @@ impl Connection {
     }
 
     /// The bytes to write to the transport, in one piece; empty if there are none.
+    ///
+    /// While [shared messages](Self::send_shared) wait it is only the first piece, so go on until it is empty, or
+    /// write all [`output_parts`](Self::output_parts).
     #[must_use]
     #[inline]
     pub fn output(&self) -> &[u8] {
         self.sender.output().unsent()
+    }
+
+    /// The bytes to write to the transport, in the pieces they lie in, for vectored writes.
+    ///
+    /// There is at most one piece, unless [shared messages](Self::send_shared) wait; none is empty.
+    pub fn output_parts(&self) -> impl Iterator<Item = &[u8]> {
+        self.sender.output().parts()
     }
 
     /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.
@@ -216,13 +228,13 @@ impl Connection {
             return;
         }
         let size = self.sender.control_size(payload);
-        if !self.pongs.has_room(size, self.max_unsent_pongs) {
+        if !self.pongs.has_room(size) {
             self.pongs.defer(payload);
             return;
         }
         // The payload of a Ping is short enough, so this is never refused.
         _ = self.sender.control(Opcode::Pong, payload);
-        self.pongs.sent(size, self.output().len());
+        self.pongs.sent(size, self.sender.output().len());
     }
 
     /// A Pong that found no room goes out once those before it are written.

@@ -144,6 +144,18 @@ impl FrameHeader {
     /// The size of the longest header in bytes: 2, 8 of extended length, 4 of masking key.
     pub const MAX_SIZE: usize = 14;
 
+    /// The header of an unmasked message in one frame.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn whole(kind: MessageType, length: usize) -> Self {
+        Self {
+            fin: true,
+            rsv: 0,
+            opcode: kind.opcode(),
+            masking_key: None,
+            payload_length: length as u64,
+        }
+    }
+
     /// Reads the header at the start of `bytes`, and says how many bytes it takes.
     ///
     /// `Ok(None)` means that more bytes are needed; nothing is remembered, so call again with the same

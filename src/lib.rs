@@ -78,6 +78,8 @@ mod receiver;
 mod role;
 #[cfg(feature = "alloc")]
 mod sender;
+#[cfg(feature = "alloc")]
+mod shared_message;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 #[allow(
@@ -100,10 +102,11 @@ pub use utf8::Utf8Validator;
 pub use {
     closing::{CloseEvent, Initiator, TransportAction},
     config::{Config, Delivery, Reply},
-    connection::Connection,
+    connection::{Connection, Outgoing},
     event::Event,
     masking_keys::Seed,
     read_buffer::ReadBuffer,
+    shared_message::SharedMessage,
 };
 
 #[cfg(feature = "deflate")]

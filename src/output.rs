@@ -1,17 +1,24 @@
 //! Bytes that wait to be written to the transport.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
 use crate::frame::FrameHeader;
 use crate::mask::append_masked;
+use shared::Shared;
 
-/// A queue of bytes, contiguous so that one write takes all of it.
+mod shared;
+
+/// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     bytes: Vec<u8>,
     /// How many of them have been written to the transport.
     written: usize,
+    /// What stands between them and belongs to others, too. Boxed, because few connections have it.
+    shared: Option<Box<Shared>>,
     /// Whether the memory is the opening handshake's, which is needed once.
     opening: bool,
 }
@@ -27,23 +34,46 @@ impl Output {
         Self {
             bytes,
             written: 0,
+            shared: None,
             opening: true,
         }
     }
 
-    /// What is still to be written.
+    /// The first piece of what is still to be written: all of it, unless there are shared frames.
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
-        &self.bytes[self.written..]
+        let own = &self.bytes[self.written..];
+        match &self.shared {
+            None => own,
+            Some(shared) => shared.parts(own).next().unwrap_or_default(),
+        }
+    }
+
+    /// All pieces of what is still to be written.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let own = &self.bytes[self.written..];
+        let (shared, alone) = match &self.shared {
+            None => (None, Some(own)),
+            Some(shared) => (Some(shared.parts(own)), None),
+        };
+        shared
+            .into_iter()
+            .flatten()
+            .chain(alone)
+            .filter(|part| !part.is_empty())
     }
 
     #[inline]
-    pub(crate) const fn len(&self) -> usize {
-        self.bytes.len() - self.written
+    pub(crate) fn len(&self) -> usize {
+        let own = self.bytes.len() - self.written;
+        match &self.shared {
+            None => own,
+            Some(shared) => own + shared.len(),
+        }
     }
 
     #[inline]
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -51,8 +81,11 @@ impl Output {
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
         assert!(n <= self.len(), "advanced by more than the output");
-        self.written += n;
-        if self.is_empty() {
+        self.written += match &mut self.shared {
+            None => n,
+            Some(shared) => shared.advance(n),
+        };
+        if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
             if self.opening {
@@ -60,6 +93,23 @@ impl Output {
             }
             self.opening = false;
         }
+    }
+
+    /// Adds a whole frame that others send, too.
+    pub(crate) fn push_shared(&mut self, frame: &Arc<[u8]>) {
+        let own = self.bytes.len() - self.written;
+        self.shared
+            .get_or_insert_default()
+            .push(own, Arc::clone(frame));
+    }
+
+    /// Adds bytes that are a frame, or the rest of one.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            self.make_room(bytes.len());
+        }
+        self.opening = false;
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Adds a frame. The payload is copied once, and masked on the way.
@@ -116,8 +166,17 @@ impl Output {
         &mut self.bytes[place..]
     }
 
-    /// Moves the unsent bytes out to `other` and goes on with its memory.
+    /// Moves the unsent bytes out to `other` and goes on with its memory. What is shared is copied.
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
+        if self.shared.as_ref().is_some_and(|shared| shared.len() > 0) {
+            let mut bytes = Vec::with_capacity(self.len());
+            for part in self.parts() {
+                bytes.extend_from_slice(part);
+            }
+            self.bytes = bytes;
+            self.written = 0;
+        }
+        self.shared = None;
         self.drop_written();
         self.opening = false;
         other.clear();
@@ -134,7 +193,7 @@ impl Output {
     /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
     /// for each byte written.
     fn reclaim(&mut self) {
-        if self.written >= self.len() {
+        if self.written >= self.bytes.len() - self.written {
             self.drop_written();
         }
     }

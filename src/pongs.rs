@@ -9,12 +9,13 @@ use crate::frame::MAX_CONTROL_PAYLOAD;
 /// Section 5.5.3: "if an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
 /// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently
 /// processed Ping frame". That choice is made here once the limit is reached, and never before.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pongs {
     /// Bytes from the start of the unsent output to the end of the last Pong in it.
     ahead: usize,
-    /// Bytes of Pong frames since all earlier ones were written.
-    unsent: usize,
+    /// Bytes of Pong frames since all earlier ones were written: `limit` at most, or one frame.
+    unsent: u32,
+    limit: u32,
     /// The newest Ping that found no room.
     newest: Option<Box<Payload>>,
 }
@@ -43,19 +44,27 @@ impl Payload {
     }
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "both terms are sizes of Pongs in the output, which are in memory"
-)]
 impl Pongs {
-    /// Whether a Pong of `size` bytes may go into the output: one always may.
-    pub(crate) const fn has_room(&self, size: usize, limit: usize) -> bool {
-        self.newest.is_none() && (self.unsent == 0 || self.unsent + size <= limit)
+    /// None so far, and no more than `limit` bytes of them ever (4 GiB at most).
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            ahead: 0,
+            unsent: 0,
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+            newest: None,
+        }
     }
 
-    /// A Pong of `size` bytes went into the output, which now holds `output` bytes.
-    pub(crate) const fn sent(&mut self, size: usize, output: usize) {
-        self.unsent += size;
+    /// Whether a Pong of `size` bytes may go into the output: one always may.
+    pub(crate) fn has_room(&self, size: u8) -> bool {
+        let unsent = self.unsent.checked_add(size.into());
+        self.newest.is_none()
+            && (self.unsent == 0 || unsent.is_some_and(|unsent| unsent <= self.limit))
+    }
+
+    /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
+    pub(crate) const fn sent(&mut self, size: u8, output: usize) {
+        self.unsent = self.unsent.saturating_add(size as u32);
         self.ahead = output;
     }
 

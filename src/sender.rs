@@ -13,6 +13,7 @@ use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::apply_mask;
 use crate::masking_keys::MaskingKeys;
 use crate::output::Output;
+use crate::shared_message::SharedMessage;
 
 /// Writes frames into the output. Every method either queues the whole frame or changes nothing.
 #[derive(Debug)]
@@ -57,6 +58,40 @@ impl Sender {
         Ok(())
     }
 
+    /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
+    /// follow what is in the output now.
+    pub(crate) fn message_from<'p>(
+        &mut self,
+        message: MessageType,
+        payload: &'p [u8],
+    ) -> Result<&'p [u8], SendError> {
+        if !self.sends_plain(payload.len()) {
+            self.message(message, payload)?;
+            return Ok(&[]);
+        }
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        let header = FrameHeader::whole(message, payload.len());
+        self.output.push(&header, &[]);
+        Ok(payload)
+    }
+
+    /// A whole message in one frame, shared with others if it can go as it is.
+    pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        /// Below it, a copy costs less than a write in parts.
+        const WORTH_SHARING: usize = 4096;
+        let (kind, payload) = (message.kind(), message.payload());
+        if payload.len() < WORTH_SHARING || !self.sends_plain(payload.len()) {
+            return self.message(kind, payload);
+        }
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        self.output.push_shared(message.frame());
+        Ok(())
+    }
+
     /// The next fragment of a message, or its first.
     pub(crate) fn fragment(
         &mut self,
@@ -97,14 +132,28 @@ impl Sender {
         Ok(())
     }
 
-    /// The size on the wire of a Ping or Pong with this payload.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "6 and the length of a slice, which is at most isize::MAX"
-    )]
-    pub(crate) const fn control_size(&self, payload: &[u8]) -> usize {
-        let masking_key = if self.keys.is_some() { 4 } else { 0 };
-        2 + masking_key + payload.len()
+    /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    fn sends_plain(&mut self, length: usize) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.message.is_none()
+            && let Some(deflation) = &mut self.deflation
+        {
+            deflation.begin(Some(length));
+            if deflation.is_compressed() {
+                return false;
+            }
+        }
+        #[cfg(not(feature = "deflate"))]
+        let _ = length;
+        self.keys.is_none()
+    }
+
+    /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
+    pub(crate) fn control_size(&self, payload: &[u8]) -> u8 {
+        let header = if self.keys.is_some() { 6 } else { 2 };
+        u8::try_from(payload.len())
+            .unwrap_or(u8::MAX)
+            .saturating_add(header)
     }
 
     /// The other half of the negotiated extension, if it was agreed on.

@@ -22,6 +22,8 @@ mod limits;
 mod pings;
 #[path = "vectors/sending.rs"]
 mod sending;
+#[path = "vectors/shared.rs"]
+mod shared;
 #[path = "vectors/text.rs"]
 mod text;
 

@@ -2,9 +2,10 @@
 
 use crate::close::CloseFrame;
 use crate::close_code::CloseCode;
-use crate::connection::Connection;
+use crate::connection::{Connection, Outgoing};
 use crate::error::SendError;
 use crate::frame::{MessageType, Opcode};
+use crate::shared_message::SharedMessage;
 
 /// # Sending
 ///
@@ -30,6 +31,47 @@ impl Connection {
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Binary, data)
+    }
+
+    /// Sends a text message in one frame from where it is: see [`Outgoing`].
+    ///
+    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    pub fn send_text_from<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
+        self.message_from(MessageType::Text, text.as_bytes())
+    }
+
+    /// Sends a binary message in one frame from where it is: see [`Outgoing`].
+    ///
+    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    pub fn send_binary_from<'a>(&'a mut self, data: &'a [u8]) -> Result<Outgoing<'a>, SendError> {
+        self.message_from(MessageType::Binary, data)
+    }
+
+    /// Queues a message that is sent to others, too, without a copy of it from 4 KiB on.
+    ///
+    /// A server's output then comes in several [parts](Self::output_parts), and [`output`](Self::output) is the
+    /// first of them. A client masks what it sends, and a connection with permessage-deflate compresses it: there,
+    /// and where it is shorter, the message is queued as the other methods do it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.shared(message)
     }
 
     /// Queues the next fragment of a text message, the last one with `fin` (RFC 6455 section 5.4).
@@ -121,13 +163,24 @@ impl Connection {
         Ok(())
     }
 
+    fn message_from<'a>(
+        &'a mut self,
+        kind: MessageType,
+        payload: &'a [u8],
+    ) -> Result<Outgoing<'a>, SendError> {
+        self.may_send()?;
+        let payload = self.sender.message_from(kind, payload)?;
+        Ok(Outgoing::new(self, payload))
+    }
+
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
         // Into an empty output anything can be sent, whatever the limit.
-        if !self.output().is_empty() && self.output().len() >= self.max_output {
+        let waiting = self.sender.output().len();
+        if waiting > 0 && waiting >= self.max_output {
             return Err(SendError::Full);
         }
         Ok(())

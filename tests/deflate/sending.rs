@@ -1,7 +1,7 @@
 //! Compressed messages on their way out (RFC 7692 sections 6.1 and 7.2.1).
 
 use flate2::Decompress;
-use sockless::{CloseCode, Config, Connection, Deflate, SendError};
+use sockless::{CloseCode, Config, Connection, Deflate, SendError, SharedMessage};
 
 use super::properties::decompress;
 use super::reference::inflate;
@@ -390,5 +390,33 @@ fn a_pair_talks() {
             assert_eq!(peer.error, None);
             assert!(peer.buffer.is_empty());
         }
+    }
+}
+
+/// A message that could be sent without a copy is compressed as any other.
+#[test]
+fn messages_without_copies_are_compressed_too() {
+    let data = "the same again and again, ".repeat(1000);
+    let message = SharedMessage::text(&data);
+    let mut servers = [(); 3].map(|()| pair(everything(), everything()).server.connection);
+    servers[0].send_text(&data).unwrap();
+    servers[1].send_shared(&message).unwrap();
+    drop(servers[2].send_text_from(&data).unwrap());
+    for server in &servers {
+        assert!(server.output().len() < 1000);
+        assert_eq!(server.output(), servers[0].output());
+        assert_eq!(server.output_parts().count(), 1);
+    }
+    // And as it is where the application says so.
+    for server in &mut servers {
+        server.advance_output(server.output().len());
+        server.compress_messages(false);
+    }
+    servers[0].send_text(&data).unwrap();
+    servers[1].send_shared(&message).unwrap();
+    drop(servers[2].send_text_from(&data).unwrap());
+    for server in &servers {
+        assert_eq!(server.output(), servers[0].output());
+        assert!(server.output().len() > data.len());
     }
 }

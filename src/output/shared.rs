@@ -1,0 +1,96 @@
+//! Frames that several connections send, each without a copy of its own.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+
+/// Shared frames in the output, and where they stand between the bytes that are the connection's own.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    frames: VecDeque<Frame>,
+    /// Unwritten bytes of all frames.
+    length: usize,
+    /// Unwritten bytes of the connection's own before the last frame.
+    own: usize,
+}
+
+#[derive(Debug)]
+struct Frame {
+    /// Unwritten bytes of the connection's own between the frame before this one and this one.
+    gap: usize,
+    bytes: Arc<[u8]>,
+    written: usize,
+}
+
+impl Frame {
+    fn unsent(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "sums and differences of lengths of what is in memory; no more is taken off than there is"
+)]
+impl Shared {
+    /// Adds a frame behind all there is, of which `own` bytes are the connection's own.
+    pub(super) fn push(&mut self, own: usize, frame: Arc<[u8]>) {
+        self.length += frame.len();
+        self.frames.push_back(Frame {
+            gap: own - self.own,
+            bytes: frame,
+            written: 0,
+        });
+        self.own = own;
+    }
+
+    /// Drops the first `n` bytes of all, and says how many of them were the connection's own.
+    pub(super) fn advance(&mut self, n: usize) -> usize {
+        let (mut left, mut own) = (n, 0);
+        while let Some(frame) = self.frames.front_mut() {
+            let gap = frame.gap.min(left);
+            frame.gap -= gap;
+            own += gap;
+            left -= gap;
+            let shared = frame.unsent().len().min(left);
+            frame.written += shared;
+            self.length -= shared;
+            left -= shared;
+            if frame.gap > 0 || !frame.unsent().is_empty() {
+                self.own -= own;
+                return own;
+            }
+            self.frames.pop_front();
+        }
+        self.own = 0;
+        own + left
+    }
+
+    /// All pieces in order, given the bytes that are the connection's own. Some may be empty.
+    pub(super) fn parts<'a>(&'a self, mut own: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let mut frames = self.frames.iter();
+        let mut frame = None;
+        let mut ended = false;
+        core::iter::from_fn(move || {
+            if let Some(bytes) = frame.take() {
+                return Some(bytes);
+            }
+            if ended {
+                return None;
+            }
+            let Some(next) = frames.next() else {
+                ended = true;
+                return Some(own);
+            };
+            let (gap, rest) = own.split_at_checked(next.gap)?;
+            own = rest;
+            frame = Some(next.unsent());
+            Some(gap)
+        })
+        .filter(|part: &&[u8]| !part.is_empty())
+    }
+
+    /// Unwritten bytes of all frames.
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+}
