@@ -130,7 +130,8 @@ impl Connection {
             delivery: config.delivery,
             pong: config.pong,
             close: config.close,
-            max_output: config.max_output,
+            // Into an empty output anything can be sent, whatever the limit.
+            max_output: config.max_output.max(1),
             overdue: None,
         }
     }

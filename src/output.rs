@@ -45,7 +45,7 @@ impl Output {
         let own = &self.bytes[self.written..];
         match &self.shared {
             None => own,
-            Some(shared) => shared.parts(own).next().unwrap_or_default(),
+            Some(shared) => shared.first_part(own),
         }
     }
 
@@ -80,11 +80,15 @@ impl Output {
     /// Drops the first `n` unsent bytes, which have been written.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
-        assert!(n <= self.len(), "advanced by more than the output");
-        self.written += match &mut self.shared {
+        let own = match &mut self.shared {
             None => n,
             Some(shared) => shared.advance(n),
         };
+        assert!(
+            own <= self.bytes.len() - self.written,
+            "advanced by more than the output"
+        );
+        self.written += own;
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;

@@ -73,7 +73,8 @@ impl Sender {
             return Err(SendError::MessageOpen);
         }
         let header = FrameHeader::whole(message, payload.len());
-        self.output.push(&header, &[]);
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        self.output.push_bytes(header.write(&mut buffer));
         Ok(payload)
     }
 
@@ -174,29 +175,38 @@ impl Sender {
     #[inline]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
-        if let Some(deflation) = &mut self.deflation
-            && deflation.is_compressed()
+        if self
+            .deflation
+            .as_ref()
+            .is_some_and(|deflation| deflation.is_compressed())
         {
-            let start = self.output.begin();
-            deflation.deflate(payload, fin, self.output.payload_mut());
-            // RFC 7692 section 6: the bit stands in the first frame of a message only.
-            let rsv = if opcode == Opcode::Continuation {
-                0
-            } else {
-                0b100
-            };
-            let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
-            let mut buffer = [0; FrameHeader::MAX_SIZE];
-            let payload = self.output.end(start, header.write(&mut buffer));
-            if let Some(key) = header.masking_key {
-                apply_mask(payload, key, 0);
-            }
-            return;
+            return self.compressed(opcode, payload, fin);
         }
         self.frame(opcode, fin, payload);
     }
 
-    #[inline]
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn compressed(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
+        let Some(deflation) = &mut self.deflation else {
+            return;
+        };
+        let start = self.output.begin();
+        deflation.deflate(payload, fin, self.output.payload_mut());
+        // RFC 7692 section 6: the bit stands in the first frame of a message only.
+        let rsv = if opcode == Opcode::Continuation {
+            0
+        } else {
+            0b100
+        };
+        let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        let payload = self.output.end(start, header.write(&mut buffer));
+        if let Some(key) = header.masking_key {
+            apply_mask(payload, key, 0);
+        }
+    }
+
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);

@@ -178,9 +178,7 @@ impl Connection {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
-        // Into an empty output anything can be sent, whatever the limit.
-        let waiting = self.sender.output().len();
-        if waiting > 0 && waiting >= self.max_output {
+        if self.sender.output().len() >= self.max_output {
             return Err(SendError::Full);
         }
         Ok(())

@@ -43,7 +43,14 @@ impl Shared {
         self.own = own;
     }
 
+    /// The first piece that is not empty, given the bytes that are the connection's own.
+    #[cold]
+    pub(super) fn first_part<'a>(&'a self, own: &'a [u8]) -> &'a [u8] {
+        self.parts(own).next().unwrap_or_default()
+    }
+
     /// Drops the first `n` bytes of all, and says how many of them were the connection's own.
+    #[cold]
     pub(super) fn advance(&mut self, n: usize) -> usize {
         let (mut left, mut own) = (n, 0);
         while let Some(frame) = self.frames.front_mut() {

@@ -1,10 +1,10 @@
 //! This crate.
 
 use std::any::Any;
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 
 use sockless::handshake::{Request, ServerOptions};
-use sockless::{Config, Connection, Delivery, Event, ReadBuffer, Seed};
+use sockless::{Config, Connection, Delivery, Event, Outgoing, ReadBuffer, Seed};
 
 use crate::job::{self, Receive, Role, Send};
 use crate::peers::{Pass, Peer, add_answer, settle, watch};
@@ -25,6 +25,37 @@ fn connection(role: Role, config: Config) -> Connection {
         Role::Server => Connection::server(config),
         Role::Client => Connection::client(config, Seed::new([7; 32])),
     }
+}
+
+/// From here on a payload is written from where it is.
+const LARGE: usize = 1024;
+
+#[inline]
+fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str) {
+    if text.len() >= LARGE {
+        return write(connection.send_text_from(text).unwrap(), wire);
+    }
+    connection.send_text(text).unwrap();
+    let n = wire.write(connection.output()).unwrap();
+    connection.advance_output(n);
+}
+
+#[inline]
+fn send_binary(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
+    if data.len() >= LARGE {
+        return write(connection.send_binary_from(data).unwrap(), wire);
+    }
+    connection.send_binary(data).unwrap();
+    let n = wire.write(connection.output()).unwrap();
+    connection.advance_output(n);
+}
+
+fn write(mut message: Outgoing<'_>, wire: &mut Wire) {
+    let mut parts = message.parts();
+    let [first, second] = [(); 2].map(|()| IoSlice::new(parts.next().unwrap_or_default()));
+    let n = wire.write_vectored(&[first, second]).unwrap();
+    drop(parts);
+    message.advance(n);
 }
 
 impl Peer for Sockless {
@@ -72,11 +103,9 @@ impl Peer for Sockless {
             watch(&mut wire, sum);
             for _ in 0..job.count {
                 match &text {
-                    Some(text) => connection.send_text(text).unwrap(),
-                    None => connection.send_binary(&payload).unwrap(),
+                    Some(text) => send_text(&mut connection, &mut wire, text),
+                    None => send_binary(&mut connection, &mut wire, &payload),
                 }
-                let n = wire.write(connection.output()).unwrap();
-                connection.advance_output(n);
             }
             settle(&mut wire, sum, &job);
         }))
@@ -94,17 +123,15 @@ impl Peer for Sockless {
                 while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                     match event {
                         Event::Text { text, .. } => {
-                            connection.send_text(text).unwrap();
+                            send_text(&mut connection, &mut wire, text);
                             sum.messages += 1;
                         }
                         Event::Binary { data, .. } => {
-                            connection.send_binary(data).unwrap();
+                            send_binary(&mut connection, &mut wire, data);
                             sum.messages += 1;
                         }
                         _ => {}
                     }
-                    let n = wire.write(connection.output()).unwrap();
-                    connection.advance_output(n);
                     if sum.messages == count {
                         settle(&mut wire, sum, &job);
                         return;
