@@ -199,8 +199,9 @@ impl Connection {
     /// The bytes to write to the transport, in the pieces they lie in, for vectored writes.
     ///
     /// There is at most one piece, unless [shared messages](Self::send_shared) wait; none is empty.
+    #[inline]
     pub fn output_parts(&self) -> impl Iterator<Item = &[u8]> {
-        self.sender.output().parts()
+        self.sender.output().parts(&[])
     }
 
     /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.

@@ -94,14 +94,31 @@ pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     }
 }
 
+/// Masks on the way: what has just been written is slow to be read again.
 #[cfg(feature = "alloc")]
 #[inline]
 fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+    const LAST: usize = 16;
+    let Some(last) = data.last_chunk::<LAST>() else {
+        let start = output.len();
+        output.extend_from_slice(data);
+        if let Some(data) = output.get_mut(start..) {
+            mask_short(data, key);
+        }
+        return;
+    };
     let start = output.len();
-    output.extend_from_slice(data);
-    if let Some(data) = output.get_mut(start..) {
-        mask_short(data, key);
+    let (blocks, rest) = data.as_chunks::<32>();
+    for block in blocks {
+        output.extend_from_slice(&masked(*block, key));
     }
+    if let Some(block) = rest.first_chunk::<LAST>() {
+        output.extend_from_slice(&masked(*block, key));
+    }
+    // The last bytes once more, together with those before them.
+    let end = start.saturating_add(data.len());
+    output.truncate(end.saturating_sub(LAST));
+    output.extend_from_slice(&masked(*last, rotate(key, data.len())));
 }
 
 /// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.

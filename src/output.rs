@@ -7,7 +7,7 @@ use core::mem;
 
 use crate::frame::FrameHeader;
 use crate::mask::append_masked;
-use shared::Shared;
+use shared::{Frames, Shared};
 
 mod shared;
 
@@ -45,22 +45,19 @@ impl Output {
         let own = &self.bytes[self.written..];
         match &self.shared {
             None => own,
-            Some(shared) => shared.first_part(own),
+            Some(_) => self.first_part(),
         }
     }
 
-    /// All pieces of what is still to be written.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let own = &self.bytes[self.written..];
-        let (shared, alone) = match &self.shared {
-            None => (None, Some(own)),
-            Some(shared) => (Some(shared.parts(own)), None),
-        };
-        shared
-            .into_iter()
-            .flatten()
-            .chain(alone)
-            .filter(|part| !part.is_empty())
+    /// All pieces of what is still to be written, and `last` behind them. None of them is empty.
+    #[inline]
+    pub(crate) fn parts<'a>(&'a self, last: &'a [u8]) -> Parts<'a> {
+        Parts {
+            frames: self.shared.as_deref().map(Shared::frames),
+            own: &self.bytes[self.written..],
+            frame: &[],
+            last,
+        }
     }
 
     #[inline]
@@ -174,7 +171,7 @@ impl Output {
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
         if self.shared.as_ref().is_some_and(|shared| shared.len() > 0) {
             let mut bytes = Vec::with_capacity(self.len());
-            for part in self.parts() {
+            for part in self.parts(&[]) {
                 bytes.extend_from_slice(part);
             }
             self.bytes = bytes;
@@ -185,6 +182,11 @@ impl Output {
         self.opening = false;
         other.clear();
         mem::swap(&mut self.bytes, other);
+    }
+
+    #[cold]
+    fn first_part(&self) -> &[u8] {
+        self.parts(&[]).next().unwrap_or_default()
     }
 
     /// Makes `size` bytes of room.
@@ -205,6 +207,56 @@ impl Output {
     fn drop_written(&mut self) {
         self.bytes.drain(..self.written);
         self.written = 0;
+    }
+}
+
+/// The pieces of the output in order: see [`Output::parts`].
+#[derive(Debug)]
+pub(crate) struct Parts<'a> {
+    /// Shared frames, each with the number of own bytes in front of it.
+    frames: Option<Frames<'a>>,
+    own: &'a [u8],
+    /// The frame that comes next.
+    frame: &'a [u8],
+    last: &'a [u8],
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if let Some(part) = self.next_shared() {
+            return Some(part);
+        }
+        let rest = if self.own.is_empty() {
+            &mut self.last
+        } else {
+            &mut self.own
+        };
+        Some(mem::take(rest)).filter(|part| !part.is_empty())
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// The next piece up to the last shared frame.
+    #[inline]
+    fn next_shared(&mut self) -> Option<&'a [u8]> {
+        let frames = self.frames.as_mut()?;
+        if !self.frame.is_empty() {
+            return Some(mem::take(&mut self.frame));
+        }
+        let Some((gap, frame)) = frames.next() else {
+            self.frames = None;
+            return None;
+        };
+        let (own, rest) = self.own.split_at_checked(gap)?;
+        self.own = rest;
+        if own.is_empty() {
+            return Some(frame);
+        }
+        self.frame = frame;
+        Some(own)
     }
 }
 

@@ -56,6 +56,7 @@ impl<'a> Outgoing<'a> {
         clippy::arithmetic_side_effects,
         reason = "the output took at most `n`, and `written` is at most what was in memory"
     )]
+    #[inline]
     pub fn advance(&mut self, n: usize) {
         let output = self.connection.sender.output_mut();
         let own = n.min(output.len());
@@ -69,9 +70,9 @@ impl<'a> Outgoing<'a> {
 
     /// All that waits to be written, in order: the output with the header, and the payload. There are two parts at
     /// most, unless there are [shared messages](crate::SharedMessage) before this one.
+    #[inline]
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let payload = Some(self.payload).filter(|payload| !payload.is_empty());
-        self.connection.output_parts().chain(payload)
+        self.connection.sender.output().parts(self.payload)
     }
 }
 
@@ -82,6 +83,7 @@ fn panic_on_advance() -> ! {
 }
 
 impl Drop for Outgoing<'_> {
+    #[inline]
     fn drop(&mut self) {
         if !self.payload.is_empty() {
             self.connection.sender.output_mut().push_bytes(self.payload);

@@ -1,6 +1,6 @@
 //! Frames that several connections send, each without a copy of its own.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{VecDeque, vec_deque};
 use alloc::sync::Arc;
 
 /// Shared frames in the output, and where they stand between the bytes that are the connection's own.
@@ -43,12 +43,6 @@ impl Shared {
         self.own = own;
     }
 
-    /// The first piece that is not empty, given the bytes that are the connection's own.
-    #[cold]
-    pub(super) fn first_part<'a>(&'a self, own: &'a [u8]) -> &'a [u8] {
-        self.parts(own).next().unwrap_or_default()
-    }
-
     /// Drops the first `n` bytes of all, and says how many of them were the connection's own.
     #[cold]
     pub(super) fn advance(&mut self, n: usize) -> usize {
@@ -72,32 +66,25 @@ impl Shared {
         own + left
     }
 
-    /// All pieces in order, given the bytes that are the connection's own. Some may be empty.
-    pub(super) fn parts<'a>(&'a self, mut own: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        let mut frames = self.frames.iter();
-        let mut frame = None;
-        let mut ended = false;
-        core::iter::from_fn(move || {
-            if let Some(bytes) = frame.take() {
-                return Some(bytes);
-            }
-            if ended {
-                return None;
-            }
-            let Some(next) = frames.next() else {
-                ended = true;
-                return Some(own);
-            };
-            let (gap, rest) = own.split_at_checked(next.gap)?;
-            own = rest;
-            frame = Some(next.unsent());
-            Some(gap)
-        })
-        .filter(|part: &&[u8]| !part.is_empty())
+    /// What is unwritten of each frame, and the number of the connection's own bytes in front of it.
+    pub(super) fn frames(&self) -> Frames<'_> {
+        Frames(self.frames.iter())
     }
 
     /// Unwritten bytes of all frames.
     pub(super) const fn len(&self) -> usize {
         self.length
+    }
+}
+
+/// See [`Shared::frames`].
+#[derive(Debug)]
+pub(super) struct Frames<'a>(vec_deque::Iter<'a, Frame>);
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = (usize, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|frame| (frame.gap, frame.unsent()))
     }
 }

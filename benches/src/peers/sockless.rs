@@ -27,8 +27,11 @@ fn connection(role: Role, config: Config) -> Connection {
     }
 }
 
+/// A read of 16 KiB, and the 4 KiB that are asked for. More leaves the fastest cache sooner.
+const CAPACITY: usize = 20 << 10;
+
 /// From here on a payload is written from where it is.
-const LARGE: usize = 1024;
+const LARGE: usize = 4096;
 
 #[inline]
 fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str) {
@@ -69,7 +72,7 @@ impl Peer for Sockless {
             config.delivery = Delivery::Chunks;
         }
         let mut connection = connection(job.role, config);
-        let mut buffer = ReadBuffer::with_capacity(16 << 10);
+        let mut buffer = ReadBuffer::with_capacity(CAPACITY);
         let mut wire = Wire::new(job.stream(), job.read_size);
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
@@ -113,7 +116,7 @@ impl Peer for Sockless {
 
     fn echo(&self, job: &Receive) -> Option<Pass> {
         let mut connection = connection(Role::Server, config());
-        let mut buffer = ReadBuffer::with_capacity(16 << 10);
+        let mut buffer = ReadBuffer::with_capacity(CAPACITY);
         let mut wire = Wire::new(job.stream(), job.read_size);
         let job = job.echoed();
         let count = job.count as u64;
