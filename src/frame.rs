@@ -316,13 +316,13 @@ impl FrameStart {
     }
 }
 
-/// The header of a frame that is a whole message, as most are, and has no reserved bits set.
+/// The header of a frame whose length takes no 8 bytes, as that of most, with its first byte as it came.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WholeMessage {
-    pub(crate) kind: MessageType,
+pub(crate) struct ShortHeader {
+    pub(crate) first: u8,
     /// Bytes up to the payload.
-    pub(crate) header_size: usize,
+    pub(crate) size: usize,
     /// Bytes of payload.
     pub(crate) length: usize,
 }
@@ -332,19 +332,19 @@ pub(crate) struct WholeMessage {
     clippy::arithmetic_side_effects,
     reason = "a header of at most 8 bytes, and a length of 16 bits"
 )]
-impl WholeMessage {
-    /// Reads it off the first bytes, of a frame that is to be masked or is not to be. `None` if it is another kind of
-    /// frame, if more bytes are needed, or if the length takes 8 bytes or is not in its shortest form.
+impl ShortHeader {
+    /// The first byte of a text message in one frame, without reserved bits.
+    pub(crate) const TEXT: u8 = FIN | Opcode::Text.bits();
+    /// The first byte of a binary message in one frame, without reserved bits.
+    pub(crate) const BINARY: u8 = FIN | Opcode::Binary.bits();
+    /// The first byte of a fragment after which more come, without reserved bits.
+    pub(crate) const FRAGMENT: u8 = Opcode::Continuation.bits();
+
+    /// Reads it off the first bytes, of a frame that is to be masked or is not to be. `None` if that is not so, if more
+    /// bytes are needed, or if the length takes 8 bytes or is not in its shortest form.
     #[inline]
     pub(crate) fn parse(bytes: &[u8], masked: bool) -> Option<Self> {
-        const TEXT: u8 = FIN | Opcode::Text.bits();
-        const BINARY: u8 = FIN | Opcode::Binary.bits();
         let &[first, second] = bytes.first_chunk()?;
-        let kind = match first {
-            TEXT => MessageType::Text,
-            BINARY => MessageType::Binary,
-            _ => return None,
-        };
         let (mask, key) = if masked { (MASK, 4) } else { (0, 0) };
         let (extended, length) = match second ^ mask {
             length @ 0..LENGTH_16 => (0, usize::from(length)),
@@ -359,16 +359,16 @@ impl WholeMessage {
             _ => return None,
         };
         Some(Self {
-            kind,
-            header_size: 2 + extended + key,
+            first,
+            size: 2 + extended + key,
             length,
         })
     }
 
     /// The size of the frame in bytes.
     #[inline]
-    pub(crate) const fn size(self) -> usize {
-        self.header_size + self.length
+    pub(crate) const fn frame_size(self) -> usize {
+        self.size + self.length
     }
 }
 

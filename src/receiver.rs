@@ -11,10 +11,10 @@ use crate::frame::{FrameStart, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::{apply_mask, rotate};
 use crate::read_buffer::{ReadBuffer, Span, Store};
 use crate::role::Role;
-use crate::utf8;
 
 #[cfg(feature = "deflate")]
 mod compressed;
+mod delivery;
 mod discard;
 mod whole;
 
@@ -105,13 +105,16 @@ impl Receiver {
     ) -> Result<Option<Received>, ProtocolError> {
         loop {
             let progress = match self.stage {
-                Stage::Header => self.read_header(buffer).inspect_err(|_| {
-                    // As in `failed`, for a Close frame with a wrong header.
-                    let opcode = buffer.unread().first().map_or(0, |byte| byte & 0xf);
-                    if opcode == Opcode::Close.bits() {
-                        self.stage = Stage::Lost;
-                    }
-                })?,
+                Stage::Header => {
+                    self.join_fragments(buffer)?;
+                    self.read_header(buffer).inspect_err(|_| {
+                        // As in `failed`, for a Close frame with a wrong header.
+                        let opcode = buffer.unread().first().map_or(0, |byte| byte & 0xf);
+                        if opcode == Opcode::Close.bits() {
+                            self.stage = Stage::Lost;
+                        }
+                    })?
+                }
                 Stage::Payload { .. } => self.read_payload(buffer)?,
                 Stage::Lost => Progress::Incomplete,
             };
@@ -266,77 +269,6 @@ impl Receiver {
         self.deliver(buffer, Store::Wire)
     }
 
-    /// After more payload was taken in: the event it completes, if any.
-    fn deliver(
-        &mut self,
-        buffer: &mut ReadBuffer,
-        store: Store,
-    ) -> Result<Progress, ProtocolError> {
-        let (Stage::Payload { remaining, fin, .. }, Some(message)) = (&self.stage, self.message)
-        else {
-            return Ok(Progress::Incomplete);
-        };
-        let (frame_ends, message_ends) = (*remaining == 0, *remaining == 0 && *fin);
-        if frame_ends {
-            self.stage = Stage::Header;
-        }
-        let event = if message_ends {
-            self.message = None;
-            self.length = 0;
-            Some(self.whole(buffer, store, message)?)
-        } else if self.delivery == Delivery::Chunks {
-            self.chunk(buffer, store)
-        } else {
-            self.join(buffer, store)?;
-            None
-        };
-        Ok(match event {
-            Some(received) => Progress::Event(received),
-            None if frame_ends => Progress::Continue,
-            None => Progress::Incomplete,
-        })
-    }
-
-    /// The message, or what of it was not delivered yet, now that it ends.
-    fn whole(
-        &self,
-        buffer: &mut ReadBuffer,
-        store: Store,
-        message: MessageType,
-    ) -> Result<Received, ProtocolError> {
-        let last = buffer.store(store).release(usize::MAX);
-        if !buffer.is_joining() {
-            return Ok(received(message, store, last, true));
-        }
-        buffer.join_text(store, last, self.max_message())?;
-        buffer.close_joined();
-        Ok(Received::JoinedText)
-    }
-
-    /// Puts what has come of a text message to what came of it before, without the beginning of a character. So wrong
-    /// text fails at the wrong byte and not at the end of its message (section 8.1).
-    fn join(&self, buffer: &mut ReadBuffer, store: Store) -> Result<(), ProtocolError> {
-        // Binary data is joined where it lies.
-        if self.message == Some(MessageType::Text)
-            && let Some(Received::Text(_, span, _)) = self.chunk(buffer, store)
-        {
-            buffer.join_text(store, span, self.max_message())?;
-        }
-        Ok(())
-    }
-
-    /// What has come of the message and is not delivered yet, without the beginning of a character.
-    fn chunk(&self, buffer: &mut ReadBuffer, store: Store) -> Option<Received> {
-        let message = self.message?;
-        let buffer = buffer.store(store);
-        let held = buffer.slice(buffer.held());
-        let whole = match message {
-            MessageType::Text => utf8::last_boundary(held),
-            MessageType::Binary => held.len(),
-        };
-        (whole > 0).then(|| received(message, store, buffer.release(whole), false))
-    }
-
     /// Where the open message is put together.
     #[cfg(feature = "deflate")]
     fn store(&self) -> Store {
@@ -397,11 +329,4 @@ fn read_control(
         Opcode::Ping => Received::Ping(payload),
         _ => Received::Pong(payload),
     })
-}
-
-const fn received(message: MessageType, store: Store, span: Span, fin: bool) -> Received {
-    match message {
-        MessageType::Text => Received::Text(store, span, fin),
-        MessageType::Binary => Received::Binary(store, span, fin),
-    }
 }

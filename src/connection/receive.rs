@@ -40,10 +40,10 @@ impl Connection {
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         // A whole message in one frame has a short way of its own.
         if self.takes_messages()
-            && let Some(message) = self.receiver.whole_message(buffer)
+            && let Some((kind, header)) = self.receiver.whole_message(buffer)
         {
-            let data = self.receiver.take_whole(message, buffer);
-            return match message.kind {
+            let data = self.receiver.take_whole(header, buffer);
+            return match kind {
                 MessageType::Binary => Ok(Some(Event::Binary { data, fin: true })),
                 MessageType::Text => match utf8::text(data) {
                     Ok(text) => Ok(Some(Event::Text { text, fin: true })),
