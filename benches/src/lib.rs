@@ -15,4 +15,5 @@ pub mod nowhere;
 pub mod peers;
 pub mod shared;
 pub mod sum;
+pub mod upgrade;
 pub mod wire;
