@@ -6,9 +6,11 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
     reason = "a benchmark stops at the first surprise"
 )]
 
+pub mod deflate;
 pub mod job;
 pub mod measure;
 pub mod nowhere;
