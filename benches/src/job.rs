@@ -45,6 +45,12 @@ impl Kind {
         }
         payload
     }
+
+    /// The same as text, if it is text.
+    pub fn text(self, size: usize) -> Option<String> {
+        self.is_text()
+            .then(|| String::from_utf8(self.payload(size)).unwrap())
+    }
 }
 
 /// Receive messages, all alike.

@@ -13,6 +13,7 @@
 pub mod budget;
 pub mod counted;
 pub mod counting;
+pub mod deflate;
 pub mod job;
 pub mod limits;
 pub mod machine;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod series;
 pub mod shared;
 pub mod sum;
+pub mod upgrade;
 pub mod versions;
 pub mod wire;
 pub mod xor;

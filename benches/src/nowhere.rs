@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A short message as a client sends it, with the key 0.
-const MESSAGE: &[u8] = b"\x82\x81\0\0\0\0x";
+pub const MESSAGE: &[u8] = b"\x82\x81\0\0\0\0x";
 
 /// Gives a few bytes and then nothing yet; what is written is gone.
 #[derive(Debug)]

@@ -8,25 +8,17 @@
 //! Its handshake works on a request that hyper has read, so hyper's server is part of it.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::future::ready;
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use fastwebsockets::upgrade::upgrade;
 use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as Side, WebSocket};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::job::{self, Kind, Receive, Role, Send};
+use crate::job::{Kind, Receive, Role, Send};
 use crate::nowhere::Nowhere;
 use crate::peers::{Pass, Peer, answered, settle, watch};
 use crate::shared::Shared;
 use crate::sum::Sum;
+use crate::upgrade::Server;
 use crate::wire::{Wire, now};
 
 pub(super) struct Fastwebsockets;
@@ -131,29 +123,12 @@ impl Peer for Fastwebsockets {
     }
 
     fn handshake(&self) -> Option<Pass> {
-        let wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
-        let wire = Arc::new(Mutex::new(wire));
+        let server = Server::default();
         Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire.lock().unwrap(), sum);
-            let upgraded = Cell::new(None);
-            let service = service_fn(|mut request| {
-                let answer = upgrade(&mut request).map(|(response, future)| {
-                    upgraded.set(Some(future));
-                    response
-                });
-                ready(answer)
-            });
-            let caller = Caller {
-                wire: wire.clone(),
-                asked: false,
-            };
-            now(http1::Builder::new()
-                .serve_connection(TokioIo::new(caller), service)
-                .with_upgrades())
-            .unwrap();
-            let socket = now(upgraded.take().unwrap()).unwrap();
-            drop(socket);
-            answered(&mut wire.lock().unwrap(), sum);
+            watch(&mut server.wire(), sum);
+            let socket = server.upgrade(upgrade);
+            drop(now(socket).unwrap());
+            answered(&mut server.wire(), sum);
         }))
     }
 
@@ -166,43 +141,5 @@ impl Peer for Fastwebsockets {
             });
         }
         Some(Box::new(socket))
-    }
-}
-
-/// A transport with one request; hyper wants to own it and to send it to other threads.
-struct Caller {
-    wire: Arc<Mutex<Wire>>,
-    asked: bool,
-}
-
-impl AsyncRead for Caller {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.asked {
-            return Poll::Pending;
-        }
-        self.asked = true;
-        AsyncRead::poll_read(Pin::new(&mut *self.wire.lock().unwrap()), context, buffer)
-    }
-}
-
-impl AsyncWrite for Caller {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut *self.wire.lock().unwrap()), context, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
     }
 }

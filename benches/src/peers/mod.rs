@@ -52,7 +52,7 @@ pub trait Peer {
 }
 
 /// Before a pass that writes: keeps what is written, if it is to be looked at.
-fn watch(wire: &mut Wire, sum: &Sum) {
+pub(crate) fn watch(wire: &mut Wire, sum: &Sum) {
     if sum.is_thorough() {
         wire.record();
     }

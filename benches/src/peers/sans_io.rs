@@ -15,7 +15,7 @@ use websocket_sans_io::{
 };
 
 use crate::job::{Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::peers::{Pass, Peer, settle, watch};
 use crate::sum::Sum;
 use crate::wire::Wire;
 
@@ -174,9 +174,7 @@ impl Peer for WebsocketSansIo {
         let mut wire = Wire::sink();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.record();
-            }
+            watch(&mut wire, sum);
             for _ in 0..job.count {
                 send(
                     &mut encoder,
@@ -187,10 +185,7 @@ impl Peer for WebsocketSansIo {
                     &mut wire,
                 );
             }
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(&mut wire, sum, &job);
         }))
     }
 
@@ -201,8 +196,10 @@ impl Peer for WebsocketSansIo {
         let mut buffer = Vec::new();
         let text = job.kind.is_text();
         let opcode = opcode(text);
+        let job = job.echoed();
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
+            watch(&mut receiver.wire, sum);
             receiver.receive(|wire, data, _| {
                 let data = if text {
                     str::from_utf8(data).unwrap().as_bytes()
@@ -213,7 +210,7 @@ impl Peer for WebsocketSansIo {
                 sum.messages += 1;
                 sum.messages == count
             });
-            sum.wrote(receiver.wire.take_written());
+            settle(&mut receiver.wire, sum, &job);
         }))
     }
 

@@ -7,6 +7,7 @@ use sockless::handshake::{Request, ServerOptions};
 use sockless::{Config, Connection, Delivery, Event, Outgoing, ReadBuffer, Seed};
 
 use crate::job::{self, Receive, Role, Send};
+use crate::nowhere;
 use crate::peers::{Pass, Peer, add_answer, settle, watch};
 use crate::sum::Sum;
 use crate::wire::Wire;
@@ -96,10 +97,7 @@ impl Peer for Sockless {
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut connection = connection(job.role, config());
         let payload = job.kind.payload(job.size);
-        let text = job
-            .kind
-            .is_text()
-            .then(|| String::from_utf8(payload.clone()).unwrap());
+        let text = job.kind.text(job.size);
         let mut wire = Wire::sink();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
@@ -161,7 +159,7 @@ impl Peer for Sockless {
         let mut connection = connection(Role::Server, config());
         if used {
             let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(b"\x82\x81\0\0\0\0x");
+            buffer.extend_from_slice(nowhere::MESSAGE);
             let Ok(Some(Event::Binary { data, .. })) = connection.next_event(&mut buffer) else {
                 panic!("no message");
             };

@@ -11,10 +11,11 @@ use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::handshake::server_handshake;
 use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{Config, Message, Role as Side, WebSocketStream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, join, sink};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::job::{ACCEPT, REQUEST, Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::job::{self, Receive, Role, Send};
+use crate::nowhere::Nowhere;
+use crate::peers::{Pass, Peer, answered, settle, watch};
 use crate::sum::Sum;
 use crate::wire::{Wire, now};
 
@@ -41,7 +42,7 @@ fn message(job: &Send) -> Message {
 
 fn stream<T>(role: Role, transport: T) -> WebSocketStream<T>
 where
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
 {
     match role {
         Role::Server => WebSocketStream::server(transport, config()),
@@ -74,44 +75,37 @@ impl Peer for Sockudo {
         let message = message(job);
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                stream.get_mut().record();
-            }
+            watch(stream.get_mut(), sum);
             now(async {
                 for _ in 0..job.count {
                     stream.send(message.clone()).await.unwrap();
                 }
             });
-            let wire = stream.get_mut();
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(stream.get_mut(), sum, &job);
         }))
     }
 
     fn echo(&self, job: &Receive) -> Option<Pass> {
         let mut stream = stream(Role::Server, Wire::new(job.stream(), job.read_size));
-        let count = job.count;
+        let job = job.echoed();
         Some(Box::new(move |sum: &mut Sum| {
+            watch(stream.get_mut(), sum);
             now(async {
-                for _ in 0..count {
+                for _ in 0..job.count {
                     let message = stream.next().await.unwrap().unwrap();
                     stream.send(message).await.unwrap();
                     sum.messages += 1;
                 }
             });
-            sum.wrote(stream.get_mut().take_written());
+            settle(stream.get_mut(), sum, &job);
         }))
     }
 
     fn handshake(&self) -> Option<Pass> {
         let config = config();
-        let mut wire = Wire::new(REQUEST.into(), REQUEST.len());
+        let mut wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.record();
-            }
+            watch(&mut wire, sum);
             let result = now(server_handshake(&mut wire)).unwrap();
             black_box(WebSocketStream::from_raw_with_leftover(
                 &mut wire,
@@ -119,20 +113,12 @@ impl Peer for Sockudo {
                 config.clone(),
                 result.leftover,
             ));
-            let size = wire.take_written();
-            if let Some(answer) = wire.recorded() {
-                assert!(answer.windows(ACCEPT.len()).any(|part| part == ACCEPT));
-                sum.add(&answer, true);
-            } else {
-                sum.messages += 1;
-                sum.wrote(size);
-            }
+            answered(&mut wire, sum);
         }))
     }
 
     fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let frames: &'static [u8] = b"\x82\x81\0\0\0\0x";
-        let mut stream = stream(Role::Server, join(frames, sink()));
+        let mut stream = stream(Role::Server, Nowhere::new(used));
         if used {
             now(async {
                 let message = stream.next().await.unwrap().unwrap();
@@ -187,9 +173,7 @@ impl Peer for SockudoProtocol {
         let message = message(job);
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.record();
-            }
+            watch(&mut wire, sum);
             now(async {
                 for _ in 0..job.count {
                     protocol.encode_message(&message, &mut buffer).unwrap();
@@ -197,21 +181,20 @@ impl Peer for SockudoProtocol {
                     buffer.clear();
                 }
             });
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(&mut wire, sum, &job);
         }))
     }
 
     fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut protocol = protocol(job.role);
+        let mut protocol = protocol(Role::Server);
         let mut wire = Wire::new(job.stream(), job.read_size);
         let mut buffer = BytesMut::with_capacity(16 << 10);
         let mut output = BytesMut::with_capacity(16 << 10);
         let mut messages = Vec::new();
+        let job = job.echoed();
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
+            watch(&mut wire, sum);
             while sum.messages < count {
                 buffer.reserve(4096);
                 now(wire.read_buf(&mut buffer)).unwrap();
@@ -223,7 +206,7 @@ impl Peer for SockudoProtocol {
                     sum.messages += 1;
                 }
             }
-            sum.wrote(wire.take_written());
+            settle(&mut wire, sum, &job);
         }))
     }
 

@@ -5,11 +5,12 @@
 
 use std::any::Any;
 
-use tokio::io::{BufReader, join, sink};
+use tokio::io::BufReader;
 use web_socket::{DataType, Event, Stream, WebSocket};
 
 use crate::job::{Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::nowhere::Nowhere;
+use crate::peers::{Pass, Peer, settle, watch};
 use crate::sum::Sum;
 use crate::wire::{Wire, now};
 
@@ -83,15 +84,10 @@ impl Peer for WebSocketCrate {
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut socket = socket(job.role, Wire::sink());
         let payload = job.kind.payload(job.size);
-        let text = job
-            .kind
-            .is_text()
-            .then(|| String::from_utf8(payload.clone()).unwrap());
+        let text = job.kind.text(job.size);
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                socket.stream.get_mut().record();
-            }
+            watch(socket.stream.get_mut(), sum);
             now(async {
                 for _ in 0..job.count {
                     match &text {
@@ -100,11 +96,7 @@ impl Peer for WebSocketCrate {
                     }
                 }
             });
-            let wire = socket.stream.get_mut();
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(socket.stream.get_mut(), sum, &job);
         }))
     }
 
@@ -112,10 +104,11 @@ impl Peer for WebSocketCrate {
         let mut socket = socket(Role::Server, Wire::new(job.stream(), job.read_size));
         let mut message = Vec::new();
         let text = job.kind.is_text();
-        let count = job.count;
+        let job = job.echoed();
         Some(Box::new(move |sum: &mut Sum| {
+            watch(socket.stream.get_mut(), sum);
             now(async {
-                for _ in 0..count {
+                for _ in 0..job.count {
                     let (data, _) = receive(&mut socket, &mut message, false).await;
                     let data = data.as_deref().unwrap_or(&message);
                     if text {
@@ -127,7 +120,7 @@ impl Peer for WebSocketCrate {
                     sum.messages += 1;
                 }
             });
-            sum.wrote(socket.stream.get_mut().take_written());
+            settle(socket.stream.get_mut(), sum, &job);
         }))
     }
 
@@ -137,8 +130,7 @@ impl Peer for WebSocketCrate {
 
     /// With a buffer of the size that `BufReader` has by default.
     fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let frames: &'static [u8] = b"\x82\x81\0\0\0\0x";
-        let mut socket = WebSocket::server(BufReader::new(join(frames, sink())));
+        let mut socket = WebSocket::server(BufReader::new(Nowhere::new(used)));
         if used {
             now(async {
                 let Ok(Event::Data { data, .. }) = socket.recv().await else {

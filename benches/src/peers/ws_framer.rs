@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use ws_framer::{WsFrame, WsRxFramer, WsTxFramer};
 
 use crate::job::{Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::peers::{Pass, Peer, settle, watch};
 use crate::sum::Sum;
 use crate::wire::Wire;
 
@@ -62,16 +62,11 @@ impl Peer for WsFramer {
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut buffer = vec![0; job.wire_size()];
         let payload = job.kind.payload(job.size);
-        let text = job
-            .kind
-            .is_text()
-            .then(|| String::from_utf8(payload.clone()).unwrap());
+        let text = job.kind.text(job.size);
         let mut wire = Wire::sink();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.record();
-            }
+            watch(&mut wire, sum);
             let mut framer = WsTxFramer::new(job.role == Role::Client, &mut buffer);
             for _ in 0..job.count {
                 let frame = match &text {
@@ -80,10 +75,7 @@ impl Peer for WsFramer {
                 };
                 wire.write_all(frame.unwrap()).unwrap();
             }
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(&mut wire, sum, &job);
         }))
     }
 
@@ -91,8 +83,10 @@ impl Peer for WsFramer {
         let mut input = vec![0; job.size + SLACK];
         let mut output = vec![0; job.size + SLACK];
         let mut wire = Wire::new(job.stream(), job.read_size);
+        let job = job.echoed();
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
+            watch(&mut wire, sum);
             let mut receiver = WsRxFramer::new(&mut input);
             let mut sender = WsTxFramer::new(false, &mut output);
             receive(&mut receiver, &mut wire, |wire, frame| {
@@ -100,7 +94,7 @@ impl Peer for WsFramer {
                 sum.messages += 1;
                 sum.messages == count
             });
-            sum.wrote(wire.take_written());
+            settle(&mut wire, sum, &job);
         }))
     }
 

@@ -4,28 +4,18 @@
 //! larger, since it gives back what it had to grow by after each of them.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
-use std::future::ready;
-use std::hint::black_box;
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, join, sink};
+use tokio::io::{AsyncRead, AsyncWrite};
 use yawc::{Frame, Options, Role as Side, WebSocket};
 
-use crate::job::{ACCEPT, REQUEST, Receive, Role, Send};
-use crate::peers::{Pass, Peer};
+use crate::job::{Receive, Role, Send};
+use crate::nowhere::Nowhere;
+use crate::peers::{Pass, Peer, answered, settle, watch};
+use crate::shared::Shared;
 use crate::sum::Sum;
+use crate::upgrade::Server;
 use crate::wire::{Wire, now};
 
 pub(super) struct Yawc;
@@ -48,102 +38,6 @@ where
         Role::Client => Side::Client,
     };
     WebSocket::from_stream(transport, side, options()).unwrap()
-}
-
-/// A [`Wire`] that can be looked at while a connection has it, which does not lend its transport.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<Wire>>);
-
-impl Shared {
-    fn new(wire: Wire) -> Self {
-        Self(Rc::new(RefCell::new(wire)))
-    }
-}
-
-impl AsyncRead for Shared {
-    #[inline]
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        AsyncRead::poll_read(Pin::new(&mut *self.0.borrow_mut()), context, buffer)
-    }
-}
-
-impl AsyncWrite for Shared {
-    #[inline]
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut *self.0.borrow_mut()), context, data)
-    }
-
-    #[inline]
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write_vectored(Pin::new(&mut *self.0.borrow_mut()), context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    #[inline]
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A transport of one handshake: gives the request once, and keeps the answer.
-struct Handshake {
-    request: &'static [u8],
-    answer: Arc<Mutex<Vec<u8>>>,
-}
-
-impl AsyncRead for Handshake {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let n = self.request.len().min(buffer.remaining());
-        if n == 0 {
-            return Poll::Pending;
-        }
-        let (now, later) = self.request.split_at(n);
-        buffer.put_slice(now);
-        self.request = later;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Handshake {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.answer.lock().unwrap().extend_from_slice(data);
-        Poll::Ready(Ok(data.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl Peer for Yawc {
@@ -185,9 +79,7 @@ impl Peer for Yawc {
         let text = job.kind.is_text();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
-            if sum.is_thorough() {
-                wire.0.borrow_mut().record();
-            }
+            watch(&mut wire.wire(), sum);
             now(async {
                 for _ in 0..job.count {
                     let payload = payload.clone();
@@ -199,11 +91,7 @@ impl Peer for Yawc {
                     socket.send(frame).await.unwrap();
                 }
             });
-            let mut wire = wire.0.borrow_mut();
-            sum.wrote(wire.take_written());
-            if let Some(written) = wire.recorded() {
-                job.check(&written).unwrap();
-            }
+            settle(&mut wire.wire(), sum, &job);
         }))
     }
 
@@ -211,10 +99,11 @@ impl Peer for Yawc {
         let wire = Shared::new(Wire::new(job.stream(), job.read_size));
         let mut socket = socket(Role::Server, wire.clone());
         let text = job.kind.is_text();
-        let count = job.count;
+        let job = job.echoed();
         Some(Box::new(move |sum: &mut Sum| {
+            watch(&mut wire.wire(), sum);
             now(async {
-                for _ in 0..count {
+                for _ in 0..job.count {
                     let payload = socket.next_frame().await.unwrap().into_payload();
                     let frame = if text {
                         Frame::text(payload)
@@ -225,46 +114,26 @@ impl Peer for Yawc {
                     sum.messages += 1;
                 }
             });
-            sum.wrote(wire.0.borrow_mut().take_written());
+            settle(&mut wire.wire(), sum, &job);
         }))
     }
 
     /// Over hyper, which reads the request and writes the answer that yawc gives.
     fn handshake(&self) -> Option<Pass> {
-        let answer = Arc::new(Mutex::new(Vec::with_capacity(1024)));
+        let server = Server::default();
         Some(Box::new(move |sum: &mut Sum| {
-            answer.lock().unwrap().clear();
-            let transport = Handshake {
-                request: REQUEST,
-                answer: answer.clone(),
-            };
-            let upgrade = Rc::new(Cell::new(None));
-            let service = service_fn(|request: Request<Incoming>| {
-                let answer = WebSocket::upgrade_with_options(request, options());
-                ready(answer.map(|(answer, future)| {
-                    upgrade.set(Some(future));
-                    answer
-                }))
-            });
-            now(http1::Builder::new()
-                .serve_connection(TokioIo::new(transport), service)
-                .with_upgrades())
-            .unwrap();
-            black_box(now(upgrade.take().unwrap()).unwrap());
-            let answer = answer.lock().unwrap();
-            if sum.is_thorough() {
-                assert!(answer.windows(ACCEPT.len()).any(|part| part == ACCEPT));
-            }
-            sum.add(&answer, true);
+            watch(&mut server.wire(), sum);
+            let socket =
+                server.upgrade(|request| WebSocket::upgrade_with_options(request, options()));
+            drop(now(socket).unwrap());
+            answered(&mut server.wire(), sum);
         }))
     }
 
     /// With buffers of the sizes that they have by default.
     fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let frames: &'static [u8] = b"\x82\x81\0\0\0\0x";
-        let transport = join(frames, sink());
         let options = Options::default().without_compression().with_utf8();
-        let mut socket = WebSocket::from_stream(transport, Side::Server, options).unwrap();
+        let mut socket = WebSocket::from_stream(Nowhere::new(used), Side::Server, options).unwrap();
         if used {
             now(async {
                 let payload = socket.next_frame().await.unwrap().into_payload();

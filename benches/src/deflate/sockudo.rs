@@ -1,0 +1,127 @@
+//! `sockudo-ws`, in two ways: its `CompressedWebSocketStream`, and its `CompressedProtocol` without a transport.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use sockudo_ws::{
+    CompressedProtocol, CompressedWebSocketStream, Config, DeflateConfig, DeflateWindowBits,
+    Message,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::deflate::frames::{Check, Frames};
+use crate::deflate::{Job, LEVEL, WINDOW_BITS};
+use crate::job::Role;
+use crate::peers::{Pass, watch};
+use crate::shared::Shared;
+use crate::sum::Sum;
+use crate::wire::{Wire, now};
+
+fn deflate() -> DeflateConfig {
+    let window_bits = DeflateWindowBits::try_from(WINDOW_BITS).unwrap();
+    DeflateConfig {
+        server_max_window_bits: window_bits,
+        client_max_window_bits: window_bits,
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        compression_level: LEVEL.into(),
+        compression_threshold: 0,
+    }
+}
+
+fn stream<S: AsyncRead + AsyncWrite + Unpin>(
+    role: Role,
+    transport: S,
+) -> CompressedWebSocketStream<S> {
+    let config = Config::builder().auto_ping(false).idle_timeout(0).build();
+    match role {
+        Role::Server => CompressedWebSocketStream::server(transport, config, deflate()),
+        Role::Client => CompressedWebSocketStream::client(transport, config, deflate()),
+    }
+}
+
+fn protocol(role: Role) -> CompressedProtocol {
+    match role {
+        Role::Server => CompressedProtocol::server(1 << 20, 1 << 20, deflate()),
+        Role::Client => CompressedProtocol::client(1 << 20, 1 << 20, deflate()),
+    }
+}
+
+fn messages(job: &Job) -> Vec<Message> {
+    job.messages
+        .iter()
+        .map(|message| Message::Text(Bytes::from(message.clone())))
+        .collect()
+}
+
+fn add(sum: &mut Sum, message: Message) {
+    match message {
+        Message::Text(text) => sum.add(&text, true),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn send(job: &Job) -> Pass {
+    let wire = Shared::new(Wire::sink());
+    let mut stream = stream(job.role, wire.clone());
+    let mut check = Check::new(job);
+    let messages = messages(job);
+    Box::new(move |sum: &mut Sum| {
+        watch(&mut wire.wire(), sum);
+        now(async {
+            for message in &messages {
+                stream.send(message.clone()).await.unwrap();
+                sum.messages += 1;
+            }
+        });
+        check.settle(&mut wire.wire(), sum);
+    })
+}
+
+pub(super) fn receive(job: &Job, frames: Frames) -> Pass {
+    let mut stream = stream(job.role, frames);
+    let count = job.messages.len() as u64;
+    Box::new(move |sum: &mut Sum| {
+        now(async {
+            while sum.messages < count {
+                add(sum, stream.next().await.unwrap().unwrap());
+            }
+        });
+    })
+}
+
+pub(super) fn send_protocol(job: &Job) -> Pass {
+    let mut protocol = protocol(job.role);
+    let mut wire = Wire::sink();
+    let mut check = Check::new(job);
+    let mut buffer = BytesMut::with_capacity(16 << 10);
+    let messages = messages(job);
+    Box::new(move |sum: &mut Sum| {
+        watch(&mut wire, sum);
+        now(async {
+            for message in &messages {
+                protocol.encode_message(message, &mut buffer).unwrap();
+                wire.write_all(&buffer).await.unwrap();
+                buffer.clear();
+                sum.messages += 1;
+            }
+        });
+        check.settle(&mut wire, sum);
+    })
+}
+
+pub(super) fn receive_protocol(job: &Job, mut frames: Frames) -> Pass {
+    let mut protocol = protocol(job.role);
+    let mut buffer = BytesMut::with_capacity(16 << 10);
+    let mut messages = Vec::new();
+    let count = job.messages.len() as u64;
+    Box::new(move |sum: &mut Sum| {
+        while sum.messages < count {
+            buffer.reserve(4096);
+            now(frames.read_buf(&mut buffer)).unwrap();
+            protocol.process_into(&mut buffer, &mut messages).unwrap();
+            for message in messages.drain(..) {
+                add(sum, message);
+            }
+        }
+    })
+}
