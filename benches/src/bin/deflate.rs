@@ -2,7 +2,7 @@
 //! messages through `zlib-rs` alone.
 //!
 //! ```text
-//! cargo run --release --package sockless-benches --bin deflate
+//! cargo run --profile compare --package sockless-benches --bin deflate
 //! ```
 //!
 //! All use the same input and the same settings, with context takeover, and take turns, so that what disturbs one

@@ -1,7 +1,7 @@
 //! What a server's connection owns, and what a message allocates, for every implementation. A Markdown table.
 //!
 //! ```text
-//! cargo run --release --package sockless-benches --bin memory
+//! cargo run --profile compare --package sockless-benches --bin memory
 //! ```
 //!
 //! A connection is a value and what it owns on the heap, each counted when it has sent and received nothing and

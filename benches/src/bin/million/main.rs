@@ -1,7 +1,7 @@
 //! A million open connections in one process, without sockets, beside as many of another implementation as fit.
 //!
 //! ```text
-//! cargo run --release --package sockless-benches --bin million [CONNECTIONS]
+//! cargo run --profile compare --package sockless-benches --bin million [CONNECTIONS]
 //! ```
 //!
 //! Every connection is opened by a handshake of its own. Then come rounds in which a random tenth of them gets a
