@@ -104,7 +104,8 @@ impl Peer {
 
     /// Writes all output, which is returned.
     pub fn write_all(&mut self) -> Vec<u8> {
-        let output = self.connection.output().to_vec();
+        let output: Vec<_> = self.connection.output_parts().collect();
+        let output = output.concat();
         self.connection.advance_output(output.len());
         output
     }
