@@ -6,69 +6,52 @@ use crate::config::Config;
 use crate::handshake::error::HeadError;
 #[cfg(test)]
 use crate::handshake::headers::work;
-use crate::handshake::headers::{Header, is_token_byte, trim};
+use crate::handshake::headers::{Header, is_token, trim};
 use crate::read_buffer::ReadBuffer;
 
-/// A head that has all come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    /// Bytes, with the empty line that ends it.
-    pub(crate) size: usize,
-    /// Header lines.
-    pub(crate) headers: usize,
-}
-
-/// The head at the start of the unread bytes; `None` if it has not all come yet.
+/// The size of the head at the start of the unread bytes, with the empty line that ends it; `None` if it
+/// has not all come yet.
 ///
 /// Every byte is looked at once, however many reads the head takes: the buffer remembers how far the
 /// search came.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "`i` is a position in `visible`, or its end; a line feed that is not refused has a CR before it; lines are fewer than bytes, and the last one that ends a head is behind its start line"
+    reason = "`i` is a position in `visible`; a line feed that is not refused has a CR before it; lines are fewer than bytes"
 )]
 pub(crate) fn find_end(
     buffer: &mut ReadBuffer,
     config: &Config,
-) -> Result<Option<Head>, HeadError> {
+) -> Result<Option<usize>, HeadError> {
     let bytes = buffer.unread();
     let visible = &bytes[..bytes.len().min(config.max_head_size)];
-    let (mut i, mut lines) = buffer.searched();
-    // Where the line begins, unless that was in an earlier read.
-    let mut line = (i == 0).then_some(0);
-    while let Some(&byte) = visible.get(i) {
+    let (searched, mut lines) = buffer.searched();
+    for i in searched..visible.len() {
+        #[cfg(test)]
+        work::add(1);
         let before = &visible[..i];
-        match (before.last(), byte) {
-            (Some(b'\r'), b'\n') if before.ends_with(b"\r\n\r") => {
+        match visible[i] {
+            // RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line, and a bare CR is
+            // never one. Two parsers that disagree here disagree on where a message ends, so both are refused.
+            b'\n' if !before.ends_with(b"\r") => return Err(HeadError::Malformed),
+            b'\n' if before.ends_with(b"\r\n\r") => {
                 buffer.set_searched(0, 0);
-                return Ok(Some(Head {
-                    size: i + 1,
-                    headers: lines - 1,
-                }));
+                return Ok(Some(i + 1));
             }
-            (Some(b'\r'), b'\n') => {
-                let start = line.unwrap_or_else(|| start_of_line(before));
-                check_line(&visible[start..i - 1], lines, config)?;
+            b'\n' => {
+                check_line(&before[..i - 1], lines, config)?;
                 lines += 1;
-                i += 1;
-                line = Some(i);
-                continue;
             }
-            // RFC 9112 section 2.2: a bare CR is never the end of a line. RFC 9112 section 5.2: a line that
-            // begins with white space continues the one before, which only `message/http` may do. And an empty
-            // line is no start line.
-            (Some(b'\r'), _) | (None | Some(b'\n'), b' ' | b'\t') | (None, b'\r') => {
+            _ if before.ends_with(b"\r") => return Err(HeadError::Malformed),
+            // RFC 9112 section 5.2: a line that begins with white space continues the one before, which
+            // only `message/http` may do.
+            b' ' | b'\t' if before.is_empty() || before.ends_with(b"\n") => {
                 return Err(HeadError::Malformed);
             }
+            // An empty line is no start line.
+            b'\r' if before.is_empty() => return Err(HeadError::Malformed),
+            0 => return Err(HeadError::Malformed),
             _ => {}
-        }
-        i = next_control(visible, i);
-        match visible.get(i) {
-            // RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line. Two parsers that
-            // disagree here disagree on where a message ends, so it is refused.
-            Some(b'\n' | 0) => return Err(HeadError::Malformed),
-            Some(_) => i += 1,
-            None => {}
         }
     }
     let searched = visible.len();
@@ -84,47 +67,9 @@ pub(crate) fn find_end(
     Ok(None)
 }
 
-/// The position of the next byte of CR, LF, NUL and some controls that mean as little as a letter; or the end.
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "positions in `bytes`, and words that wrap where it says so"
-)]
-fn next_control(bytes: &[u8], from: usize) -> usize {
-    const BELOW: u8 = b'\r' + 1;
-    const LIMITS: u64 = u64::from_ne_bytes([BELOW; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
-    let mut at = from;
-    for word in words {
-        // The top bit of every byte that is less than the limit. A borrow can set it in bytes behind such a one,
-        // but not in the first.
-        let word = u64::from_le_bytes(*word);
-        let found = word.wrapping_sub(LIMITS) & !word & TOPS;
-        if found != 0 {
-            let place = (found.trailing_zeros() / 8) as usize;
-            #[cfg(test)]
-            work::add(at + place - from);
-            return at + place;
-        }
-        at += 8;
-    }
-    let place = rest.iter().position(|byte| *byte < BELOW);
-    let place = at + place.unwrap_or(rest.len());
-    #[cfg(test)]
-    work::add(place - from);
-    place
-}
-
-fn start_of_line(before: &[u8]) -> usize {
-    let feed = before.iter().rposition(|byte| *byte == b'\n');
-    let start = feed.map_or(0, |feed| feed.saturating_add(1));
-    #[cfg(test)]
-    work::add(before.len() - start);
-    start
-}
-
-/// Judges a line, which `lines` came before, as soon as it is whole.
-fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
+/// Judges the last line of `head`, of which `lines` came before, as soon as it is whole.
+fn check_line(head: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
+    let line = head.rsplit(|byte| *byte == b'\n').next().unwrap_or(head);
     #[cfg(test)]
     work::add(line.len());
     if lines == 0 {
@@ -138,9 +83,8 @@ fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadErro
         return Err(HeadError::TooManyHeaders);
     }
     // RFC 9112 section 5.1: a name, and the colon right behind it.
-    let name = line.iter().position(|byte| !is_token_byte(*byte));
-    match name.map(|end| (end, line.get(end))) {
-        Some((1.., Some(b':'))) => Ok(()),
+    match line.split(|byte| *byte == b':').next() {
+        Some(name) if name.len() < line.len() && is_token(name) => Ok(()),
         _ => Err(HeadError::Malformed),
     }
 }
@@ -162,30 +106,11 @@ fn version(line: &[u8]) -> Option<[u8; 3]> {
     }
 }
 
-/// Room for the header lines of a head, on the stack for as many as most have.
-pub(crate) struct Lines<'b> {
-    few: [httparse::Header<'b>; FEW],
-    many: Vec<httparse::Header<'b>>,
-}
-
-const FEW: usize = 24;
-
-impl<'b> Lines<'b> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            few: [httparse::EMPTY_HEADER; FEW],
-            many: Vec::new(),
-        }
-    }
-
-    /// Room for `n` lines.
-    pub(crate) fn take(&mut self, n: usize) -> &mut [httparse::Header<'b>] {
-        if let Some(few) = self.few.get_mut(..n) {
-            return few;
-        }
-        self.many.resize(n, httparse::EMPTY_HEADER);
-        &mut self.many
-    }
+/// Room for the header lines of a whole head.
+pub(crate) fn lines<'b>(head: &[u8]) -> Vec<httparse::Header<'b>> {
+    // What follows the last LF is empty, and the start line and the empty line are no headers.
+    let headers = head.split(|byte| *byte == b'\n').count().saturating_sub(3);
+    alloc::vec![httparse::EMPTY_HEADER; headers]
 }
 
 /// The parsed header lines, in the crate's own type.
@@ -232,11 +157,11 @@ mod tests {
                     let mut found = None;
                     work::take();
                     for piece in head.chunks(read) {
-                        assert!(found.is_none());
+                        assert_eq!(found, None);
                         buffer.extend_from_slice(piece);
                         found = find_end(&mut buffer, &Config::default()).expect("well-formed");
                     }
-                    assert_eq!(found.map(|head| head.size), Some(head.len()));
+                    assert_eq!(found, Some(head.len()));
                     // Each byte, then each line, its name once more.
                     let work = work::take();
                     assert!((head.len()..=3 * head.len()).contains(&work), "{work}");

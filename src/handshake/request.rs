@@ -5,7 +5,7 @@ use core::str;
 
 use crate::config::Config;
 use crate::handshake::error::{HeadError, InputError};
-use crate::handshake::head::{self, Head, Lines};
+use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, elements, single};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
@@ -102,12 +102,12 @@ impl<'b> Request<'b> {
         if buffer.unread() == b"\r" {
             return Ok(None);
         }
-        let Some(Head { size, headers }) = head::find_end(buffer, config)? else {
+        let Some(size) = head::find_end(buffer, config)? else {
             return Ok(None);
         };
         let (bytes, read) = buffer.front(size);
-        let mut lines = Lines::new();
-        let mut parsed = httparse::Request::new(lines.take(headers));
+        let mut lines = head::lines(bytes);
+        let mut parsed = httparse::Request::new(&mut lines);
         head::check(parsed.parse(bytes), bytes.len())?;
         let (Some(method), Some(target), Some(version)) =
             (parsed.method, parsed.path, parsed.version)

@@ -5,7 +5,7 @@ use core::str;
 
 use crate::config::Config;
 use crate::handshake::error::HeadError;
-use crate::handshake::head::{self, Head, Lines};
+use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, single};
 use crate::read_buffer::ReadBuffer;
 
@@ -37,21 +37,21 @@ impl<'b> Response<'b> {
         buffer: &'b mut ReadBuffer,
         config: &Config,
     ) -> Result<Option<Self>, HeadError> {
-        let Head { size, headers } = loop {
-            let Some(head) = head::find_end(buffer, config)? else {
+        let size = loop {
+            let Some(size) = head::find_end(buffer, config)? else {
                 return Ok(None);
             };
-            let (bytes, read) = buffer.front(head.size);
+            let (bytes, read) = buffer.front(size);
             if !is_interim(bytes) {
-                break head;
+                break size;
             }
-            Response::parse(bytes, head.headers)?;
-            *read += head.size;
+            Response::parse(bytes)?;
+            *read += size;
         };
         let length = buffer.unread().len();
         let (bytes, read) = buffer.front(length);
         let (head, rest) = bytes.split_at(size);
-        let mut response = Self::parse(head, headers)?;
+        let mut response = Self::parse(head)?;
         *read += size;
         // What follows an upgrade are frames.
         if response.status != 101 {
@@ -95,9 +95,9 @@ impl<'b> Response<'b> {
         }
     }
 
-    fn parse(bytes: &'b [u8], headers: usize) -> Result<Self, HeadError> {
-        let mut lines = Lines::new();
-        let mut parsed = httparse::Response::new(lines.take(headers));
+    fn parse(bytes: &'b [u8]) -> Result<Self, HeadError> {
+        let mut lines = head::lines(bytes);
+        let mut parsed = httparse::Response::new(&mut lines);
         head::check(parsed.parse(bytes), bytes.len())?;
         match (parsed.version, parsed.code) {
             // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
@@ -141,14 +141,7 @@ pub(crate) fn write_response(status: u16, headers: &[Header<'_>], body: &[u8]) -
 /// A status line and header lines, without the empty line that ends the head.
 pub(crate) fn write_head(status: u16, headers: &[Header<'_>]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(192);
-    bytes.extend_from_slice(b"HTTP/1.1 ");
-    // A status is from 100 to 599.
-    for digit in [status / 100 % 10, status / 10 % 10, status % 10] {
-        bytes.push(b'0'.saturating_add(digit.to_le_bytes()[0]));
-    }
-    bytes.extend_from_slice(b" ");
-    bytes.extend_from_slice(reason(status).as_bytes());
-    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(alloc::format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
     for header in headers {
         write_header(&mut bytes, header);
     }

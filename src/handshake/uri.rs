@@ -4,7 +4,6 @@ use alloc::string::String;
 use core::net::Ipv6Addr;
 
 use crate::handshake::error::InputError;
-use crate::handshake::headers::table;
 
 /// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
 ///
@@ -164,14 +163,14 @@ fn parse_port(port: &str) -> Option<u16> {
 
 /// Whether all characters are unreserved, sub-delimiters or percent-encoded (RFC 3986 section 2), or one
 /// of `others`.
-#[expect(clippy::indexing_slicing, reason = "the table has all bytes")]
 fn is_legal(part: &str, others: &[u8]) -> bool {
-    const LEGAL: [bool; 256] = table(b"-._~!$&'()*+,;=");
     let mut bytes = part.bytes();
     while let Some(byte) = bytes.next() {
         let legal = match byte {
             b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
-            _ => LEGAL[usize::from(byte)] || others.contains(&byte),
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
+            | b',' | b';' | b'=' => true,
+            _ => byte.is_ascii_alphanumeric() || others.contains(&byte),
         };
         if !legal {
             return false;
