@@ -92,21 +92,43 @@ pub(crate) enum Single<'h> {
     Several,
 }
 
+impl<'h> Single<'h> {
+    /// Takes one more header of that name into account.
+    pub(crate) const fn add(&mut self, value: &'h [u8]) {
+        *self = match self {
+            Self::Missing => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
 /// The elements of all headers with this name, taken as one list (RFC 9110 section 5.6.1). Empty
 /// elements are left out, as a recipient must.
 pub(crate) fn elements<'h>(
     headers: &'h [Header<'_>],
     name: &str,
 ) -> impl Iterator<Item = &'h [u8]> {
-    values(headers, name)
-        .flat_map(|value| value.split(|byte| *byte == b','))
+    values(headers, name).flat_map(split)
+}
+
+/// The elements of one value.
+fn split(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| *byte == b',')
         .map(trim)
         .filter(|element| !element.is_empty())
 }
 
 /// Whether one of the elements is this token, in upper or lower case.
 pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
-    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    values(headers, name).any(|value| contains(value, token))
+}
+
+/// Whether one of the elements of this value is this token, in upper or lower case.
+pub(crate) fn contains(value: &[u8], token: &str) -> bool {
+    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    // Most values are that token and nothing else.
+    is_token(value) || split(value).any(is_token)
 }
 
 /// Whether it is a token (RFC 9110 section 5.6.2).
@@ -116,10 +138,31 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
 }
 
+/// Whether it may stand in a token, by a table: heads consist of these.
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+    const TOKEN: [bool; 256] = class(b"!#$%&'*+-.^_`|~");
+    TOKEN[byte as usize]
+}
+
+/// The table of a class of characters: letters, digits and `others`.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "bounded by the conditions of the loops; evaluated when it is compiled"
+)]
+pub(crate) const fn class(others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte as usize] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut i = 0;
+    while i < others.len() {
+        table[others[i] as usize] = true;
+        i += 1;
+    }
+    table
 }
 
 /// A token as text: all of its characters are ASCII.

@@ -6,7 +6,7 @@ use core::str;
 use crate::config::Config;
 use crate::handshake::error::{HeadError, InputError};
 use crate::handshake::head;
-use crate::handshake::headers::{Header, Single, elements, single};
+use crate::handshake::headers::{Header, Single, contains_token, elements, single};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
 use crate::handshake::uri::Authority;
@@ -126,7 +126,7 @@ impl<'b> Request<'b> {
             headers: head::headers(parsed.headers),
         };
         if version == Version::Http11 {
-            request.host()?;
+            host(single(&request.headers, "Host"))?;
         }
         *read += size;
         Ok(Some(request))
@@ -212,24 +212,24 @@ impl<'b> Request<'b> {
     /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
-        elements(&self.headers, "Upgrade").any(|element| element.eq_ignore_ascii_case(b"websocket"))
+        contains_token(&self.headers, "Upgrade", "websocket")
     }
 
     /// Whether the version allows an upgrade (RFC 9110 section 7.8).
     pub(crate) fn is_http11(&self) -> bool {
         self.version == Version::Http11
     }
+}
 
-    /// The only `Host` header, if it names a host.
-    pub(crate) fn host(&self) -> Result<&[u8], RequestError> {
-        // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
-        match single(&self.headers, "Host") {
-            Single::One(host)
-                if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
-            {
-                Ok(host)
-            }
-            _ => Err(RequestError::Host),
+/// The only `Host` header, if it names a host.
+pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
+    // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
+    match host {
+        Single::One(host)
+            if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
+        {
+            Ok(host)
         }
+        _ => Err(RequestError::Host),
     }
 }

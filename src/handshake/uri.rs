@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::net::Ipv6Addr;
 
 use crate::handshake::error::InputError;
+use crate::handshake::headers::class;
 
 /// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
 ///
@@ -164,13 +165,13 @@ fn parse_port(port: &str) -> Option<u16> {
 /// Whether all characters are unreserved, sub-delimiters or percent-encoded (RFC 3986 section 2), or one
 /// of `others`.
 fn is_legal(part: &str, others: &[u8]) -> bool {
+    const LEGAL: [bool; 256] = class(b"-._~!$&'()*+,;=");
     let mut bytes = part.bytes();
     while let Some(byte) = bytes.next() {
         let legal = match byte {
+            _ if LEGAL[usize::from(byte)] => true,
             b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
-            | b',' | b';' | b'=' => true,
-            _ => byte.is_ascii_alphanumeric() || others.contains(&byte),
+            _ => others.contains(&byte),
         };
         if !legal {
             return false;
