@@ -40,6 +40,26 @@ pub(crate) fn find_end(
     }
 }
 
+/// Whether the unread bytes may be a whole head and nothing else, none of them searched yet.
+pub(crate) fn may_be_whole(buffer: &ReadBuffer, config: &Config) -> bool {
+    let bytes = buffer.unread();
+    buffer.searched() == (0, 0)
+        && bytes.len() <= config.max_head_size
+        && bytes.ends_with(b"\r\n\r\n")
+}
+
+/// The head that bytes which contain its end begin with, and the rest.
+pub(crate) fn split<'b>(
+    bytes: &'b [u8],
+    config: &Config,
+) -> Result<(&'b [u8], &'b [u8]), HeadError> {
+    match search(bytes, 0, 0, config)? {
+        Found::End(size) => bytes.split_at_checked(size),
+        Found::Lines(_) => None,
+    }
+    .ok_or(HeadError::Malformed)
+}
+
 /// Searches `bytes` for the end of the head they begin with, from `searched` on; `lines` end before.
 #[expect(
     clippy::indexing_slicing,
@@ -158,6 +178,28 @@ fn version(line: &[u8]) -> Option<[u8; 3]> {
         [Some(_), Some(_), Some(last), None] => version(last),
         _ => None,
     }
+}
+
+/// Header lines for which there is room without asking for memory.
+pub(crate) const FEW: usize = 32;
+
+/// Whether a head that the parser accepts with that many headers has as many lines with a CR at the end, the
+/// start line and the empty one included: then none ends in a bare LF, as CRs are nowhere else.
+pub(crate) fn has_lines(head: &[u8], headers: usize) -> bool {
+    #[cfg(test)]
+    work::add(head.len());
+    // A block has few enough to count them in bytes, which a few vector instructions do.
+    let count = |block: &[u8]| {
+        block
+            .iter()
+            .fold(0_u8, |n, b| n.wrapping_add((*b == b'\r').into()))
+    };
+    let count: usize = head
+        .chunks(128)
+        .map(|block| usize::from(count(block)))
+        .sum();
+    // The parser skips empty lines, which are not to be skipped.
+    count == headers.saturating_add(2) && !head.starts_with(b"\n")
 }
 
 /// Room for the header lines of a whole head.
