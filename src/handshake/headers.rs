@@ -67,14 +67,16 @@ pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
 }
 
 /// The values of all headers with this name.
+#[inline]
 pub(crate) fn values<'h>(headers: &'h [Header<'_>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     headers
         .iter()
-        .filter(move |header| header.is(name))
+        .filter(move |header| is_named(header, name))
         .map(|header| header.value)
 }
 
 /// The value of the only header with this name.
+#[inline]
 pub(crate) fn single<'h>(headers: &'h [Header<'_>], name: &str) -> Single<'h> {
     let mut values = values(headers, name);
     match (values.next(), values.next()) {
@@ -124,11 +126,18 @@ pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) ->
     values(headers, name).any(|value| contains(value, token))
 }
 
-/// Whether one of the elements of this value is this token, in upper or lower case.
+/// Whether one of the elements of this value is this token, in upper or lower case; the spelling that is the
+/// most usual costs the least.
+#[inline]
 pub(crate) fn contains(value: &[u8], token: &str) -> bool {
-    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
-    // Most values are that token and nothing else.
-    is_token(value) || split(value).any(is_token)
+    value == token.as_bytes()
+        || split(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// As [`Header::is`]; the spelling that is the most usual costs the least.
+#[inline]
+pub(crate) fn is_named(header: &Header<'_>, name: &str) -> bool {
+    header.name == name || header.is(name)
 }
 
 /// Whether it is a token (RFC 9110 section 5.6.2).
@@ -138,31 +147,39 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
 }
 
-/// Whether it may stand in a token, by a table: heads consist of these.
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    const TOKEN: [bool; 256] = class(b"!#$%&'*+-.^_`|~");
-    TOKEN[byte as usize]
+    const TOKEN: Class = Class::new(b"!#$%&'*+-.^_`|~");
+    TOKEN.has(byte)
 }
 
-/// The table of a class of characters: letters, digits and `others`.
+/// A class of characters, as a table: heads are long, and each of their bytes is in question.
+pub(crate) struct Class([bool; 256]);
+
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "bounded by the conditions of the loops; evaluated when it is compiled"
+    reason = "there is a place for every byte, and the conditions of the loops bound the rest"
 )]
-pub(crate) const fn class(others: &[u8]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        table[byte as usize] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
+impl Class {
+    /// Letters, digits and `others`.
+    pub(crate) const fn new(others: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128_u8 {
+            table[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut i = 0;
+        while i < others.len() {
+            table[others[i] as usize] = true;
+            i += 1;
+        }
+        Self(table)
     }
-    let mut i = 0;
-    while i < others.len() {
-        table[others[i] as usize] = true;
-        i += 1;
+
+    pub(crate) const fn has(&self, byte: u8) -> bool {
+        self.0[byte as usize]
     }
-    table
 }
 
 /// A token as text: all of its characters are ASCII.

@@ -19,7 +19,7 @@ use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::origin::Origins;
 use crate::handshake::request::{Request, host};
 use crate::handshake::request_error::RequestError;
-use crate::handshake::response::write_head;
+use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
 
 /// What a server agrees to in the opening handshake.
@@ -127,7 +127,7 @@ impl<'a> ServerHandshake<'a> {
         // Item 7, and section 10.2.
         match fields.origin {
             Single::Missing => {}
-            Single::One(origin) if options.origins.allow(origin, host) => {}
+            Single::One(origin) if options.origins.allow_at(origin, host) => {}
             Single::One(_) => return Err(RequestError::Origin),
             Single::Several => return Err(RequestError::DuplicateOrigin),
         }
@@ -164,7 +164,11 @@ impl<'a> ServerHandshake<'a> {
     /// The connection, its output beginning with the answer to the client.
     #[must_use]
     pub fn accept(&self) -> Connection {
-        let mut response = write_head(101, &self.headers());
+        // There is room for a subprotocol and an extension.
+        let mut response = Vec::with_capacity(256);
+        response.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        self.fields()
+            .for_each(|header| write_header(&mut response, &header));
         response.extend_from_slice(b"\r\n");
         self.agreed(Connection::opened(&self.config, None, response))
     }
@@ -179,40 +183,34 @@ impl<'a> ServerHandshake<'a> {
     /// The headers of the answer, whose status is 101.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
-        let mut headers = Vec::with_capacity(self.extra.len().saturating_add(4));
-        headers.push(Header {
-            name: "Upgrade",
-            value: b"websocket",
-        });
-        headers.push(Header {
-            name: "Connection",
-            value: b"Upgrade",
-        });
-        headers.push(Header {
-            name: "Sec-WebSocket-Accept",
-            value: &self.accept,
-        });
-        if let Some(subprotocol) = self.subprotocol {
-            headers.push(Header {
-                name: "Sec-WebSocket-Protocol",
-                value: subprotocol.as_bytes(),
-            });
-        }
+        self.fields().collect()
+    }
+
+    fn fields(&self) -> impl Iterator<Item = Header<'_>> {
+        let header = |name, value| Header { name, value };
         #[cfg(feature = "deflate")]
-        if let Some((_, answer)) = &self.deflate {
-            headers.push(Header {
-                name: extensions::NAME,
-                value: answer.as_bytes(),
-            });
-        }
-        headers.extend_from_slice(&self.extra);
-        headers
+        let extensions = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
+        #[cfg(not(feature = "deflate"))]
+        let extensions = None;
+        let subprotocol = self.subprotocol.map(str::as_bytes);
+        [
+            header("Upgrade", b"websocket"),
+            header("Connection", b"Upgrade"),
+            header("Sec-WebSocket-Accept", &self.accept),
+        ]
+        .into_iter()
+        .chain(subprotocol.map(|name| header("Sec-WebSocket-Protocol", name)))
+        .chain(extensions.map(|answer| header(extensions::NAME, answer)))
+        .chain(self.extra.iter().copied())
     }
 
     /// The connection with the extensions that were agreed on.
     #[cfg(feature = "deflate")]
     fn agreed(&self, connection: Connection) -> Connection {
-        connection.with_deflate(self.deflate.as_ref().map(|(agreed, _)| agreed))
+        match &self.deflate {
+            Some((agreed, _)) => connection.with_deflate(Some(agreed)),
+            None => connection,
+        }
     }
 
     /// The connection as it is: there are no extensions.
