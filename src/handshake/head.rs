@@ -6,27 +6,77 @@ use crate::config::Config;
 use crate::handshake::error::HeadError;
 #[cfg(test)]
 use crate::handshake::headers::work;
-use crate::handshake::headers::{Header, is_token, trim};
+use crate::handshake::headers::{Header, is_token_byte, trim};
 use crate::read_buffer::ReadBuffer;
+
+/// How far the search for the end of a head has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The size of the head, with the empty line that ends it.
+    End(usize),
+    /// All bytes were searched, and this many lines end in them.
+    Lines(usize),
+}
 
 /// The size of the head at the start of the unread bytes, with the empty line that ends it; `None` if it
 /// has not all come yet.
 ///
 /// Every byte is looked at once, however many reads the head takes: the buffer remembers how far the
 /// search came.
+pub(crate) fn find_end(
+    buffer: &mut ReadBuffer,
+    config: &Config,
+) -> Result<Option<usize>, HeadError> {
+    let (searched, lines) = buffer.searched();
+    match search(buffer.unread(), searched, lines, config)? {
+        Found::End(size) => {
+            buffer.set_searched(0, 0);
+            Ok(Some(size))
+        }
+        Found::Lines(lines) => {
+            buffer.set_searched(buffer.unread().len(), lines);
+            Ok(None)
+        }
+    }
+}
+
+/// Whether the unread bytes may be a whole head and nothing else, none of them searched yet.
+pub(crate) fn may_be_whole(buffer: &ReadBuffer, config: &Config) -> bool {
+    let bytes = buffer.unread();
+    buffer.searched() == (0, 0)
+        && bytes.len() <= config.max_head_size
+        && bytes.ends_with(b"\r\n\r\n")
+}
+
+/// The head that bytes which contain its end begin with, and the rest.
+pub(crate) fn split<'b>(
+    bytes: &'b [u8],
+    config: &Config,
+) -> Result<(&'b [u8], &'b [u8]), HeadError> {
+    match search(bytes, 0, 0, config)? {
+        Found::End(size) => bytes.split_at_checked(size),
+        Found::Lines(_) => None,
+    }
+    .ok_or(HeadError::Malformed)
+}
+
+/// Searches `bytes` for the end of the head they begin with, from `searched` on; `lines` end before.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "`i` is a position in `visible`; a line feed that is not refused has a CR before it; lines are fewer than bytes"
 )]
-pub(crate) fn find_end(
-    buffer: &mut ReadBuffer,
+pub(crate) fn search(
+    bytes: &[u8],
+    searched: usize,
+    mut lines: usize,
     config: &Config,
-) -> Result<Option<usize>, HeadError> {
-    let bytes = buffer.unread();
+) -> Result<Found, HeadError> {
     let visible = &bytes[..bytes.len().min(config.max_head_size)];
-    let (searched, mut lines) = buffer.searched();
-    for i in searched..visible.len() {
+    // Where the line begins, unless that is in what was searched before.
+    let mut start = None;
+    let mut i = searched;
+    while i < visible.len() {
         #[cfg(test)]
         work::add(1);
         let before = &visible[..i];
@@ -34,12 +84,12 @@ pub(crate) fn find_end(
             // RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line, and a bare CR is
             // never one. Two parsers that disagree here disagree on where a message ends, so both are refused.
             b'\n' if !before.ends_with(b"\r") => return Err(HeadError::Malformed),
-            b'\n' if before.ends_with(b"\r\n\r") => {
-                buffer.set_searched(0, 0);
-                return Ok(Some(i + 1));
-            }
+            b'\n' if before.ends_with(b"\r\n\r") => return Ok(Found::End(i + 1)),
             b'\n' => {
-                check_line(&before[..i - 1], lines, config)?;
+                let before = &before[..i - 1];
+                let start = start.replace(i + 1);
+                let start = start.unwrap_or_else(|| line_start(before));
+                check_line(&before[start..], lines, config)?;
                 lines += 1;
             }
             _ if before.ends_with(b"\r") => return Err(HeadError::Malformed),
@@ -51,11 +101,13 @@ pub(crate) fn find_end(
             // An empty line is no start line.
             b'\r' if before.is_empty() => return Err(HeadError::Malformed),
             0 => return Err(HeadError::Malformed),
-            _ => {}
+            b'\r' => {}
+            // Inside a line only these three show anything.
+            _ => i += inside(&visible[i + 1..]),
         }
+        i += 1;
     }
-    let searched = visible.len();
-    if searched == config.max_head_size {
+    if visible.len() == config.max_head_size {
         let one_line = !visible.contains(&b'\n');
         return Err(if one_line {
             HeadError::StartLineTooLong
@@ -63,15 +115,34 @@ pub(crate) fn find_end(
             HeadError::TooLarge
         });
     }
-    buffer.set_searched(searched, lines);
-    Ok(None)
+    Ok(Found::Lines(lines))
 }
 
-/// Judges the last line of `head`, of which `lines` came before, as soon as it is whole.
-fn check_line(head: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
+/// How many bytes come before the first CR, LF or NUL.
+fn inside(bytes: &[u8]) -> usize {
+    let shows = |byte: &u8| matches!(byte, 0 | b'\n' | b'\r');
+    // Without a way out a block becomes a few vector instructions.
+    let blocks = bytes.chunks_exact(16);
+    let before =
+        blocks.take_while(|block| !block.iter().fold(false, |any, byte| any | shows(byte)));
+    let before = before.count().saturating_mul(16);
+    let rest = bytes.get(before..).unwrap_or_default();
+    let inside = before.saturating_add(rest.iter().take_while(|byte| !shows(byte)).count());
+    #[cfg(test)]
+    work::add(inside);
+    inside
+}
+
+/// Where the last line of `head` begins.
+fn line_start(head: &[u8]) -> usize {
     let line = head.rsplit(|byte| *byte == b'\n').next().unwrap_or(head);
     #[cfg(test)]
     work::add(line.len());
+    head.len().saturating_sub(line.len())
+}
+
+/// Judges a line that `lines` came before, as soon as it is whole.
+fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
     if lines == 0 {
         return match version(line) {
             Some([b'1', b'.', b'0' | b'1']) => Ok(()),
@@ -83,8 +154,11 @@ fn check_line(head: &[u8], lines: usize, config: &Config) -> Result<(), HeadErro
         return Err(HeadError::TooManyHeaders);
     }
     // RFC 9112 section 5.1: a name, and the colon right behind it.
-    match line.split(|byte| *byte == b':').next() {
-        Some(name) if name.len() < line.len() && is_token(name) => Ok(()),
+    let name = line.iter().take_while(|byte| is_token_byte(**byte)).count();
+    #[cfg(test)]
+    work::add(name);
+    match line.get(name) {
+        Some(b':') if name > 0 => Ok(()),
         _ => Err(HeadError::Malformed),
     }
 }
@@ -104,6 +178,28 @@ fn version(line: &[u8]) -> Option<[u8; 3]> {
         [Some(_), Some(_), Some(last), None] => version(last),
         _ => None,
     }
+}
+
+/// Header lines for which there is room without asking for memory.
+pub(crate) const FEW: usize = 32;
+
+/// Whether a head that the parser accepts with that many headers has as many lines with a CR at the end, the
+/// start line and the empty one included: then none ends in a bare LF, as CRs are nowhere else.
+pub(crate) fn has_lines(head: &[u8], headers: usize) -> bool {
+    #[cfg(test)]
+    work::add(head.len());
+    // A block has few enough to count them in bytes, which a few vector instructions do.
+    let count = |block: &[u8]| {
+        block
+            .iter()
+            .fold(0_u8, |n, b| n.wrapping_add((*b == b'\r').into()))
+    };
+    let count: usize = head
+        .chunks(128)
+        .map(|block| usize::from(count(block)))
+        .sum();
+    // The parser skips empty lines, which are not to be skipped.
+    count == headers.saturating_add(2) && !head.starts_with(b"\n")
 }
 
 /// Room for the header lines of a whole head.

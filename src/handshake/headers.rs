@@ -67,14 +67,16 @@ pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
 }
 
 /// The values of all headers with this name.
+#[inline]
 pub(crate) fn values<'h>(headers: &'h [Header<'_>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     headers
         .iter()
-        .filter(move |header| header.is(name))
+        .filter(move |header| is_named(header, name))
         .map(|header| header.value)
 }
 
 /// The value of the only header with this name.
+#[inline]
 pub(crate) fn single<'h>(headers: &'h [Header<'_>], name: &str) -> Single<'h> {
     let mut values = values(headers, name);
     match (values.next(), values.next()) {
@@ -92,21 +94,50 @@ pub(crate) enum Single<'h> {
     Several,
 }
 
+impl<'h> Single<'h> {
+    /// Takes one more header of that name into account.
+    pub(crate) const fn add(&mut self, value: &'h [u8]) {
+        *self = match self {
+            Self::Missing => Self::One(value),
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+}
+
 /// The elements of all headers with this name, taken as one list (RFC 9110 section 5.6.1). Empty
 /// elements are left out, as a recipient must.
 pub(crate) fn elements<'h>(
     headers: &'h [Header<'_>],
     name: &str,
 ) -> impl Iterator<Item = &'h [u8]> {
-    values(headers, name)
-        .flat_map(|value| value.split(|byte| *byte == b','))
+    values(headers, name).flat_map(split)
+}
+
+/// The elements of one value.
+fn split(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|byte| *byte == b',')
         .map(trim)
         .filter(|element| !element.is_empty())
 }
 
 /// Whether one of the elements is this token, in upper or lower case.
 pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
-    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    values(headers, name).any(|value| contains(value, token))
+}
+
+/// Whether one of the elements of this value is this token, in upper or lower case; the spelling that is the
+/// most usual costs the least.
+#[inline]
+pub(crate) fn contains(value: &[u8], token: &str) -> bool {
+    value == token.as_bytes()
+        || split(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// As [`Header::is`]; the spelling that is the most usual costs the least.
+#[inline]
+pub(crate) fn is_named(header: &Header<'_>, name: &str) -> bool {
+    header.name == name || header.is(name)
 }
 
 /// Whether it is a token (RFC 9110 section 5.6.2).
@@ -117,9 +148,38 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 }
 
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+    const TOKEN: Class = Class::new(b"!#$%&'*+-.^_`|~");
+    TOKEN.has(byte)
+}
+
+/// A class of characters, as a table: heads are long, and each of their bytes is in question.
+pub(crate) struct Class([bool; 256]);
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "there is a place for every byte, and the conditions of the loops bound the rest"
+)]
+impl Class {
+    /// Letters, digits and `others`.
+    pub(crate) const fn new(others: &[u8]) -> Self {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128_u8 {
+            table[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let mut i = 0;
+        while i < others.len() {
+            table[others[i] as usize] = true;
+            i += 1;
+        }
+        Self(table)
+    }
+
+    pub(crate) const fn has(&self, byte: u8) -> bool {
+        self.0[byte as usize]
+    }
 }
 
 /// A token as text: all of its characters are ASCII.

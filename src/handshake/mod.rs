@@ -22,6 +22,8 @@ mod error;
 #[cfg(feature = "alloc")]
 mod extensions;
 #[cfg(feature = "alloc")]
+mod fields;
+#[cfg(feature = "alloc")]
 mod head;
 #[cfg(feature = "alloc")]
 mod headers;

@@ -50,19 +50,21 @@ impl Origins<'_> {
             Self::SameHost => same_host(origin, host),
         }
     }
+
+    /// As [`allow`](Self::allow), for a `Host` that is known to name a host.
+    pub(crate) fn allow_at(&self, origin: &[u8], host: &[u8]) -> bool {
+        // Mostly a page talks to the very host it came from, and then nothing needs to be taken apart.
+        let same = || split_scheme(origin).is_some_and(|(_, origin)| origin == host);
+        (matches!(self, Self::SameHost) && same()) || self.allow(origin, host)
+    }
 }
 
 fn same_host(origin: &[u8], host: &[u8]) -> bool {
+    let Some((default, origin)) = split_scheme(origin) else {
+        return false;
+    };
     let (Ok(origin), Ok(host)) = (str::from_utf8(origin), str::from_utf8(host)) else {
         return false;
-    };
-    let Some((scheme, origin)) = origin.split_once("://") else {
-        return false;
-    };
-    let default = match scheme {
-        _ if scheme.eq_ignore_ascii_case("http") => 80,
-        _ if scheme.eq_ignore_ascii_case("https") => 443,
-        _ => return false,
     };
     let (Some(origin), Some(host)) = (Authority::parse(origin), Authority::parse(host)) else {
         return false;
@@ -70,6 +72,18 @@ fn same_host(origin: &[u8], host: &[u8]) -> bool {
     origin.host.eq_ignore_ascii_case(host.host)
         && origin.ipv6 == host.ipv6
         && origin.port.unwrap_or(default) == host.port.unwrap_or(default)
+}
+
+/// The default port of the scheme, and what follows it.
+fn split_scheme(origin: &[u8]) -> Option<(u16, &[u8])> {
+    let follows = |scheme: &[u8]| {
+        let (start, rest) = origin.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    match follows(b"http://") {
+        Some(rest) => Some((80, rest)),
+        None => follows(b"https://").map(|rest| (443, rest)),
+    }
 }
 
 #[cfg(test)]

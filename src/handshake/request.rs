@@ -1,12 +1,13 @@
 //! The request of a client, as a server reads it (RFC 6455 section 4.2.1).
 
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 use core::str;
 
 use crate::config::Config;
 use crate::handshake::error::{HeadError, InputError};
 use crate::handshake::head;
-use crate::handshake::headers::{Header, Single, elements, single};
+use crate::handshake::headers::{Header, Single, contains_token, elements, single};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
 use crate::handshake::uri::Authority;
@@ -102,31 +103,24 @@ impl<'b> Request<'b> {
         if buffer.unread() == b"\r" {
             return Ok(None);
         }
-        let Some(size) = head::find_end(buffer, config)? else {
-            return Ok(None);
-        };
-        let (bytes, read) = buffer.front(size);
-        let mut lines = head::lines(bytes);
-        let mut parsed = httparse::Request::new(&mut lines);
-        head::check(parsed.parse(bytes), bytes.len())?;
-        let (Some(method), Some(target), Some(version)) =
-            (parsed.method, parsed.path, parsed.version)
-        else {
-            return Err(HeadError::Malformed.into());
-        };
-        let version = if version == 0 {
-            Version::Http10
+        let length = buffer.unread().len();
+        let (request, size, read) = if head::may_be_whole(buffer, config) {
+            let (bytes, read) = buffer.front(length);
+            if let Some(request) = Self::parse_at_once(bytes, config) {
+                (request, length, read)
+            } else {
+                let (head, _) = head::split(bytes, config)?;
+                (Self::parse(head)?, head.len(), read)
+            }
         } else {
-            Version::Http11
+            let Some(size) = head::find_end(buffer, config)? else {
+                return Ok(None);
+            };
+            let (head, read) = buffer.front(size);
+            (Self::parse(head)?, size, read)
         };
-        let request = Self {
-            method,
-            target,
-            version,
-            headers: head::headers(parsed.headers),
-        };
-        if version == Version::Http11 {
-            request.host()?;
+        if request.version == Version::Http11 {
+            host(single(&request.headers, "Host"))?;
         }
         *read += size;
         Ok(Some(request))
@@ -212,24 +206,67 @@ impl<'b> Request<'b> {
     /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
     #[must_use]
     pub fn is_upgrade(&self) -> bool {
-        elements(&self.headers, "Upgrade").any(|element| element.eq_ignore_ascii_case(b"websocket"))
+        contains_token(&self.headers, "Upgrade", "websocket")
+    }
+
+    /// What the parser makes of a whole head that was searched already.
+    fn parse(head: &'b [u8]) -> Result<Self, HeadError> {
+        let mut lines = head::lines(head);
+        let mut parsed = httparse::Request::new(&mut lines);
+        head::check(parsed.parse(head), head.len())?;
+        Self::parsed(&parsed).ok_or(HeadError::Malformed)
+    }
+
+    /// The request that `bytes` are, if they are one and nothing else; `None` leaves it to the search to say
+    /// what they are.
+    ///
+    /// The parser alone judges them, once. Besides what it refuses itself, the search refuses bare LFs and too
+    /// many headers.
+    fn parse_at_once(bytes: &'b [u8], config: &Config) -> Option<Self> {
+        let mut lines = [const { MaybeUninit::uninit() }; head::FEW];
+        let mut parsed = httparse::Request::new(&mut []);
+        let verdict = parsed.parse_with_uninit_headers(bytes, &mut lines);
+        head::check(verdict, bytes.len()).ok()?;
+        let headers = parsed.headers.len();
+        if headers > config.max_headers || !head::has_lines(bytes, headers) {
+            return None;
+        }
+        Self::parsed(&parsed)
+    }
+
+    fn parsed(parsed: &httparse::Request<'_, 'b>) -> Option<Self> {
+        let (Some(method), Some(target), Some(version)) =
+            (parsed.method, parsed.path, parsed.version)
+        else {
+            return None;
+        };
+        Some(Self {
+            method,
+            target,
+            version: if version == 0 {
+                Version::Http10
+            } else {
+                Version::Http11
+            },
+            headers: head::headers(parsed.headers),
+        })
     }
 
     /// Whether the version allows an upgrade (RFC 9110 section 7.8).
     pub(crate) fn is_http11(&self) -> bool {
         self.version == Version::Http11
     }
+}
 
-    /// The only `Host` header, if it names a host.
-    pub(crate) fn host(&self) -> Result<&[u8], RequestError> {
-        // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
-        match single(&self.headers, "Host") {
-            Single::One(host)
-                if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
-            {
-                Ok(host)
-            }
-            _ => Err(RequestError::Host),
+/// The only `Host` header, if it names a host.
+pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
+    // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
+    match host {
+        Single::One(host)
+            if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
+        {
+            Ok(host)
         }
+        _ => Err(RequestError::Host),
     }
 }

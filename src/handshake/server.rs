@@ -13,14 +13,13 @@ use crate::deflate::Agreed;
 use crate::handshake::deflate;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
-use crate::handshake::headers::{
-    Header, Single, check_for_handshake, contains_token, elements, is_token, single, token, values,
-};
+use crate::handshake::fields::Fields;
+use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
 use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::origin::Origins;
-use crate::handshake::request::Request;
+use crate::handshake::request::{Request, host};
 use crate::handshake::request_error::RequestError;
-use crate::handshake::response::write_head;
+use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
 
 /// What a server agrees to in the opening handshake.
@@ -93,45 +92,49 @@ impl<'a> ServerHandshake<'a> {
         request: &Request<'_>,
         options: &ServerOptions<'a>,
     ) -> Result<Self, RequestError> {
-        let headers = request.headers();
+        let fields = Fields::new(request.headers());
         if !request.is_http11() {
             return Err(RequestError::Http10);
         }
         // Section 4.2.1, items 1 and 2. RFC 9112 section 3.2.2: the host in the target wins.
         let host = match target_host(request.target())? {
             Some(host) => host.as_bytes(),
-            None => request.host()?,
+            None => host(fields.host)?,
         };
         if request.method() != "GET" {
             return Err(RequestError::Method);
         }
         // Items 3 and 4.
-        if !request.is_upgrade() || !contains_token(headers, "Connection", "upgrade") {
+        if !fields.upgrade {
             return Err(RequestError::NotAnUpgrade);
         }
-        check_no_body(headers)?;
+        // A body would lie where the first frames are expected, so that a proxy and this server could
+        // disagree on what is what.
+        if fields.body {
+            return Err(RequestError::Body);
+        }
         // Item 6, and section 4.4.
-        match single(headers, "Sec-WebSocket-Version") {
+        match fields.version {
             Single::One(b"13") => {}
             Single::One(_) => return Err(RequestError::UnsupportedVersion),
             Single::Missing | Single::Several => return Err(RequestError::MissingVersion),
         }
         // Item 5.
-        let key = match single(headers, "Sec-WebSocket-Key") {
+        let key = match fields.key {
             Single::One(key) if is_valid_key(key) => key,
             _ => return Err(RequestError::Key),
         };
         // Item 7, and section 10.2.
-        match single(headers, "Origin") {
+        match fields.origin {
             Single::Missing => {}
-            Single::One(origin) if options.origins.allow(origin, host) => {}
+            Single::One(origin) if options.origins.allow_at(origin, host) => {}
             Single::One(_) => return Err(RequestError::Origin),
             Single::Several => return Err(RequestError::DuplicateOrigin),
         }
-        let subprotocol = choose_subprotocol(headers, options)?;
+        let subprotocol = choose_subprotocol(fields.subprotocols, options)?;
         // Item 9, and section 9.1: extensions a server does not know are ignored, a header that does not
         // fit the grammar fails the connection.
-        let offers = extensions::parse(headers).map_err(|_| RequestError::Extensions)?;
+        let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
         #[cfg(not(feature = "deflate"))]
         drop(offers);
         Ok(Self {
@@ -161,7 +164,11 @@ impl<'a> ServerHandshake<'a> {
     /// The connection, its output beginning with the answer to the client.
     #[must_use]
     pub fn accept(&self) -> Connection {
-        let mut response = write_head(101, &self.headers());
+        // There is room for a subprotocol and an extension.
+        let mut response = Vec::with_capacity(256);
+        response.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        self.fields()
+            .for_each(|header| write_header(&mut response, &header));
         response.extend_from_slice(b"\r\n");
         self.agreed(Connection::opened(&self.config, None, response))
     }
@@ -176,40 +183,34 @@ impl<'a> ServerHandshake<'a> {
     /// The headers of the answer, whose status is 101.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
-        let mut headers = Vec::with_capacity(self.extra.len().saturating_add(4));
-        headers.push(Header {
-            name: "Upgrade",
-            value: b"websocket",
-        });
-        headers.push(Header {
-            name: "Connection",
-            value: b"Upgrade",
-        });
-        headers.push(Header {
-            name: "Sec-WebSocket-Accept",
-            value: &self.accept,
-        });
-        if let Some(subprotocol) = self.subprotocol {
-            headers.push(Header {
-                name: "Sec-WebSocket-Protocol",
-                value: subprotocol.as_bytes(),
-            });
-        }
+        self.fields().collect()
+    }
+
+    fn fields(&self) -> impl Iterator<Item = Header<'_>> {
+        let header = |name, value| Header { name, value };
         #[cfg(feature = "deflate")]
-        if let Some((_, answer)) = &self.deflate {
-            headers.push(Header {
-                name: extensions::NAME,
-                value: answer.as_bytes(),
-            });
-        }
-        headers.extend_from_slice(&self.extra);
-        headers
+        let extensions = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
+        #[cfg(not(feature = "deflate"))]
+        let extensions = None;
+        let subprotocol = self.subprotocol.map(str::as_bytes);
+        [
+            header("Upgrade", b"websocket"),
+            header("Connection", b"Upgrade"),
+            header("Sec-WebSocket-Accept", &self.accept),
+        ]
+        .into_iter()
+        .chain(subprotocol.map(|name| header("Sec-WebSocket-Protocol", name)))
+        .chain(extensions.map(|answer| header(extensions::NAME, answer)))
+        .chain(self.extra.iter().copied())
     }
 
     /// The connection with the extensions that were agreed on.
     #[cfg(feature = "deflate")]
     fn agreed(&self, connection: Connection) -> Connection {
-        connection.with_deflate(self.deflate.as_ref().map(|(agreed, _)| agreed))
+        match &self.deflate {
+            Some((agreed, _)) => connection.with_deflate(Some(agreed)),
+            None => connection,
+        }
     }
 
     /// The connection as it is: there are no extensions.
@@ -243,30 +244,20 @@ fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
         .ok_or(RequestError::Target)
 }
 
-/// A body would lie where the first frames are expected, so that a proxy and this server could disagree
-/// on what is what.
-fn check_no_body(headers: &[Header<'_>]) -> Result<(), RequestError> {
-    let announced = values(headers, "Content-Length").any(|value| value != b"0");
-    if announced || values(headers, "Transfer-Encoding").next().is_some() {
-        return Err(RequestError::Body);
-    }
-    Ok(())
-}
-
-/// Section 4.2.2, item 5: one the client offers and the server speaks.
+/// Section 4.2.2, item 5: one the client offers and the server speaks. The headers begin with the first that
+/// makes an offer.
 fn choose_subprotocol<'a>(
     headers: &[Header<'_>],
     options: &ServerOptions<'a>,
 ) -> Result<Option<&'a str>, RequestError> {
-    const NAME: &str = "Sec-WebSocket-Protocol";
-    let mut offers: Vec<_> = elements(headers, NAME).collect();
+    let mut offers: Vec<_> = elements(headers, "Sec-WebSocket-Protocol").collect();
     let chosen = offers
         .iter()
         .filter_map(|offer| token(offer))
         .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
     // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
     // would let a request cost the square of its size.
-    let empty = offers.is_empty() && values(headers, NAME).next().is_some();
+    let empty = offers.is_empty() && !headers.is_empty();
     offers.sort_unstable();
     if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
         return Err(RequestError::Subprotocols);

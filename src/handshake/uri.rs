@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::net::Ipv6Addr;
 
 use crate::handshake::error::InputError;
+use crate::handshake::headers::Class;
 
 /// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
 ///
@@ -125,25 +126,21 @@ pub(crate) struct Authority<'a> {
 
 impl<'a> Authority<'a> {
     pub(crate) fn parse(authority: &'a str) -> Option<Self> {
-        let (host, ipv6, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, rest) = bracketed.split_once(']')?;
-                host.parse::<Ipv6Addr>().ok()?;
-                let port = if rest.is_empty() {
-                    None
-                } else {
-                    Some(rest.strip_prefix(':')?)
-                };
-                (host, true, port)
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, false, Some(port)),
-                None => (authority, false, None),
-            },
+        let (host, ipv6, port) = if let Some(bracketed) = authority.strip_prefix('[') {
+            let (host, rest) = bracketed.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
+            (host, true, rest)
+        } else {
+            let (host, rest) = authority.split_at_checked(legal_length(authority, b""))?;
+            (host, false, rest)
         };
-        if host.is_empty() || !(ipv6 || is_legal(host, b"")) {
+        if host.is_empty() {
             return None;
         }
+        let port = match port {
+            "" => None,
+            _ => Some(port.strip_prefix(':')?),
+        };
         let port = match port {
             // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
             None | Some("") => None,
@@ -161,22 +158,24 @@ fn parse_port(port: &str) -> Option<u16> {
     }
 }
 
-/// Whether all characters are unreserved, sub-delimiters or percent-encoded (RFC 3986 section 2), or one
-/// of `others`.
+/// Whether all characters are legal, or one of `others`.
 fn is_legal(part: &str, others: &[u8]) -> bool {
-    let mut bytes = part.bytes();
-    while let Some(byte) = bytes.next() {
-        let legal = match byte {
-            b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
-            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+'
-            | b',' | b';' | b'=' => true,
-            _ => byte.is_ascii_alphanumeric() || others.contains(&byte),
-        };
-        if !legal {
-            return false;
+    legal_length(part, others) == part.len()
+}
+
+/// How many bytes come before the first character that is neither unreserved, a sub-delimiter or
+/// percent-encoded (RFC 3986 section 2), nor one of `others`.
+fn legal_length(part: &str, others: &[u8]) -> usize {
+    const LEGAL: Class = Class::new(b"-._~!$&'()*+,;=");
+    let mut rest = part.as_bytes();
+    loop {
+        rest = match rest {
+            [byte, tail @ ..] if LEGAL.has(*byte) => tail,
+            [b'%', a, b, tail @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
+            [byte, tail @ ..] if others.contains(byte) => tail,
+            _ => return part.len().saturating_sub(rest.len()),
         }
     }
-    true
 }
 
 #[cfg(test)]
