@@ -138,3 +138,75 @@ fn an_empty_line_before_the_request_is_skipped() {
         Some((2, malformed))
     );
 }
+
+/// What is made of a head: the parts of the request, or the error; and whether anything is left.
+fn verdict(
+    bytes: &[u8],
+    cuts: &[usize],
+    config: &Config,
+) -> (Result<Option<String>, RequestError>, usize) {
+    let mut buffer = ReadBuffer::new();
+    let mut verdict = Ok(None);
+    let ends = cuts.iter().copied().chain([bytes.len()]);
+    let mut start = 0;
+    for end in ends {
+        buffer.extend_from_slice(&bytes[start..end]);
+        start = end;
+        if verdict == Ok(None) {
+            verdict = Request::read(&mut buffer, config)
+                .map(|request| request.map(|request| format!("{request:?}")));
+        }
+    }
+    (verdict, buffer.unread().len())
+}
+
+/// A head that comes whole is judged by other means than one that comes in pieces. They agree, whatever byte is
+/// changed, left out or put in.
+#[test]
+fn a_head_that_comes_whole_is_judged_as_one_in_pieces() {
+    const BYTES: &[u8] = b"\0\t\n\r !\",/0:;AHz\x7f\x80\xff";
+    let head = "GET /a HTTP/1.1\r\nHost: a.b:1\r\nX:  y z \r\nOrigin:\r\n\r\n".as_bytes();
+    let mut config = Config::default();
+    let mut accepted = 0;
+    let mut judge = |bytes: &[u8], config: &Config| {
+        let whole = verdict(bytes, &[], config);
+        for cut in [1, bytes.len() / 2, bytes.len() - 1] {
+            assert_eq!(
+                verdict(bytes, &[cut], config),
+                whole,
+                "{:?} at {cut}",
+                bytes.escape_ascii().to_string()
+            );
+        }
+        let every: Vec<_> = (1..bytes.len()).collect();
+        assert_eq!(
+            verdict(bytes, &every, config),
+            whole,
+            "{:?}",
+            bytes.escape_ascii().to_string()
+        );
+        accepted += usize::from(matches!(whole.0, Ok(Some(_))));
+    };
+    for i in 0..head.len() {
+        let (before, rest) = head.split_at(i);
+        judge(&[before, &rest[1..]].concat(), &config);
+        judge(&[before, &head[..i], rest].concat(), &config);
+        for byte in BYTES {
+            judge(&[before, &[*byte], &rest[1..]].concat(), &config);
+            judge(&[before, &[*byte], rest].concat(), &config);
+            judge(&[before, &[*byte, *byte], rest].concat(), &config);
+        }
+        judge(&[before, b"\r\n", rest].concat(), &config);
+        judge(&[before, b"\r\n\r\n", rest].concat(), &config);
+    }
+    // At the limits, too.
+    for headers in 1..5 {
+        for size in head.len() - 2..head.len() + 2 {
+            config.max_headers = headers;
+            config.max_head_size = size;
+            judge(head, &config);
+            judge(&[head, b"\x81\x80"].concat(), &config);
+        }
+    }
+    assert!(accepted > 200, "{accepted}");
+}
