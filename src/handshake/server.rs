@@ -239,7 +239,7 @@ fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     });
     let host = absolute.and_then(|(_, rest)| rest.split(['/', '?']).next());
-    host.filter(|host| Authority::parse(host).is_some() && !target.contains('#'))
+    host.filter(|host| Authority::parse(host.as_bytes()).is_some() && !target.contains('#'))
         .map(Some)
         .ok_or(RequestError::Target)
 }
