@@ -174,12 +174,14 @@ fn legal_length(part: &[u8], others: &[u8]) -> usize {
     const LEGAL: Class = Class::new(b"-._~!$&'()*+,;=");
     let mut rest = part;
     loop {
-        let legal = rest.iter().take_while(|byte| LEGAL.has(**byte)).count();
-        rest = match rest.get(legal..) {
-            Some([b'%', a, b, tail @ ..]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
-            Some([byte, tail @ ..]) if others.contains(byte) => tail,
-            Some(rest) => return part.len().saturating_sub(rest.len()),
-            None => return part.len(),
+        let Some(legal) = rest.iter().position(|byte| !LEGAL.has(*byte)) else {
+            return part.len();
+        };
+        rest = rest.get(legal..).unwrap_or_default();
+        rest = match rest {
+            [b'%', a, b, tail @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
+            [byte, tail @ ..] if others.contains(byte) => tail,
+            _ => return part.len().saturating_sub(rest.len()),
         }
     }
 }
