@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::handshake::error::HeadError;
 #[cfg(test)]
 use crate::handshake::headers::work;
-use crate::handshake::headers::{Header, is_token_byte, trim};
+use crate::handshake::headers::{Header, is_token_byte};
 use crate::read_buffer::ReadBuffer;
 
 /// How far the search for the end of a head has come.
@@ -211,14 +211,12 @@ pub(crate) fn lines<'b>(head: &[u8]) -> Vec<httparse::Header<'b>> {
 
 /// The parsed header lines, in the crate's own type.
 pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
-    // RFC 9112 section 5.1: white space around a value is no part of it.
-    parsed
-        .iter()
-        .map(|header| Header {
-            name: header.name,
-            value: trim(header.value),
-        })
-        .collect()
+    // RFC 9112 section 5.1: white space around a value is no part of it, and the parser leaves it out.
+    let header = |header: &httparse::Header<'b>| Header {
+        name: header.name,
+        value: header.value,
+    };
+    parsed.iter().map(header).collect()
 }
 
 /// What the parser's verdict on a head of `size` bytes means.

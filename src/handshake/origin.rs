@@ -1,7 +1,5 @@
 //! Which web pages may connect (RFC 6455 section 10.2).
 
-use core::str;
-
 use crate::handshake::uri::Authority;
 
 /// Which web pages a server accepts connections from.
@@ -61,9 +59,6 @@ impl Origins<'_> {
 
 fn same_host(origin: &[u8], host: &[u8]) -> bool {
     let Some((default, origin)) = split_scheme(origin) else {
-        return false;
-    };
-    let (Ok(origin), Ok(host)) = (str::from_utf8(origin), str::from_utf8(host)) else {
         return false;
     };
     let (Some(origin), Some(host)) = (Authority::parse(origin), Authority::parse(host)) else {

@@ -262,11 +262,7 @@ impl<'b> Request<'b> {
 pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
     // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
     match host {
-        Single::One(host)
-            if str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_some()) =>
-        {
-            Ok(host)
-        }
+        Single::One(host) if Authority::parse(host).is_some() => Ok(host),
         _ => Err(RequestError::Host),
     }
 }

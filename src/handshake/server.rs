@@ -3,7 +3,7 @@
 #[cfg(feature = "deflate")]
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::str;
+use core::{iter, str};
 
 use crate::config::Config;
 use crate::connection::Connection;
@@ -74,6 +74,22 @@ impl Request<'_> {
         ServerHandshake::negotiate(self, options)
     }
 }
+
+/// The headers that every answer begins with (section 4.2.2, step 5).
+const UPGRADE: [Header<'static>; 2] = [
+    Header {
+        name: "Upgrade",
+        value: b"websocket",
+    },
+    Header {
+        name: "Connection",
+        value: b"Upgrade",
+    },
+];
+
+/// The beginning of every answer: the status line and [`UPGRADE`].
+const SWITCHING: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
 
 /// An agreed opening handshake, not answered yet: see [`Request::negotiate`].
 #[derive(Clone, Debug)]
@@ -163,10 +179,11 @@ impl<'a> ServerHandshake<'a> {
 
     /// The connection, its output beginning with the answer to the client.
     #[must_use]
+    #[inline]
     pub fn accept(&self) -> Connection {
         // There is room for a subprotocol and an extension.
         let mut response = Vec::with_capacity(256);
-        response.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        response.extend_from_slice(SWITCHING);
         self.fields()
             .for_each(|header| write_header(&mut response, &header));
         response.extend_from_slice(b"\r\n");
@@ -183,9 +200,10 @@ impl<'a> ServerHandshake<'a> {
     /// The headers of the answer, whose status is 101.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
-        self.fields().collect()
+        UPGRADE.into_iter().chain(self.fields()).collect()
     }
 
+    /// The headers of the answer that follow those of every upgrade.
     fn fields(&self) -> impl Iterator<Item = Header<'_>> {
         let header = |name, value| Header { name, value };
         #[cfg(feature = "deflate")]
@@ -193,22 +211,19 @@ impl<'a> ServerHandshake<'a> {
         #[cfg(not(feature = "deflate"))]
         let extensions = None;
         let subprotocol = self.subprotocol.map(str::as_bytes);
-        [
-            header("Upgrade", b"websocket"),
-            header("Connection", b"Upgrade"),
-            header("Sec-WebSocket-Accept", &self.accept),
-        ]
-        .into_iter()
-        .chain(subprotocol.map(|name| header("Sec-WebSocket-Protocol", name)))
-        .chain(extensions.map(|answer| header(extensions::NAME, answer)))
-        .chain(self.extra.iter().copied())
+        iter::once(header("Sec-WebSocket-Accept", &self.accept))
+            .chain(subprotocol.map(|name| header("Sec-WebSocket-Protocol", name)))
+            .chain(extensions.map(|answer| header(extensions::NAME, answer)))
+            .chain(self.extra.iter().copied())
     }
 
     /// The connection with the extensions that were agreed on.
     #[cfg(feature = "deflate")]
+    #[inline]
     fn agreed(&self, connection: Connection) -> Connection {
         match &self.deflate {
             Some((agreed, _)) => connection.with_deflate(Some(agreed)),
+            // Connections are large: none is moved for nothing.
             None => connection,
         }
     }
@@ -239,7 +254,7 @@ fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     });
     let host = absolute.and_then(|(_, rest)| rest.split(['/', '?']).next());
-    host.filter(|host| Authority::parse(host).is_some() && !target.contains('#'))
+    host.filter(|host| Authority::parse(host.as_bytes()).is_some() && !target.contains('#'))
         .map(Some)
         .ok_or(RequestError::Target)
 }
@@ -272,6 +287,12 @@ fn choose_subprotocol<'a>(
 mod tests {
     use super::*;
     use crate::handshake::headers::work;
+    use crate::handshake::response::write_head;
+
+    #[test]
+    fn every_answer_begins_with_an_upgrade() {
+        assert_eq!(write_head(101, &UPGRADE), SWITCHING);
+    }
 
     /// However a header is made up, judging it costs time linear in its length. Elsewhere a run of white space
     /// or an unfinished list was searched again from each of its bytes (CVE-2021-32640).

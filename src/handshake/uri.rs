@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::net::Ipv6Addr;
+use core::str;
 
 use crate::handshake::error::InputError;
 use crate::handshake::headers::Class;
@@ -23,7 +24,10 @@ use crate::handshake::headers::Class;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Uri<'a> {
     secure: bool,
-    authority: Authority<'a>,
+    /// Without the brackets of an IPv6 address.
+    host: &'a str,
+    ipv6: bool,
+    port: Option<u16>,
     /// As written; may be empty.
     path: &'a str,
     query: Option<&'a str>,
@@ -48,14 +52,17 @@ impl<'a> Uri<'a> {
             return None;
         }
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        let authority = Authority::parse(authority)?;
+        let Authority { host, ipv6, port } = Authority::parse(authority.as_bytes())?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
         };
-        is_legal(target, b":@/?").then_some(Self {
+        let host = str::from_utf8(host).ok()?;
+        is_legal(target.as_bytes(), b":@/?").then_some(Self {
             secure,
-            authority,
+            host,
+            ipv6,
+            port,
             path,
             query,
         })
@@ -70,13 +77,13 @@ impl<'a> Uri<'a> {
     /// The host's name or address, without the brackets of an IPv6 address.
     #[must_use]
     pub const fn host(&self) -> &'a str {
-        self.authority.host
+        self.host
     }
 
     /// The port: the one in the URI, or 443 with TLS and 80 without.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        match self.authority.port {
+        match self.port {
             Some(port) => port,
             None => self.default_port(),
         }
@@ -96,7 +103,7 @@ impl<'a> Uri<'a> {
 
     /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
     pub(crate) fn authority(&self) -> String {
-        let Authority { host, ipv6, .. } = self.authority;
+        let Self { host, ipv6, .. } = *self;
         let host = if ipv6 {
             alloc::format!("[{host}]")
         } else {
@@ -118,18 +125,19 @@ impl<'a> Uri<'a> {
 /// 3.2, without user information).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority<'a> {
-    /// Without the brackets of an IPv6 address.
-    pub(crate) host: &'a str,
+    /// Without the brackets of an IPv6 address; ASCII always.
+    pub(crate) host: &'a [u8],
     pub(crate) ipv6: bool,
     pub(crate) port: Option<u16>,
 }
 
 impl<'a> Authority<'a> {
-    pub(crate) fn parse(authority: &'a str) -> Option<Self> {
-        let (host, ipv6, port) = if let Some(bracketed) = authority.strip_prefix('[') {
-            let (host, rest) = bracketed.split_once(']')?;
-            host.parse::<Ipv6Addr>().ok()?;
-            (host, true, rest)
+    pub(crate) fn parse(authority: &'a [u8]) -> Option<Self> {
+        let (host, ipv6, rest) = if let Some(bracketed) = authority.strip_prefix(b"[") {
+            let end = bracketed.iter().position(|byte| *byte == b']')?;
+            let (host, rest) = bracketed.split_at_checked(end)?;
+            str::from_utf8(host).ok()?.parse::<Ipv6Addr>().ok()?;
+            (host, true, rest.strip_prefix(b"]")?)
         } else {
             let (host, rest) = authority.split_at_checked(legal_length(authority, b""))?;
             (host, false, rest)
@@ -137,40 +145,40 @@ impl<'a> Authority<'a> {
         if host.is_empty() {
             return None;
         }
-        let port = match port {
-            "" => None,
-            _ => Some(port.strip_prefix(':')?),
-        };
-        let port = match port {
+        let port = match rest {
             // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
-            None | Some("") => None,
-            Some(digits) => Some(parse_port(digits)?),
+            [] | [b':'] => None,
+            [b':', digits @ ..] => Some(parse_port(digits)?),
+            _ => return None,
         };
         Some(Self { host, ipv6, port })
     }
 }
 
-fn parse_port(port: &str) -> Option<u16> {
-    if port.bytes().all(|byte| byte.is_ascii_digit()) {
-        port.parse().ok()
+fn parse_port(port: &[u8]) -> Option<u16> {
+    if port.iter().all(u8::is_ascii_digit) {
+        str::from_utf8(port).ok()?.parse().ok()
     } else {
         None
     }
 }
 
 /// Whether all characters are legal, or one of `others`.
-fn is_legal(part: &str, others: &[u8]) -> bool {
+fn is_legal(part: &[u8], others: &[u8]) -> bool {
     legal_length(part, others) == part.len()
 }
 
 /// How many bytes come before the first character that is neither unreserved, a sub-delimiter or
 /// percent-encoded (RFC 3986 section 2), nor one of `others`.
-fn legal_length(part: &str, others: &[u8]) -> usize {
+fn legal_length(part: &[u8], others: &[u8]) -> usize {
     const LEGAL: Class = Class::new(b"-._~!$&'()*+,;=");
-    let mut rest = part.as_bytes();
+    let mut rest = part;
     loop {
+        let Some(legal) = rest.iter().position(|byte| !LEGAL.has(*byte)) else {
+            return part.len();
+        };
+        rest = rest.get(legal..).unwrap_or_default();
         rest = match rest {
-            [byte, tail @ ..] if LEGAL.has(*byte) => tail,
             [b'%', a, b, tail @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => tail,
             [byte, tail @ ..] if others.contains(byte) => tail,
             _ => return part.len().saturating_sub(rest.len()),
