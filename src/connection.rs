@@ -22,7 +22,7 @@ pub use outgoing::Outgoing;
 
 /// One side of a WebSocket connection, without its socket.
 ///
-/// Bytes read from the transport go into a [`ReadBuffer`], [`next_event`](Self::next_event) takes
+/// Bytes read from the transport go into a [`ReadBuffer`](crate::ReadBuffer), [`next_event`](Self::next_event) takes
 /// messages out of it, the sending methods queue bytes in [`output`](Self::output), and whoever owns the
 /// transport writes those. Nothing else happens: no I/O, no clock, no randomness beyond the [`Seed`], no
 /// threads. The same inputs always give the same outputs.
@@ -39,7 +39,7 @@ pub use outgoing::Outgoing;
 /// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). A Ping that waits
 /// for its answer because too many came costs one block of 136 bytes meanwhile, and a Close frame keeps
 /// its reason. A client owns one block more, the 400 or so bytes of its key
-/// generator. What was received lies in the [`ReadBuffer`].
+/// generator. What was received lies in the [`ReadBuffer`](crate::ReadBuffer).
 ///
 /// # Deadlines
 ///

@@ -63,3 +63,40 @@ impl<'h> Fields<'h> {
         fields
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    const NAMES: [&str; 10] = [
+        "Host",
+        "Origin",
+        "Upgrade",
+        "Connection",
+        "Content-Length",
+        "Sec-WebSocket-Key",
+        "Transfer-Encoding",
+        "Sec-WebSocket-Version",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
+    ];
+
+    /// RFC 9110 section 5.1: names are compared without regard to case, and as a whole.
+    #[test]
+    fn names_are_told_apart_by_more_than_their_length() {
+        let others: Vec<_> = NAMES.map(|name| "x".repeat(name.len())).into();
+        let upper: Vec<_> = NAMES.map(str::to_uppercase).into();
+        let headers = |names: &'static [String]| -> Vec<Header<'static>> {
+            let value = b"websocket, upgrade";
+            names.iter().map(|name| Header { name, value }).collect()
+        };
+        let shown = |names: Vec<String>| {
+            let headers = headers(names.leak());
+            alloc::format!("{:?}", Fields::new(&headers))
+        };
+        assert_eq!(shown(others), alloc::format!("{:?}", Fields::new(&[])));
+        assert_eq!(shown(upper).matches("One(").count(), 4);
+    }
+}
