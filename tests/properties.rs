@@ -589,6 +589,70 @@ fn heads(base: String) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Heads of up to 40 headers with lines as they are and should not be, and with something behind them or nothing.
+fn many_heads() -> impl Strategy<Value = Vec<u8>> {
+    let line = select(vec![
+        "Host: a",
+        "A: b",
+        "A:b",
+        "A: \t b \t",
+        "A:",
+        "A: ",
+        "B: \u{e9}",
+        "A : b",
+        " A: b",
+        "A",
+        ": b",
+        "A: b\r",
+        "A: \0",
+        "A\u{7f}: b",
+        "A: \u{7f}",
+        "Accept-Language: en-US,en;q=0.9",
+        "Upgrade: websocket",
+        "(: b",
+        "!#$%&'*+-.^_`|~: b",
+    ]);
+    // Most of them right, or hardly a head were.
+    let right = select(vec![
+        "Host: a",
+        "A: b",
+        "Accept-Encoding: gzip, deflate, br",
+        "A:b",
+        "A: \t b \t",
+        "A:",
+    ]);
+    let line = prop_oneof![60 => right, 1 => line];
+    let end = prop_oneof![80 => Just("\r\n"), 1 => select(vec!["\n", "\r", "\r\n\r\n", "\n\r\n", "\r\r\n", "\n\n"])];
+    let start = prop_oneof![
+        8 => Just("GET / HTTP/1.1"),
+        1 => select(vec![
+            "GET / HTTP/1.0", "GET / HTTP/2.0", "GET  / HTTP/1.1", "GET /", "\r\nGET / HTTP/1.1", "\nGET / HTTP/1.1", "",
+            " GET / HTTP/1.1", "GET /\u{e9} HTTP/1.1", "GET /\t HTTP/1.1", "HTTP/1.1 101 OK", "GET / HTTP/1.1 ", "GET / http/1.1",
+        ]),
+    ];
+    let tail = prop_oneof![
+        2 => Just(""),
+        1 => select(vec!["\u{81}", "\r\n", "\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\n", "A: b\r\n\r\n"]),
+    ];
+    let host =
+        prop_oneof![8 => Just("Host: a\r\n"), 1 => select(vec!["", "Host: \r\n", "Host: a\n"])];
+    (
+        start,
+        end.clone(),
+        host,
+        vec((line, end.clone()), 0..40),
+        end,
+        tail,
+    )
+        .prop_map(|(start, first, host, lines, last, tail)| {
+            let lines: String = lines
+                .into_iter()
+                .flat_map(|(line, end)| [line, end])
+                .collect();
+            format!("{start}{first}{host}{lines}{last}{tail}").into_bytes()
+        })
+}
+
 /// Gives the bytes piece by piece until there is a verdict, and returns it with what is left unread then.
 fn verdict(
     bytes: &[u8],
@@ -630,6 +694,35 @@ proptest! {
         prop_assert_eq!(&verdict(&bytes, &places(&cuts, bytes.len()), read), &whole);
         let all: Vec<usize> = (0..bytes.len()).collect();
         prop_assert_eq!(&verdict(&bytes, &all, read), &whole);
+    }
+
+    /// Whatever lies in the buffer at the first call, the verdict is that of single bytes: nothing before the byte
+    /// that decides, and the same from then on.
+    #[test]
+    fn a_request_at_once_is_judged_as_in_single_bytes(
+        bytes in many_heads(), size in prop_oneof![Just(16 << 10), 1..900_usize], count in prop_oneof![0..45_usize, Just(100)],
+    ) {
+        let mut config = Config::default();
+        config.max_head_size = size;
+        config.max_headers = count;
+        let read = |buffer: &mut ReadBuffer| match Request::read(buffer, &config) {
+            Ok(None) => None,
+            Ok(Some(request)) => Some(format!("{request:?}")),
+            Err(error) => Some(format!("{error:?}")),
+        };
+        let singly: Vec<usize> = (0..bytes.len()).collect();
+        let decided = verdict(&bytes, &singly, read);
+        let at = decided.as_ref().map_or(bytes.len() + 1, |_| {
+            (1..=bytes.len()).find(|n| verdict(&bytes[..*n], &singly[..*n], read).is_some()).unwrap()
+        });
+        for n in 0..=bytes.len() {
+            let at_once = verdict(&bytes[..n], &[], read);
+            let expected = decided.as_ref().filter(|_| n >= at).map(|(verdict, _)| verdict);
+            prop_assert_eq!(at_once.as_ref().map(|(verdict, _)| verdict), expected, "{} of {}", n, at);
+            if n == bytes.len() {
+                prop_assert_eq!(&at_once, &decided);
+            }
+        }
     }
 
     #[test]

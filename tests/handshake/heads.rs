@@ -42,6 +42,43 @@ fn a_bad_head_is_refused_at_the_byte() {
     assert_eq!(refused_at(&hello, &Config::default()).unwrap().0, 4);
 }
 
+/// Whole, a head goes another way than in pieces: both know the same bytes, in every place.
+#[test]
+fn every_byte_in_every_place_is_judged_alike_at_once_and_in_single_bytes() {
+    let config = Config::default();
+    // What came of it, for as long as the buffer can be borrowed.
+    let read = |buffer: &mut ReadBuffer| match Request::read(buffer, &config) {
+        Ok(None) => None,
+        Ok(Some(request)) => {
+            let headers = request.headers();
+            let trimmed = headers.iter().all(|h| h.value.trim_ascii() == h.value);
+            assert!(trimmed, "{request:?}");
+            Some(Ok(format!("{request:?}")))
+        }
+        Err(error) => Some(Err(error)),
+    };
+    let head = b"GET /a HTTP/1.1\r\nHost: a\r\nA:\t b c \r\nD:\r\n\r\n";
+    let mut verdicts = [0, 0];
+    for place in 0..head.len() {
+        for byte in 0..=u8::MAX {
+            for behind in [place, place + 1] {
+                let bytes = [&head[..place], &[byte], &head[behind..]].concat();
+                let mut singly = ReadBuffer::new();
+                let expected = bytes.iter().find_map(|byte| {
+                    singly.extend_from_slice(&[*byte]);
+                    read(&mut singly)
+                });
+                let mut at_once = ReadBuffer::new();
+                at_once.extend_from_slice(&bytes);
+                let found = read(&mut at_once);
+                assert_eq!(found, expected, "{}", bytes.escape_ascii());
+                verdicts[usize::from(found.is_some_and(|found| found.is_ok()))] += 1;
+            }
+        }
+    }
+    assert!(verdicts.iter().all(|n| *n > 1000), "{verdicts:?}");
+}
+
 #[test]
 fn the_head_is_limited() {
     let request = head(REQUEST, &[]);
