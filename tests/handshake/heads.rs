@@ -149,6 +149,31 @@ fn a_head_is_found_in_linear_time() {
     assert_eq!(request.header("cookie").unwrap().len(), 1_000_000);
 }
 
+/// How far one head was searched says nothing about the next, however the two came.
+#[test]
+fn a_second_request_is_searched_from_its_beginning() {
+    let config = Config::default();
+    let first = head(REQUEST, &[]);
+    let second = first.replacen("\r\n", "\n", 1);
+    for cut in 0..=first.len() {
+        for (second, good) in [(&first, true), (&second, false)] {
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(&first.as_bytes()[..cut]);
+            let early = Request::read(&mut buffer, &config).unwrap().is_some();
+            assert_eq!(early, cut == first.len());
+            buffer.extend_from_slice(&first.as_bytes()[cut..]);
+            if !early {
+                assert!(Request::read(&mut buffer, &config).unwrap().is_some());
+            }
+            assert!(buffer.is_empty());
+            // Whole, and with something behind it, which is the way of a head in pieces.
+            buffer.extend_from_slice(&[second.as_bytes(), b"\x81"].concat());
+            let read = Request::read(&mut buffer, &config);
+            assert_eq!(read.is_ok_and(|request| request.is_some()), good, "{cut}");
+        }
+    }
+}
+
 /// RFC 9112 section 2.2: a server should skip an empty line before the request.
 #[test]
 fn an_empty_line_before_the_request_is_skipped() {
