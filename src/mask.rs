@@ -207,4 +207,40 @@ mod tests {
             }
         }
     }
+
+    /// Long payloads, wherever they lie in memory: in place, and on the way into a vector.
+    #[cfg(feature = "alloc")]
+    #[test]
+    fn long_payloads_equal_the_formula_wherever_they_lie() {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let source: Vec<_> = (0..2000_usize).map(|i| (i * 7 % 251) as u8).collect();
+        let formula = |data: &[u8], offset: usize| -> Vec<_> {
+            let masked = data.iter().enumerate();
+            masked
+                .map(|(i, byte)| byte ^ key[(offset + i) % 4])
+                .collect()
+        };
+        let lengths = (0..140)
+            .chain(LONG - 3..LONG + 140)
+            .chain([1151, 1152, 1900]);
+        for length in lengths {
+            for place in (0..66).step_by(3) {
+                let expected = formula(&source[..length], place);
+                let mut data = source.clone();
+                data.copy_within(..length, place);
+                apply_mask(&mut data[place..place + length], key, place);
+                assert!(
+                    data[place..place + length] == expected,
+                    "{length} at {place}"
+                );
+                assert_eq!(data[..place], source[..place]);
+                assert_eq!(data[place + length..], source[place + length..]);
+
+                let mut output = source[..place].to_vec();
+                append_masked(&mut output, &source[..length], rotate(key, place));
+                assert!(output[place..] == expected, "{length} behind {place}");
+                assert_eq!(output[..place], source[..place]);
+            }
+        }
+    }
 }

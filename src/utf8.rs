@@ -244,4 +244,32 @@ mod tests {
             assert_eq!(last_boundary(wrong), wrong.len());
         }
     }
+
+    /// Long texts are validated by other means than short ones, and agree, wherever the interesting part is.
+    #[test]
+    fn long_texts_agree_with_short_ones() {
+        for &(part, fault) in TEXTS {
+            for before in [0, 1, 31, 32, 62, 63, 64, 65, 200] {
+                for after in [0, 1, 64, 100] {
+                    let mut buffer = [b'x'; 400];
+                    let length = before + part.len() + after;
+                    buffer[before..before + part.len()].copy_from_slice(part);
+                    let bytes = &buffer[..length];
+                    assert_eq!(text(bytes).ok(), str::from_utf8(bytes).ok());
+                    let mut validator = Utf8Validator::new();
+                    assert_eq!(validator.validate(bytes).is_err(), fault.is_some());
+                    // Cut inside the character at the end, if there is one.
+                    for end in length.saturating_sub(4)..=length {
+                        let bytes = &bytes[..end];
+                        let expected = match str::from_utf8(bytes) {
+                            Ok(_) => Ok(end),
+                            Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+                            Err(_) => Err(ProtocolError::InvalidUtf8),
+                        };
+                        assert_eq!(complete_length(bytes), expected, "{bytes:x?}");
+                    }
+                }
+            }
+        }
+    }
 }
