@@ -156,6 +156,15 @@ impl FrameHeader {
         }
     }
 
+    /// All of the header of an unmasked frame, if its length takes no bytes of its own.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn short(opcode: Opcode, fin: bool, length: usize) -> Option<[u8; 2]> {
+        let length = u8::try_from(length).ok()?;
+        let first = if fin { FIN } else { 0 } | opcode.bits();
+        (length < LENGTH_16).then_some([first, length])
+    }
+
     /// Reads the header at the start of `bytes`, and says how many bytes it takes.
     ///
     /// `Ok(None)` means that more bytes are needed; nothing is remembered, so call again with the same

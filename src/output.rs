@@ -113,6 +113,18 @@ impl Output {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Adds a frame with a header of two bytes.
+    #[inline]
+    pub(crate) fn push_short(&mut self, header: [u8; 2], payload: &[u8]) {
+        let room = header.len() + payload.len();
+        if self.bytes.capacity() - self.bytes.len() < room {
+            self.make_room(room);
+        }
+        self.opening = false;
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(payload);
+    }
+
     /// Adds a frame. The payload is copied once, and masked on the way.
     #[inline]
     pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {

@@ -208,6 +208,11 @@ impl Sender {
     }
 
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.keys.is_none()
+            && let Some(header) = FrameHeader::short(opcode, fin, payload.len())
+        {
+            return self.output.push_short(header, payload);
+        }
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);
     }
