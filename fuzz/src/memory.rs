@@ -11,19 +11,32 @@ pub(crate) struct Watch {
     asked: usize,
     /// What decompressed messages may take on top.
     inflated: usize,
+    /// Whether text in pieces is put together, in twice its length.
+    joined: bool,
+    /// The largest text that came compressed.
+    largest: usize,
 }
 
 impl Watch {
+    /// The same for a buffer that messages come into.
+    pub(crate) fn with_messages(delivery: Delivery) -> Self {
+        Self {
+            joined: delivery == Delivery::Messages,
+            ..Self::default()
+        }
+    }
+
     /// The same for a buffer that compressed messages come into, the largest of `largest` bytes and none over
     /// `limit`.
     pub(crate) fn with_inflated(delivery: Delivery, largest: usize, limit: usize) -> Self {
         let most = match delivery {
-            Delivery::Messages => 2 * largest + (16 << 10),
+            Delivery::Messages => (2 * largest + (16 << 10)).max(80 << 10),
             Delivery::Chunks => 80 << 10,
         };
         Self {
             inflated: most.min(limit + 1),
-            ..Self::default()
+            largest: largest.min(limit),
+            ..Self::with_messages(delivery)
         }
     }
 
@@ -41,7 +54,12 @@ impl Watch {
 
     /// The bound holds now.
     pub(crate) fn check(&self, buffer: &ReadBuffer) {
-        let bound = 2 * self.most + self.asked + self.inflated;
+        let joined = if self.joined {
+            2 * self.most.max(self.largest)
+        } else {
+            0
+        };
+        let bound = 2 * self.most + self.asked + self.inflated + joined;
         let capacity = buffer.capacity();
         assert!(capacity <= bound, "{capacity} bytes taken, {bound} allowed");
     }

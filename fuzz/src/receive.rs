@@ -104,7 +104,7 @@ fn few_pongs(role: Role, mut config: Config, bytes: &[u8], places: &[usize]) {
 fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
     let mut connection = role.connection(config);
     let mut buffer = ReadBuffer::new();
-    let mut watch = Watch::default();
+    let mut watch = Watch::with_messages(config.delivery);
     let mut written = Vec::new();
     let (mut received, mut delivered, mut events) = (0, 0, 0);
     let mut error = None;
