@@ -77,9 +77,10 @@ impl Output {
     /// Drops the first `n` unsent bytes, which have been written.
     #[inline]
     pub(crate) fn advance(&mut self, n: usize) {
-        let own = match &mut self.shared {
-            None => n,
-            Some(shared) => shared.advance(n),
+        let own = if self.shared.is_none() {
+            n
+        } else {
+            self.advance_shared(n)
         };
         assert!(
             own <= self.bytes.len() - self.written,
@@ -196,6 +197,16 @@ impl Output {
         mem::swap(&mut self.bytes, other);
     }
 
+    /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
+    #[cold]
+    fn advance_shared(&mut self, n: usize) -> usize {
+        let mine = self.bytes.len() - self.written;
+        match &mut self.shared {
+            Some(shared) => shared.advance(n, mine),
+            None => n,
+        }
+    }
+
     #[cold]
     fn first_part(&self) -> &[u8] {
         self.parts(&[]).next().unwrap_or_default()
@@ -304,6 +315,25 @@ mod tests {
         }
         sent.extend_from_slice(output.unsent());
         assert_eq!(sent, pushed);
+    }
+
+    /// A caller that advances too far changes nothing.
+    #[test]
+    fn advancing_too_far_leaves_the_output_as_it_was() {
+        for shared in [false, true] {
+            let mut output = Output::default();
+            output.push(&header(3), b"own");
+            if shared {
+                output.push_shared(&alloc::vec![7; 5000].into());
+            }
+            let before: Vec<u8> = output.parts(&[]).flatten().copied().collect();
+            for n in [before.len() + 1, usize::MAX] {
+                let advance = std::panic::AssertUnwindSafe(|| output.advance(n));
+                std::panic::catch_unwind(advance).expect_err("too far");
+            }
+            let after: Vec<u8> = output.parts(&[]).flatten().copied().collect();
+            assert_eq!(after, before);
+        }
     }
 
     /// Bytes are moved, and memory is taken, only when a frame does not fit behind the others.

@@ -43,9 +43,13 @@ impl Shared {
         self.own = own;
     }
 
-    /// Drops the first `n` bytes of all, and says how many of them were the connection's own.
+    /// Drops the first `n` bytes of all, of which `mine` are the connection's own, and says how many of the dropped
+    /// ones were. If `n` is more than all, it drops none and says `n`.
     #[cold]
-    pub(super) fn advance(&mut self, n: usize) -> usize {
+    pub(super) fn advance(&mut self, n: usize, mine: usize) -> usize {
+        if n > mine + self.length {
+            return n;
+        }
         let (mut left, mut own) = (n, 0);
         while let Some(frame) = self.frames.front_mut() {
             let gap = frame.gap.min(left);
