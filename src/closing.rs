@@ -1,12 +1,15 @@
 //! How a connection ends, and what that means for the transport (RFC 6455 section 7).
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::close::CloseFrame;
 use crate::close_code::CloseCode;
+use crate::deadlines::Timeout;
 use crate::error::ProtocolError;
 use crate::output::Output;
 use crate::role::Role;
+use crate::timers::Awaited;
 
 /// Where the connection is between its opening and its end (RFC 6455 sections 7.1.2 to 7.1.7), and what
 /// is remembered of how it got there.
@@ -20,8 +23,10 @@ use crate::role::Role;
 ///    '-- peer's Close, answer left to the caller              | close()
 ///                      '---------------> PeerClosing ---------'
 ///
-///  Open, Closing, PeerClosing -- end of stream --> Ended
+///  Open, Closing, PeerClosing -- end of stream, deadline --> Ended
 ///  Open, Closing -------------- violation ------> Failed
+///
+///  Refused, from the beginning
 /// ```
 #[derive(Debug)]
 pub(crate) struct Closing {
@@ -44,6 +49,8 @@ pub(crate) enum State {
     Ended,
     /// The peer broke the protocol.
     Failed(ProtocolError),
+    /// The opening handshake did not make a connection of it: there is only an answer to be written.
+    Refused,
 }
 
 /// What can still come from the peer.
@@ -51,6 +58,8 @@ pub(crate) enum State {
 enum Stream {
     Flowing,
     AtEnd,
+    /// Nobody waits any more for what may come, or for what was to be written.
+    GivenUp(Timeout),
 }
 
 /// What the peer's Close frame said, kept for the record.
@@ -68,6 +77,15 @@ impl Closing {
             initiator: Initiator::Transport,
             stream: Stream::Flowing,
             peer_close: None,
+        }
+    }
+
+    /// None at all: the opening handshake was refused.
+    pub(crate) fn refused() -> Self {
+        Self {
+            state: State::Refused,
+            initiator: Initiator::Local,
+            ..Self::new()
         }
     }
 
@@ -107,8 +125,23 @@ impl Closing {
 
     /// The stream ended.
     pub(crate) const fn ended(&mut self) {
-        self.stream = Stream::AtEnd;
-        if !matches!(self.state, State::Closed | State::Failed(_)) {
+        if !matches!(self.stream, Stream::GivenUp(_)) {
+            self.stream = Stream::AtEnd;
+        }
+        self.end();
+    }
+
+    /// A deadline has passed.
+    pub(crate) const fn gave_up(&mut self, timeout: Timeout) {
+        self.stream = Stream::GivenUp(timeout);
+        self.end();
+    }
+
+    const fn end(&mut self) {
+        if !matches!(
+            self.state,
+            State::Closed | State::Failed(_) | State::Refused
+        ) {
             self.state = State::Ended;
         }
     }
@@ -129,29 +162,53 @@ impl Closing {
         matches!(self.state, State::Open | State::PeerClosing)
     }
 
-    pub(crate) fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
-        match self.state {
-            State::Open | State::Closing | State::PeerClosing => TransportAction::Keep,
+    /// What to do with the transport, which may wait `until` then.
+    pub(crate) fn transport_action(
+        &self,
+        role: Role,
+        output: &Output,
+        until: Option<Duration>,
+    ) -> TransportAction {
+        match (self.state, self.stream) {
             // Nobody waits for the rest of the output.
-            State::Ended => TransportAction::Close,
-            State::Closed | State::Failed(_) if !output.is_empty() => TransportAction::Keep,
-            State::Closed | State::Failed(_) if matches!(self.stream, Stream::AtEnd) => {
+            (State::Ended, _) | (_, Stream::GivenUp(_)) => TransportAction::Close,
+            _ if !output.is_empty() => TransportAction::Write,
+            (State::Open | State::Closing | State::PeerClosing, _) => {
+                TransportAction::Wait { until }
+            }
+            (State::Closed | State::Failed(_) | State::Refused, Stream::AtEnd) => {
                 TransportAction::Close
             }
             // Section 7.1.1: the server closes first, the client waits for it.
-            State::Closed => match role {
+            (State::Closed, Stream::Flowing) => match role {
                 Role::Server => TransportAction::Close,
-                Role::Client => TransportAction::Keep,
+                Role::Client => TransportAction::Wait { until },
             },
-            State::Failed(_) if self.peer_close.is_some() => TransportAction::Close,
-            State::Failed(_) => TransportAction::ShutdownWrite,
+            (State::Failed(_), Stream::Flowing) if self.peer_close.is_some() => {
+                TransportAction::Close
+            }
+            (State::Failed(_) | State::Refused, Stream::Flowing) => {
+                TransportAction::ShutdownWrite { until }
+            }
+        }
+    }
+
+    /// What the deadlines are for.
+    pub(crate) fn awaited(&self, role: Role, output: &Output) -> Awaited {
+        match self.state {
+            State::Open => Awaited::Messages,
+            State::Closing | State::PeerClosing => Awaited::Close,
+            _ if self.transport_action(role, output, None) == TransportAction::Close => {
+                Awaited::Nothing
+            }
+            _ => Awaited::EndOfStream,
         }
     }
 
     pub(crate) fn event(&self) -> Option<CloseEvent<'_>> {
         let error = match self.state {
             State::Open | State::Closing | State::PeerClosing => return None,
-            State::Closed | State::Ended => None,
+            State::Closed | State::Ended | State::Refused => None,
             State::Failed(error) => Some(error),
         };
         let (code, reason) = match &self.peer_close {
@@ -160,12 +217,17 @@ impl Closing {
             None => (CloseCode::ABNORMAL_CLOSURE, ""),
         };
         let was_clean = self.state == State::Closed;
+        let timeout = match self.stream {
+            Stream::GivenUp(timeout) => Some(timeout),
+            Stream::Flowing | Stream::AtEnd => None,
+        };
         Some(CloseEvent {
             code,
             reason,
             was_clean,
             initiator: self.initiator,
             error,
+            timeout,
         })
     }
 }
@@ -202,6 +264,8 @@ pub struct CloseEvent<'a> {
     pub initiator: Initiator,
     /// The violation for which this side failed the connection, if that was the end of it.
     pub error: Option<ProtocolError>,
+    /// The deadline that this side did not wait any longer than, if that was the end of it.
+    pub timeout: Option<Timeout>,
 }
 
 /// Who ended a connection.
@@ -211,11 +275,14 @@ pub enum Initiator {
     Local,
     /// The peer: its Close frame came before this side sent one.
     Peer,
-    /// Neither: the transport ended without any Close frame.
+    /// Neither: the transport or this side's patience ended without any Close frame.
     Transport,
 }
 
-/// What to do with the transport, now that the output is as it is.
+/// What to do with the transport, now that the output is as it is: all that a loop has to know.
+///
+/// Whatever it says but [`Close`](Self::Close), read what comes and take the events, unless the application needs a
+/// pause, and tell the time when [`Connection::next_timeout`](crate::Connection::next_timeout) comes.
 ///
 /// # Example
 ///
@@ -223,12 +290,12 @@ pub enum Initiator {
 /// use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
 ///
 /// let mut server = Connection::server(Config::default());
-/// assert_eq!(server.transport_action(), TransportAction::Keep);
+/// assert_eq!(server.transport_action(), TransportAction::Wait { until: None });
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close, 1000
 /// while server.next_event(&mut buffer)?.is_some() {}
-/// assert_eq!(server.transport_action(), TransportAction::Keep); // the answer is still to be written
+/// assert_eq!(server.transport_action(), TransportAction::Write); // the answer
 /// server.advance_output(server.output().len());
 /// assert_eq!(server.transport_action(), TransportAction::Close);
 /// # Ok::<(), sockless::ProtocolError>(())
@@ -236,13 +303,20 @@ pub enum Initiator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportAction {
-    /// Keep it: write the output, read what comes. A client keeps it after a clean close, too, until the
-    /// server ends the stream.
-    Keep,
-    /// Shut down the writing side, and go on reading and taking events (there will be none) until this says
-    /// [`Close`](Self::Close) or patience ends. Closing at once could reset the connection and destroy the
-    /// Close frame on its way (RFC 6455 section 7.1.1).
-    ShutdownWrite,
+    /// Write the output.
+    Write,
+    /// Nothing but to wait for bytes to read, or for the time to be told. A client waits after a clean close, too,
+    /// until the server ends the stream.
+    Wait {
+        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
+        until: Option<Duration>,
+    },
+    /// Shut down the writing side, once, then wait as above: there will be no events. Closing at once could reset the
+    /// connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
+    ShutdownWrite {
+        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
+        until: Option<Duration>,
+    },
     /// Close it; output that is left has nobody to read it. A server comes here first, a client once the
     /// server has closed (RFC 6455 section 7.1.1).
     Close,

@@ -1,5 +1,6 @@
 //! Limits and choices.
 
+use crate::deadlines::Deadlines;
 #[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 
@@ -61,6 +62,12 @@ pub struct Config {
     /// application calls [`Connection::close`](crate::Connection::close) (RFC 6455 section 5.5.1 lets an
     /// endpoint finish its message first).
     pub close: Reply,
+    /// How long the peer may take for its part of both handshakes and for the answer to a Ping. Default: none, it
+    /// may be silent for ever.
+    ///
+    /// They come to nothing unless the time is told: see
+    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout).
+    pub deadlines: Option<Deadlines>,
     /// Whether to negotiate permessage-deflate (RFC 7692), and how. Default: no.
     ///
     /// It takes effect in the opening handshake: a client offers the extension, a server accepts it.
@@ -86,6 +93,7 @@ impl Config {
             delivery: Delivery::Messages,
             pong: Reply::Automatic,
             close: Reply::Automatic,
+            deadlines: None,
             #[cfg(feature = "deflate")]
             deflate: None,
         }

@@ -1,5 +1,6 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::closing::{CloseEvent, Closing, State, TransportAction};
@@ -11,12 +12,14 @@ use crate::pongs::Pongs;
 use crate::receiver::Receiver;
 use crate::role::Role;
 use crate::sender::Sender;
+use crate::timers::Timers;
 
 #[cfg(feature = "deflate")]
 mod compress;
 mod outgoing;
 mod receive;
 mod send;
+mod time;
 
 pub use outgoing::Outgoing;
 
@@ -43,10 +46,9 @@ pub use outgoing::Outgoing;
 ///
 /// # Deadlines
 ///
-/// There is no clock in here, and a peer may be silent for ever. Wait only so long for: the opening
-/// handshake; the peer's Close frame after [`close`](Self::close); the end of the stream, in a client after
-/// both Close frames and in either role after [`TransportAction::ShutdownWrite`]; and, if silence is a
-/// fault, the Pong to a Ping. Then call [`handle_eof`](Self::handle_eof) and close the transport.
+/// A peer may be silent for ever, unless [`Config::deadlines`] are set and the caller tells the time:
+/// [`handle_timeout`](Self::handle_timeout), [`next_timeout`](Self::next_timeout). Who counts by other means calls
+/// [`handle_eof`](Self::handle_eof) when patience ends, and closes the transport.
 ///
 /// # Example: an echo server's loop
 ///
@@ -76,7 +78,7 @@ pub use outgoing::Outgoing;
 ///         // At first it is the answer to the opening handshake.
 ///         transport.write_all(connection.output())?;
 ///         connection.advance_output(connection.output().len());
-///         if connection.transport_action() != TransportAction::Keep {
+///         if !matches!(connection.transport_action(), TransportAction::Wait { .. }) {
 ///             return Ok(());
 ///         }
 ///         let n = transport.read(buffer.spare_mut(4096))?;
@@ -97,6 +99,7 @@ pub struct Connection {
     pong: Reply,
     close: Reply,
     max_output: usize,
+    timers: Option<Box<Timers>>,
     /// What the next call fails with, after the good part of a bad chunk was delivered.
     overdue: Option<ProtocolError>,
 }
@@ -132,7 +135,47 @@ impl Connection {
             close: config.close,
             // Into an empty output anything can be sent, whatever the limit.
             max_output: config.max_output.max(1),
+            timers: config
+                .deadlines
+                .map(|deadlines| Box::new(Timers::new(&deadlines))),
             overdue: None,
+        }
+    }
+
+    /// A server's transport that carries no WebSocket, since the opening handshake was refused or asked for something
+    /// else: what is left is to write `answer`, a whole HTTP response, and to end the stream.
+    ///
+    /// The answer comes from [`RequestError::response`](crate::handshake::RequestError::response) or
+    /// [`Request::respond`](crate::handshake::Request::respond). The transport is driven as any other: the answer is the
+    /// output, what the peer sends is dropped, there are no events, and
+    /// [`transport_action`](Self::transport_action) says when to shut down writing and when to close, so
+    /// that the answer arrives. Of `config` only [`Config::deadlines`] counts.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::{Request, ServerOptions};
+    /// use sockless::{Connection, ReadBuffer};
+    ///
+    /// /// Whatever the answer is, the loop that follows is the same.
+    /// fn answer(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connection> {
+    ///     let accepted = match Request::read(buffer, &options.config) {
+    ///         Ok(request) => request?.accept(options),
+    ///         Err(error) => Err(error),
+    ///     };
+    ///     Some(accepted.unwrap_or_else(|error| Connection::refused(error.response(), &options.config)))
+    /// }
+    /// # let mut buffer = ReadBuffer::new();
+    /// # let options = ServerOptions::default();
+    /// # assert!(answer(&mut buffer, &options).is_none());
+    /// # buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// # assert!(answer(&mut buffer, &options).unwrap().output().starts_with(b"HTTP/1.1 426 "));
+    /// ```
+    #[must_use]
+    pub fn refused(answer: Vec<u8>, config: &Config) -> Self {
+        Self {
+            closing: Closing::refused(),
+            ..Self::opened(config, None, answer)
         }
     }
 
@@ -204,17 +247,35 @@ impl Connection {
         self.sender.output().parts(&[])
     }
 
+    /// How many bytes of output wait to be written, in all parts.
+    #[must_use]
+    #[inline]
+    pub fn output_len(&self) -> usize {
+        self.sender.output().len()
+    }
+
+    /// Whether less than [`Config::max_output`] waits to be written, so that no send is refused for want of room.
+    ///
+    /// A loop whose events make output, such as an echo, takes them only while this is so; a peer that sends more
+    /// than it reads has to wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
+    #[must_use]
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.output_len() < self.max_output
+    }
+
     /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.closing.may_send()
     }
 
-    /// What to do with the transport now: ask after every write and every end of stream.
+    /// What to do with the transport now: ask after every write, every end of stream, and whenever the time was told.
     #[must_use]
     pub fn transport_action(&self) -> TransportAction {
+        let until = self.next_timeout();
         self.closing
-            .transport_action(self.receiver.role(), self.sender.output())
+            .transport_action(self.receiver.role(), self.sender.output(), until)
     }
 
     /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, or the

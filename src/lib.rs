@@ -60,6 +60,8 @@ mod closing;
 mod config;
 #[cfg(feature = "alloc")]
 mod connection;
+#[cfg(feature = "alloc")]
+mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(feature = "alloc")]
@@ -80,6 +82,9 @@ mod role;
 mod sender;
 #[cfg(feature = "alloc")]
 mod shared_message;
+#[cfg(feature = "alloc")]
+mod timers;
+
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 #[allow(
@@ -103,6 +108,7 @@ pub use {
     closing::{CloseEvent, Initiator, TransportAction},
     config::{Config, Delivery, Reply},
     connection::{Connection, Outgoing},
+    deadlines::{Deadlines, Timeout},
     event::Event,
     masking_keys::Seed,
     read_buffer::ReadBuffer,

@@ -47,9 +47,6 @@ pub(crate) struct Receiver {
     max_whole: u16,
     #[cfg(feature = "deflate")]
     inflation: Option<Box<Inflation>>,
-    /// How many unread bytes of a compressed payload are unmasked already.
-    #[cfg(feature = "deflate")]
-    unmasked: usize,
 }
 
 #[derive(Debug)]
@@ -93,8 +90,6 @@ impl Receiver {
                 .unwrap_or(u16::MAX),
             #[cfg(feature = "deflate")]
             inflation: None,
-            #[cfg(feature = "deflate")]
-            unmasked: 0,
         }
     }
 

@@ -54,6 +54,7 @@ const REQUESTS: &[(RequestError, u16)] = &[
     (RequestError::Subprotocols, 400),
     (RequestError::NoCommonSubprotocol, 400),
     (RequestError::Extensions, 400),
+    (RequestError::Timeout, 408),
 ];
 
 /// Each says something else, and where the rule stands.
@@ -118,6 +119,7 @@ fn the_other_errors_say_what_is_wrong() {
         &ResponseError::Accept,
         &ResponseError::Extensions,
         &ResponseError::Subprotocol,
+        &ResponseError::Timeout,
     ]);
     all_differ_and_cite(&[
         &InputError::Uri,

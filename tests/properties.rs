@@ -261,7 +261,7 @@ proptest! {
         let server = pair.server.connection.transport_action();
         prop_assert_eq!(server, TransportAction::Close);
         let client = pair.client.connection.transport_action();
-        prop_assert_eq!(client, TransportAction::Keep);
+        prop_assert_eq!(client, TransportAction::Wait { until: None });
     }
 }
 

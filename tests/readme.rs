@@ -56,7 +56,7 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
         flush(&mut transport, &mut connection)?;
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
-            TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
+            TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
             _ => {}
         }
         let n = transport.read(buffer.spare_mut(4096))?;

@@ -117,7 +117,7 @@ fn refuses(
         assert_eq!(outcome.error, Some(error), "{what}");
         assert_eq!(outcome.events, good_outcome.events, "{what}");
         assert_eq!(heard(role, &outcome.output), replies, "{what}");
-        assert_eq!(outcome.action, TransportAction::Keep, "{what}");
+        assert_eq!(outcome.action, TransportAction::Write, "{what}");
         assert_eq!(
             outcome.ending,
             Some(OwnedCloseEvent {
@@ -126,6 +126,7 @@ fn refuses(
                 was_clean: false,
                 initiator: Initiator::Local,
                 error: Some(error),
+                timeout: None,
             }),
             "{what}"
         );

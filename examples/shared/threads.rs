@@ -15,9 +15,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the peer may read nothing of what is written to it.
 const STALL: Duration = Duration::from_secs(60);
 
-/// Output that waits beyond this many bytes stops the taking of further events.
-const BACKPRESSURE: usize = 1 << 20;
-
 /// How much is read at once.
 pub(crate) const READ: usize = 16 << 10;
 
@@ -44,9 +41,7 @@ impl Shared {
     /// Waits until there is room for more output, or none will be written any more.
     pub(crate) fn wait_for_room(&self) {
         let mut connection = self.lock();
-        while connection.output().len() >= BACKPRESSURE
-            && connection.transport_action() == TransportAction::Keep
-        {
+        while !connection.has_room() && connection.transport_action() == TransportAction::Write {
             connection = self.wait(connection);
         }
     }
@@ -123,7 +118,7 @@ impl Shared {
             }
             match connection.transport_action() {
                 TransportAction::Close => break,
-                TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
+                TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
                 _ => {}
             }
             connection = self.wait(connection);

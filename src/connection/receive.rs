@@ -68,7 +68,7 @@ impl Connection {
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         match self.closing.state() {
             State::Open | State::Closing => {}
-            State::PeerClosing | State::Closed | State::Ended => {
+            State::PeerClosing | State::Closed | State::Ended | State::Refused => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
                 buffer.clear();
                 return Ok(None);
@@ -111,7 +111,11 @@ impl Connection {
                 self.answer_ping(payload);
                 Event::Ping(payload)
             }
-            Received::Pong(span) => Event::Pong(buffer.slice(span)),
+            Received::Pong(span) => {
+                let payload = buffer.slice(span);
+                self.note_pong(payload);
+                Event::Pong(payload)
+            }
             Received::Close(span) => {
                 let close =
                     CloseFrame::parse(buffer.slice(span)).map_err(|error| self.fail(error))?;

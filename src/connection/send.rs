@@ -125,7 +125,9 @@ impl Connection {
     /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
     pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
-        self.sender.control(Opcode::Ping, payload)
+        self.sender.control(Opcode::Ping, payload)?;
+        self.note_ping();
+        Ok(())
     }
 
     /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
@@ -178,7 +180,7 @@ impl Connection {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
-        if self.sender.output().len() >= self.max_output {
+        if !self.has_room() {
             return Err(SendError::Full);
         }
         Ok(())

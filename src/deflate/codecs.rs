@@ -100,6 +100,9 @@ pub(crate) struct Inflation {
     window_bits: u8,
     between: Between,
     message: Message,
+    /// How many unread bytes of the payload are unmasked already. Kept here, where it costs nothing without the
+    /// extension.
+    pub(crate) unmasked: usize,
     inflater: Option<Box<Inflater>>,
 }
 
@@ -119,6 +122,7 @@ impl Inflation {
             window_bits: agreed.peer_window_bits,
             between: Between::new(agreed.peer_context_takeover),
             message: Message::Plain,
+            unmasked: 0,
             inflater: None,
         }
     }

@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str;
+use core::time::Duration;
 
 use crate::config::Config;
 use crate::connection::Connection;
@@ -18,6 +19,7 @@ use crate::handshake::response::{Response, write_header};
 use crate::handshake::uri::Uri;
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::read_buffer::ReadBuffer;
+use crate::timers::Timer;
 
 /// What a client asks for in the opening handshake.
 ///
@@ -43,7 +45,7 @@ pub struct ClientOptions<'a> {
     pub headers: &'a [Header<'a>],
 }
 
-/// The client's side of the opening handshake: write [`request`](Self::request), then read the response.
+/// The client's side of the opening handshake: write the [`output`](Self::output), then read the response.
 ///
 /// # Example
 ///
@@ -53,8 +55,8 @@ pub struct ClientOptions<'a> {
 ///
 /// let uri = Uri::parse("ws://example.com/chat")?;
 /// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32]))?;
-/// assert!(handshake.request().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
-/// // ... write it, then until there is an outcome: read some bytes.
+/// assert!(handshake.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+/// // ... write it and say so with `advance_output`, then until there is an outcome: read some bytes.
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 /// match handshake.read_response(&mut buffer)? {
@@ -68,10 +70,13 @@ pub struct ClientOptions<'a> {
 pub struct ClientHandshake {
     keys: MaskingKeys,
     request: Vec<u8>,
+    /// How many bytes of it have been written to the transport.
+    written: usize,
     /// The only right answer to the key in the request.
     accept: [u8; 28],
     subprotocols: Vec<String>,
     config: Config,
+    timer: Timer,
     /// An error is final.
     failed: Option<ResponseError>,
 }
@@ -117,11 +122,16 @@ impl ClientHandshake {
             }
             rest = tail;
         }
+        let patience = options
+            .config
+            .deadlines
+            .map_or(Duration::MAX, |it| it.handshake);
         let mut keys = MaskingKeys::new(&seed);
         let key = encode_key(keys.nonce());
         Ok(Self {
             keys,
             request: write_request(uri, options, &key),
+            written: 0,
             accept: accept_key(&key),
             subprotocols: options
                 .subprotocols
@@ -129,6 +139,7 @@ impl ClientHandshake {
                 .map(ToString::to_string)
                 .collect(),
             config: options.config,
+            timer: Timer::new(patience),
             failed: None,
         })
     }
@@ -177,6 +188,51 @@ impl ClientHandshake {
         }
     }
 
+    /// Tells the time, as a [`Duration`] since an origin of the caller's choice: the one that
+    /// [`Connection::handle_timeout`] then counts from.
+    ///
+    /// # Errors
+    ///
+    /// [`ResponseError::Timeout`] when [`Deadlines::handshake`](crate::Deadlines::handshake) has passed since the first time
+    /// that was told, and what was wrong with the response before. Close the transport.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
+        if self.failed.is_none() && self.timer.is_due(now) {
+            self.failed = Some(ResponseError::Timeout);
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline or it has passed.
+    ///
+    /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        match self.failed {
+            None => self.timer.next(),
+            Some(_) => None,
+        }
+    }
+
+    /// Says that `n` bytes of [`output`](Self::output) were written to the transport.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than its length, which is a mistake of the caller.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`written` is at most the length of the request"
+    )]
+    pub fn advance_output(&mut self, n: usize) {
+        assert!(n <= self.output().len(), "advanced by more than the output");
+        self.written += n;
+    }
+
+    /// What is still to be written to the transport; empty when the whole request is.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        self.request.get(self.written..).unwrap_or_default()
+    }
+
     /// The headers of the request, for an HTTP library to write; its method is GET.
     ///
     /// Give the library's response to [`establish`](Self::establish).
@@ -196,7 +252,7 @@ impl ClientHandshake {
         fields.filter_map(header).collect()
     }
 
-    /// The bytes to write to the transport first.
+    /// The whole request, written or not.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request

@@ -50,6 +50,8 @@ pub enum ResponseError {
     Extensions,
     /// A subprotocol that was not offered, or two (item 6).
     Subprotocol,
+    /// No response within [`Deadlines::handshake`](crate::Deadlines::handshake).
+    Timeout,
 }
 
 impl From<HeadError> for ResponseError {
@@ -66,6 +68,7 @@ impl fmt::Display for ResponseError {
             Self::Accept => "wrong Sec-WebSocket-Accept (RFC 6455 section 4.1)",
             Self::Extensions => "extension that was not offered (RFC 6455 section 4.1)",
             Self::Subprotocol => "subprotocol that was not offered (RFC 6455 section 4.1)",
+            Self::Timeout => "no response in time (RFC 6455 section 4.1)",
         })
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! A server's answer is the beginning of its connection's output, written like everything after it. A
 //! client has no connection before the server has answered, so it writes
-//! [`ClientHandshake::request`] itself.
+//! [`ClientHandshake::output`] first.
 //!
 //! Where an HTTP library reads and writes the heads, the same rules apply to lists of headers: see
 //! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`].
@@ -34,6 +34,8 @@ mod request;
 #[cfg(feature = "alloc")]
 mod request_error;
 #[cfg(feature = "alloc")]
+mod request_reader;
+#[cfg(feature = "alloc")]
 mod response;
 #[cfg(feature = "alloc")]
 mod server;
@@ -50,6 +52,7 @@ pub use {
     origin::Origins,
     request::Request,
     request_error::RequestError,
+    request_reader::RequestReader,
     response::Response,
     server::{ServerHandshake, ServerOptions},
     uri::Uri,

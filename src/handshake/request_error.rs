@@ -63,10 +63,12 @@ pub enum RequestError {
     NoCommonSubprotocol,
     /// A `Sec-WebSocket-Extensions` header that does not fit its grammar (RFC 6455 section 9.1).
     Extensions,
+    /// No whole request within [`Deadlines::handshake`](crate::Deadlines::handshake) (RFC 9110 section 15.5.9).
+    Timeout,
 }
 
 impl RequestError {
-    /// The HTTP status that tells the client: 400, 403, 405, 414, 426, 431 or 505.
+    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 426, 431 or 505.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -82,6 +84,7 @@ impl RequestError {
             | Self::Extensions => 400,
             Self::Origin => 403,
             Self::Method => 405,
+            Self::Timeout => 408,
             Self::Head(HeadError::StartLineTooLong) => 414,
             Self::NotAnUpgrade | Self::UnsupportedVersion => 426,
             Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
@@ -164,6 +167,7 @@ impl fmt::Display for RequestError {
             Self::Subprotocols => "malformed Sec-WebSocket-Protocol (RFC 6455 section 4.1)",
             Self::NoCommonSubprotocol => "no common subprotocol (RFC 6455 section 4.2.2)",
             Self::Extensions => "malformed Sec-WebSocket-Extensions (RFC 6455 section 9.1)",
+            Self::Timeout => "no whole request in time (RFC 9110 section 15.5.9)",
         })
     }
 }

@@ -36,7 +36,7 @@ impl Receiver {
         let mut n = at_most(*remaining, buffer.unread().len());
         if self.role == Role::Server {
             // More than there is only if the caller mixed up two buffers.
-            let unmasked = self.unmasked.min(n);
+            let unmasked = inflation.unmasked.min(n);
             apply_mask(buffer.unread_mut(unmasked..n), *key, 0);
             *key = rotate(*key, n - unmasked);
         }
@@ -68,7 +68,7 @@ impl Receiver {
                 return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
             }
         }
-        self.unmasked = n;
+        inflation.unmasked = n;
         self.length = length as u64;
         if !drained {
             if self.delivery == Delivery::Messages {

@@ -3,7 +3,7 @@
 use std::string::String;
 use std::vec::Vec;
 
-use crate::{CloseEvent, Event, Initiator, ProtocolError};
+use crate::{CloseEvent, Event, Initiator, ProtocolError, Timeout};
 
 /// An [`Event`] that owns its contents; parts are what comes without `fin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +140,8 @@ pub struct OwnedCloseEvent {
     pub initiator: Initiator,
     /// The violation it failed for.
     pub error: Option<ProtocolError>,
+    /// The deadline that ended it.
+    pub timeout: Option<Timeout>,
 }
 
 impl From<CloseEvent<'_>> for OwnedCloseEvent {
@@ -150,6 +152,7 @@ impl From<CloseEvent<'_>> for OwnedCloseEvent {
             was_clean: event.was_clean,
             initiator: event.initiator,
             error: event.error,
+            timeout: event.timeout,
         }
     }
 }

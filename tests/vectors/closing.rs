@@ -4,6 +4,9 @@ use super::{DELIVERIES, config, heard, start};
 use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Pair, Peer, Role, encode};
 use sockless::{CloseCode, Config, Initiator, ProtocolError, Reply, SendError, TransportAction};
 
+const WAIT: TransportAction = TransportAction::Wait { until: None };
+const SHUT_DOWN: TransportAction = TransportAction::ShutdownWrite { until: None };
+
 fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
     OwnedCloseEvent {
         code,
@@ -11,6 +14,7 @@ fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
         was_clean,
         initiator,
         error: None,
+        timeout: None,
     }
 }
 
@@ -53,7 +57,7 @@ fn open_may_send_all() {
                 OwnedEvent::text("begin")
             ]
         );
-        assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
         assert_eq!(peer.close_event(), None);
     }
 }
@@ -93,9 +97,9 @@ fn we_closed() {
                     [OwnedEvent::close(1001, "")]
                 );
                 assert_eq!(peer.close_event(), None);
-                assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+                assert_eq!(peer.connection.transport_action(), TransportAction::Write);
                 peer.write_all();
-                assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+                assert_eq!(peer.connection.transport_action(), WAIT);
                 // On data: still delivered; a Ping is not answered any more.
                 peer.receive(&encode(
                     &[Frame::new(0x81, "still"), Frame::new(0x89, "?")],
@@ -128,7 +132,7 @@ fn we_closed() {
                 action,
                 match role {
                     Role::Server => TransportAction::Close,
-                    Role::Client => TransportAction::Keep,
+                    Role::Client => WAIT,
                 }
             );
             peer.connection.handle_eof();
@@ -174,7 +178,7 @@ fn we_closed() {
                     (Initiator::Local, Some(error))
                 );
                 let action = peer.connection.transport_action();
-                assert_eq!(action, TransportAction::ShutdownWrite);
+                assert_eq!(action, SHUT_DOWN);
             }
         }
     }
@@ -186,7 +190,7 @@ fn peer_closed_and_was_answered() {
         let mut peer = Peer::new(role, Config::default());
         peer.receive(&Frame::close(3000, "").encode(role));
         sends_nothing(&mut peer);
-        assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
         assert_eq!(
             heard(role, &peer.write_all()),
             [OwnedEvent::close(3000, "")]
@@ -195,7 +199,7 @@ fn peer_closed_and_was_answered() {
             peer.connection.transport_action(),
             match role {
                 Role::Server => TransportAction::Close,
-                Role::Client => TransportAction::Keep,
+                Role::Client => WAIT,
             }
         );
         peer.receive(&Frame::new(0x81, "ignored").encode(role));
@@ -220,7 +224,7 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
             assert_eq!(peer.events(), [OwnedEvent::close(1001, "")]);
             assert_eq!(peer.close_event(), None);
             assert!(peer.connection.is_open());
-            assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+            assert_eq!(peer.connection.transport_action(), TransportAction::Write);
             peer
         };
 
@@ -246,7 +250,7 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
             peer.connection.transport_action(),
             match role {
                 Role::Server => TransportAction::Close,
-                Role::Client => TransportAction::Keep,
+                Role::Client => WAIT,
             }
         );
 
@@ -287,14 +291,14 @@ fn failing() {
             peer.receive(&Frame::new(0x91, "payload").encode(role)[..9]);
             assert_eq!(peer.error, Some(ProtocolError::ReservedBits));
             sends_nothing(&mut peer);
-            assert_eq!(peer.connection.transport_action(), TransportAction::Keep);
+            assert_eq!(peer.connection.transport_action(), TransportAction::Write);
             assert_eq!(
                 heard(role, &peer.write_all()),
                 [OwnedEvent::close(1002, "")]
             );
             // Section 7.1.1: a transport that is closed at once could destroy the Close frame on its way.
             let action = peer.connection.transport_action();
-            assert_eq!(action, TransportAction::ShutdownWrite);
+            assert_eq!(action, SHUT_DOWN);
             peer
         };
         let not_clean = |code| {
@@ -394,7 +398,7 @@ fn two_peers_close_in_turn_or_at_once() {
             let action = pair.server.connection.transport_action();
             assert_eq!(action, TransportAction::Close);
             let action = pair.client.connection.transport_action();
-            assert_eq!(action, TransportAction::Keep);
+            assert_eq!(action, WAIT);
             pair.client.connection.handle_eof();
             let action = pair.client.connection.transport_action();
             assert_eq!(action, TransportAction::Close);

@@ -130,6 +130,6 @@ fn a_silent_connection_has_no_outcome() {
         } = run(role, Config::default(), &[], &[]);
         assert_eq!((events, open, error), (vec![], None, None));
         assert_eq!((output, ending), (vec![], None));
-        assert_eq!(action, TransportAction::Keep);
+        assert_eq!(action, TransportAction::Wait { until: None });
     }
 }

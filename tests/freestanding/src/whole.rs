@@ -129,7 +129,10 @@ impl Pair {
 
         // The server closes the transport first.
         assert_eq!(server.connection.transport_action(), TransportAction::Close);
-        assert_eq!(client.connection.transport_action(), TransportAction::Keep);
+        assert_eq!(
+            client.connection.transport_action(),
+            TransportAction::Wait { until: None }
+        );
         client.connection.handle_eof();
         assert_eq!(client.connection.transport_action(), TransportAction::Close);
         for (peer, initiator) in [(client, Initiator::Local), (server, Initiator::Peer)] {
