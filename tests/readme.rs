@@ -26,15 +26,9 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
             Ok(Some(request)) => request.accept(&options),
             Err(error) => Err(error),
         };
-        match accepted {
-            Ok(connection) => break connection,
-            Err(error) => {
-                // Closing at once, with bytes unread, could reset the connection and destroy the answer.
-                transport.write_all(&error.response())?;
-                transport.shutdown(Shutdown::Write)?;
-                return io::copy(&mut transport, &mut io::sink()).map(drop);
-            }
-        }
+        // Also a refusal has to be written, and to arrive: what follows is the same.
+        break accepted
+            .unwrap_or_else(|error| Connection::refused(error.response(), &options.config));
     };
 
     loop {
@@ -49,7 +43,7 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
             };
             sent.map_err(io::Error::other)?;
             // A peer that sends more than it reads has to wait.
-            if connection.output().len() > 64 << 10 {
+            if !connection.has_room() {
                 flush(&mut transport, &mut connection)?;
             }
         }
