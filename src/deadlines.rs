@@ -47,7 +47,7 @@ pub struct Deadlines {
     /// 10 s for each of the two.
     ///
     /// Also how long the peer of a failed connection, or of a
-    /// [refused](crate::Connection::refuse) one, may take to read what it was told and to end the stream.
+    /// [refused](crate::Connection::refused) one, may take to read what it was told and to end the stream.
     pub close: Duration,
 }
 
