@@ -4,6 +4,7 @@
     doc = "
 # Where to begin
 
+- [`guide::event_loop`]: drive it from your own loop, step by step; [`guide::from_tungstenite`] for those who come from there.
 - [`handshake`]: the opening handshake, from [`Request`](handshake::Request) on a server, from
   [`ClientHandshake`](handshake::ClientHandshake) on a client.
 - [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
@@ -50,6 +51,8 @@ mod close;
 mod close_code;
 mod error;
 mod frame;
+#[cfg(feature = "alloc")]
+pub mod guide;
 pub mod handshake;
 mod mask;
 mod utf8;

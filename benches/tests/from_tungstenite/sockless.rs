@@ -1,0 +1,58 @@
+//! As the guide shows it.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use sockless::handshake::{Request, ServerOptions};
+use sockless::{Connection, Event, ReadBuffer, TransportAction};
+
+pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
+    let options = ServerOptions::default();
+    let mut buffer = ReadBuffer::new();
+    let mut connection = None;
+    loop {
+        let n = transport.read(buffer.spare_mut(4096))?;
+        buffer.advance(n);
+        let connection = match &mut connection {
+            Some(connection) => connection,
+            None => match accept(&mut buffer, &options) {
+                Some(accepted) => connection.insert(accepted),
+                None if n == 0 => return Ok(()),
+                None => continue,
+            },
+        };
+        while let Ok(Some(event)) = connection.next_event(&mut buffer) {
+            match event {
+                Event::Text { text, .. } => connection.send_text(text),
+                Event::Binary { data, .. } => connection.send_binary(data),
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()),
+            }
+            .map_err(io::Error::other)?;
+            write(&mut transport, connection)?;
+        }
+        if n == 0 {
+            connection.handle_eof();
+        }
+        write(&mut transport, connection)?;
+        match connection.transport_action() {
+            TransportAction::Close => return Ok(()),
+            TransportAction::ShutdownWrite { .. } => transport.shutdown(Shutdown::Write)?,
+            _ => {}
+        }
+    }
+}
+
+/// A connection, if the request has come whole; also for a request that is refused, since that has to be written.
+fn accept(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connection> {
+    let accepted = match Request::read(buffer, &options.config) {
+        Ok(request) => request?.accept(options),
+        Err(error) => Err(error),
+    };
+    Some(accepted.unwrap_or_else(|error| Connection::refused(error.response(), &options.config)))
+}
+
+fn write(transport: &mut TcpStream, connection: &mut Connection) -> io::Result<()> {
+    transport.write_all(connection.output())?;
+    connection.advance_output(connection.output().len());
+    Ok(())
+}
