@@ -1,0 +1,67 @@
+//! What the loop asks of an application.
+
+use std::collections::VecDeque;
+
+use sockless::handshake::Request;
+use sockless::{CloseCode, CloseEvent, Connection, Event, SharedMessage};
+
+/// A client, from its request to the end of its transport. Later ones may get the number again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub usize);
+
+/// What happens with the connections.
+pub trait Application {
+    /// A request came: a connection, or the whole answer to anything else.
+    ///
+    /// # Errors
+    ///
+    /// The bytes of the HTTP response.
+    fn request(&mut self, client: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>>;
+
+    /// The connection is open: say hello.
+    fn opened(&mut self, _client: ClientId, _connection: &mut Connection, _outbox: &mut Outbox) {}
+
+    /// Something came from the client. There is room for an answer in the connection's output; what goes to others goes
+    /// into the outbox.
+    fn event(
+        &mut self,
+        client: ClientId,
+        connection: &mut Connection,
+        event: Event<'_>,
+        outbox: &mut Outbox,
+    );
+
+    /// The client is gone; told once for every client whose request was made a connection.
+    fn closed(&mut self, _client: ClientId, _ending: Option<CloseEvent<'_>>, _outbox: &mut Outbox) {
+    }
+}
+
+/// What an application wants to go to other clients than the one it is just dealing with.
+#[derive(Debug, Default)]
+pub struct Outbox(VecDeque<(ClientId, Delivery)>);
+
+/// What goes to another client.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    Message(SharedMessage),
+    Close(CloseCode, &'static str),
+}
+
+impl Outbox {
+    /// Sends a message to a client. Who does not read what was sent before, so that there is no room, is closed with
+    /// 1008 instead.
+    pub fn send(&mut self, client: ClientId, message: &SharedMessage) {
+        let message = Delivery::Message(message.clone());
+        self.0.push_back((client, message));
+    }
+
+    /// Closes the connection to a client.
+    pub fn close(&mut self, client: ClientId, code: CloseCode, reason: &'static str) {
+        self.0.push_back((client, Delivery::Close(code, reason)));
+    }
+
+    /// Takes what was put in first.
+    pub(crate) fn take(&mut self) -> Option<(ClientId, Delivery)> {
+        self.0.pop_front()
+    }
+}

@@ -1,0 +1,74 @@
+//! An echo server for many clients on one thread, with mio.
+//!
+//! ```text
+//! cargo run --package example-mio [-- ADDRESS]
+//! ```
+//!
+//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. A silent client is pinged and given up, one that
+//! sends and does not read has to wait, and one that is idle takes no memory for buffers. What is special to the echo is
+//! here; the loop is in the library of this package.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use example_mio::{Application, ClientId, EventLoop, Outbox, command_line};
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::{Config, Connection, Deadlines, Event};
+
+/// Sends everything back.
+struct Echo {
+    options: ServerOptions<'static>,
+}
+
+impl Application for Echo {
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
+        if request.is_upgrade() {
+            return request
+                .accept(&self.options)
+                .map_err(RequestError::response);
+        }
+        let text = Header {
+            name: "Content-Type",
+            value: b"text/plain; charset=utf-8",
+        };
+        let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
+        // The header is constant, so it is never refused; an empty answer would only close.
+        Err(answer.unwrap_or_default())
+    }
+
+    fn event(
+        &mut self,
+        _: ClientId,
+        connection: &mut Connection,
+        event: Event<'_>,
+        _: &mut Outbox,
+    ) {
+        // Refused only if the connection is closing: there is room.
+        _ = match event {
+            Event::Text { text, .. } => connection.send_text(text),
+            Event::Binary { data, .. } => connection.send_binary(data),
+            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+        };
+    }
+}
+
+fn main() -> ExitCode {
+    command_line::run("mio", |address| {
+        // A file for each client; as many as the system lets it have.
+        _ = rlimit::increase_nofile_limit(u64::MAX);
+        let mut config = Config::default();
+        config.deadlines = Some(Deadlines::default());
+        let mut options = ServerOptions::default();
+        options.config = config;
+        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+        options.origins = Origins::Any;
+        let mut event_loop = EventLoop::bind(address, config, Echo { options })
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let local = event_loop.local_addr().map_err(|error| error.to_string())?;
+        println!("listening on http://{local}/");
+        _ = std::io::stdout().flush();
+        event_loop
+            .run()
+            .map_err(|error| format!("cannot wait for clients: {error}"))
+    })
+}
