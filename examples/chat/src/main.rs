@@ -1,0 +1,125 @@
+//! A chat with rooms on one thread: the loop of `example-mio`, messages that are encoded once for all who get them, and
+//! a page to use it.
+//!
+//! ```text
+//! cargo run --package example-chat [-- ADDRESS]
+//! ```
+//!
+//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. Open the page in two windows.
+//!
+//! The rule for slow readers: whoever has 256 KiB or more of messages unread when the next one comes is closed with code
+//! 1008 and "too slow". If that is not read within 5 seconds either, the transport is closed. Nobody else waits for it.
+
+mod notice;
+mod rooms;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use example_mio::{Application, ClientId, EventLoop, Outbox, command_line};
+use sockless::handshake::{Header, Request, RequestError, ServerOptions};
+use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event};
+
+use crate::notice::Wish;
+use crate::rooms::{Mail, Rooms};
+
+const PAGE: &[u8] = include_bytes!("page.html");
+
+/// Rooms, and on what terms a client may come in.
+struct Chat {
+    rooms: Rooms<ClientId>,
+    /// Only pages from this very host may connect: that is the default.
+    options: ServerOptions<'static>,
+}
+
+impl Application for Chat {
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
+        let header = |value| Header {
+            name: "Content-Type",
+            value,
+        };
+        let (status, header, body) = match (request.target(), request.is_upgrade()) {
+            ("/chat", true) => {
+                return request
+                    .accept(&self.options)
+                    .map_err(RequestError::response);
+            }
+            ("/", false) => (200, header(b"text/html; charset=utf-8"), PAGE),
+            _ => (
+                404,
+                header(b"text/plain; charset=utf-8"),
+                &b"there is a page at / and a WebSocket at /chat\n"[..],
+            ),
+        };
+        // The headers are constant, so they are never refused; an empty answer would only close.
+        Err(request.respond(status, &[header], body).unwrap_or_default())
+    }
+
+    fn event(
+        &mut self,
+        client: ClientId,
+        connection: &mut Connection,
+        event: Event<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let mail = match event {
+            Event::Text { text, .. } => match serde_json::from_str(text) {
+                Ok(Wish::Join { room, name }) => self.rooms.join(client, &room, &name),
+                Ok(Wish::Say { text }) => self.rooms.say(client, &text),
+                Err(error) => {
+                    // Refused only if the connection is closing.
+                    _ = connection.close(CloseCode::INVALID_PAYLOAD, &error.to_string());
+                    return;
+                }
+            },
+            Event::Binary { .. } => {
+                _ = connection.close(CloseCode::UNSUPPORTED_DATA, "text only");
+                return;
+            }
+            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => return,
+        };
+        send(mail, outbox);
+    }
+
+    fn closed(&mut self, client: ClientId, _: Option<CloseEvent<'_>>, outbox: &mut Outbox) {
+        send(self.rooms.leave(client), outbox);
+    }
+}
+
+/// Each notice is encoded once.
+fn send(mail: Vec<Mail<ClientId>>, outbox: &mut Outbox) {
+    for (clients, notice) in mail {
+        let message = notice.encode();
+        for client in clients {
+            outbox.send(client, &message);
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    command_line::run("chat", |address| {
+        // A file for each client; as many as the system lets it have.
+        _ = rlimit::increase_nofile_limit(u64::MAX);
+        let mut deadlines = Deadlines::default();
+        deadlines.close = Duration::from_secs(5);
+        let mut config = Config::default();
+        config.deadlines = Some(deadlines);
+        config.max_message_size = 16 << 10;
+        config.max_output = 256 << 10;
+        let mut options = ServerOptions::default();
+        options.config = config;
+        let chat = Chat {
+            rooms: Rooms::new(),
+            options,
+        };
+        let mut event_loop = EventLoop::bind(address, config, chat)
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let local = event_loop.local_addr().map_err(|error| error.to_string())?;
+        println!("listening on http://{local}/");
+        _ = std::io::stdout().flush();
+        event_loop
+            .run()
+            .map_err(|error| format!("cannot wait for clients: {error}"))
+    })
+}
