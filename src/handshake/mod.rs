@@ -14,6 +14,8 @@
 mod key;
 
 #[cfg(feature = "alloc")]
+mod attempt;
+#[cfg(feature = "alloc")]
 mod client;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -27,6 +29,8 @@ mod fields;
 mod head;
 #[cfg(feature = "alloc")]
 mod headers;
+#[cfg(feature = "alloc")]
+mod negotiated;
 #[cfg(feature = "alloc")]
 mod origin;
 #[cfg(feature = "alloc")]
