@@ -1,8 +1,10 @@
 //! A server that reads a request from any bytes, in any cuts, and answers it in every way it can.
 
-use sockless::ReadBuffer;
-use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use std::time::Duration;
+
+use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
 use sockless::test_util::cuts_at;
+use sockless::{Config, Deadlines, ReadBuffer};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -40,29 +42,104 @@ pub fn run(data: &[u8]) {
     if input.chooses(3) {
         options.config.deflate = Some(sockless::Deflate::default());
     }
-    let whole = read(input.bytes, &[], &options);
-    let cut = read(input.bytes, &input.places(input.bytes.len()), &options);
+    let whole = read(input.bytes, &[], &mut Reader::Untimed, &options);
+    let places = input.places(input.bytes.len());
+    let cut = read(input.bytes, &places, &mut Reader::Untimed, &options);
     assert_eq!(cut, whole);
+    let mut timed = Reader::timed(&options.config);
+    let slow = read(input.bytes, &places, &mut timed, &options);
+    assert_eq!(slow, whole);
+    timed.check_deadline(&slow);
 }
 
-fn read(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Outcome {
+/// With a deadline or without.
+enum Reader {
+    Untimed,
+    /// The time that was told last goes with it.
+    Timed(RequestReader, Duration),
+}
+
+impl Reader {
+    /// Deadlines count from the first time that is told.
+    const START: Duration = Duration::from_secs(77);
+
+    fn timed(config: &Config) -> Self {
+        let mut config = *config;
+        config.deadlines = Some(Deadlines::default());
+        let mut reader = RequestReader::new(&config);
+        assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+        assert_eq!(reader.handle_timeout(Self::START), Ok(()));
+        Self::Timed(reader, Self::START)
+    }
+
+    fn read<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+        config: &Config,
+    ) -> Result<Option<Request<'b>>, RequestError> {
+        match self {
+            Self::Untimed => Request::read(buffer, config),
+            Self::Timed(reader, _) => reader.read(buffer),
+        }
+    }
+
+    /// A second passes: there are at most nine pieces, so the deadline does not come.
+    fn pass(&mut self, outcome: &Outcome) {
+        if let Self::Timed(reader, now) = self {
+            *now += Duration::from_secs(1);
+            let (told, next) = match outcome {
+                Outcome::Refused(error) => (Err(*error), None),
+                _ => (Ok(()), Some(Self::deadline())),
+            };
+            assert_eq!(reader.handle_timeout(*now), told);
+            assert_eq!(reader.next_timeout(), next);
+        }
+    }
+
+    /// A request that has not come by then does not come any more.
+    fn check_deadline(mut self, outcome: &Outcome) {
+        if let (Self::Timed(reader, _), Outcome::Waits) = (&mut self, outcome) {
+            let before = Self::deadline() - Duration::from_nanos(1);
+            assert_eq!(reader.handle_timeout(before), Ok(()));
+            let error = RequestError::Timeout;
+            assert_eq!(reader.handle_timeout(Self::deadline()), Err(error));
+            assert_eq!(reader.next_timeout(), None);
+            check_response(&error.response());
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(reader.read(&mut buffer).err(), Some(error));
+        }
+    }
+
+    fn deadline() -> Duration {
+        Self::START + Deadlines::default().handshake
+    }
+}
+
+fn read(
+    bytes: &[u8],
+    places: &[usize],
+    reader: &mut Reader,
+    options: &ServerOptions<'_>,
+) -> Outcome {
     let mut buffer = ReadBuffer::new();
     let mut watch = Watch::default();
     let mut outcome = Outcome::Waits;
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
         match &mut outcome {
-            Outcome::Waits => outcome = next(&mut buffer, options),
+            Outcome::Waits => outcome = next(&mut buffer, reader, options),
             Outcome::Refused(error) => {
                 // More bytes do not mend it.
                 assert_eq!(
-                    Request::read(&mut buffer, &options.config).err(),
+                    reader.read(&mut buffer, &options.config).err(),
                     Some(*error)
                 );
             }
             Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
         }
         watch.check(&buffer);
+        reader.pass(&outcome);
     }
     if let Outcome::Request(.., rest) = &outcome {
         // RFC 9112 section 2.2: empty lines may come before a request.
@@ -75,8 +152,8 @@ fn read(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Outcome 
     outcome
 }
 
-fn next(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Outcome {
-    let (method, target, headers, answer) = match Request::read(buffer, &options.config) {
+fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_>) -> Outcome {
+    let (method, target, headers, answer) = match reader.read(buffer, &options.config) {
         Ok(None) => return Outcome::Waits,
         Err(error) => {
             check_response(&error.response());

@@ -376,3 +376,26 @@ fn first<'a>(parts: impl Iterator<Item = &'a [u8]>, n: usize) -> Vec<u8> {
     bytes.truncate(n);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::Whole;
+
+    /// Or the checks of the order of parts would see to nothing.
+    #[test]
+    fn a_server_copies_no_large_message() {
+        let config = Config::default();
+        let mut server = Side::new(Connection::server(config), &config);
+        let mut client = Side::new(Role::Client.connection(config), &config);
+        let message = || Whole::Binary(vec![1; 1024]);
+        for _ in 0..2 {
+            server.act(Operation::Text("own".into()), &mut client);
+            server.act(Operation::Shared(message()), &mut client);
+        }
+        assert_eq!(server.peer.connection.output_parts().count(), 4);
+        server.act(Operation::From(message(), 8000), &mut client);
+        assert_eq!((server.wire.len(), server.written.len()), (8000, 8000));
+        assert_eq!(server.peer.connection.output_parts().count(), 2);
+    }
+}
