@@ -38,7 +38,7 @@ pub use outgoing::Outgoing;
 ///
 /// A server connection owns no heap until something is sent (the answer to the opening handshake is given
 /// up once it is written). The output holds at most [`Config::max_output`] bytes, the largest message sent,
-/// [`Config::max_unsent_pongs`] and one Close frame, in a vector of at most 4 times that; it keeps its
+/// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that; it keeps its
 /// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). A Ping that waits
 /// for its answer because too many came costs one block of 136 bytes meanwhile, and a Close frame keeps
 /// its reason. A client owns one block more, the 400 or so bytes of its key
@@ -300,9 +300,12 @@ impl Connection {
         self.pongs.sent(size, self.sender.output().len());
     }
 
-    /// A Pong that found no room goes out once those before it are written.
+    /// A Pong that found no room goes out once those before it are written, and so may the next Ping.
     #[inline]
     fn after_write(&mut self, n: usize) {
+        if let Some(timers) = &mut self.timers {
+            timers.written(n);
+        }
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }

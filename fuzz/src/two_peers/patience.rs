@@ -46,6 +46,8 @@ pub(super) struct Patience {
     /// The Ping that was sent then, unless the wait is for the time to send one.
     ping: Option<Ping>,
     pings: u32,
+    /// Bytes of output up to the end of that Ping.
+    ahead: usize,
     round_trip_time: Option<Duration>,
     timeout: Option<Timeout>,
 }
@@ -70,6 +72,7 @@ impl Patience {
             awaited: None,
             ping: None,
             pings: 0,
+            ahead: 0,
             round_trip_time: None,
             timeout: None,
         }
@@ -80,6 +83,16 @@ impl Patience {
         if let Some(ping) = &mut self.ping {
             ping.another = true;
         }
+    }
+
+    /// The Ping that was due is at the end of so many bytes of output.
+    pub(super) const fn queued(&mut self, output: usize) {
+        self.ahead = output;
+    }
+
+    /// So many bytes were taken off the output.
+    pub(super) const fn written(&mut self, n: usize) {
+        self.ahead = self.ahead.saturating_sub(n);
     }
 
     /// Something came from the peer.
@@ -114,9 +127,13 @@ impl Patience {
         }
         let timeout = match awaited {
             Awaited::Messages if self.ping.is_none() => {
-                self.pings += 1;
                 self.ping = Some(Ping::default());
                 self.awaited = Some((awaited, now));
+                if self.ahead > 0 {
+                    // There is never more than one in the output: it is that one that has still to be answered.
+                    return Due::Nothing;
+                }
+                self.pings += 1;
                 return Due::Ping(self.pings.to_be_bytes().to_vec());
             }
             Awaited::Messages => Timeout::Pong,

@@ -208,6 +208,9 @@ impl Side {
     fn write(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
         self.wire.extend(bytes);
+        if let Some(patience) = &mut self.patience {
+            patience.written(bytes.len());
+        }
     }
 
     /// All that waits to be written, in one piece.
@@ -242,6 +245,9 @@ impl Side {
                 // With a mask in front of the payload, or without.
                 assert!(matches!(queued.len(), 6 | 10), "{queued:02x?}");
                 self.sent.push(OwnedEvent::Ping(payload));
+                if let Some(patience) = &mut self.patience {
+                    patience.queued(after.len());
+                }
             }
             Due::GiveUp(_) => {
                 assert!(self.peer.connection.close_event().is_some());
