@@ -98,7 +98,7 @@ mod tests {
         const NO_PONG: Ending = Some((false, false, Some(Timeout::Pong)));
         const NO_CLOSE: Ending = Some((false, false, Some(Timeout::Close)));
         const NO_END: Ending = Some((true, false, Some(Timeout::EndOfStream)));
-        let expected: [(&str, [usize; 2], [Ending; 2]); 19] = [
+        let expected: [(&str, [usize; 2], [Ending; 2]); 20] = [
             ("both_close", [1, 1], [CLEAN, CLEAN]),
             ("client_closes", [2, 2], [CLEAN, CLEAN]),
             ("close_not_answered", [0, 1], [NO_CLOSE, CLEAN]),
@@ -106,6 +106,7 @@ mod tests {
             ("corrupted", [1, 0], [CLEAN, FAILED]),
             ("fragments", [2, 3], [None, None]),
             ("given_up", [2, 0], [None, NO_PONG]),
+            ("guessed_pong", [1, 1], [None, NO_PONG]),
             ("kept_alive", [6, 6], [None, None]),
             ("later_ping", [1, 3], [None, None]),
             ("lent", [6, 1], [None, None]),

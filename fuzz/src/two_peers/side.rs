@@ -69,8 +69,10 @@ impl Side {
             Operation::ExchangeBuffer => self.exchange_buffer(),
             operation => self.send(operation),
         }
-        self.check_time();
-        other.check_time();
+        for side in [self, other] {
+            side.check_output();
+            side.check_time();
+        }
     }
 
     fn send(&mut self, operation: Operation) {
@@ -141,8 +143,11 @@ impl Side {
                 assert_eq!(self.peer.connection.is_open(), open);
             }
         }
-        // The limit, the largest message, automatic Pongs, a Close frame and a Ping. What does not compress
-        // grows a little.
+    }
+
+    /// The limit, the largest message, automatic Pongs, a Close frame and a Ping. What does not compress grows a
+    /// little.
+    fn check_output(&self) {
         let bound =
             self.max_output + self.largest + self.largest / 100 + 64 + (2 << 10) + 131 + 139 + 10;
         assert!(self.peer.connection.output_len() <= bound);

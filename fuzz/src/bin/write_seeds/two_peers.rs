@@ -232,6 +232,18 @@ fn deadlines(add: &mut impl FnMut(&'static str, [u8; 7], &[Step])) {
         (SERVER, text("late")),
     ];
     add("given_up", SILENT, &silent);
+    // The client answers what it has not read, and is asked nothing more until it does.
+    let guessed = [
+        (SERVER, seconds(0)),
+        (SERVER, seconds(20)),
+        (CLIENT, Operation::Pong(vec![0, 0, 0, 1])),
+        (CLIENT, ALL),
+        (SERVER, seconds(0)),
+        (SERVER, seconds(20)),
+        (SERVER, ALL),
+        (SERVER, seconds(15)),
+    ];
+    add("guessed_pong", SILENT, &guessed);
     // A later Ping of the application is answered in place of both.
     let later = [
         (CLIENT, seconds(0)),
