@@ -98,7 +98,7 @@ mod tests {
         const NO_PONG: Ending = Some((false, false, Some(Timeout::Pong)));
         const NO_CLOSE: Ending = Some((false, false, Some(Timeout::Close)));
         const NO_END: Ending = Some((true, false, Some(Timeout::EndOfStream)));
-        let expected: [(&str, [usize; 2], [Ending; 2]); 20] = [
+        let expected: [(&str, [usize; 2], [Ending; 2]); 21] = [
             ("both_close", [1, 1], [CLEAN, CLEAN]),
             ("client_closes", [2, 2], [CLEAN, CLEAN]),
             ("close_not_answered", [0, 1], [NO_CLOSE, CLEAN]),
@@ -111,12 +111,13 @@ mod tests {
             ("later_ping", [1, 3], [None, None]),
             ("lent", [6, 1], [None, None]),
             ("lent_refused", [1, 0], [None, None]),
+            ("lent_behind_ping", [3, 2], [None, None]),
             ("manual_replies", [2, 3], [CLEAN, CLEAN]),
             ("messages", [3, 3], [None, None]),
             ("no_deadlines", [0, 0], [None, None]),
             ("refused", [1, 0], [None, None]),
-            ("shared", [8, 3], [None, None]),
-            ("shared_compressed", [8, 3], [None, None]),
+            ("shared", [10, 3], [None, None]),
+            ("shared_compressed", [10, 3], [None, None]),
             ("stream_ends", [0, 1], [None, ENDED]),
             ("stream_not_ended", [1, 1], [NO_END, CLEAN]),
         ];

@@ -165,6 +165,8 @@ fn shared_and_lent(add: &mut impl FnMut(&'static str, [u8; 7], &[Step])) {
                 (SERVER, text("after")),
                 // It ends in the first shared one, then in the second.
                 (SERVER, Operation::Transfer(3000)),
+                (SERVER, text("in the middle of the first")),
+                (SERVER, shared(&[6; 1100])),
                 (SERVER, Operation::Transfer(6000)),
                 (CLIENT, shared(&[4; 1500])),
                 (CLIENT, Operation::Shared(Whole::Text("\u{3ba}".into()))),
@@ -244,6 +246,17 @@ fn deadlines(add: &mut impl FnMut(&'static str, [u8; 7], &[Step])) {
         (SERVER, seconds(15)),
     ];
     add("guessed_pong", SILENT, &guessed);
+    // The Ping is written with a lent message, so the next one may follow.
+    let lent = [
+        (SERVER, seconds(0)),
+        (SERVER, seconds(20)),
+        (SERVER, from("behind it", u16::MAX)),
+        (SERVER, Operation::Transfer(0)),
+        (CLIENT, ALL),
+        (SERVER, seconds(0)),
+        (SERVER, seconds(20)),
+    ];
+    add("lent_behind_ping", DEADLINES, &lent);
     // A later Ping of the application is answered in place of both.
     let later = [
         (CLIENT, seconds(0)),
