@@ -95,7 +95,7 @@ impl MessageType {
 }
 
 const FIN: u8 = 0x80;
-const MASK: u8 = 0x80;
+pub(crate) const MASK: u8 = 0x80;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
@@ -152,6 +152,7 @@ impl FrameHeader {
 
     /// The header of an unmasked message in one frame.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) const fn whole(kind: MessageType, length: usize) -> Self {
         Self {
             fin: true,

@@ -97,7 +97,7 @@ pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
 /// Masks on the way: what has just been written is slow to be read again.
 #[cfg(feature = "alloc")]
 #[inline]
-fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+pub(crate) fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     const LAST: usize = 16;
     let Some(last) = data.last_chunk::<LAST>() else {
         let start = output.len();

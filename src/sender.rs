@@ -51,15 +51,17 @@ impl Sender {
             return Err(SendError::MessageOpen);
         }
         #[cfg(feature = "deflate")]
-        if let Some(deflation) = &mut self.deflation {
-            deflation.begin(Some(payload.len()));
+        if self.compresses(payload.len()) {
+            self.compressed(message.opcode(), payload, true);
+            return Ok(());
         }
-        self.data(message.opcode(), payload, true);
+        self.frame(message.opcode(), true, payload);
         Ok(())
     }
 
     /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
     /// follow what is in the output now.
+    #[inline]
     pub(crate) fn message_from<'p>(
         &mut self,
         message: MessageType,
@@ -72,9 +74,8 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        let header = FrameHeader::whole(message, payload.len());
-        let mut buffer = [0; FrameHeader::MAX_SIZE];
-        self.output.push_bytes(header.write(&mut buffer));
+        self.output
+            .push_header(&FrameHeader::whole(message, payload.len()));
         Ok(payload)
     }
 
@@ -134,19 +135,25 @@ impl Sender {
     }
 
     /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
         #[cfg(feature = "deflate")]
-        if self.message.is_none()
-            && let Some(deflation) = &mut self.deflation
-        {
-            deflation.begin(Some(length));
-            if deflation.is_compressed() {
-                return false;
-            }
+        if self.message.is_none() && self.compresses(length) {
+            return false;
         }
         #[cfg(not(feature = "deflate"))]
         let _ = length;
         self.keys.is_none()
+    }
+
+    /// Whether a message of this length, which begins, is compressed.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    fn compresses(&mut self, length: usize) -> bool {
+        self.deflation.as_mut().is_some_and(|deflation| {
+            deflation.begin(Some(length));
+            deflation.is_compressed()
+        })
     }
 
     /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
@@ -207,12 +214,27 @@ impl Sender {
         }
     }
 
+    #[inline]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        if self.keys.is_none()
-            && let Some(header) = FrameHeader::short(opcode, fin, payload.len())
-        {
-            return self.output.push_short(header, payload);
+        match FrameHeader::short(opcode, fin, payload.len()) {
+            Some(header) if self.keys.is_none() => self.output.push_short(header, payload),
+            Some(header) => self.short_masked(header, payload),
+            None => self.long(opcode, fin, payload),
         }
+    }
+
+    /// A frame with a payload of at most 125 bytes, in a client.
+    #[inline(never)]
+    fn short_masked(&mut self, header: [u8; 2], payload: &[u8]) {
+        if let Some(keys) = &mut self.keys {
+            let key = keys.next();
+            self.output.push_short_masked(header, key, payload);
+        }
+    }
+
+    /// A frame with a payload of any length.
+    #[inline(never)]
+    fn long(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);
     }
