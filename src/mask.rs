@@ -112,7 +112,9 @@ pub(crate) fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     for block in blocks {
         output.extend_from_slice(&masked(*block, key));
     }
-    if let Some(block) = rest.first_chunk::<LAST>() {
+    if rest.len() > LAST
+        && let Some(block) = rest.first_chunk::<LAST>()
+    {
         output.extend_from_slice(&masked(*block, key));
     }
     // The last bytes once more, together with those before them.

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::frame::{FrameHeader, MASK};
+use crate::frame::FrameHeader;
 use crate::mask::{append_masked, append_short};
 use shared::{Frames, Shared};
 
@@ -82,18 +82,17 @@ impl Output {
         } else {
             self.advance_shared(n)
         };
-        assert!(
-            own <= self.bytes.len() - self.written,
-            "advanced by more than the output"
-        );
-        self.written += own;
-        if self.written == self.bytes.len() {
-            self.bytes.clear();
-            self.written = 0;
-            if self.opening {
-                self.bytes = Vec::new();
-                self.opening = false;
-            }
+        let mine = self.bytes.len() - self.written;
+        if own != mine {
+            assert!(own < mine, "advanced by more than the output");
+            self.written += own;
+            return;
+        }
+        self.bytes.clear();
+        self.written = 0;
+        if self.opening {
+            self.bytes = Vec::new();
+            self.opening = false;
         }
     }
 
@@ -114,6 +113,16 @@ impl Output {
     /// Adds a frame with a header of two bytes.
     #[inline]
     pub(crate) fn push_short(&mut self, header: [u8; 2], payload: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < header.len() + payload.len() {
+            return self.push_where_no_room_is(header, payload);
+        }
+        self.opening = false;
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(payload);
+    }
+
+    #[cold]
+    fn push_where_no_room_is(&mut self, header: [u8; 2], payload: &[u8]) {
         self.reserve(header.len() + payload.len());
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(payload);
@@ -122,9 +131,9 @@ impl Output {
     /// Adds a frame with a header of two bytes and a masking key, and masks it on the way.
     #[inline]
     pub(crate) fn push_short_masked(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
-        let ([first, length], [a, b, c, d]) = (header, key);
-        self.reserve(8 + payload.len());
-        self.push_start([first, length | MASK, a, b, c, d, 0, 0], 6);
+        let bytes = FrameHeader::short_masked(header, key);
+        self.reserve(bytes.len() + payload.len());
+        self.push_start(bytes, 6);
         append_short(&mut self.bytes, payload, key);
     }
 

@@ -77,18 +77,14 @@ impl Pongs {
         }
     }
 
-    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    /// Whether there are any in the output. If not, none was kept for later.
     #[inline]
-    pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
-        if self.unsent == 0 {
-            // No Pong is in the output, so none waits for one.
-            return None;
-        }
-        self.written_some(n)
+    pub(crate) const fn are_unsent(&self) -> bool {
+        self.unsent > 0
     }
 
-    #[inline(never)]
-    fn written_some(&mut self, n: usize) -> Option<Box<Payload>> {
+    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {
             return None;

@@ -51,8 +51,9 @@ impl Sender {
             return Err(SendError::MessageOpen);
         }
         #[cfg(feature = "deflate")]
-        if self.compresses(payload.len()) {
-            self.compressed(message.opcode(), payload, true);
+        if self.deflation.is_some() {
+            self.begin(Some(payload.len()));
+            self.data(message.opcode(), payload, true);
             return Ok(());
         }
         self.frame(message.opcode(), true, payload);
@@ -61,7 +62,6 @@ impl Sender {
 
     /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
     /// follow what is in the output now.
-    #[inline]
     pub(crate) fn message_from<'p>(
         &mut self,
         message: MessageType,
@@ -107,8 +107,8 @@ impl Sender {
             Some(_) => return Err(SendError::MessageOpen),
         };
         #[cfg(feature = "deflate")]
-        if let (None, Some(deflation)) = (self.message, &mut self.deflation) {
-            deflation.begin(fin.then_some(payload.len()));
+        if self.message.is_none() {
+            self.begin(fin.then_some(payload.len()));
         }
         self.data(opcode, payload, fin);
         self.message = if fin { None } else { Some(message) };
@@ -138,7 +138,7 @@ impl Sender {
     #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
         #[cfg(feature = "deflate")]
-        if self.message.is_none() && self.compresses(length) {
+        if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
             return false;
         }
         #[cfg(not(feature = "deflate"))]
@@ -146,12 +146,12 @@ impl Sender {
         self.keys.is_none()
     }
 
-    /// Whether a message of this length, which begins, is compressed.
+    /// Begins a message, of this length if that is known, and says whether it is compressed.
     #[cfg(feature = "deflate")]
-    #[inline]
-    fn compresses(&mut self, length: usize) -> bool {
+    #[inline(never)]
+    fn begin(&mut self, length: Option<usize>) -> bool {
         self.deflation.as_mut().is_some_and(|deflation| {
-            deflation.begin(Some(length));
+            deflation.begin(length);
             deflation.is_compressed()
         })
     }
@@ -179,7 +179,8 @@ impl Sender {
     }
 
     /// A frame of a message, compressed if the message is.
-    #[inline]
+    #[cfg_attr(feature = "deflate", inline(never))]
+    #[cfg_attr(not(feature = "deflate"), inline)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
         if self
