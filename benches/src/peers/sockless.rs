@@ -80,8 +80,8 @@ fn send_binary_from(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
 #[inline(always)]
 fn write_parts(mut message: Outgoing<'_>, wire: &mut Wire) {
     let mut parts = message.parts();
-    let [first, second] = [(); 2].map(|()| IoSlice::new(parts.next().unwrap_or_default()));
-    let n = wire.write_vectored(&[first, second]).unwrap();
+    let mut next = || IoSlice::new(parts.next().unwrap_or_default());
+    let n = wire.write_vectored(&[next(), next()]).unwrap();
     drop(parts);
     message.advance(n);
 }
