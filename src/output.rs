@@ -114,15 +114,16 @@ impl Output {
     #[inline]
     pub(crate) fn push_short(&mut self, header: [u8; 2], payload: &[u8]) {
         if self.bytes.capacity() - self.bytes.len() < header.len() + payload.len() {
-            return self.push_where_no_room_is(header, payload);
+            return self.push_short_in_new_room(header, payload);
         }
         self.opening = false;
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(payload);
     }
 
+    /// The same where the frame does not fit. Apart, so that the usual way has little to save.
     #[cold]
-    fn push_where_no_room_is(&mut self, header: [u8; 2], payload: &[u8]) {
+    fn push_short_in_new_room(&mut self, header: [u8; 2], payload: &[u8]) {
         self.reserve(header.len() + payload.len());
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(payload);

@@ -179,8 +179,7 @@ impl Sender {
     }
 
     /// A frame of a message, compressed if the message is.
-    #[cfg_attr(feature = "deflate", inline(never))]
-    #[cfg_attr(not(feature = "deflate"), inline)]
+    #[inline(never)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
         if self
@@ -217,19 +216,13 @@ impl Sender {
 
     #[inline]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        match FrameHeader::short(opcode, fin, payload.len()) {
-            Some(header) if self.keys.is_none() => self.output.push_short(header, payload),
-            Some(header) => self.short_masked(header, payload),
-            None => self.long(opcode, fin, payload),
-        }
-    }
-
-    /// A frame with a payload of at most 125 bytes, in a client.
-    #[inline(never)]
-    fn short_masked(&mut self, header: [u8; 2], payload: &[u8]) {
-        if let Some(keys) = &mut self.keys {
-            let key = keys.next();
-            self.output.push_short_masked(header, key, payload);
+        match (
+            FrameHeader::short(opcode, fin, payload.len()),
+            &mut self.keys,
+        ) {
+            (Some(header), None) => self.output.push_short(header, payload),
+            (Some(header), Some(keys)) => push_masked(&mut self.output, keys, header, payload),
+            (None, _) => self.long(opcode, fin, payload),
         }
     }
 
@@ -252,4 +245,10 @@ impl Sender {
             payload_length: length as u64,
         }
     }
+}
+
+/// A frame with a payload of at most 125 bytes, in a client.
+#[inline(never)]
+fn push_masked(output: &mut Output, keys: &mut MaskingKeys, header: [u8; 2], payload: &[u8]) {
+    output.push_short_masked(header, keys.next(), payload);
 }
