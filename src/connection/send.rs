@@ -37,7 +37,7 @@ impl Connection {
 
     /// Sends a text message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Connection {
 
     /// Sends a binary message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
     ///
     /// # Errors
