@@ -26,7 +26,7 @@
 //!
 //! # Example
 //!
-//! ``
+//! ```
 //! use sockless::handshake::extended_connect::{ClientHandshake, Request};
 //! use sockless::handshake::{ClientOptions, Opening, Response, ServerOptions, Uri};
 //! use sockless::Seed;
@@ -46,7 +46,7 @@
 //! let server = handshake.connection();
 //! assert!(matches!(client.establish(response)?, Opening::Established { .. }));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ``
+//! ```
 
 mod client;
 mod server;
