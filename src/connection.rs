@@ -306,6 +306,13 @@ impl Connection {
         if let Some(timers) = &mut self.timers {
             timers.written(n);
         }
+        if self.pongs.are_unsent() {
+            self.after_writing_pongs(n);
+        }
+    }
+
+    #[inline(never)]
+    fn after_writing_pongs(&mut self, n: usize) {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }
