@@ -9,9 +9,9 @@ certificates=$target/loops/certificates
 servers=()
 declare -A server_scheme server_binary server_build server_arguments
 
-# server NAME SCHEME BINARY BUILD [ARGUMENT...]: SCHEME is the one in the server's first line, http or https. BINARY is
-# its program in the target directory after `cargo build BUILD`. It gets an address and the arguments, in which {cert}
-# and {key} are files of a certificate for 127.0.0.1.
+# server NAME SCHEME BINARY BUILD [ARGUMENT...]: SCHEME is the one in the server's first line, http or https; http2 or
+# https2 if it takes WebSockets by HTTP/2 only. BINARY is its program in the target directory after `cargo build BUILD`.
+# It gets an address and the arguments, in which {cert} and {key} are files of a certificate for 127.0.0.1.
 server() {
     servers+=("$1")
     server_scheme[$1]=$2
@@ -33,7 +33,7 @@ build_server() {
     local words
     read -ra words <<<"${server_build[$1]}"
     cargo build --quiet "${words[@]}" || return
-    if [[ ${server_scheme[$1]} == https && ! -f $certificates/key.pem ]]; then
+    if [[ ${server_scheme[$1]} == https* && ! -f $certificates/key.pem ]]; then
         cargo run --quiet --release --package loops --bin certificate "$certificates"
     fi
 }
@@ -49,10 +49,15 @@ server_command() {
     done
 }
 
+# is_plain NAME: whether its WebSockets come in HTTP/1.1 without TLS.
+is_plain() {
+    [[ ${server_scheme[$1]} == http ]]
+}
+
 # start_server NAME FOLDER: starts it at a free port. What it says goes to stdout.log and stderr.log in the folder. Sets
 # server_pid and server_url; where that fails, server_problem.
 start_server() {
-    local command line waited
+    local command line waited scheme=${server_scheme[$1]%2}
     server_command "$1" 127.0.0.1:0
     server_problem='' server_url='' server_log=$2/stderr.log
     # Nothing of an earlier run may be taken for this one's.
@@ -74,11 +79,11 @@ start_server() {
         sleep 0.1
     done
     line=$(head -n 1 "$2/stdout.log")
-    if [[ $line =~ ^listening\ on\ (${server_scheme[$1]}://[^/]+/)$ ]]; then
+    if [[ $line =~ ^listening\ on\ ($scheme://[^/]+/)$ ]]; then
         server_url=${BASH_REMATCH[1]}
         return
     fi
-    server_problem=${server_problem:-"the first line is not 'listening on ${server_scheme[$1]}://HOST:PORT/': $line"}
+    server_problem=${server_problem:-"the first line is not 'listening on $scheme://HOST:PORT/': $line"}
     end_server
     return 1
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::http2::{Http2, Http2Stream};
 use crate::load::{Plan, Stage, Totals};
 use crate::message::{Messages, ping};
 use crate::watched::{End, Watched};
@@ -28,6 +29,8 @@ pub(crate) fn pings(messages: usize) -> usize {
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) totals: Arc<Totals>,
+    /// The HTTP/2 connections, if they are to be used, each with several of these clients.
+    pub(crate) http2: Arc<[OnceCell<Http2>]>,
     /// Lets so many at a time connect.
     pub(crate) connecting: Arc<Semaphore>,
     /// Says that a connection has reached a stage.
@@ -45,6 +48,13 @@ pub(crate) async fn visit(number: usize, shared: Shared) -> Result<(), String> {
         .acquire()
         .await
         .map_err(|error| error.to_string())?;
+    if let Some(streams) = shared.plan.http2 {
+        let stream = open_stream(number, streams, &shared).await?;
+        let socket =
+            WebSocketStream::from_raw_socket(Watched::new(stream), Role::Client, None).await;
+        drop(permit);
+        return stages(number, socket, shared.clone()).await;
+    }
     let stream = shared.plan.target.connect().await?;
     if shared.plan.target.is_tls() {
         let socket = open(shared.plan.target.encrypt(stream).await?, &shared).await?;
@@ -65,6 +75,34 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(
     let opened = client_async(url, Watched::new(stream)).await;
     let (socket, _) = opened.map_err(|error| format!("no opening handshake: {error}"))?;
     Ok(socket)
+}
+
+/// A stream of the HTTP/2 connection that this WebSocket shares with so many others, which the first of them begins.
+async fn open_stream(
+    number: usize,
+    streams: usize,
+    shared: &Shared,
+) -> Result<Http2Stream, String> {
+    let target = &shared.plan.target;
+    let connect = async || {
+        let transport = target.connect().await?;
+        let http2 = if target.is_tls() {
+            Http2::begin(target.encrypt(transport).await?).await?
+        } else {
+            Http2::begin(transport).await?
+        };
+        let allowed = http2.max_streams();
+        if allowed < streams {
+            return Err(format!(
+                "the server allows {allowed} streams on a connection, and not {streams}"
+            ));
+        }
+        Ok(http2)
+    };
+    let http2 = shared.http2[number / streams]
+        .get_or_try_init(connect)
+        .await?;
+    http2.open(&target.http_url()).await
 }
 
 async fn stages<S: AsyncRead + AsyncWrite + Unpin>(
@@ -217,7 +255,11 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) -> Res
     }
     // This side has not ended its stream: a server closes first (RFC 6455 section 7.1.1).
     match socket.get_ref().end() {
-        Some(End::Stream) => Ok(()),
+        // Now it does. On TCP dropping it would have done as well, on HTTP/2 that resets the stream.
+        Some(End::Stream) => {
+            _ = socket.get_mut().shutdown().await;
+            Ok(())
+        }
         Some(End::Error(kind)) => Err(format!("closed, but then the stream broke: {kind}")),
         None => Err(String::from("closed, but the stream did not end")),
     }

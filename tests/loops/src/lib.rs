@@ -2,11 +2,13 @@
 //! tungstenite's, not sockless's.
 
 mod client;
+mod http2;
 pub mod load;
 mod memory;
 mod message;
 mod target;
 mod watched;
 
+pub use crate::http2::{Http2, Http2Stream};
 pub use crate::load::{Failure, Plan, Summary};
 pub use crate::target::Target;

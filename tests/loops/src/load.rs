@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::client::{Shared, pings, visit};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub messages: usize,
     /// The length of the longest message; one of each connection is 16 times as long.
     pub size: usize,
+    /// How many share an HTTP/2 connection, each as a stream of it, if they are to.
+    pub http2: Option<usize>,
     /// The server's process, if its memory is of interest.
     pub server: Option<u32>,
     /// What takes longer has hung.
@@ -210,7 +212,9 @@ impl Crowd {
     fn new(plan: &Arc<Plan>, totals: &Arc<Totals>) -> Self {
         let (say_reached, reached) = mpsc::unbounded_channel();
         let (stage, stages) = watch::channel(Stage::Nothing);
+        let http2 = plan.connections.div_ceil(plan.http2.unwrap_or(usize::MAX));
         let shared = Shared {
+            http2: (0..http2).map(|_| OnceCell::new()).collect(),
             plan: Arc::clone(plan),
             totals: Arc::clone(totals),
             connecting: Arc::new(Semaphore::new(CONNECTING)),

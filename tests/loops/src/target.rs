@@ -23,12 +23,12 @@ pub struct Target {
 
 impl Target {
     /// A URL with the scheme http or ws; or https or wss, with the file of the authority that signed the server's
-    /// certificate.
+    /// certificate. With TLS the client asks for this protocol, `http/1.1` or `h2`.
     ///
     /// # Errors
     ///
     /// What is wrong with the URL or the file.
-    pub fn new(url: &str, ca: Option<&Path>) -> Result<Self, String> {
+    pub fn new(url: &str, ca: Option<&Path>, protocol: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let is_tls = match uri.scheme_str() {
             Some("http" | "ws") => false,
@@ -47,7 +47,7 @@ impl Target {
             (true, Some(ca)) => {
                 let name = ServerName::try_from(host.to_owned())
                     .map_err(|error| format!("{url}: {error}"))?;
-                Some((connector(ca)?, name))
+                Some((connector(ca, protocol)?, name))
             }
         };
         Ok(Self {
@@ -64,6 +64,13 @@ impl Target {
     /// The same place for a WebSocket.
     pub(crate) fn web_socket_url(&self) -> String {
         let scheme = if self.is_tls() { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.authority, self.path)
+    }
+
+    /// The same place for HTTP/2.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        let scheme = if self.is_tls() { "https" } else { "http" };
         format!("{scheme}://{}{}", self.authority, self.path)
     }
 
@@ -102,7 +109,7 @@ impl Target {
     }
 }
 
-fn connector(ca: &Path) -> Result<TlsConnector, String> {
+fn connector(ca: &Path, protocol: &str) -> Result<TlsConnector, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", ca.display());
     let mut roots = RootCertStore::empty();
     let certificates = CertificateDer::pem_file_iter(ca).map_err(|error| wrong(&error))?;
@@ -116,8 +123,7 @@ fn connector(ca: &Path) -> Result<TlsConnector, String> {
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A server that speaks HTTP/2 as well is asked for what a WebSocket's opening handshake is made of.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.into()];
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
@@ -132,12 +138,12 @@ mod tests {
             ("ws://localhost:1/a?b=c", "ws://localhost:1/a?b=c"),
             ("http://[::1]:8080", "ws://[::1]:8080/"),
         ] {
-            let target = Target::new(url, None).unwrap();
+            let target = Target::new(url, None, "h2").unwrap();
             assert_eq!(target.web_socket_url(), expected);
             assert!(!target.is_tls());
         }
-        assert_eq!(Target::new("ws://[::1]/", None).unwrap().host, "::1");
-        assert_eq!(Target::new("ws://[::1]/", None).unwrap().port, 80);
+        assert_eq!(Target::new("ws://[::1]/", None, "h2").unwrap().host, "::1");
+        assert_eq!(Target::new("ws://[::1]/", None, "h2").unwrap().port, 80);
     }
 
     #[test]
@@ -153,7 +159,7 @@ mod tests {
             ("wss://localhost/", Some("/no/file.pem"), "/no/file.pem: "),
             ("wss://localhost/", Some("/dev/null"), "/dev/null: "),
         ] {
-            let error = Target::new(url, ca.map(Path::new)).err().unwrap();
+            let error = Target::new(url, ca.map(Path::new), "h2").err().unwrap();
             assert!(error.starts_with(expected), "{error}");
         }
     }

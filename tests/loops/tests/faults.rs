@@ -121,10 +121,11 @@ async fn loaded(fault: Fault, limit: Duration) -> Result<Summary, Failure> {
         }
     });
     let result = load::run(Plan {
-        target: Target::new(&url, None).unwrap(),
+        target: Target::new(&url, None, "http/1.1").unwrap(),
         connections: CONNECTIONS,
         messages: 10,
         size: 4096,
+        http2: None,
         server: None,
         limit,
     })
@@ -194,10 +195,11 @@ async fn nobody_there() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     let plan = Plan {
-        target: Target::new(&url, None).unwrap(),
+        target: Target::new(&url, None, "http/1.1").unwrap(),
         connections: 3,
         messages: 1,
         size: 1,
+        http2: None,
         server: None,
         limit: LONG,
     };

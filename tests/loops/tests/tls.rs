@@ -73,6 +73,7 @@ async fn loaded(target: Target) -> Result<Summary, Failure> {
         connections: 20,
         messages: 10,
         size: 4096,
+        http2: None,
         server: None,
         limit: Duration::from_mins(1),
     })
@@ -83,7 +84,7 @@ async fn loaded(target: Target) -> Result<Summary, Failure> {
 async fn a_server_with_tls_passes() {
     let folder = certificates("passes");
     let url = listening(&folder, true).await;
-    let target = Target::new(&url, Some(&folder.join("ca.pem"))).unwrap();
+    let target = Target::new(&url, Some(&folder.join("ca.pem")), "http/1.1").unwrap();
     assert_eq!(loaded(target).await.unwrap().messages, 200);
 }
 
@@ -91,7 +92,7 @@ async fn a_server_with_tls_passes() {
 async fn a_stranger_is_not_trusted() {
     let url = listening(&certificates("stranger"), true).await;
     let other = certificates("other").join("ca.pem");
-    let target = Target::new(&url, Some(&other)).unwrap();
+    let target = Target::new(&url, Some(&other), "http/1.1").unwrap();
     let Err(Failure::Lost(why)) = loaded(target).await else {
         panic!("trusted");
     };
@@ -103,7 +104,7 @@ async fn a_stranger_is_not_trusted() {
 async fn an_end_without_close_notify_is_none() {
     let folder = certificates("impolite");
     let url = listening(&folder, false).await;
-    let target = Target::new(&url, Some(&folder.join("ca.pem"))).unwrap();
+    let target = Target::new(&url, Some(&folder.join("ca.pem")), "http/1.1").unwrap();
     let Err(Failure::Lost(why)) = loaded(target).await else {
         panic!("not found");
     };
@@ -128,8 +129,8 @@ impl Drop for Running {
 async fn through_the_forwarder_without_tls() {
     let folder = certificates("forwarded");
     let url = listening(&folder, true).await;
-    let forwarder = Command::new(env!("CARGO_BIN_EXE_tls_forward"))
-        .args(["127.0.0.1:0", &url])
+    let forwarder = Command::new(env!("CARGO_BIN_EXE_forward"))
+        .args(["127.0.0.1:0", &url, "--ca"])
         .arg(folder.join("ca.pem"))
         .stdout(Stdio::piped())
         .spawn();
@@ -139,6 +140,6 @@ async fn through_the_forwarder_without_tls() {
     said.read_line(&mut line).unwrap();
     let plain = line.trim_end().strip_prefix("listening on ").unwrap();
     assert!(plain.starts_with("http://127.0.0.1:"), "{plain}");
-    let target = Target::new(plain, None).unwrap();
+    let target = Target::new(plain, None, "http/1.1").unwrap();
     assert_eq!(loaded(target).await.unwrap().messages, 200);
 }

@@ -4,6 +4,7 @@
 //! Ping has to be answered, and a Close with 1000 has to come back and be followed by the end of the stream. Ends with 1
 //! if anything was lost, and with 2 if nothing could be tried.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,10 +14,12 @@ use loops::load::{raise_file_limit, run};
 use loops::{Failure, Plan, Target};
 
 const USAGE: &str = "\
-usage: load URL [--connections N] [--messages M] [--size BYTES] [--ca FILE] [--resident PID] [--seconds S]
+usage: load URL [--connections N] [--messages M] [--size BYTES] [--http2 K] [--ca FILE]
+            [--resident PID] [--seconds S]
   --connections N  so many connections at once (1000)
   --messages M     so many messages on each (10)
   --size BYTES     the longest message, but for one on each connection, which is 16 times as long (4096)
+  --http2 K        by HTTP/2, with K of them on each TCP connection
   --ca FILE        whom to trust, for https and wss
   --resident PID   the process of the server: says how much memory a connection takes there
   --seconds S      what takes longer has hung (300)";
@@ -54,7 +57,7 @@ fn plan() -> Result<Option<Plan>, Failure> {
 
 fn arguments() -> Result<Option<Plan>, lexopt::Error> {
     let (mut connections, mut messages, mut size, mut seconds) = (1000, 10, 4096, 300);
-    let (mut url, mut ca, mut server) = (None, None, None);
+    let (mut url, mut http2, mut ca, mut server) = (None, None, None, None);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
@@ -62,6 +65,7 @@ fn arguments() -> Result<Option<Plan>, lexopt::Error> {
             Long("messages") => messages = arguments.value()?.parse()?,
             Long("size") => size = arguments.value()?.parse()?,
             Long("seconds") => seconds = arguments.value()?.parse()?,
+            Long("http2") => http2 = Some(arguments.value()?.parse::<NonZeroUsize>()?.get()),
             Long("ca") => ca = Some(PathBuf::from(arguments.value()?)),
             Long("resident") => server = Some(arguments.value()?.parse()?),
             Long("help") | Short('h') => return Ok(None),
@@ -70,12 +74,14 @@ fn arguments() -> Result<Option<Plan>, lexopt::Error> {
         }
     }
     let url = url.ok_or("no URL")?;
-    let target = Target::new(&url, ca.as_deref())?;
+    let protocol = if http2.is_some() { "h2" } else { "http/1.1" };
+    let target = Target::new(&url, ca.as_deref(), protocol)?;
     Ok(Some(Plan {
         target,
         connections,
         messages,
         size,
+        http2,
         server,
         limit: Duration::from_secs(seconds),
     }))
