@@ -22,6 +22,7 @@ server() {
 
 server echo_server http release/examples/echo_server '--release --example echo_server' --quiet
 server mio http release/example-mio '--release --package example-mio --bin example-mio'
+server tokio http release/example-tokio '--release --package example-tokio --bin example-tokio'
 
 # is_server NAME
 is_server() {
@@ -102,11 +103,16 @@ stop_server() {
     [[ ! $server_problem ]]
 }
 
-# end_server: ends it, if there is one, whatever it did.
+# end_server: ends it, if there is one, whatever it did. Sets server_problem if that takes it longer than 30 s.
 end_server() {
-    if [[ ${server_pid-} ]]; then
-        kill "$server_pid" 2>/dev/null || true
-        wait "$server_pid" 2>/dev/null || true
-        server_pid=''
-    fi
+    local waited
+    if [[ ! ${server_pid-} ]]; then return; fi
+    kill "$server_pid" 2>/dev/null || true
+    for ((waited = 0; waited < 300; waited++)); do
+        if ! kill -0 "$server_pid" 2>/dev/null; then break; fi
+        sleep 0.1
+    done
+    if kill -KILL "$server_pid" 2>/dev/null; then server_problem='did not end on SIGTERM'; fi
+    wait "$server_pid" 2>/dev/null || true
+    server_pid=''
 }

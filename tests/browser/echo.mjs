@@ -1,63 +1,15 @@
-// Usage: node drive.mjs WORK_DIRECTORY SERVER [ARGUMENT...]
-// Starts the server, which prints `listening on http://HOST:PORT/` first, and checks its page in Chromium: once as the
-// command says, once with `--deflate`.
-// Every check has a page of its own. Nothing waits for a time: timeouts only bound a failure.
+// Usage: node echo.mjs WORK_DIRECTORY SERVER [ARGUMENT...]
+// The page of the echo server: once as the command says, once with `--deflate`. Every check has a page of its own.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
 
-const PATIENCE = 30_000; // ms for one condition
-const WATCHDOG = 600_000; // ms for the whole run
+import { PATIENCE, run, startServer } from "./harness.mjs";
 
-const [workDirectory, ...serverCommand] = process.argv.slice(2);
-const work = resolve(workDirectory);
-const { chromium } = createRequire(join(work, "package.json"))("playwright-core");
+const [work, ...command] = process.argv.slice(2);
 
-let passed = 0;
-let failed = 0;
 let server;
+let origin;
 let said; // the server's lines after the first
 let deflate; // whether it accepts compression, which Chromium always offers
-let browser;
-process.on("exit", () => server?.kill());
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
-setTimeout(() => {
-  console.log(`FAIL the run took longer than ${WATCHDOG / 1000} s`);
-  console.log(`${passed} passed, ${failed + 1} failed`);
-  process.exit(1);
-}, WATCHDOG).unref();
-
-/* The server and the browser */
-
-async function startServer([command, ...args]) {
-  server = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const lines = createInterface(server.stdout);
-  said = [];
-  const first = await new Promise((done, fail) => {
-    lines.once("line", done);
-    server.once("error", fail);
-    server.once("exit", (code) => fail(new Error(`the server ended with ${code} before it listened`)));
-    setTimeout(() => fail(new Error("the server said nothing")), PATIENCE).unref();
-  });
-  const listening = /^listening on (http:\/\/\S+\/)$/.exec(first);
-  assert(listening, `unexpected first line: ${first}`);
-  lines.on("line", (line) => said.push(line));
-  return listening[1];
-}
-
-function startBrowser() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    headless: true,
-    args: [
-      "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-      "--disable-background-networking", "--disable-component-update",
-    ],
-  });
-}
 
 /** Keeps the sockets of a page and what they received, for comparisons inside the page. */
 function recordSockets() {
@@ -70,44 +22,6 @@ function recordSockets() {
       this.addEventListener("message", ({ data }) => window.received.push(data));
     }
   };
-}
-
-/** Runs one check in a fresh page. `complaint` is the only console error it may cause. */
-async function check(title, body, { complaint, ...options } = {}) {
-  const name = deflate ? `--deflate: ${title}` : title;
-  let context;
-  let page;
-  try {
-    context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-    page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE);
-    page.complaints = [];
-    page.requested = [];
-    page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") page.complaints.push(message.text());
-    });
-    page.on("pageerror", (error) => page.complaints.push(String(error)));
-    page.on("request", (request) => page.requested.push(request.url()));
-    await page.addInitScript(recordSockets);
-    await page.goto(origin);
-    await body(page);
-    const unexpected = page.complaints.filter((text) => !complaint?.test(text));
-    assert.deepEqual(unexpected, [], "errors in the console");
-    passed += 1;
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL ${name}\n${String(error.stack ?? error).replace(/^/gm, "     ")}`);
-    const path = join(work, failed === 1 ? "failure.png" : `failure-${failed}.png`);
-    try {
-      await page.screenshot({ path, fullPage: true });
-      console.log(`     screenshot: ${path}`);
-    } catch (why) {
-      console.log(`     no screenshot: ${why}`);
-    }
-  } finally {
-    await context?.close().catch(() => {});
-  }
 }
 
 /* What a person does with the page */
@@ -199,7 +113,7 @@ function overflow(page) {
 
 /* The checks */
 
-async function checks() {
+async function checks(check) {
   await check("the page is one file and asks for nothing else", async (page) => {
     assert.deepEqual(page.requested.filter((url) => !url.startsWith("data:")), [origin]);
     assert.equal(await page.inputValue("#url"), origin.replace("http", "ws"));
@@ -518,24 +432,20 @@ async function checks() {
   }
 
   await check("the server is still running", async () => {
-    assert.equal(server.exitCode, null);
-    assert.equal(server.signalCode, null);
+    server.assertRunning();
   });
 }
 
-for (let i = 1; i < 100; i++) rmSync(join(work, i === 1 ? "failure.png" : `failure-${i}.png`), { force: true });
-let origin;
-try {
-  browser = await startBrowser();
+await run(work, async (checkPages) => {
+  const check = (title, body, options) => checkPages(
+    deflate ? `--deflate: ${title}` : title,
+    async (open) => body(await open(origin, (page) => page.addInitScript(recordSockets))),
+    options,
+  );
   for (deflate of [false, true]) {
-    origin = await startServer(deflate ? [...serverCommand, "--deflate"] : serverCommand);
-    await checks();
-    server.kill();
+    server = await startServer(deflate ? [...command, "--deflate"] : command);
+    ({ origin, said } = server);
+    await checks(check);
+    server.stop();
   }
-} catch (error) {
-  failed += 1;
-  console.log(`FAIL ${error.stack ?? error}`);
-}
-await browser?.close().catch(() => {});
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed === 0 && passed > 0 ? 0 : 1);
+});

@@ -1,0 +1,170 @@
+//! The opening handshake of both sides.
+
+use std::future::poll_fn;
+use std::{fmt, io};
+
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, InputError, Opening, Request, RequestReader, ResponseError, Uri,
+};
+use sockless::{Config, Connection, ReadBuffer, Seed, SeedError};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::driver::Clock;
+use crate::websocket::WebSocket;
+
+/// How much is read at once.
+const READ: usize = 4 << 10;
+
+/// Why there is no connection with a client.
+#[derive(Debug)]
+pub enum AcceptError {
+    /// The client left, or the transport failed.
+    Io(io::Error),
+    /// It got another answer than a WebSocket, all of it.
+    Refused,
+}
+
+/// Why there is no connection with a server.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// The transport failed or ended.
+    Io(io::Error),
+    /// What was asked for cannot be asked for.
+    Input(InputError),
+    /// The system has no randomness to give.
+    Seed(SeedError),
+    /// The server does not keep to the rules, or took too long.
+    Response(ResponseError),
+    /// The server answered with this status.
+    Refused(u16),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Reads a client's request and answers it as `answer` says: with a connection, or with the bytes of another response.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError`]. A refusal has been written then, and the transport ended.
+    pub async fn accept(
+        mut transport: S,
+        config: &Config,
+        answer: impl FnOnce(&Request<'_>) -> Result<Connection, Vec<u8>>,
+    ) -> Result<Self, AcceptError> {
+        let mut reader = RequestReader::new(config);
+        let mut buffer = ReadBuffer::new();
+        let mut clock = Clock::new();
+        let answer = loop {
+            match reader.read(&mut buffer) {
+                Ok(Some(request)) => break answer(&request),
+                Err(error) => break Err(error.response()),
+                Ok(None) => {}
+            }
+            if let Err(error) = reader.handle_timeout(clock.now()) {
+                break Err(error.response());
+            }
+            read(
+                &mut transport,
+                &mut buffer,
+                &mut clock,
+                reader.next_timeout(),
+            )
+            .await
+            .map_err(AcceptError::Io)?;
+        };
+        match answer {
+            Ok(connection) => Ok(Self::new(transport, connection, buffer)),
+            Err(answer) => {
+                let refused = Connection::refused(answer, config);
+                // Written, shut down, and closed when the client has seen it: all as with a connection.
+                let mut refused = Self::new(transport, refused, buffer);
+                while refused.recv().await.is_some() {}
+                Err(AcceptError::Refused)
+            }
+        }
+    }
+
+    /// Opens a connection to the server at `uri`, over a transport that is connected to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn connect(
+        mut transport: S,
+        uri: &Uri<'_>,
+        options: &ClientOptions<'_>,
+    ) -> Result<Self, ConnectError> {
+        let seed = Seed::from_os().map_err(ConnectError::Seed)?;
+        let mut handshake =
+            ClientHandshake::new(uri, options, seed).map_err(ConnectError::Input)?;
+        let mut buffer = ReadBuffer::new();
+        let mut clock = Clock::new();
+        // A request is small enough for any transport to take it at once.
+        transport
+            .write_all(handshake.output())
+            .await
+            .map_err(ConnectError::Io)?;
+        transport.flush().await.map_err(ConnectError::Io)?;
+        handshake.advance_output(handshake.output().len());
+        loop {
+            match handshake.read_response(&mut buffer) {
+                Ok(Some(Opening::Established { connection, .. })) => {
+                    return Ok(Self::new(transport, connection, buffer));
+                }
+                Ok(Some(Opening::Refused(response))) => {
+                    return Err(ConnectError::Refused(response.status()));
+                }
+                Err(error) => return Err(ConnectError::Response(error)),
+                Ok(None) => {}
+            }
+            handshake
+                .handle_timeout(clock.now())
+                .map_err(ConnectError::Response)?;
+            let until = handshake.next_timeout();
+            read(&mut transport, &mut buffer, &mut clock, until)
+                .await
+                .map_err(ConnectError::Io)?;
+        }
+    }
+}
+
+/// Reads once, or waits until this time.
+async fn read(
+    transport: &mut (impl AsyncRead + Unpin),
+    buffer: &mut ReadBuffer,
+    clock: &mut Clock,
+    until: Option<std::time::Duration>,
+) -> io::Result<()> {
+    let n = tokio::select! {
+        n = transport.read(buffer.spare_mut(READ)) => n?,
+        () = poll_fn(|cx| clock.poll(cx, until)) => return Ok(()),
+    };
+    if n == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    buffer.advance(n);
+    Ok(())
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the client left: {error}"),
+            Self::Refused => f.write_str("the request got another answer than a WebSocket"),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Input(error) => error.fmt(f),
+            Self::Seed(error) => error.fmt(f),
+            Self::Response(error) => error.fmt(f),
+            Self::Refused(status) => write!(f, "the server answered with status {status}"),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {}
+impl std::error::Error for ConnectError {}

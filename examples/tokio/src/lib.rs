@@ -1,0 +1,19 @@
+//! WebSocket connections on tokio, over any transport that can be read and written.
+//!
+//! - [`WebSocket`]: one connection: receive, send, close. Made by [`accept`](WebSocket::accept),
+//!   [`connect`](WebSocket::connect), or [`new`](WebSocket::new) after an upgrade made elsewhere.
+//! - [`split`](WebSocket::split): its two halves, for two tasks.
+//!
+//! Every method can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
+//! the buffer, what was sent in the output, and the next call goes on.
+
+mod driver;
+mod handshake;
+mod message;
+mod split;
+mod websocket;
+
+pub use handshake::{AcceptError, ConnectError};
+pub use message::{Closed, Message};
+pub use split::{Receiver, Sender};
+pub use websocket::WebSocket;

@@ -1,0 +1,90 @@
+//! One connection in one task.
+
+use std::future::poll_fn;
+
+use sockless::{CloseCode, CloseEvent, Connection, ReadBuffer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::driver::Driver;
+use crate::message::{Closed, Message};
+use crate::split::{Receiver, Sender, halves};
+
+/// A WebSocket connection over a transport.
+///
+/// Pings are answered, deadlines kept and output written while one of its methods is waited for, so keep receiving.
+#[derive(Debug)]
+pub struct WebSocket<S>(pub(crate) Driver<S>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// After an opening handshake that was made elsewhere; `buffer` has what was read behind it.
+    pub fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
+        Self(Driver::new(transport, connection, buffer))
+    }
+
+    /// The next message; `None` when the connection has ended, which [`close_event`](Self::close_event) says more about.
+    /// The transport can be dropped then.
+    ///
+    /// Reads no more while the peer does not read what was sent to it.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.0.poll_recv(cx)).await
+    }
+
+    /// Sends a message: waits until there is room for it, and writes what the transport takes at once. The rest goes out with
+    /// the next calls, at the latest with [`flush`](Self::flush).
+    ///
+    /// If it is dropped while it waits, the message is not sent.
+    ///
+    /// # Errors
+    ///
+    /// If one side has closed, or the transport has ended. The message was not sent.
+    pub async fn send(&mut self, message: &Message) -> Result<(), Closed> {
+        poll_fn(|cx| self.0.poll_room(cx)).await?;
+        queue(&mut self.0.connection, message)?;
+        poll_fn(|cx| {
+            _ = self.0.poll_write(cx);
+            std::task::Poll::Ready(())
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Waits until all that was sent is written.
+    ///
+    /// # Errors
+    ///
+    /// If the transport ended before.
+    pub async fn flush(&mut self) -> Result<(), Closed> {
+        poll_fn(|cx| self.0.poll_flush(cx)).await
+    }
+
+    /// Closes the connection and waits for its end. Messages that still come are dropped.
+    ///
+    /// If it is dropped while it waits, the Close frame is sent, and [`recv`](Self::recv) goes on from there.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) {
+        // Refused only if one side has closed before.
+        _ = self.0.connection.close(code, reason);
+        while self.recv().await.is_some() {}
+    }
+
+    /// How the connection ended, once it has.
+    #[must_use]
+    pub fn close_event(&self) -> Option<CloseEvent<'_>> {
+        self.0.connection.close_event()
+    }
+
+    /// Two halves, for two tasks.
+    #[must_use]
+    pub fn split(self) -> (Receiver<S>, Sender<S>) {
+        halves(self.0)
+    }
+}
+
+/// Queues a message for which there is room.
+pub(crate) fn queue(connection: &mut Connection, message: &Message) -> Result<(), Closed> {
+    let sent = match message {
+        Message::Text(text) => connection.send_text(text),
+        Message::Binary(data) => connection.send_binary(data),
+    };
+    // There is room, and no other message is half sent.
+    sent.map_err(|_| Closed)
+}
