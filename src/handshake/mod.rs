@@ -32,6 +32,8 @@ mod fields;
 mod head;
 #[cfg(feature = "alloc")]
 mod headers;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "alloc")]
