@@ -23,6 +23,7 @@ server() {
 server echo_server http release/examples/echo_server '--release --example echo_server' --quiet
 server mio http release/example-mio '--release --package example-mio --bin example-mio'
 server tokio http release/example-tokio '--release --package example-tokio --bin example-tokio'
+server rustls https release/example-rustls '--release --package example-rustls' --cert '{cert}' --key '{key}'
 
 # is_server NAME
 is_server() {
