@@ -24,6 +24,10 @@ server echo_server http release/examples/echo_server '--release --example echo_s
 server mio http release/example-mio '--release --package example-mio --bin example-mio'
 server tokio http release/example-tokio '--release --package example-tokio --bin example-tokio'
 server rustls https release/example-rustls '--release --package example-rustls' --cert '{cert}' --key '{key}'
+http2='--release --package example-http2 --bin example-http2'
+server http2 https2 release/example-http2 "$http2" --cert '{cert}' --key '{key}'
+# The same by the upgrade of HTTP/1.1.
+server http2_upgrade https release/example-http2 "$http2" --cert '{cert}' --key '{key}'
 
 # is_server NAME
 is_server() {
