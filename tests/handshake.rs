@@ -16,6 +16,9 @@ mod client;
 mod extended_connect;
 #[path = "handshake/heads.rs"]
 mod heads;
+#[cfg(feature = "http")]
+#[path = "handshake/http.rs"]
+mod http_types;
 #[path = "handshake/server.rs"]
 mod server;
 #[path = "handshake/uri.rs"]

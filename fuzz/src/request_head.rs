@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
+use sockless::handshake::{
+    Header, Origins, Request, RequestError, RequestReader, ServerOptions, extended_connect,
+};
 use sockless::test_util::cuts_at;
 use sockless::{Config, Deadlines, ReadBuffer};
 
@@ -179,6 +181,7 @@ fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_
                 Err(error) => check_response(&error.response()),
             }
             respond(&request);
+            over_http2(&request, options);
             (
                 request.method().to_owned(),
                 request.target().to_owned(),
@@ -188,6 +191,40 @@ fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_
         }
     };
     Outcome::Request(method, target, headers, answer, buffer.unread().to_vec())
+}
+
+/// What a gateway would make of it for HTTP/2 gets the same verdict, but for what only HTTP/1.1 asks for (RFC 8441 section 5).
+fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
+    let (Some(host), true) = (request.header("Host"), request.target().starts_with('/')) else {
+        return;
+    };
+    let field = |name, value| Header { name, value };
+    let mut fields = vec![
+        field(":method", &b"CONNECT"[..]),
+        field(":protocol", b"websocket"),
+        field(":scheme", b"http"),
+        field(":path", request.target().as_bytes()),
+        field(":authority", host),
+    ];
+    let of_a_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
+    let others = request.headers().iter().copied();
+    fields.extend(others.filter(|header| !of_a_connection.iter().any(|name| header.is(name))));
+    let http2 = extended_connect::Request::new(fields);
+    let http2 = http2.negotiate(options).map(|agreed| agreed.subprotocol());
+    match request.negotiate(options) {
+        Err(
+            RequestError::Http10
+            | RequestError::Method
+            | RequestError::NotAnUpgrade
+            | RequestError::Key,
+        ) => {}
+        http1 => assert_eq!(http2, http1.map(|agreed| agreed.subprotocol())),
+    }
+    if let Err(error) = http2 {
+        let (status, headers) = extended_connect::refusal(error);
+        assert!((400..600).contains(&status), "{error}");
+        assert!(headers.iter().all(|header| !header.is("Upgrade")));
+    }
 }
 
 /// A page for this request that says back what the request said: nothing of it may break the response apart.

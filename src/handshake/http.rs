@@ -4,16 +4,18 @@
 
 use alloc::vec::Vec;
 
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::request::{self, Parts};
+use http::uri::{self, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use crate::handshake::client::ClientHandshake;
 use crate::handshake::extended_connect;
 use crate::handshake::headers::Header;
 use crate::handshake::request::Request;
-use crate::handshake::request_error::RequestError;
+use crate::handshake::request_error::{RequestError, TEXT};
 use crate::handshake::response::Response;
 use crate::handshake::server::ServerHandshake;
+use crate::handshake::uri::Authority;
 
 /// # With the crate `http`
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
@@ -30,14 +32,16 @@ impl<'a> Header<'a> {
 
     /// A map of these headers, but for those that no map can hold.
     ///
-    /// Whatever this crate writes can be held: names that are tokens, values without control characters.
+    /// Whatever this crate writes can be held: names that are tokens, values without control characters. A map has room for
+    /// 24,576 names or so; what comes behind is left out.
     #[must_use]
     pub fn to_map(headers: &[Header<'_>]) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(headers.len());
+        let mut map = HeaderMap::new();
         for header in headers {
             let name = HeaderName::from_bytes(header.name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(header.value)) {
-                map.append(name, value);
+                // A full map would panic otherwise.
+                _ = map.try_append(name, value);
             }
         }
         map
@@ -47,7 +51,12 @@ impl<'a> Header<'a> {
 /// # With the crate `http`
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<'b> Request<'b> {
-    /// A request over HTTP/1.1 or 1.0; its body plays no part.
+    /// A request over HTTP/1.1; its body plays no part.
+    ///
+    /// One over another version can be read, but not accepted: over HTTP/2 and HTTP/3 it takes
+    /// [`extended_connect::Request::from_http`](crate::handshake::extended_connect::Request::from_http). Of an absolute
+    /// target, which servers see seldom, the host becomes the `Host` header (RFC 9112 section 3.2.2) and the path the
+    /// target; that is empty if it is not for `http:` or `https:`, and then refused.
     ///
     /// # Example
     ///
@@ -76,22 +85,38 @@ impl<'b> Request<'b> {
     /// ```
     #[must_use]
     pub fn from_http<B>(request: &'b http::Request<B>) -> Self {
-        let uri = request.uri();
-        let mut headers = Header::from_map(request.headers());
-        // RFC 9112 section 3.2.2: a host in the target stands in place of the header.
+        Self::of(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+        )
+    }
+
+    /// As [`from_http`](Self::from_http), from a request that was taken apart.
+    #[must_use]
+    pub fn from_http_parts(parts: &'b Parts) -> Self {
+        Self::of(&parts.method, &parts.uri, parts.version, &parts.headers)
+    }
+
+    fn of(method: &'b Method, uri: &'b Uri, version: Version, headers: &'b HeaderMap) -> Self {
+        let mut headers = Header::from_map(headers);
+        let mut target = uri.path_and_query().map_or("", PathAndQuery::as_str);
         if let Some(authority) = uri.authority() {
+            let value = authority.as_str().as_bytes();
+            let http = matches!(uri.scheme_str(), Some("http" | "https"));
+            if !http || Authority::parse(value).is_none() {
+                target = "";
+            }
+            // RFC 9112 section 3.2.2: a host in the target stands in place of the header.
             headers.retain(|header| !header.is("Host"));
-            headers.push(Header {
-                name: "host",
-                value: authority.as_str().as_bytes(),
-            });
+            let name = "host";
+            headers.push(Header { name, value });
         }
-        let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
-        let method = request.method().as_str();
-        if matches!(request.version(), Version::HTTP_10 | Version::HTTP_09) {
-            Self::new_http10(method, target, headers)
+        if version == Version::HTTP_11 {
+            Self::new(method.as_str(), target, headers)
         } else {
-            Self::new(method, target, headers)
+            Self::without_upgrade(method.as_str(), target, headers)
         }
     }
 }
@@ -102,8 +127,13 @@ impl<'b> Response<'b> {
     /// A response that a client has received; its body is left out.
     #[must_use]
     pub fn from_http<B>(response: &'b http::Response<B>) -> Self {
-        let headers = Header::from_map(response.headers());
-        Self::new(response.status().as_u16(), headers)
+        let mut headers = Header::from_map(response.headers());
+        let status = response.status();
+        // RFC 9110 section 7.8: no other version has it, so that a 101 means nothing there.
+        if status == StatusCode::SWITCHING_PROTOCOLS && response.version() != Version::HTTP_11 {
+            headers.retain(|header| !header.is("Upgrade"));
+        }
+        Self::new(status.as_u16(), headers)
     }
 }
 
@@ -125,7 +155,15 @@ impl RequestError {
     /// The library that writes it adds how long it is and whether the transport stays open.
     #[must_use]
     pub fn to_http(self) -> http::Response<Vec<u8>> {
-        refusal(self.status(), self.headers(), self)
+        let headers = self.headers().iter().copied();
+        // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+        let upgrade = headers.clone().any(|header| header.is("Upgrade"));
+        let connection = Header {
+            name: "connection",
+            value: b"Upgrade",
+        };
+        let headers = headers.chain(upgrade.then_some(connection));
+        refusal(self.status(), headers, self)
     }
 
     /// The answer that refuses a request over HTTP/2 or HTTP/3: see
@@ -133,7 +171,7 @@ impl RequestError {
     #[must_use]
     pub fn to_http2(self) -> http::Response<Vec<u8>> {
         let (status, headers) = extended_connect::refusal(self);
-        refusal(status, headers, self)
+        refusal(status, headers.iter().copied(), self)
     }
 }
 
@@ -141,13 +179,14 @@ impl RequestError {
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl ClientHandshake {
     /// The request, of which the target is the path: for a library that has the transport already.
-    #[must_use]
-    pub fn to_http(&self) -> http::Request<()> {
-        let mut request = http::Request::new(());
-        // The parts of a URI were checked when it was parsed.
-        *request.uri_mut() = self.target().parse().unwrap_or_default();
-        *request.headers_mut() = Header::to_map(&self.headers());
-        request
+    ///
+    /// # Errors
+    ///
+    /// Only if the crate `http` cannot hold it: it has narrower limits for the length of a target and of a name, and for the
+    /// number of headers.
+    pub fn to_http(&self) -> http::Result<http::Request<()>> {
+        let request = http::Request::get(self.target());
+        with(request, &self.headers()).body(())
     }
 }
 
@@ -177,12 +216,21 @@ impl<'b> extended_connect::Request<'b> {
     /// ```
     #[must_use]
     pub fn from_http<B>(request: &'b http::Request<B>, protocol: &'b str) -> Self {
-        let uri = request.uri();
+        Self::of(request.method(), request.uri(), protocol, request.headers())
+    }
+
+    /// As [`from_http`](Self::from_http), from a request that was taken apart.
+    #[must_use]
+    pub fn from_http_parts(parts: &'b Parts, protocol: &'b str) -> Self {
+        Self::of(&parts.method, &parts.uri, protocol, &parts.headers)
+    }
+
+    fn of(method: &'b Method, uri: &'b Uri, protocol: &'b str, headers: &'b HeaderMap) -> Self {
         let pseudo = [
-            (":method", Some(request.method().as_str())),
+            (":method", Some(method.as_str())),
             (":protocol", Some(protocol)),
             (":scheme", uri.scheme_str()),
-            (":authority", uri.authority().map(Authority::as_str)),
+            (":authority", uri.authority().map(uri::Authority::as_str)),
             (":path", uri.path_and_query().map(PathAndQuery::as_str)),
         ];
         let field = |(name, value): (&'static str, Option<&'b str>)| {
@@ -190,7 +238,7 @@ impl<'b> extended_connect::Request<'b> {
             Some(Header { name, value })
         };
         let fields = pseudo.into_iter().filter_map(field);
-        let headers = Header::from_map(request.headers());
+        let headers = Header::from_map(headers);
         Self::new(fields.chain(headers).collect())
     }
 }
@@ -210,27 +258,33 @@ impl extended_connect::ServerHandshake<'_> {
 impl extended_connect::ClientHandshake {
     /// The request, without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
     /// the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.
-    #[must_use]
-    pub fn to_http(&self) -> http::Request<()> {
+    ///
+    /// # Errors
+    ///
+    /// Only if the crate `http` cannot hold it: it knows no host with a percent-encoded character, and has narrower limits
+    /// for the length of a URI and of a name, and for the number of headers.
+    pub fn to_http(&self) -> http::Result<http::Request<()>> {
         let fields = self.headers();
         let (pseudo, headers): (Vec<Header<'_>>, Vec<Header<'_>>) = fields
             .iter()
             .partition(|header| header.name.starts_with(':'));
         let value = |name| pseudo.iter().find(|it| it.name == name).map(|it| it.value);
         let part = |name| value(name).unwrap_or_default();
-        let uri = http::Uri::builder()
+        let uri = Uri::builder()
             .scheme(part(":scheme"))
             .authority(part(":authority"))
             .path_and_query(part(":path"))
-            .build();
-        let mut request = http::Request::new(());
-        *request.method_mut() = Method::CONNECT;
-        *request.version_mut() = Version::HTTP_2;
-        // The parts of a URI were checked when it was parsed.
-        *request.uri_mut() = uri.unwrap_or_default();
-        *request.headers_mut() = Header::to_map(&headers);
-        request
+            .build()?;
+        let request = http::Request::connect(uri).version(Version::HTTP_2);
+        with(request, &headers).body(())
     }
+}
+
+fn with(mut request: request::Builder, headers: &[Header<'_>]) -> request::Builder {
+    for header in headers {
+        request = request.header(header.name, header.value);
+    }
+    request
 }
 
 fn answer<B>(status: u16, headers: &[Header<'_>], body: B) -> http::Response<B> {
@@ -240,11 +294,11 @@ fn answer<B>(status: u16, headers: &[Header<'_>], body: B) -> http::Response<B> 
     response
 }
 
-fn refusal(status: u16, headers: &[Header<'_>], error: RequestError) -> http::Response<Vec<u8>> {
-    let text = Header {
-        name: "content-type",
-        value: b"text/plain; charset=utf-8",
-    };
-    let body = alloc::format!("{error}\n").into_bytes();
-    answer(status, &[headers, &[text]].concat(), body)
+fn refusal<'h>(
+    status: u16,
+    headers: impl Iterator<Item = Header<'h>>,
+    error: RequestError,
+) -> http::Response<Vec<u8>> {
+    let headers: Vec<_> = headers.chain([TEXT]).collect();
+    answer(status, &headers, error.body().into_bytes())
 }

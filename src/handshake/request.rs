@@ -81,9 +81,9 @@ impl<'b> Request<'b> {
         }
     }
 
-    /// The same over HTTP/1.0, from which there is no upgrade.
+    /// The same over another version than HTTP/1.1, from which there is no upgrade.
     #[cfg(feature = "http")]
-    pub(crate) const fn new_http10(
+    pub(crate) const fn without_upgrade(
         method: &'b str,
         target: &'b str,
         headers: Vec<Header<'b>>,

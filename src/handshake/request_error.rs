@@ -130,19 +130,25 @@ impl RequestError {
     /// closing a transport with unread bytes can reset it and destroy the answer on its way.
     #[must_use]
     pub fn response(self) -> Vec<u8> {
+        let headers: Vec<_> = self.headers().iter().copied().chain([TEXT]).collect();
+        write_response(self.status(), &headers, self.body().as_bytes())
+    }
+
+    /// What the answer tells a human.
+    pub(crate) fn body(self) -> String {
         // RFC 9110 section 9.3.2: the answer to a HEAD has no body, and only a wrong method can be one.
-        let body = match self {
+        match self {
             Self::Method => String::new(),
             _ => alloc::format!("{self}\n"),
-        };
-        let text = Header {
-            name: "Content-Type",
-            value: b"text/plain; charset=utf-8",
-        };
-        let headers: Vec<_> = self.headers().iter().copied().chain([text]).collect();
-        write_response(self.status(), &headers, body.as_bytes())
+        }
     }
 }
+
+/// What the body of a refusal is.
+pub(crate) const TEXT: Header<'_> = Header {
+    name: "Content-Type",
+    value: b"text/plain; charset=utf-8",
+};
 
 impl From<HeadError> for RequestError {
     fn from(error: HeadError) -> Self {

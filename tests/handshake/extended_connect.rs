@@ -57,6 +57,9 @@ fn the_server_accepts() {
         changed(":path", Some("/")),
         changed("host", Some("example.com")),
         changed("host", Some("EXAMPLE.com")),
+        // RFC 9113 section 8.3.1: they are normalized to be compared.
+        changed("host", Some("example.com:443")),
+        changed("host", Some("example.com:")),
         changed("origin", Some("https://example.com")),
         changed("sec-websocket-extensions", Some("unknown; a=1")),
         // Not used, whoever adds it (RFC 8441 section 5).
@@ -99,7 +102,9 @@ fn the_server_refuses() {
         (":authority", Some(""), Host, 400),
         (":authority", Some("user@example.com"), Host, 400),
         ("host", Some("example.org"), Host, 400),
-        ("host", Some("example.com:443"), Host, 400),
+        ("host", Some("example.com:80"), Host, 400),
+        ("host", Some(""), Host, 400),
+        ("host", Some("user@example.com"), Host, 400),
         ("connection", Some("upgrade"), ConnectionHeader, 400),
         ("Connection", Some("close"), ConnectionHeader, 400),
         ("upgrade", Some("websocket"), ConnectionHeader, 400),

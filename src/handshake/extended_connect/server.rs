@@ -81,7 +81,8 @@ impl<'b> Request<'b> {
             return Err(RequestError::Target);
         }
         let fields = Fields::new(&self.headers);
-        let authority = self.authority(&fields)?;
+        let default_port = if scheme == b"https" { 443 } else { 80 };
+        let authority = self.authority(&fields, default_port)?;
         // RFC 9113 section 8.2.2: there is no connection they could be about, so a request with one is malformed.
         let of_a_connection = |header: &Header<'_>| {
             ["connection", "upgrade", "keep-alive", "proxy-connection"]
@@ -101,19 +102,18 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// Whom the request is for (RFC 9113 section 8.3.1): a Host beside it must say the same.
-    fn authority(&self, fields: &Fields<'_>) -> Result<&[u8], RequestError> {
+    /// Whom the request is for (RFC 9113 section 8.3.1): a Host beside it must say the same, if perhaps in other words.
+    fn authority(&self, fields: &Fields<'_>, default_port: u16) -> Result<&[u8], RequestError> {
         let authority = self.header(":authority").ok_or(RequestError::Host)?;
+        let parsed = Authority::parse(authority).ok_or(RequestError::Host)?;
         let agrees = match fields.host {
             Single::Missing => true,
-            Single::One(host) => host.eq_ignore_ascii_case(authority),
+            Single::One(host) => {
+                Authority::parse(host).is_some_and(|host| host.is_same(&parsed, default_port))
+            }
             Single::Several => false,
         };
-        if agrees && Authority::parse(authority).is_some() {
-            Ok(authority)
-        } else {
-            Err(RequestError::Host)
-        }
+        agrees.then_some(authority).ok_or(RequestError::Host)
     }
 }
 

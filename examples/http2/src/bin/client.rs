@@ -90,7 +90,7 @@ async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, St
     let seed = Seed::from_os().map_err(|error| error.to_string())?;
     let mut handshake =
         ClientHandshake::new(uri, &options, seed).map_err(|error| error.to_string())?;
-    let mut request = handshake.to_http();
+    let mut request = handshake.to_http().map_err(|error| error.to_string())?;
     request
         .extensions_mut()
         .insert(Protocol::from_static("websocket"));
