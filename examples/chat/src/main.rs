@@ -13,7 +13,6 @@
 mod notice;
 mod rooms;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -116,8 +115,7 @@ fn main() -> ExitCode {
         let mut event_loop = EventLoop::bind(address, config, chat)
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let local = event_loop.local_addr().map_err(|error| error.to_string())?;
-        println!("listening on http://{local}/");
-        _ = std::io::stdout().flush();
+        command_line::listening(local);
         event_loop
             .run()
             .map_err(|error| format!("cannot wait for clients: {error}"))
