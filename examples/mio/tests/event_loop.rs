@@ -218,12 +218,12 @@ fn the_end_comes_at_once_if_nothing_can_be_written() {
     config.max_output = usize::MAX;
     let (address, closed) = serve(config, To::Sender);
     let mut client = Client::connect(address);
-    let large = message(vec![7; 12 << 20]).encode(Role::Server);
-    client.transport.write_all(&large).unwrap();
-    // The answer is on its way. A frame that is wrong fails the connection, and its Close frame waits behind the answer,
-    // which is never read: with unread bytes a transport is not closed, but reset.
+    // The second frame is wrong and fails the connection. Its Close frame waits behind the answer to the first one, which
+    // is never read: with unread bytes a transport is not closed, but reset.
+    let frames = [message(vec![7; 12 << 20]), Frame::new(0xff, "")];
+    let bytes = encode(&frames, Role::Server);
+    client.transport.write_all(&bytes).unwrap();
     client.transport.read_exact(&mut [0]).unwrap();
-    client.transport.write_all(&[0xff, 0xff]).unwrap();
     drop(client);
     closed.recv_timeout(PATIENCE).unwrap();
 }
