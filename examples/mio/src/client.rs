@@ -21,7 +21,7 @@ const ROUNDS: usize = 8;
 const PARTS: usize = 16;
 
 /// Up to which size memory is kept for whoever comes next.
-const KEPT: usize = 64 << 10;
+pub(crate) const KEPT: usize = 64 << 10;
 
 /// A client and its transport.
 pub(crate) struct Client {
@@ -337,6 +337,12 @@ impl Client {
             } => Some(connection),
             _ => None,
         }
+    }
+
+    /// How much it keeps of what came.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.unread.capacity()
     }
 
     pub(crate) const fn transport(&mut self) -> &mut TcpStream {

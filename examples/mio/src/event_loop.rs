@@ -255,3 +255,176 @@ impl<A: Application> EventLoop<A> {
         self.started.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpStream;
+
+    use crate::client::KEPT;
+    use sockless::handshake::{Request, RequestError, ServerOptions};
+    use sockless::test_util::{Frame, Role};
+    use sockless::{Connection, SharedMessage};
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    /// Sends everything to everybody, also to who said it.
+    #[derive(Default)]
+    struct ToAll {
+        clients: Vec<ClientId>,
+        events: usize,
+    }
+
+    impl Application for ToAll {
+        fn request(
+            &mut self,
+            client: ClientId,
+            request: &Request<'_>,
+        ) -> Result<Connection, Vec<u8>> {
+            self.clients.push(client);
+            let accepted = request.accept(&ServerOptions::default());
+            accepted.map_err(RequestError::response)
+        }
+
+        fn event(
+            &mut self,
+            _: ClientId,
+            _: &mut Connection,
+            event: sockless::Event<'_>,
+            outbox: &mut Outbox,
+        ) {
+            assert!(!outbox.is_full());
+            if let sockless::Event::Binary { data, .. } = event {
+                self.events += 1;
+                let message = SharedMessage::binary(data);
+                for client in &self.clients {
+                    outbox.send(*client, &message);
+                }
+            }
+        }
+    }
+
+    struct Test {
+        event_loop: EventLoop<ToAll>,
+        events: Events,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            Self {
+                event_loop: EventLoop::bind(any, Config::default(), ToAll::default()).unwrap(),
+                events: Events::with_capacity(16),
+            }
+        }
+
+        /// One round, after which nobody has more than one turn.
+        fn round(&mut self) {
+            self.event_loop.round(&mut self.events).unwrap();
+            let mut queue = Vec::from(self.event_loop.queue.clone());
+            queue.sort_unstable();
+            assert!(queue.is_sorted_by(|a, b| a < b), "{queue:?}");
+        }
+
+        fn connect(&mut self) -> TcpStream {
+            let mut client = TcpStream::connect(self.event_loop.local_addr().unwrap()).unwrap();
+            client.set_nonblocking(true).unwrap();
+            client.write_all(REQUEST).unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                self.round();
+                take(&mut client, &mut answer);
+            }
+            client
+        }
+    }
+
+    /// Takes what there is.
+    fn take(client: &mut TcpStream, received: &mut Vec<u8>) {
+        let result = client.read_to_end(received);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+
+    /// Gives as much as the transport takes, if of the last frame only a part.
+    fn stuff(client: &mut TcpStream, stream: &[u8], sent: &mut usize) {
+        loop {
+            match client.write(&stream[*sent % stream.len()..]) {
+                Ok(n) => *sent += n,
+                Err(error) => return assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    #[test]
+    fn who_says_little_has_a_turn_as_often_as_who_says_much() {
+        let mut test = Test::new();
+        let mut loud = [test.connect(), test.connect()];
+        let mut quiet = test.connect();
+        let stream = Frame::new(0x82, [7; 1000]).encode(Role::Server).repeat(100);
+        let hello = Frame::new(0x82, "hello").encode(Role::Server);
+        let mut sent = [0; 2];
+        for _ in 0..50 {
+            quiet.write_all(&hello).unwrap();
+            // One round in which it is read, one in which the answer is written.
+            let mut heard = Vec::new();
+            for _ in 0..2 {
+                for (client, sent) in loud.iter_mut().zip(&mut sent) {
+                    stuff(client, &stream, sent);
+                    take(client, &mut Vec::new());
+                }
+                test.round();
+                take(&mut quiet, &mut heard);
+            }
+            assert!(heard.windows(7).any(|part| part == b"\x82\x05hello"));
+        }
+        // They were loud indeed.
+        assert!(sent.iter().all(|sent| *sent > 1 << 20), "{sent:?}");
+    }
+
+    #[test]
+    fn messages_are_delivered_before_there_are_too_many() {
+        let mut test = Test::new();
+        let mut clients = [test.connect(), test.connect()];
+        let frame = Frame::new(0x82, "").encode(Role::Server);
+        let (number, mut heard) = (10_000, [Vec::new(), Vec::new()]);
+        clients[0].write_all(&frame.repeat(number)).unwrap();
+        // That no outbox was too full is for the application to see.
+        while heard.iter().any(|heard| heard.len() < 2 * number) {
+            test.round();
+            for (client, heard) in clients.iter_mut().zip(&mut heard) {
+                take(client, heard);
+            }
+        }
+        assert_eq!(test.event_loop.application.events, number);
+        assert_eq!(heard[0], b"\x82\x00".repeat(number));
+        assert_eq!(heard[0], heard[1]);
+    }
+
+    #[test]
+    fn who_is_idle_has_no_memory_for_buffers() {
+        let mut test = Test::new();
+        let mut client = test.connect();
+        let large = Frame::new(0x82, vec![7; 1 << 20]).encode(Role::Server);
+        let (mut sent, mut heard) = (0, Vec::new());
+        while heard.len() < 10 + (1 << 20) {
+            match client.write(&large[sent..]) {
+                Ok(n) => sent += n,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            test.round();
+            take(&mut client, &mut heard);
+        }
+        let event_loop = &test.event_loop;
+        assert_eq!(event_loop.clients[0].memory(), 0);
+        assert!(event_loop.unread.capacity() <= KEPT && event_loop.output.capacity() <= KEPT);
+        // The start of a frame, twice: only what came is kept.
+        for byte in &large[..2] {
+            client.write_all(&[*byte]).unwrap();
+            test.round();
+        }
+        assert_eq!(test.event_loop.clients[0].memory(), 2);
+    }
+}
