@@ -39,7 +39,8 @@ impl Application for Chat {
             value,
         };
         let (status, header, body) = match (request.target(), request.is_upgrade()) {
-            ("/chat", true) => {
+            // What is no WebSocket is refused here, too.
+            ("/chat", _) => {
                 return request
                     .accept(&self.options)
                     .map_err(RequestError::response);
@@ -62,6 +63,10 @@ impl Application for Chat {
         event: Event<'_>,
         outbox: &mut Outbox,
     ) {
+        // Who is being closed may still send, and is heard no more.
+        if !connection.is_open() {
+            return;
+        }
         let mail = match event {
             Event::Text { text, .. } => match serde_json::from_str(text) {
                 Ok(Wish::Join { room, name }) => self.rooms.join(client, &room, &name),
