@@ -305,6 +305,13 @@ impl Connection {
     /// A Pong that found no room goes out once those before it are written.
     #[inline]
     fn after_write(&mut self, n: usize) {
+        if self.pongs.are_unsent() {
+            self.after_writing_pongs(n);
+        }
+    }
+
+    #[inline(never)]
+    fn after_writing_pongs(&mut self, n: usize) {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }

@@ -51,10 +51,12 @@ impl Sender {
             return Err(SendError::MessageOpen);
         }
         #[cfg(feature = "deflate")]
-        if let Some(deflation) = &mut self.deflation {
-            deflation.begin(Some(payload.len()));
+        if self.deflation.is_some() {
+            self.begin(Some(payload.len()));
+            self.data(message.opcode(), payload, true);
+            return Ok(());
         }
-        self.data(message.opcode(), payload, true);
+        self.frame(message.opcode(), true, payload);
         Ok(())
     }
 
@@ -72,9 +74,8 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        let header = FrameHeader::whole(message, payload.len());
-        let mut buffer = [0; FrameHeader::MAX_SIZE];
-        self.output.push_bytes(header.write(&mut buffer));
+        self.output
+            .push_header(&FrameHeader::whole(message, payload.len()));
         Ok(payload)
     }
 
@@ -106,8 +107,8 @@ impl Sender {
             Some(_) => return Err(SendError::MessageOpen),
         };
         #[cfg(feature = "deflate")]
-        if let (None, Some(deflation)) = (self.message, &mut self.deflation) {
-            deflation.begin(fin.then_some(payload.len()));
+        if self.message.is_none() {
+            self.begin(fin.then_some(payload.len()));
         }
         self.data(opcode, payload, fin);
         self.message = if fin { None } else { Some(message) };
@@ -134,19 +135,25 @@ impl Sender {
     }
 
     /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
         #[cfg(feature = "deflate")]
-        if self.message.is_none()
-            && let Some(deflation) = &mut self.deflation
-        {
-            deflation.begin(Some(length));
-            if deflation.is_compressed() {
-                return false;
-            }
+        if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
+            return false;
         }
         #[cfg(not(feature = "deflate"))]
         let _ = length;
         self.keys.is_none()
+    }
+
+    /// Begins a message, of this length if that is known, and says whether it is compressed.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn begin(&mut self, length: Option<usize>) -> bool {
+        self.deflation.as_mut().is_some_and(|deflation| {
+            deflation.begin(length);
+            deflation.is_compressed()
+        })
     }
 
     /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
@@ -172,7 +179,7 @@ impl Sender {
     }
 
     /// A frame of a message, compressed if the message is.
-    #[inline]
+    #[inline(never)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
         if self
@@ -207,12 +214,21 @@ impl Sender {
         }
     }
 
+    #[inline]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        if self.keys.is_none()
-            && let Some(header) = FrameHeader::short(opcode, fin, payload.len())
-        {
-            return self.output.push_short(header, payload);
+        match (
+            FrameHeader::short(opcode, fin, payload.len()),
+            &mut self.keys,
+        ) {
+            (Some(header), None) => self.output.push_short(header, payload),
+            (Some(header), Some(keys)) => push_masked(&mut self.output, keys, header, payload),
+            (None, _) => self.long(opcode, fin, payload),
         }
+    }
+
+    /// A frame with a payload of any length.
+    #[inline(never)]
+    fn long(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);
     }
@@ -229,4 +245,10 @@ impl Sender {
             payload_length: length as u64,
         }
     }
+}
+
+/// A frame with a payload of at most 125 bytes, in a client.
+#[inline(never)]
+fn push_masked(output: &mut Output, keys: &mut MaskingKeys, header: [u8; 2], payload: &[u8]) {
+    output.push_short_masked(header, keys.next(), payload);
 }

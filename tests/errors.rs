@@ -45,6 +45,7 @@ const REQUESTS: &[(RequestError, u16)] = &[
     (RequestError::Target, 400),
     (RequestError::Method, 405),
     (RequestError::NotAnUpgrade, 426),
+    (RequestError::ConnectionHeader, 400),
     (RequestError::Body, 400),
     (RequestError::MissingVersion, 400),
     (RequestError::UnsupportedVersion, 426),

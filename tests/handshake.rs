@@ -12,6 +12,8 @@ mod application;
 mod both;
 #[path = "handshake/client.rs"]
 mod client;
+#[path = "handshake/extended_connect.rs"]
+mod extended_connect;
 #[path = "handshake/heads.rs"]
 mod heads;
 #[path = "handshake/server.rs"]

@@ -17,6 +17,7 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Text, text.as_bytes())
@@ -28,6 +29,7 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Binary, data)
@@ -35,26 +37,28 @@ impl Connection {
 
     /// Sends a text message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
     ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_text_from<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Text, text.as_bytes())
     }
 
     /// Sends a binary message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
     ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_binary_from<'a>(&'a mut self, data: &'a [u8]) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Binary, data)
     }
@@ -165,6 +169,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn message_from<'a>(
         &'a mut self,
         kind: MessageType,
@@ -177,6 +182,15 @@ impl Connection {
 
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
+        if self.closing.is_open() && self.sender.output().len() < self.max_output {
+            return Ok(());
+        }
+        self.may_send_still()
+    }
+
+    /// The same, where one look does not tell.
+    #[cold]
+    fn may_send_still(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }

@@ -1,25 +1,20 @@
 //! What a client asks and demands (RFC 6455 section 4.1).
 
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str;
 use core::time::Duration;
 
 use crate::config::Config;
 use crate::connection::Connection;
-#[cfg(feature = "deflate")]
-use crate::handshake::deflate;
+use crate::handshake::attempt::{Attempt, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
-use crate::handshake::headers::{
-    Header, Single, check_for_handshake, check_value, contains_token, is_token, single, values,
-};
+use crate::handshake::headers::{Header, Single, contains_token, single};
 use crate::handshake::key::{accept_key, encode_key};
 use crate::handshake::response::{Response, write_header};
 use crate::handshake::uri::Uri;
-use crate::masking_keys::{MaskingKeys, Seed};
+use crate::masking_keys::Seed;
 use crate::read_buffer::ReadBuffer;
-use crate::timers::Timer;
 
 /// What a client asks for in the opening handshake.
 ///
@@ -68,17 +63,12 @@ pub struct ClientOptions<'a> {
 /// ```
 #[derive(Debug)]
 pub struct ClientHandshake {
-    keys: MaskingKeys,
+    attempt: Attempt,
     request: Vec<u8>,
     /// How many bytes of it have been written to the transport.
     written: usize,
     /// The only right answer to the key in the request.
     accept: [u8; 28],
-    subprotocols: Vec<String>,
-    config: Config,
-    timer: Timer,
-    /// An error is final.
-    failed: Option<ResponseError>,
 }
 
 /// How the server answered.
@@ -109,38 +99,13 @@ impl ClientHandshake {
     /// [`InputError`] for a header, origin or subprotocol that must not be written.
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
-        for header in options.headers {
-            check_for_handshake(header)?;
-        }
-        if let Some(origin) = options.origin {
-            check_value(origin.as_bytes())?;
-        }
-        let mut rest = options.subprotocols;
-        while let Some((subprotocol, tail)) = rest.split_first() {
-            if !is_token(subprotocol.as_bytes()) || tail.contains(subprotocol) {
-                return Err(InputError::Subprotocol);
-            }
-            rest = tail;
-        }
-        let patience = options
-            .config
-            .deadlines
-            .map_or(Duration::MAX, |it| it.handshake);
-        let mut keys = MaskingKeys::new(&seed);
-        let key = encode_key(keys.nonce());
+        let mut attempt = Attempt::new(options, &seed)?;
+        let key = encode_key(attempt.nonce());
         Ok(Self {
-            keys,
+            attempt,
             request: write_request(uri, options, &key),
             written: 0,
             accept: accept_key(&key),
-            subprotocols: options
-                .subprotocols
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            config: options.config,
-            timer: Timer::new(patience),
-            failed: None,
         })
     }
 
@@ -157,13 +122,13 @@ impl ClientHandshake {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Opening<'b>>, ResponseError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        match Response::read(buffer, &self.config) {
-            Ok(None) => Ok(None),
-            Ok(Some(response)) => self.establish(response).map(Some),
-            Err(error) => Err(self.fail(error.into())),
+        let config = *self.attempt.config();
+        match self
+            .attempt
+            .judge(|_| Ok(Response::read(buffer, &config)?))?
+        {
+            None => Ok(None),
+            Some(response) => self.establish(response).map(Some),
         }
     }
 
@@ -173,19 +138,17 @@ impl ClientHandshake {
     ///
     /// [`ResponseError`] if it is a 101 that does not keep to section 4.1.
     pub fn establish<'b>(&mut self, response: Response<'b>) -> Result<Opening<'b>, ResponseError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        if response.status() != 101 {
-            return Ok(Opening::Refused(response));
-        }
-        match self.open(response.headers()) {
-            Ok(connection) => Ok(Opening::Established {
-                connection,
+        let accept = self.accept;
+        self.attempt.judge(|attempt| {
+            if response.status() != 101 {
+                return Ok(Opening::Refused(response));
+            }
+            check_upgrade(response.headers(), &accept)?;
+            Ok(Opening::Established {
+                connection: attempt.open(response.headers())?,
                 response,
-            }),
-            Err(error) => Err(self.fail(error)),
-        }
+            })
+        })
     }
 
     /// Tells the time, as a [`Duration`] since an origin of the caller's choice: the one that
@@ -196,21 +159,15 @@ impl ClientHandshake {
     /// [`ResponseError::Timeout`] when [`Deadlines::handshake`](crate::Deadlines::handshake) has passed since the first time
     /// that was told, and what was wrong with the response before. Close the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
-        if self.failed.is_none() && self.timer.is_due(now) {
-            self.failed = Some(ResponseError::Timeout);
-        }
-        self.failed.map_or(Ok(()), Err)
+        self.attempt.handle_timeout(now)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline or it has passed.
     ///
     /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Duration> {
-        match self.failed {
-            None => self.timer.next(),
-            Some(_) => None,
-        }
+    pub const fn next_timeout(&self) -> Option<Duration> {
+        self.attempt.next_timeout()
     }
 
     /// Says that `n` bytes of [`output`](Self::output) were written to the transport.
@@ -252,62 +209,36 @@ impl ClientHandshake {
         fields.filter_map(header).collect()
     }
 
+    /// The path with the query, as it stands in the request.
+    #[cfg(feature = "http")]
+    pub(crate) fn target(&self) -> &str {
+        // Written by `write_request`: the method, a space, the target, a space.
+        let target = self.request.split(|byte| *byte == b' ').nth(1);
+        target
+            .and_then(|target| str::from_utf8(target).ok())
+            .unwrap_or_default()
+    }
+
     /// The whole request, written or not.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
     }
+}
 
-    /// The connection that a 101 with these headers opens.
-    fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
-        self.check(headers)?;
-        // Item 5: only extensions that were offered, as they were offered.
-        let extensions = extensions::parse(headers).map_err(|_| ResponseError::Extensions)?;
-        let connection = Connection::client(self.config, self.keys.fork());
-        #[cfg(feature = "deflate")]
-        let connection = {
-            let agreed = deflate::check_response(&extensions, self.config.deflate);
-            connection.with_deflate(agreed.map_err(|_| ResponseError::Extensions)?.as_ref())
-        };
-        #[cfg(not(feature = "deflate"))]
-        if !extensions.is_empty() {
-            return Err(ResponseError::Extensions);
-        }
-        Ok(connection)
+/// Section 4.1: what a client demands of a 101, by the numbers of its second list.
+fn check_upgrade(headers: &[Header<'_>], accept: &[u8; 28]) -> Result<(), ResponseError> {
+    // Items 2 and 3.
+    if !contains_token(headers, "Upgrade", "websocket")
+        || !contains_token(headers, "Connection", "upgrade")
+    {
+        return Err(ResponseError::NotAnUpgrade);
     }
-
-    const fn fail(&mut self, error: ResponseError) -> ResponseError {
-        self.failed = Some(error);
-        error
+    // Item 4.
+    if single(headers, "Sec-WebSocket-Accept") != Single::One(accept) {
+        return Err(ResponseError::Accept);
     }
-
-    /// Section 4.1: what a client demands of a 101, by the numbers of its second list.
-    fn check(&self, headers: &[Header<'_>]) -> Result<(), ResponseError> {
-        // Items 2 and 3.
-        if !contains_token(headers, "Upgrade", "websocket")
-            || !contains_token(headers, "Connection", "upgrade")
-        {
-            return Err(ResponseError::NotAnUpgrade);
-        }
-        // Item 4.
-        if single(headers, "Sec-WebSocket-Accept") != Single::One(&self.accept) {
-            return Err(ResponseError::Accept);
-        }
-        // Item 6.
-        let mut chosen = values(headers, "Sec-WebSocket-Protocol");
-        match (chosen.next(), chosen.next()) {
-            (None, _) => Ok(()),
-            (Some(name), None)
-                if self
-                    .subprotocols
-                    .iter()
-                    .any(|offer| offer.as_bytes() == name) =>
-            {
-                Ok(())
-            }
-            _ => Err(ResponseError::Subprotocol),
-        }
-    }
+    Ok(())
 }
 
 /// Section 4.1: the client's request. All parts have been checked.
@@ -319,27 +250,13 @@ fn write_request(uri: &Uri<'_>, options: &ClientOptions<'_>, key: &[u8]) -> Vec<
         uri.authority()
     )
     .into_bytes();
-    let mut add = |name, value: &[u8]| write_header(&mut request, &Header { name, value });
+    let mut add = |name: &str, value: &[u8]| write_header(&mut request, &Header { name, value });
     add("Upgrade", b"websocket");
     add("Connection", b"Upgrade");
     add("Sec-WebSocket-Key", key);
     add("Sec-WebSocket-Version", b"13");
-    if let Some(origin) = options.origin {
-        add("Origin", origin.as_bytes());
-    }
-    if !options.subprotocols.is_empty() {
-        add(
-            "Sec-WebSocket-Protocol",
-            options.subprotocols.join(", ").as_bytes(),
-        );
-    }
-    #[cfg(feature = "deflate")]
-    if let Some(wishes) = options.config.deflate {
-        add(extensions::NAME, deflate::offer(wishes).as_bytes());
-    }
-    for header in options.headers {
-        add(header.name, header.value);
-    }
+    let names = ["Origin", "Sec-WebSocket-Protocol", extensions::NAME];
+    offer(options, names, add);
     request.extend_from_slice(b"\r\n");
     request
 }

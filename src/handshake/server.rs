@@ -1,21 +1,16 @@
 //! What a server demands and answers (RFC 6455 section 4.2).
 
-#[cfg(feature = "deflate")]
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::{iter, str};
+use core::iter;
 
 use crate::config::Config;
 use crate::connection::Connection;
-#[cfg(feature = "deflate")]
-use crate::deflate::Agreed;
-#[cfg(feature = "deflate")]
-use crate::handshake::deflate;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
-use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
+use crate::handshake::headers::{Header, Single};
 use crate::handshake::key::{accept_key, is_valid_key};
+use crate::handshake::negotiated::{Negotiated, check_version};
 use crate::handshake::origin::Origins;
 use crate::handshake::request::{Request, host};
 use crate::handshake::request_error::RequestError;
@@ -95,11 +90,7 @@ const SWITCHING: &[u8] =
 #[derive(Clone, Debug)]
 pub struct ServerHandshake<'a> {
     accept: [u8; 28],
-    subprotocol: Option<&'a str>,
-    extra: Vec<Header<'a>>,
-    config: Config,
-    #[cfg(feature = "deflate")]
-    deflate: Option<(Agreed, String)>,
+    negotiated: Negotiated<'a>,
 }
 
 impl<'a> ServerHandshake<'a> {
@@ -129,40 +120,15 @@ impl<'a> ServerHandshake<'a> {
         if fields.body {
             return Err(RequestError::Body);
         }
-        // Item 6, and section 4.4.
-        match fields.version {
-            Single::One(b"13") => {}
-            Single::One(_) => return Err(RequestError::UnsupportedVersion),
-            Single::Missing | Single::Several => return Err(RequestError::MissingVersion),
-        }
+        check_version(&fields)?;
         // Item 5.
         let key = match fields.key {
             Single::One(key) if is_valid_key(key) => key,
             _ => return Err(RequestError::Key),
         };
-        // Item 7, and section 10.2.
-        match fields.origin {
-            Single::Missing => {}
-            Single::One(origin) if options.origins.allow_at(origin, host) => {}
-            Single::One(_) => return Err(RequestError::Origin),
-            Single::Several => return Err(RequestError::DuplicateOrigin),
-        }
-        let subprotocol = choose_subprotocol(fields.subprotocols, options)?;
-        // Item 9, and section 9.1: extensions a server does not know are ignored, a header that does not
-        // fit the grammar fails the connection.
-        let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
-        #[cfg(not(feature = "deflate"))]
-        drop(offers);
         Ok(Self {
             accept: accept_key(key),
-            subprotocol,
-            extra: Vec::new(),
-            config: options.config,
-            #[cfg(feature = "deflate")]
-            deflate: options
-                .config
-                .deflate
-                .and_then(|wishes| deflate::accept(&offers, wishes)),
+            negotiated: Negotiated::new(&fields, host, options)?,
         })
     }
 
@@ -172,9 +138,7 @@ impl<'a> ServerHandshake<'a> {
     ///
     /// [`InputError`] for a header that must not be written; the handshake is as it was.
     pub fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
-        check_for_handshake(&header)?;
-        self.extra.push(header);
-        Ok(())
+        self.negotiated.add_header(header)
     }
 
     /// The connection, its output beginning with the answer to the client.
@@ -187,14 +151,16 @@ impl<'a> ServerHandshake<'a> {
         self.fields()
             .for_each(|header| write_header(&mut response, &header));
         response.extend_from_slice(b"\r\n");
-        self.agreed(Connection::opened(&self.config, None, response))
+        let connection = Connection::opened(self.negotiated.config(), None, response);
+        self.negotiated.agreed(connection)
     }
 
     /// The connection, where an HTTP library answers the client with status 101 and
     /// [`headers`](Self::headers).
     #[must_use]
     pub fn connection(&self) -> Connection {
-        self.agreed(Connection::server(self.config))
+        let connection = Connection::server(*self.negotiated.config());
+        self.negotiated.agreed(connection)
     }
 
     /// The headers of the answer, whose status is 101.
@@ -205,43 +171,18 @@ impl<'a> ServerHandshake<'a> {
 
     /// The headers of the answer that follow those of every upgrade.
     fn fields(&self) -> impl Iterator<Item = Header<'_>> {
-        let header = |name, value| Header { name, value };
-        #[cfg(feature = "deflate")]
-        let extensions = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
-        #[cfg(not(feature = "deflate"))]
-        let extensions = None;
-        let subprotocol = self.subprotocol.map(str::as_bytes);
-        iter::once(header("Sec-WebSocket-Accept", &self.accept))
-            .chain(subprotocol.map(|name| header("Sec-WebSocket-Protocol", name)))
-            .chain(extensions.map(|answer| header(extensions::NAME, answer)))
-            .chain(self.extra.iter().copied())
-    }
-
-    /// The connection with the extensions that were agreed on.
-    #[cfg(feature = "deflate")]
-    #[inline]
-    fn agreed(&self, connection: Connection) -> Connection {
-        match &self.deflate {
-            Some((agreed, _)) => connection.with_deflate(Some(agreed)),
-            // Connections are large: none is moved for nothing.
-            None => connection,
-        }
-    }
-
-    /// The connection as it is: there are no extensions.
-    #[cfg(not(feature = "deflate"))]
-    #[expect(
-        clippy::unused_self,
-        reason = "with the feature it depends on what was agreed on"
-    )]
-    const fn agreed(&self, connection: Connection) -> Connection {
-        connection
+        let accept = Header {
+            name: "Sec-WebSocket-Accept",
+            value: &self.accept,
+        };
+        let names = ["Sec-WebSocket-Protocol", extensions::NAME];
+        iter::once(accept).chain(self.negotiated.headers(names))
     }
 
     /// The subprotocol agreed on, if any: one of [`ServerOptions::subprotocols`].
     #[must_use]
     pub const fn subprotocol(&self) -> Option<&'a str> {
-        self.subprotocol
+        self.negotiated.subprotocol()
     }
 }
 
@@ -257,30 +198,6 @@ fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
     host.filter(|host| Authority::parse(host.as_bytes()).is_some() && !target.contains('#'))
         .map(Some)
         .ok_or(RequestError::Target)
-}
-
-/// Section 4.2.2, item 5: one the client offers and the server speaks. The headers begin with the first that
-/// makes an offer.
-fn choose_subprotocol<'a>(
-    headers: &[Header<'_>],
-    options: &ServerOptions<'a>,
-) -> Result<Option<&'a str>, RequestError> {
-    let mut offers: Vec<_> = elements(headers, "Sec-WebSocket-Protocol").collect();
-    let chosen = offers
-        .iter()
-        .filter_map(|offer| token(offer))
-        .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
-    // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
-    // would let a request cost the square of its size.
-    let empty = offers.is_empty() && !headers.is_empty();
-    offers.sort_unstable();
-    if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
-        return Err(RequestError::Subprotocols);
-    }
-    if chosen.is_none() && options.require_subprotocol {
-        return Err(RequestError::NoCommonSubprotocol);
-    }
-    Ok(chosen.copied())
 }
 
 #[cfg(test)]

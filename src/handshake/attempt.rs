@@ -1,0 +1,151 @@
+//! What both openings of a client offer and demand in the same way (RFC 6455 section 4.1).
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::handshake::client::ClientOptions;
+#[cfg(feature = "deflate")]
+use crate::handshake::deflate;
+use crate::handshake::error::{InputError, ResponseError};
+use crate::handshake::extensions;
+use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, values};
+use crate::masking_keys::{MaskingKeys, Seed};
+use crate::timers::Timer;
+
+/// A client's opening handshake that waits for the server.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    keys: MaskingKeys,
+    subprotocols: Vec<String>,
+    config: Config,
+    timer: Timer,
+    /// An error is final.
+    failed: Option<ResponseError>,
+}
+
+impl Attempt {
+    /// Checks what the application wants to offer.
+    pub(crate) fn new(options: &ClientOptions<'_>, seed: &Seed) -> Result<Self, InputError> {
+        for header in options.headers {
+            check_for_handshake(header)?;
+        }
+        if let Some(origin) = options.origin {
+            check_value(origin.as_bytes())?;
+        }
+        let mut rest = options.subprotocols;
+        while let Some((subprotocol, tail)) = rest.split_first() {
+            if !is_token(subprotocol.as_bytes()) || tail.contains(subprotocol) {
+                return Err(InputError::Subprotocol);
+            }
+            rest = tail;
+        }
+        let deadlines = options.config.deadlines;
+        Ok(Self {
+            keys: MaskingKeys::new(seed),
+            subprotocols: options
+                .subprotocols
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            config: options.config,
+            timer: Timer::new(deadlines.map_or(Duration::MAX, |it| it.handshake)),
+            failed: None,
+        })
+    }
+
+    /// Bytes for the `Sec-WebSocket-Key` header.
+    pub(crate) fn nonce(&mut self) -> [u8; 16] {
+        self.keys.nonce()
+    }
+
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Passes a result on, unless there was an error before; a new one is remembered.
+    pub(crate) fn judge<T>(
+        &mut self,
+        judge: impl FnOnce(&mut Self) -> Result<T, ResponseError>,
+    ) -> Result<T, ResponseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        judge(self).inspect_err(|error| self.failed = Some(*error))
+    }
+
+    /// The connection that an answer with these headers opens.
+    pub(crate) fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
+        self.check_subprotocol(headers)?;
+        // Item 5: only extensions that were offered, as they were offered.
+        let extensions = extensions::parse(headers).map_err(|_| ResponseError::Extensions)?;
+        let connection = Connection::client(self.config, self.keys.fork());
+        #[cfg(feature = "deflate")]
+        let connection = {
+            let agreed = deflate::check_response(&extensions, self.config.deflate);
+            connection.with_deflate(agreed.map_err(|_| ResponseError::Extensions)?.as_ref())
+        };
+        #[cfg(not(feature = "deflate"))]
+        if !extensions.is_empty() {
+            return Err(ResponseError::Extensions);
+        }
+        Ok(connection)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
+        if self.failed.is_none() && self.timer.is_due(now) {
+            self.failed = Some(ResponseError::Timeout);
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    pub(crate) const fn next_timeout(&self) -> Option<Duration> {
+        match self.failed {
+            None => self.timer.next(),
+            Some(_) => None,
+        }
+    }
+
+    /// Item 6: one that was offered, or none.
+    fn check_subprotocol(&self, headers: &[Header<'_>]) -> Result<(), ResponseError> {
+        let mut chosen = values(headers, "Sec-WebSocket-Protocol");
+        match (chosen.next(), chosen.next()) {
+            (None, _) => Ok(()),
+            (Some(name), None)
+                if self
+                    .subprotocols
+                    .iter()
+                    .any(|offer| offer.as_bytes() == name) =>
+            {
+                Ok(())
+            }
+            _ => Err(ResponseError::Subprotocol),
+        }
+    }
+}
+
+/// The headers with which a client says what it wants, one after the other to `add`. All parts have been checked.
+pub(crate) fn offer(
+    options: &ClientOptions<'_>,
+    names: [&'static str; 3],
+    mut add: impl FnMut(&str, &[u8]),
+) {
+    let [origin, subprotocols, extensions] = names;
+    if let Some(value) = options.origin {
+        add(origin, value.as_bytes());
+    }
+    if !options.subprotocols.is_empty() {
+        add(subprotocols, options.subprotocols.join(", ").as_bytes());
+    }
+    #[cfg(feature = "deflate")]
+    if let Some(wishes) = options.config.deflate {
+        add(extensions, deflate::offer(wishes).as_bytes());
+    }
+    #[cfg(not(feature = "deflate"))]
+    let _ = extensions;
+    for header in options.headers {
+        add(header.name, header.value);
+    }
+}

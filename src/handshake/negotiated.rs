@@ -1,0 +1,149 @@
+//! What both openings of a server agree on in the same way: origin, subprotocol, extensions (RFC 6455 section 4.2.2).
+
+#[cfg(feature = "deflate")]
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::config::Config;
+use crate::connection::Connection;
+#[cfg(feature = "deflate")]
+use crate::deflate::Agreed;
+#[cfg(feature = "deflate")]
+use crate::handshake::deflate;
+use crate::handshake::error::InputError;
+use crate::handshake::extensions;
+use crate::handshake::fields::Fields;
+use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
+use crate::handshake::request_error::RequestError;
+use crate::handshake::server::ServerOptions;
+
+/// What a server has agreed on with a client.
+#[derive(Clone, Debug)]
+pub(crate) struct Negotiated<'a> {
+    subprotocol: Option<&'a str>,
+    extra: Vec<Header<'a>>,
+    config: Config,
+    #[cfg(feature = "deflate")]
+    deflate: Option<(Agreed, String)>,
+}
+
+impl<'a> Negotiated<'a> {
+    /// Checks what the client wants against the options.
+    pub(crate) fn new(
+        fields: &Fields<'_>,
+        host: &[u8],
+        options: &ServerOptions<'a>,
+    ) -> Result<Self, RequestError> {
+        // Section 4.2.1, item 7, and section 10.2.
+        match fields.origin {
+            Single::Missing => {}
+            Single::One(origin) if options.origins.allow_at(origin, host) => {}
+            Single::One(_) => return Err(RequestError::Origin),
+            Single::Several => return Err(RequestError::DuplicateOrigin),
+        }
+        let subprotocol = choose_subprotocol(fields.subprotocols, options)?;
+        // Section 4.2.1, item 9, and section 9.1: extensions a server does not know are ignored, a header that does
+        // not fit the grammar fails the connection.
+        let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
+        #[cfg(not(feature = "deflate"))]
+        drop(offers);
+        Ok(Self {
+            subprotocol,
+            extra: Vec::new(),
+            config: options.config,
+            #[cfg(feature = "deflate")]
+            deflate: options
+                .config
+                .deflate
+                .and_then(|wishes| deflate::accept(&offers, wishes)),
+        })
+    }
+
+    /// Adds a header of the application to the answer.
+    pub(crate) fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
+        check_for_handshake(&header)?;
+        self.extra.push(header);
+        Ok(())
+    }
+
+    /// The headers that tell the client, with the names that `names` has for the subprotocol and the extensions.
+    pub(crate) fn headers<'h>(
+        &'h self,
+        names: [&'static str; 2],
+    ) -> impl Iterator<Item = Header<'h>> + use<'h, 'a> {
+        let header = |name, value| Header { name, value };
+        let [subprotocol, extensions] = names;
+        #[cfg(feature = "deflate")]
+        let answer = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
+        #[cfg(not(feature = "deflate"))]
+        let answer = None;
+        let chosen = self.subprotocol.map(str::as_bytes);
+        let chosen = chosen.map(|name| header(subprotocol, name));
+        chosen
+            .into_iter()
+            .chain(answer.map(|answer| header(extensions, answer)))
+            .chain(self.extra.iter().copied())
+    }
+
+    /// The connection with the extensions that were agreed on.
+    #[cfg(feature = "deflate")]
+    #[inline]
+    pub(crate) fn agreed(&self, connection: Connection) -> Connection {
+        match &self.deflate {
+            Some((agreed, _)) => connection.with_deflate(Some(agreed)),
+            // Connections are large: none is moved for nothing.
+            None => connection,
+        }
+    }
+
+    /// The connection as it is: there are no extensions.
+    #[cfg(not(feature = "deflate"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "with the feature it depends on what was agreed on"
+    )]
+    pub(crate) const fn agreed(&self, connection: Connection) -> Connection {
+        connection
+    }
+
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) const fn subprotocol(&self) -> Option<&'a str> {
+        self.subprotocol
+    }
+}
+
+/// Section 4.2.1, item 6, and section 4.4.
+pub(crate) const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
+    match fields.version {
+        Single::One(b"13") => Ok(()),
+        Single::One(_) => Err(RequestError::UnsupportedVersion),
+        Single::Missing | Single::Several => Err(RequestError::MissingVersion),
+    }
+}
+
+/// Section 4.2.2, item 5: one the client offers and the server speaks. The headers begin with the first that
+/// makes an offer.
+fn choose_subprotocol<'a>(
+    headers: &[Header<'_>],
+    options: &ServerOptions<'a>,
+) -> Result<Option<&'a str>, RequestError> {
+    let mut offers: Vec<_> = elements(headers, "Sec-WebSocket-Protocol").collect();
+    let chosen = offers
+        .iter()
+        .filter_map(|offer| token(offer))
+        .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
+    // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
+    // would let a request cost the square of its size.
+    let empty = offers.is_empty() && !headers.is_empty();
+    offers.sort_unstable();
+    if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
+        return Err(RequestError::Subprotocols);
+    }
+    if chosen.is_none() && options.require_subprotocol {
+        return Err(RequestError::NoCommonSubprotocol);
+    }
+    Ok(chosen.copied())
+}
