@@ -38,14 +38,15 @@ impl Application for Chat {
             name: "Content-Type",
             value,
         };
-        let (status, header, body) = match (request.target(), request.is_upgrade()) {
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+        let (status, header, body) = match (request.target(), is_page) {
             // What is no WebSocket is refused here, too.
             ("/chat", _) => {
                 return request
                     .accept(&self.options)
                     .map_err(RequestError::response);
             }
-            ("/", false) => (200, header(b"text/html; charset=utf-8"), PAGE),
+            ("/", true) => (200, header(b"text/html; charset=utf-8"), PAGE),
             _ => (
                 404,
                 header(b"text/plain; charset=utf-8"),

@@ -21,7 +21,9 @@ struct Echo {
 
 impl Application for Echo {
     fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-        if request.is_upgrade() {
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+        if !is_page {
+            // Or the refusal of what is neither.
             return request
                 .accept(&self.options)
                 .map_err(RequestError::response);
