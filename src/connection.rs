@@ -221,7 +221,9 @@ impl Connection {
     /// Call it at the end of the stream, when reading or writing fails, and when the application will wait
     /// no longer; and after [`next_event`](Self::next_event) has returned `None` for all that came before,
     /// since what is still unread is dropped. Output that still waits is given up, unless both Close frames
-    /// were exchanged.
+    /// were exchanged, the peer broke the protocol or its request was refused: then it may still read the last
+    /// words. When writing fails, take those away with [`swap_output`](Self::swap_output) before, so that they
+    /// are not tried again.
     ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
