@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
-use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer};
+use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer, SharedMessage};
 
 use super::reference::{TAIL, inflate};
 use super::{agreed, ask, noise, pair, run, sent, with};
@@ -51,6 +51,14 @@ impl Message {
             OwnedEvent::text(std::str::from_utf8(&self.data).unwrap())
         } else {
             OwnedEvent::binary(&self.data)
+        }
+    }
+
+    fn shared(&self) -> SharedMessage {
+        if self.text {
+            SharedMessage::text(std::str::from_utf8(&self.data).unwrap())
+        } else {
+            SharedMessage::binary(&self.data)
         }
     }
 
@@ -156,6 +164,10 @@ enum Step {
     Send(Role, Message, bool),
     /// A message with a Ping behind every fragment, moved on there.
     Interrupted(Role, Message),
+    /// A message of all, compressed ahead with such wishes or not, and with the connection's or not.
+    Share(Role, Message, Option<Deflate>, bool),
+    /// The last such message once more.
+    ShareAgain(Role),
     Move(Role),
     Lend(Role),
     Reclaim(Role),
@@ -166,6 +178,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (role(), message(), prop::bool::weighted(0.8)).prop_map(|(s, m, c)| Step::Send(s, m, c)),
         2 => (role(), message()).prop_map(|(role, message)| Step::Interrupted(role, message)),
+        2 => (role(), message(), prop::option::of(wishes()), prop::bool::weighted(0.8))
+            .prop_map(|(role, message, ahead, c)| Step::Share(role, message, ahead, c)),
+        2 => role().prop_map(Step::ShareAgain),
         3 => role().prop_map(Step::Move),
         2 => role().prop_map(Step::Lend),
         2 => role().prop_map(Step::Reclaim),
@@ -350,6 +365,7 @@ proptest! {
         (server.max_output, client.max_output) = (usize::MAX, usize::MAX);
         let mut talk = Talk::new(server, client);
         let mut said = [vec![], vec![]];
+        let mut all = (SharedMessage::text("all"), OwnedEvent::text("all"));
         for step in &steps {
             match step {
                 Step::Send(role, message, compress) => {
@@ -363,6 +379,19 @@ proptest! {
                         talk.deliver(*role, &sizes);
                     });
                     said[usize::from(*role == Role::Server)].push(message.owned());
+                }
+                Step::Share(role, message, ahead, compress) => {
+                    all = (message.shared(), message.owned());
+                    if let Some(wishes) = ahead {
+                        all.0.compress(wishes);
+                    }
+                    talk.pair.peer(*role).connection.compress_messages(*compress);
+                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
+                    said[usize::from(*role == Role::Server)].push(all.1.clone());
+                }
+                Step::ShareAgain(role) => {
+                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
+                    said[usize::from(*role == Role::Server)].push(all.1.clone());
                 }
                 Step::Move(role) => talk.deliver(*role, &sizes),
                 Step::Lend(role) => talk.pair.peer(*role).connection.lend_codecs(&mut talk.codecs),
