@@ -418,6 +418,76 @@ proptest! {
     }
 }
 
+// ---- Messages of all between a connection's own ----
+
+#[derive(Clone, Debug)]
+enum Say {
+    Own(Message),
+    Shared(usize),
+    /// Whether the next messages are compressed.
+    Compress(bool),
+    Lend,
+    Reclaim,
+    Move,
+}
+
+fn say() -> impl Strategy<Value = Say> {
+    prop_oneof![
+        5 => message().prop_map(Say::Own),
+        5 => (0..3_usize).prop_map(Say::Shared),
+        1 => prop::bool::weighted(0.7).prop_map(Say::Compress),
+        1 => Just(Say::Lend),
+        1 => Just(Say::Reclaim),
+        1 => Just(Say::Move),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    /// Several connections with terms of their own send the same few messages at different times, between others.
+    #[test]
+    fn what_is_shared_is_understood_by_all(
+        role in select(Role::BOTH.to_vec()),
+        shared in vec(message(), 3),
+        connections in vec((wishes(), deliveries(), vec(say(), 4..25)), 1..4),
+        min_size in select(vec![0, 30, 128]),
+        sizes in sizes(),
+    ) {
+        let shared: Vec<_> = shared.iter().map(|message| (message.shared(), message.owned())).collect();
+        for (mut wishes, delivery, says) in connections {
+            wishes.min_size = min_size;
+            let mut config = with(wishes);
+            config.delivery = delivery;
+            config.max_output = usize::MAX;
+            let mut talk = Talk::new(config, config);
+            let mut said = Vec::new();
+            for say in &says {
+                let connection = &mut talk.pair.peer(role).connection;
+                match say {
+                    Say::Own(message) => {
+                        talk.send(role, message, |_| ());
+                        said.push(message.owned());
+                    }
+                    Say::Shared(i) => {
+                        connection.send_shared(&shared[*i].0).unwrap();
+                        said.push(shared[*i].1.clone());
+                    }
+                    Say::Compress(compress) => connection.compress_messages(*compress),
+                    Say::Lend => connection.lend_codecs(&mut talk.codecs),
+                    Say::Reclaim => connection.reclaim_codecs(&mut talk.codecs),
+                    Say::Move => talk.deliver(role, &sizes),
+                }
+            }
+            talk.deliver(role, &sizes);
+            let (heard, open) = join_parts(&talk.pair.peer(role.other()).events);
+            prop_assert!(said == heard);
+            prop_assert_eq!(open, None);
+            prop_assert!(said == talk.listeners[usize::from(role == Role::Server)].messages);
+        }
+    }
+}
+
 // ---- What another library compresses ----
 
 /// How a message is compressed by the other library.
