@@ -13,7 +13,7 @@ use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::apply_mask;
 use crate::masking_keys::MaskingKeys;
 use crate::output::Output;
-use crate::shared_message::SharedMessage;
+use crate::shared_message::{SharedFrame, SharedMessage};
 
 /// Writes frames into the output. Every method either queues the whole frame or changes nothing.
 #[derive(Debug)]
@@ -79,18 +79,24 @@ impl Sender {
         Ok(payload)
     }
 
-    /// A whole message in one frame, shared with others if it can go as it is.
+    /// A whole message in one frame that others send, too.
     pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         /// Below it, a copy costs less than a write in parts.
         const WORTH_SHARING: usize = 4096;
-        let (kind, payload) = (message.kind(), message.payload());
-        if payload.len() < WORTH_SHARING || !self.sends_plain(payload.len()) {
-            return self.message(kind, payload);
-        }
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        self.output.push_shared(message.frame());
+        let frame = self.form(message);
+        let payload = frame.payload();
+        if self.keys.is_some() {
+            let opcode = message.kind().opcode();
+            let header = self.header(opcode, true, frame.rsv(), payload.len());
+            self.output.push(&header, payload);
+        } else if payload.len() < WORTH_SHARING {
+            self.output.push_bytes(frame.bytes());
+        } else {
+            self.output.push_shared(frame.bytes());
+        }
         Ok(())
     }
 
@@ -176,6 +182,27 @@ impl Sender {
 
     pub(crate) const fn output_mut(&mut self) -> &mut Output {
         &mut self.output
+    }
+
+    /// The form in which a message of many goes out here.
+    #[cfg_attr(
+        not(feature = "deflate"),
+        expect(
+            clippy::unused_self,
+            clippy::needless_pass_by_ref_mut,
+            reason = "there is but one"
+        )
+    )]
+    fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation
+            && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
+            && let Some(frame) = message.compressed(wishes, bits)
+        {
+            deflation.overtaken();
+            return frame;
+        }
+        message.plain()
     }
 
     /// A frame of a message, compressed if the message is.

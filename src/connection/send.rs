@@ -63,11 +63,14 @@ impl Connection {
         self.message_from(MessageType::Binary, data)
     }
 
-    /// Queues a message that is sent to others, too, without a copy of it from 4 KiB on.
+    /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
     ///
-    /// A server's output then comes in several [parts](Self::output_parts), and [`output`](Self::output) is the
-    /// first of them. A client masks what it sends, and a connection with permessage-deflate compresses it: there,
-    /// and where it is shorter, the message is queued as the other methods do it.
+    /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
+    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them. A shorter one is copied into the
+    /// output, and a client, which masks what it sends, copies it always.
+    ///
+    /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with
+    /// all that have agreed on the same window, and at the price that [`SharedMessage`] tells of.
     ///
     /// # Errors
     ///
