@@ -12,15 +12,15 @@
 //! `--deflate` offers compression with permessage-deflate; `--deflate=no-context-takeover` offers, too,
 //! to compress every message by itself, and does so whatever the server answers.
 
-use std::io::{self, BufRead, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, BufRead};
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::thread;
 
 use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening, Uri};
-use sockless::{CloseCode, Config, Connection, Event, ReadBuffer, Seed, SendError};
+use sockless::{CloseCode, Config, Connection, Deadlines, Event, ReadBuffer, Seed, SendError};
 
-use crate::threads::{PATIENCE, READ, Shared, say};
+use crate::threads::{Shared, now, read, say, write};
 
 #[path = "shared/deflate.rs"]
 mod deflate;
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
 
 fn parse_arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments::default();
+    arguments.config.deadlines = Some(Deadlines::default());
     while let Some(argument) = given.next() {
         match argument.as_str() {
             "--echo" => arguments.echo = true,
@@ -126,22 +127,27 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
 
 /// Sends the request and reads the response.
 fn open(
-    mut transport: &TcpStream,
+    transport: &TcpStream,
     mut handshake: ClientHandshake,
     buffer: &mut ReadBuffer,
 ) -> Result<Connection, String> {
     let failed = |error: io::Error| format!("opening handshake: {error}");
     transport.set_nodelay(true).map_err(failed)?;
-    transport.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    transport.write_all(handshake.request()).map_err(failed)?;
     loop {
-        let n = transport.read(buffer.spare_mut(READ)).map_err(failed)?;
-        if n == 0 {
+        handshake
+            .handle_timeout(now())
+            .map_err(|error| error.to_string())?;
+        let until = handshake.next_timeout();
+        if !handshake.output().is_empty() {
+            let n = write(transport, handshake.output(), until).map_err(failed)?;
+            handshake.advance_output(n);
+            continue;
+        }
+        if read(transport, buffer, until).map_err(failed)? == Some(0) {
             return Err(String::from(
                 "opening handshake: the server ended the stream",
             ));
         }
-        buffer.advance(n);
         match handshake
             .read_response(buffer)
             .map_err(|error| error.to_string())?
@@ -173,8 +179,8 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
     let shared = Shared::new(connection);
     let shared = &*Box::leak(Box::new(shared));
     // Not waited for: a thread that reads standard input cannot be woken at the end of the connection.
-    if let (false, Ok(transport)) = (echo, transport.try_clone()) {
-        thread::spawn(move || send_lines(&transport, shared));
+    if !echo {
+        thread::spawn(move || send_lines(shared));
     }
     let take = |event: Event<'_>| {
         if echo {
@@ -201,12 +207,15 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
         if let Some(error) = ending.error {
             eprintln!("failed: {error}");
         }
+        if let Some(timeout) = ending.timeout {
+            eprintln!("too late: {timeout:?}");
+        }
         ending.was_clean && ending.code == CloseCode::NORMAL
     })
 }
 
 /// Sends every line of standard input, then closes.
-fn send_lines(transport: &TcpStream, shared: &Shared) {
+fn send_lines(shared: &Shared) {
     let mut code = CloseCode::NORMAL;
     for line in io::stdin().lock().lines() {
         let line = match line {
@@ -225,9 +234,6 @@ fn send_lines(transport: &TcpStream, shared: &Shared) {
     }
     // Refused if `/close` or the server came first, which serves as well.
     _ = shared.with(|connection| connection.close(code, ""));
-    // The reading thread waits without end for what the server sends while the connection is open.
-    thread::sleep(PATIENCE);
-    _ = transport.shutdown(Shutdown::Both);
 }
 
 fn send_line(connection: &mut Connection, line: &str) -> Result<(), SendError> {
@@ -245,7 +251,6 @@ fn send_line(connection: &mut Connection, line: &str) -> Result<(), SendError> {
 }
 
 fn send_back(shared: &Shared, event: Event<'_>) {
-    shared.wait_for_room();
     // Refused only if the connection closes: there is room.
     _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),

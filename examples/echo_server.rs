@@ -13,17 +13,17 @@
 //! `--deflate` accepts compression with permessage-deflate; `--deflate=no-context-takeover` then
 //! compresses every message by itself.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io;
+use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
-use sockless::{CloseCode, CloseEvent, Config, Connection, Event, ReadBuffer};
+use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
+use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event, ReadBuffer};
 
 use crate::frame_log::FrameLog;
-use crate::threads::{PATIENCE, READ, Shared, say};
+use crate::threads::{Shared, now, read, say};
 
 #[path = "shared/deflate.rs"]
 mod deflate;
@@ -50,6 +50,7 @@ fn run() -> Result<(), String> {
     let mut address = None;
     let mut quiet = false;
     let mut config = Config::default();
+    config.deadlines = Some(Deadlines::default());
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quiet" => quiet = true,
@@ -95,62 +96,68 @@ fn run() -> Result<(), String> {
 /// Answers one request, and stays for the whole connection if it is for a WebSocket.
 fn serve(transport: &TcpStream, config: Config, number: u64, quiet: bool) {
     let mut buffer = ReadBuffer::new();
-    let result = transport
+    let opened = transport
         .set_nodelay(true)
-        .and_then(|()| transport.set_read_timeout(Some(PATIENCE)))
         .and_then(|()| open(transport, config, &mut buffer));
-    match result {
-        Ok(Some((connection, target))) => {
+    match opened {
+        Ok(Some(Opened::Accepted { connection, target })) => {
             let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
             if !quiet {
                 say(&format!("[{number}] {ending}"));
             }
+        }
+        // The answer has to be written, and to arrive. There are no events.
+        Ok(Some(Opened::Refused(connection))) => {
+            Shared::new(connection).run(transport, &mut buffer, |_| {}, |_| {});
         }
         Ok(None) => {}
         Err(error) => eprintln!("[{number}] {error}"),
     }
 }
 
-/// Reads the request and answers it; the connection and its target if it is for a WebSocket.
+/// What became of a request.
+enum Opened {
+    Accepted {
+        connection: Connection,
+        target: String,
+    },
+    Refused(Connection),
+}
+
+/// Reads the request and answers it, unless the client goes away.
 fn open(
-    mut transport: &TcpStream,
+    transport: &TcpStream,
     config: Config,
     buffer: &mut ReadBuffer,
-) -> io::Result<Option<(Connection, String)>> {
+) -> io::Result<Option<Opened>> {
     let mut options = ServerOptions::default();
     options.config = config;
     options.subprotocols = &["echo", "chat"];
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
     options.origins = Origins::Any;
+    let refused = |answer| Opened::Refused(Connection::refused(answer, &config));
+    let mut reader = RequestReader::new(&config);
     loop {
-        let answer = match Request::read(buffer, &options.config) {
-            Ok(None) => Vec::new(),
-            Ok(Some(request)) => match answer(&request, &options) {
-                Ok(connection) => return Ok(Some((connection, request.target().to_owned()))),
-                Err(answer) => answer,
-            },
-            Err(error) => error.response(),
-        };
-        if !answer.is_empty() {
-            transport.write_all(&answer)?;
-            // Closing at once, with bytes unread, could reset the connection and destroy the answer.
-            transport.shutdown(Shutdown::Write)?;
-            drain(transport);
+        match reader.read(buffer) {
+            Ok(None) => {}
+            Ok(Some(request)) => {
+                return Ok(Some(match answer(&request, &options) {
+                    Ok(connection) => Opened::Accepted {
+                        connection,
+                        target: request.target().to_owned(),
+                    },
+                    Err(answer) => refused(answer),
+                }));
+            }
+            Err(error) => return Ok(Some(refused(error.response()))),
+        }
+        if let Err(error) = reader.handle_timeout(now()) {
+            return Ok(Some(refused(error.response())));
+        }
+        if read(transport, buffer, reader.next_timeout())? == Some(0) {
             return Ok(None);
         }
-        let n = transport.read(buffer.spare_mut(READ))?;
-        if n == 0 {
-            return Ok(None);
-        }
-        buffer.advance(n);
     }
-}
-
-/// Drops what comes until the end of the stream or of patience.
-fn drain(mut transport: &TcpStream) {
-    let deadline = Instant::now() + PATIENCE;
-    let mut dropped = [0; READ];
-    while Instant::now() < deadline && transport.read(&mut dropped).is_ok_and(|n| n > 0) {}
 }
 
 /// A connection, or the plain HTTP answer to anything else.
@@ -217,15 +224,16 @@ fn describe(ending: CloseEvent<'_>) -> String {
     let error = ending
         .error
         .map_or(String::new(), |error| format!(", failed: {error}"));
+    let timeout = ending
+        .timeout
+        .map_or(String::new(), |timeout| format!(", too late: {timeout:?}"));
     format!(
-        "closed {} {:?}, {clean}, by {:?}{error}",
+        "closed {} {:?}, {clean}, by {:?}{error}{timeout}",
         ending.code, ending.reason, ending.initiator
     )
 }
 
 fn echo(shared: &Shared, event: Event<'_>) {
-    // A peer that sends more than it reads has to wait.
-    shared.wait_for_room();
     // Refused only if the connection closes: there is room.
     _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),

@@ -1,22 +1,25 @@
 //! A connection used by two threads: one blocks in reads, the other in writes. So a peer that writes
 //! without reading does not stop this side from reading.
+//!
+//! The writing thread also tells the connection the time, and ends the transport when the connection says so; that wakes
+//! the reading thread, which needs no clock.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
-/// How long the peer may take for its part of a handshake.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the peer may read nothing of what is written to it.
-const STALL: Duration = Duration::from_secs(60);
-
 /// How much is read at once.
-pub(crate) const READ: usize = 16 << 10;
+const READ: usize = 16 << 10;
+
+/// How much is written at once.
+const WRITE: usize = 64 << 10;
+
+/// How long a write may block before the time is told again.
+const TICK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Shared {
     connection: Mutex<Connection>,
@@ -38,16 +41,19 @@ impl Shared {
         result
     }
 
-    /// Waits until there is room for more output, or none will be written any more.
+    /// Waits until there is room for more output, or the connection is at its end.
     pub(crate) fn wait_for_room(&self) {
         let mut connection = self.lock();
-        while !connection.has_room() && connection.transport_action() == TransportAction::Write {
-            connection = self.wait(connection);
+        while !connection.has_room() && connection.transport_action() != TransportAction::Close {
+            connection = self
+                .changed
+                .wait(connection)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Reads and writes until the end of the stream: every piece read goes to `watch`, every event in it to
-    /// `take`.
+    /// Reads and writes until the end: every piece read goes to `watch`, every event in it to `take`, which
+    /// finds room for an answer.
     pub(crate) fn run(
         &self,
         transport: &TcpStream,
@@ -68,57 +74,62 @@ impl Shared {
 
     fn read_all(
         &self,
-        mut transport: &TcpStream,
+        transport: &TcpStream,
         buffer: &mut ReadBuffer,
         mut watch: impl FnMut(&[u8]),
         mut take: impl FnMut(Event<'_>),
     ) {
-        let mut deadline = None;
         loop {
+            // A peer that sends more than it reads has to wait.
+            self.wait_for_room();
             // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
-            while let Ok(Some(event)) = self.with(|connection| connection.next_event(buffer)) {
+            if let Ok(Some(event)) = self.with(|connection| connection.next_event(buffer)) {
                 take(event);
+                continue;
             }
-            // An open connection may be silent for as long as it likes; a closing one may not.
-            let timeout = (!self.with(|connection| connection.is_open())).then(|| {
-                let deadline = deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-                deadline.saturating_duration_since(Instant::now())
-            });
-            // A timeout of zero is refused, which ends the connection as well.
-            let read = transport
-                .set_read_timeout(timeout)
-                .and_then(|()| transport.read(buffer.spare_mut(READ)));
-            let n = read.unwrap_or(0);
-            if n == 0 {
-                return;
+            match read(transport, buffer, None) {
+                // The end of the stream.
+                Ok(Some(0)) | Err(_) => return,
+                Ok(Some(n)) => {
+                    let unread = buffer.unread();
+                    watch(&unread[unread.len() - n..]);
+                }
+                Ok(None) => {}
             }
-            buffer.advance(n);
-            let unread = buffer.unread();
-            watch(&unread[unread.len() - n..]);
         }
     }
 
-    /// Writes all output as it appears, until it is time to close the transport, and closes it.
-    fn write_all(&self, mut transport: &TcpStream) {
-        _ = transport.set_write_timeout(Some(STALL));
+    /// Writes all output as it appears and tells the time, until it is time to close the transport, and closes it.
+    fn write_all(&self, transport: &TcpStream) {
         let mut bytes = Vec::new();
+        let mut shut_down = false;
         let mut connection = self.lock();
         loop {
-            if !connection.output().is_empty() {
-                connection.swap_output(&mut bytes);
-                drop(connection);
-                self.changed.notify_all();
-                let written = transport.write_all(&bytes);
-                connection = self.lock();
-                if written.is_err() {
-                    connection.handle_eof();
-                    break;
-                }
-                continue;
-            }
+            connection.handle_timeout(now());
             match connection.transport_action() {
                 TransportAction::Close => break,
-                TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+                TransportAction::Write => {
+                    // Until they are written the connection keeps the bytes: it counts the time that takes.
+                    bytes.clear();
+                    for part in connection.output_parts() {
+                        let room = WRITE - bytes.len();
+                        bytes.extend_from_slice(&part[..part.len().min(room)]);
+                    }
+                    drop(connection);
+                    let written = write(transport, &bytes, Some(now() + TICK));
+                    connection = self.lock();
+                    match written {
+                        Ok(n) => connection.advance_output(n),
+                        Err(_) => connection.handle_eof(),
+                    }
+                    self.changed.notify_all();
+                    continue;
+                }
+                TransportAction::ShutdownWrite { .. } if !shut_down => {
+                    shut_down = true;
+                    // Fails only if the peer is gone, which the other thread sees.
+                    _ = transport.shutdown(Shutdown::Write);
+                }
                 _ => {}
             }
             connection = self.wait(connection);
@@ -135,10 +146,22 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, guard: MutexGuard<'a, Connection>) -> MutexGuard<'a, Connection> {
-        self.changed
-            .wait(guard)
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Waits until the connection is changed, or has to be told the time.
+    fn wait<'a>(&self, connection: MutexGuard<'a, Connection>) -> MutexGuard<'a, Connection> {
+        match connection.next_timeout() {
+            None => self
+                .changed
+                .wait(connection)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(until) => {
+                let wait = until.saturating_sub(now());
+                let (connection, _) = self
+                    .changed
+                    .wait_timeout(connection, wait)
+                    .unwrap_or_else(PoisonError::into_inner);
+                connection
+            }
+        }
     }
 }
 
@@ -148,6 +171,55 @@ impl Drop for EndOfStream<'_> {
     fn drop(&mut self) {
         self.0.with(Connection::handle_eof);
     }
+}
+
+/// Time since the program first asked for it, which all deadlines count from.
+pub(crate) fn now() -> Duration {
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    ORIGIN.elapsed()
+}
+
+/// Reads once, and says how much came; `None` if nothing has until then.
+pub(crate) fn read(
+    mut transport: &TcpStream,
+    buffer: &mut ReadBuffer,
+    until: Option<Duration>,
+) -> io::Result<Option<usize>> {
+    transport.set_read_timeout(until.map(wait_until))?;
+    match transport.read(buffer.spare_mut(READ)) {
+        Ok(n) => {
+            buffer.advance(n);
+            Ok(Some(n))
+        }
+        Err(error) if is_late(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes once, and says how much was taken until then.
+pub(crate) fn write(
+    mut transport: &TcpStream,
+    bytes: &[u8],
+    until: Option<Duration>,
+) -> io::Result<usize> {
+    transport.set_write_timeout(until.map(wait_until))?;
+    match transport.write(bytes) {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        Err(error) if is_late(&error) => Ok(0),
+        result => result,
+    }
+}
+
+/// How long to block: a little while even if the time has come, since no time at all is refused.
+fn wait_until(until: Duration) -> Duration {
+    until.saturating_sub(now()).max(Duration::from_millis(1))
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
 }
 
 /// Prints a line at once; whoever does not listen any more is no reason to stop.

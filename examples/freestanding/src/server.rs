@@ -1,0 +1,157 @@
+//! The loop over all clients, with poll.
+
+use alloc::vec::Vec;
+use core::net::{SocketAddr, SocketAddrV4};
+use core::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::{Errno, Result};
+use rustix::net::sockopt::{set_socket_reuseaddr, set_tcp_nodelay};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, accept_with, bind, getsockname, listen, socket_with,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
+use sockless::ReadBuffer;
+use sockless::handshake::{Origins, ServerOptions};
+
+use crate::client::Client;
+use crate::limits::{self, CLIENTS};
+use crate::runtime::print_error;
+
+/// How many clients may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener and its clients.
+pub(crate) struct Server {
+    listener: OwnedFd,
+    /// When to accept again, where that has to wait.
+    accept_at: Duration,
+    clients: Vec<Client>,
+    options: ServerOptions<'static>,
+    /// Lent to one client after the other, so that memory for reading is needed once.
+    buffer: ReadBuffer,
+}
+
+impl Server {
+    /// Listens at `address`, and says where that is.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, for instance that the address is in use.
+    pub(crate) fn bind(address: SocketAddrV4) -> Result<(Self, SocketAddr)> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let listener = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+        set_socket_reuseaddr(&listener, true)?;
+        bind(&listener, &address)?;
+        listen(&listener, BACKLOG)?;
+        let local = getsockname(&listener)?.try_into()?;
+
+        // A file for each client; as many as the system lets it have.
+        let limit = getrlimit(Resource::Nofile);
+        _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum,
+                ..limit
+            },
+        );
+
+        let mut options = ServerOptions::default();
+        options.config = limits::config();
+        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+        options.origins = Origins::Any;
+        let server = Self {
+            listener,
+            accept_at: Duration::ZERO,
+            clients: Vec::with_capacity(CLIENTS),
+            options,
+            buffer: ReadBuffer::new(),
+        };
+        Ok((server, local))
+    }
+
+    /// Goes round for ever.
+    ///
+    /// # Errors
+    ///
+    /// When the system's poll fails.
+    pub(crate) fn run(&mut self) -> Result<()> {
+        loop {
+            let ready = self.wait()?;
+            let mut ready = ready.into_iter();
+            if ready.next().is_some_and(|listener| !listener.is_empty()) {
+                self.accept();
+            }
+            let (options, buffer) = (&self.options, &mut self.buffer);
+            self.clients.retain_mut(|client| {
+                // Those that were just accepted have nothing to say yet, but their first deadline begins.
+                let ready = ready.next().is_none_or(|ready| !ready.is_empty());
+                let now = now();
+                if ready || client.next_timeout().is_some_and(|at| at <= now) {
+                    return client.go_on(options, buffer, now);
+                }
+                true
+            });
+        }
+    }
+
+    /// Waits for a transport, or until the next deadline, and says what is ready: first the listener, then every client.
+    fn wait(&self) -> Result<Vec<PollFlags>> {
+        let now = now();
+        // Those that find no place wait in the backlog.
+        let accepts = self.clients.len() < CLIENTS && self.accept_at <= now;
+        let listener = if accepts {
+            PollFlags::IN
+        } else {
+            PollFlags::empty()
+        };
+        let mut polled = Vec::with_capacity(1 + self.clients.len());
+        polled.push(PollFd::new(&self.listener, listener));
+        let clients = self.clients.iter();
+        polled.extend(clients.map(|client| PollFd::new(client.transport(), client.interest())));
+
+        let pause = (self.accept_at > now).then_some(self.accept_at);
+        let clients = self.clients.iter();
+        let next = clients.filter_map(Client::next_timeout).chain(pause).min();
+        let timeout = next.map(|next| next.saturating_sub(now));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(polled.iter().map(PollFd::revents).collect())
+    }
+
+    /// Accepts whoever is there and finds a place.
+    fn accept(&mut self) {
+        while self.clients.len() < CLIENTS {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            match accept_with(&self.listener, flags) {
+                Ok(transport) => {
+                    // What is written is meant to go.
+                    _ = set_tcp_nodelay(&transport, true);
+                    self.clients.push(Client::new(transport, &self.options));
+                }
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(Errno::AGAIN) => return,
+                Err(error) => {
+                    print_error(format_args!("cannot accept: {error}\n"));
+                    self.accept_at = now() + PAUSE;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Time since the system started, which all deadlines count from.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    // It is never negative.
+    Duration::try_from(time).unwrap_or_default()
+}

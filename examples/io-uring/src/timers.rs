@@ -1,0 +1,55 @@
+//! Which client's time comes next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The deadlines of all clients, one each.
+#[derive(Debug, Default)]
+pub(crate) struct Timers(BTreeSet<(Duration, usize)>);
+
+impl Timers {
+    /// Changes the deadline of a client from what it was.
+    pub(crate) fn set(&mut self, client: usize, before: Option<Duration>, now: Option<Duration>) {
+        if before == now {
+            return;
+        }
+        if let Some(before) = before {
+            self.0.remove(&(before, client));
+        }
+        if let Some(now) = now {
+            self.0.insert((now, client));
+        }
+    }
+
+    /// When the first deadline comes.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.0.first().map(|(due, _)| *due)
+    }
+
+    /// A client whose deadline has come.
+    pub(crate) fn due(&self, now: Duration) -> Option<usize> {
+        let (due, client) = self.0.first()?;
+        (*due <= now).then_some(*client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_comes_first() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        let mut timers = Timers::default();
+        assert_eq!(timers.next(), None);
+        timers.set(1, None, seconds(5));
+        timers.set(2, None, seconds(3));
+        assert_eq!(timers.next(), seconds(3));
+        assert_eq!(timers.due(Duration::from_secs(2)), None);
+        assert_eq!(timers.due(Duration::from_secs(3)), Some(2));
+        timers.set(2, seconds(3), None);
+        assert_eq!(timers.next(), seconds(5));
+        timers.set(1, seconds(5), seconds(5));
+        assert_eq!(timers.due(Duration::from_secs(9)), Some(1));
+    }
+}
