@@ -218,17 +218,49 @@ impl Connection {
 
     /// Says that the stream has ended: no further bytes will come.
     ///
-    /// Call it at the end of the stream, when reading or writing fails, and when the application will wait
-    /// no longer; and after [`next_event`](Self::next_event) has returned `None` for all that came before,
-    /// since what is still unread is dropped. Output that still waits is given up, unless both Close frames
-    /// were exchanged, the peer broke the protocol or its request was refused: then it may still read the last
-    /// words. When writing fails, take those away with [`swap_output`](Self::swap_output) before, so that they
-    /// are not tried again.
+    /// Call it at the end of the stream and when the application will wait no longer; and after
+    /// [`next_event`](Self::next_event) has returned `None` for all that came before, since what is still unread is
+    /// dropped. Output that still waits is given up, unless both Close frames were exchanged, the peer broke the
+    /// protocol or its request was refused: then it may still read the last words.
     ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
         self.closing.ended();
+    }
+
+    /// Says that the transport has failed: it was reset, or reading or writing returned an error.
+    ///
+    /// As [`handle_eof`](Self::handle_eof), but nothing can be written any more either, so the
+    /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close) whatever waits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind, Write};
+    /// use sockless::Connection;
+    ///
+    /// /// Writes as much as the transport takes.
+    /// fn write(connection: &mut Connection, transport: &mut impl Write) {
+    ///     while !connection.output().is_empty() {
+    ///         match transport.write(connection.output()) {
+    ///             Ok(n) if n > 0 => connection.advance_output(n),
+    ///             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+    ///             _ => return connection.handle_reset(),
+    ///         }
+    ///     }
+    /// }
+    /// # let mut server = Connection::server(sockless::Config::default());
+    /// # server.send_text("Hi").unwrap();
+    /// # write(&mut server, &mut Vec::new());
+    /// # assert!(server.is_open());
+    /// # server.send_text("Hi").unwrap();
+    /// # write(&mut server, &mut &mut [][..]);
+    /// # assert_eq!(server.transport_action(), sockless::TransportAction::Close);
+    /// ```
+    pub fn handle_reset(&mut self) {
+        self.sender.output_mut().clear();
+        self.closing.reset();
     }
 
     /// The bytes to write to the transport, in one piece; empty if there are none.

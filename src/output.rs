@@ -210,6 +210,11 @@ impl Output {
         mem::swap(&mut self.bytes, other);
     }
 
+    /// Drops all unsent bytes, and gives their memory back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
     #[cold]
     fn advance_shared(&mut self, n: usize) -> usize {

@@ -277,12 +277,8 @@ impl Client {
                 Ok(n) if n > 0 => connection.advance_output(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writing = Writing::Full,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => {
-                    // What is left will never be written.
-                    connection.swap_output(&mut Vec::new());
-                    connection.handle_eof();
-                    return;
-                }
+                // What is left will never be written.
+                _ => return connection.handle_reset(),
             }
         }
     }

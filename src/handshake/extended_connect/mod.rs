@@ -19,7 +19,7 @@
 //! |---|---|
 //! | a DATA frame came | its bytes go into the [`ReadBuffer`](crate::ReadBuffer); give the flow-control window back once they are there |
 //! | `END_STREAM` came, which stands for TCP's FIN (RFC 8441 section 5) | [`handle_eof`](crate::Connection::handle_eof), after the events |
-//! | `RST_STREAM` came, or the HTTP connection ended | the same: without both Close frames that is 1006 |
+//! | `RST_STREAM` came, or the HTTP connection ended | [`handle_reset`](crate::Connection::handle_reset): without both Close frames that is 1006 |
 //! | [`TransportAction::Write`](crate::TransportAction::Write) | DATA frames, as far as flow control lets |
 //! | [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite) | an empty DATA frame with `END_STREAM` |
 //! | [`TransportAction::Close`](crate::TransportAction::Close) | `END_STREAM`, if it was not sent, when all output is written; otherwise `RST_STREAM` with [`CANCEL`], as for TCP's RST |
