@@ -15,7 +15,7 @@ use crate::application::{Application, ClientId, Delivery, Outbox};
 const READ: usize = 16 << 10;
 
 /// How often a client is read from before others have their turn.
-const ROUNDS: usize = 8;
+pub(crate) const ROUNDS: usize = 8;
 
 /// How many pieces of output go into one write.
 const PARTS: usize = 16;
