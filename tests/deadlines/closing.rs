@@ -168,6 +168,7 @@ fn an_end_is_an_end() {
         let before = side.close_event();
         assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Pong)));
         side.end_stream();
+        side.connection().handle_reset();
         side.connection().handle_timeout(START + seconds(7200));
         assert_eq!(side.close_event(), before);
         assert_eq!(side.connection().next_timeout(), None);

@@ -124,9 +124,11 @@ fn the_server_refuses() {
         ("sec-websocket-protocol", Some("a b"), Subprotocols, 400),
         ("sec-websocket-extensions", Some("a; b="), Extensions, 400),
     ] {
-        let fields = changed(name, value);
-        let found = Request::new(fields).negotiate(&options()).map(drop);
+        let request = Request::new(changed(name, value));
+        let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, Err(error), "{name}: {value:?}");
+        let is_one = !matches!(error, Method | NotAnUpgrade);
+        assert_eq!(request.is_websocket(), is_one, "{name}: {value:?}");
         let (found, headers) = refusal(error);
         assert_eq!(found, status, "{name}: {value:?}");
         // RFC 9113 sections 8.2.1 and 8.2.2.
