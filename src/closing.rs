@@ -58,6 +58,8 @@ pub(crate) enum State {
 enum Stream {
     Flowing,
     AtEnd,
+    /// Nothing comes any more, nor can anything be written.
+    Broken,
     /// Nobody waits any more for what may come, or for what was to be written.
     GivenUp(Timeout),
 }
@@ -125,8 +127,16 @@ impl Closing {
 
     /// The stream ended.
     pub(crate) const fn ended(&mut self) {
-        if !matches!(self.stream, Stream::GivenUp(_)) {
+        if matches!(self.stream, Stream::Flowing) {
             self.stream = Stream::AtEnd;
+        }
+        self.end();
+    }
+
+    /// The transport failed.
+    pub(crate) const fn reset(&mut self) {
+        if !matches!(self.stream, Stream::GivenUp(_)) {
+            self.stream = Stream::Broken;
         }
         self.end();
     }
@@ -171,7 +181,7 @@ impl Closing {
     ) -> TransportAction {
         match (self.state, self.stream) {
             // Nobody waits for the rest of the output.
-            (State::Ended, _) | (_, Stream::GivenUp(_)) => TransportAction::Close,
+            (State::Ended, _) | (_, Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
             _ if !output.is_empty() => TransportAction::Write,
             (State::Open | State::Closing | State::PeerClosing, _) => {
                 TransportAction::Wait { until }
@@ -219,7 +229,7 @@ impl Closing {
         let was_clean = self.state == State::Closed;
         let timeout = match self.stream {
             Stream::GivenUp(timeout) => Some(timeout),
-            Stream::Flowing | Stream::AtEnd => None,
+            Stream::Flowing | Stream::AtEnd | Stream::Broken => None,
         };
         Some(CloseEvent {
             code,

@@ -38,7 +38,7 @@ pub use outgoing::Outgoing;
 ///
 /// A server connection owns no heap until something is sent (the answer to the opening handshake is given
 /// up once it is written). The output holds at most [`Config::max_output`] bytes, the largest message sent,
-/// [`Config::max_unsent_pongs`] and one Close frame, in a vector of at most 4 times that; it keeps its
+/// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that; it keeps its
 /// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). A Ping that waits
 /// for its answer because too many came costs one block of 136 bytes meanwhile, and a Close frame keeps
 /// its reason. A client owns one block more, the 400 or so bytes of its key
@@ -218,15 +218,49 @@ impl Connection {
 
     /// Says that the stream has ended: no further bytes will come.
     ///
-    /// Call it at the end of the stream, when reading or writing fails, and when the application will wait
-    /// no longer; and after [`next_event`](Self::next_event) has returned `None` for all that came before,
-    /// since what is still unread is dropped. Output that still waits is given up, unless both Close frames
-    /// were exchanged.
+    /// Call it at the end of the stream and when the application will wait no longer; and after
+    /// [`next_event`](Self::next_event) has returned `None` for all that came before, since what is still unread is
+    /// dropped. Output that still waits is given up, unless both Close frames were exchanged, the peer broke the
+    /// protocol or its request was refused: then it may still read the last words.
     ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
         self.closing.ended();
+    }
+
+    /// Says that the transport has failed: it was reset, or reading or writing returned an error.
+    ///
+    /// As [`handle_eof`](Self::handle_eof), but nothing can be written any more either, so the
+    /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close) whatever waits.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind, Write};
+    /// use sockless::Connection;
+    ///
+    /// /// Writes as much as the transport takes.
+    /// fn write(connection: &mut Connection, transport: &mut impl Write) {
+    ///     while !connection.output().is_empty() {
+    ///         match transport.write(connection.output()) {
+    ///             Ok(n) if n > 0 => connection.advance_output(n),
+    ///             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+    ///             _ => return connection.handle_reset(),
+    ///         }
+    ///     }
+    /// }
+    /// # let mut server = Connection::server(sockless::Config::default());
+    /// # server.send_text("Hi").unwrap();
+    /// # write(&mut server, &mut Vec::new());
+    /// # assert!(server.is_open());
+    /// # server.send_text("Hi").unwrap();
+    /// # write(&mut server, &mut &mut [][..]);
+    /// # assert_eq!(server.transport_action(), sockless::TransportAction::Close);
+    /// ```
+    pub fn handle_reset(&mut self) {
+        self.sender.output_mut().clear();
+        self.closing.reset();
     }
 
     /// The bytes to write to the transport, in one piece; empty if there are none.
@@ -300,9 +334,19 @@ impl Connection {
         self.pongs.sent(size, self.sender.output().len());
     }
 
-    /// A Pong that found no room goes out once those before it are written.
+    /// A Pong that found no room goes out once those before it are written, and so may the next Ping.
     #[inline]
     fn after_write(&mut self, n: usize) {
+        if let Some(timers) = &mut self.timers {
+            timers.written(n);
+        }
+        if self.pongs.are_unsent() {
+            self.after_writing_pongs(n);
+        }
+    }
+
+    #[inline(never)]
+    fn after_writing_pongs(&mut self, n: usize) {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }

@@ -152,6 +152,7 @@ impl FrameHeader {
 
     /// The header of an unmasked message in one frame.
     #[cfg(feature = "alloc")]
+    #[inline]
     pub(crate) const fn whole(kind: MessageType, length: usize) -> Self {
         Self {
             fin: true,
@@ -169,6 +170,14 @@ impl FrameHeader {
         let length = u8::try_from(length).ok()?;
         let first = if fin { FIN } else { 0 } | opcode.bits();
         (length < LENGTH_16).then_some([first, length])
+    }
+
+    /// A header of two bytes with a masking key, and zeros behind it: 6 bytes are the header.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) const fn short_masked(header: [u8; 2], key: [u8; 4]) -> [u8; 8] {
+        let start = u16::from_le_bytes(header) | (MASK as u16) << 8;
+        (start as u64 | (u32::from_le_bytes(key) as u64) << 16).to_le_bytes()
     }
 
     /// Reads the header at the start of `bytes`, and says how many bytes it takes.

@@ -43,8 +43,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-// What derives Arbitrary needs it.
-#[cfg(feature = "arbitrary")]
+// What derives Arbitrary needs it, and what threads compress together.
+#[cfg(any(feature = "arbitrary", feature = "deflate"))]
 extern crate std;
 
 mod close;

@@ -97,7 +97,7 @@ pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
 /// Masks on the way: what has just been written is slow to be read again.
 #[cfg(feature = "alloc")]
 #[inline]
-fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
+pub(crate) fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     const LAST: usize = 16;
     let Some(last) = data.last_chunk::<LAST>() else {
         let start = output.len();
@@ -112,7 +112,9 @@ fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     for block in blocks {
         output.extend_from_slice(&masked(*block, key));
     }
-    if let Some(block) = rest.first_chunk::<LAST>() {
+    if rest.len() > LAST
+        && let Some(block) = rest.first_chunk::<LAST>()
+    {
         output.extend_from_slice(&masked(*block, key));
     }
     // The last bytes once more, together with those before them.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::frame::FrameHeader;
-use crate::mask::append_masked;
+use crate::mask::{append_masked, append_short};
 use shared::{Frames, Shared};
 
 mod shared;
@@ -82,17 +82,16 @@ impl Output {
         } else {
             self.advance_shared(n)
         };
-        assert!(
-            own <= self.bytes.len() - self.written,
-            "advanced by more than the output"
-        );
-        self.written += own;
-        if self.written == self.bytes.len() {
-            self.bytes.clear();
-            self.written = 0;
-            if self.opening {
-                self.bytes = Vec::new();
-            }
+        let mine = self.bytes.len() - self.written;
+        if own != mine {
+            assert!(own < mine, "advanced by more than the output");
+            self.written += own;
+            return;
+        }
+        self.bytes.clear();
+        self.written = 0;
+        if self.opening {
+            self.bytes = Vec::new();
             self.opening = false;
         }
     }
@@ -107,42 +106,56 @@ impl Output {
 
     /// Adds bytes that are a frame, or the rest of one.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
-            self.make_room(bytes.len());
-        }
-        self.opening = false;
+        self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Adds a frame with a header of two bytes.
     #[inline]
     pub(crate) fn push_short(&mut self, header: [u8; 2], payload: &[u8]) {
-        let room = header.len() + payload.len();
-        if self.bytes.capacity() - self.bytes.len() < room {
-            self.make_room(room);
+        if self.bytes.capacity() - self.bytes.len() < header.len() + payload.len() {
+            return self.push_short_in_new_room(header, payload);
         }
         self.opening = false;
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(payload);
     }
 
+    /// The same where the frame does not fit. Apart, so that the usual way has little to save.
+    #[cold]
+    fn push_short_in_new_room(&mut self, header: [u8; 2], payload: &[u8]) {
+        self.reserve(header.len() + payload.len());
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(payload);
+    }
+
+    /// Adds a frame with a header of two bytes and a masking key, and masks it on the way.
+    #[inline]
+    pub(crate) fn push_short_masked(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
+        let bytes = FrameHeader::short_masked(header, key);
+        self.reserve(bytes.len() + payload.len());
+        self.push_start(bytes, 6);
+        append_short(&mut self.bytes, payload, key);
+    }
+
     /// Adds a frame. The payload is copied once, and masked on the way.
     #[inline]
     pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
         let (bytes, size) = header.to_bytes();
-        let room = bytes.len() + payload.len();
-        if self.bytes.capacity() - self.bytes.len() < room {
-            self.make_room(room);
-        }
-        self.opening = false;
-        // To copy all of an array and drop the end of it costs less than to copy a part of it.
-        let start = self.bytes.len() + size;
-        self.bytes.extend_from_slice(&bytes);
-        self.bytes.truncate(start);
+        self.reserve(bytes.len() + payload.len());
+        self.push_start(bytes, size);
         match header.masking_key {
             None => self.bytes.extend_from_slice(payload),
             Some(key) => append_masked(&mut self.bytes, payload, key),
         }
+    }
+
+    /// Adds the header of a frame whose payload follows, or is written from elsewhere.
+    #[inline]
+    pub(crate) fn push_header(&mut self, header: &FrameHeader) {
+        let (bytes, size) = header.to_bytes();
+        self.reserve(bytes.len());
+        self.push_start(bytes, size);
     }
 
     /// Makes room for a header and for the payload to be written behind it, and says where the frame
@@ -197,6 +210,11 @@ impl Output {
         mem::swap(&mut self.bytes, other);
     }
 
+    /// Drops all unsent bytes, and gives their memory back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
     #[cold]
     fn advance_shared(&mut self, n: usize) -> usize {
@@ -210,6 +228,23 @@ impl Output {
     #[cold]
     fn first_part(&self) -> &[u8] {
         self.parts(&[]).next().unwrap_or_default()
+    }
+
+    /// Makes sure of room for `size` bytes that are about to be added.
+    #[inline]
+    fn reserve(&mut self, size: usize) {
+        if self.bytes.capacity() - self.bytes.len() < size {
+            self.make_room(size);
+        }
+        self.opening = false;
+    }
+
+    /// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
+    #[inline]
+    fn push_start<const N: usize>(&mut self, bytes: [u8; N], size: usize) {
+        let end = self.bytes.len() + size;
+        self.bytes.extend_from_slice(&bytes);
+        self.bytes.truncate(end);
     }
 
     /// Makes `size` bytes of room.

@@ -77,8 +77,13 @@ impl Pongs {
         }
     }
 
-    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    /// Whether there are any in the output. If not, none was kept for later.
     #[inline]
+    pub(crate) const fn are_unsent(&self) -> bool {
+        self.unsent > 0
+    }
+
+    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {

@@ -13,7 +13,7 @@ use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::apply_mask;
 use crate::masking_keys::MaskingKeys;
 use crate::output::Output;
-use crate::shared_message::SharedMessage;
+use crate::shared_message::{SharedFrame, SharedMessage};
 
 /// Writes frames into the output. Every method either queues the whole frame or changes nothing.
 #[derive(Debug)]
@@ -51,10 +51,12 @@ impl Sender {
             return Err(SendError::MessageOpen);
         }
         #[cfg(feature = "deflate")]
-        if let Some(deflation) = &mut self.deflation {
-            deflation.begin(Some(payload.len()));
+        if self.deflation.is_some() {
+            self.begin(Some(payload.len()));
+            self.data(message.opcode(), payload, true);
+            return Ok(());
         }
-        self.data(message.opcode(), payload, true);
+        self.frame(message.opcode(), true, payload);
         Ok(())
     }
 
@@ -72,24 +74,29 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        let header = FrameHeader::whole(message, payload.len());
-        let mut buffer = [0; FrameHeader::MAX_SIZE];
-        self.output.push_bytes(header.write(&mut buffer));
+        self.output
+            .push_header(&FrameHeader::whole(message, payload.len()));
         Ok(payload)
     }
 
-    /// A whole message in one frame, shared with others if it can go as it is.
+    /// A whole message in one frame that others send, too.
     pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         /// Below it, a copy costs less than a write in parts.
         const WORTH_SHARING: usize = 4096;
-        let (kind, payload) = (message.kind(), message.payload());
-        if payload.len() < WORTH_SHARING || !self.sends_plain(payload.len()) {
-            return self.message(kind, payload);
-        }
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        self.output.push_shared(message.frame());
+        let frame = self.form(message);
+        let payload = frame.payload();
+        if self.keys.is_some() {
+            let opcode = message.kind().opcode();
+            let header = self.header(opcode, true, frame.rsv(), payload.len());
+            self.output.push(&header, payload);
+        } else if payload.len() < WORTH_SHARING {
+            self.output.push_bytes(frame.bytes());
+        } else {
+            self.output.push_shared(frame.bytes());
+        }
         Ok(())
     }
 
@@ -106,8 +113,8 @@ impl Sender {
             Some(_) => return Err(SendError::MessageOpen),
         };
         #[cfg(feature = "deflate")]
-        if let (None, Some(deflation)) = (self.message, &mut self.deflation) {
-            deflation.begin(fin.then_some(payload.len()));
+        if self.message.is_none() {
+            self.begin(fin.then_some(payload.len()));
         }
         self.data(opcode, payload, fin);
         self.message = if fin { None } else { Some(message) };
@@ -134,19 +141,25 @@ impl Sender {
     }
 
     /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
         #[cfg(feature = "deflate")]
-        if self.message.is_none()
-            && let Some(deflation) = &mut self.deflation
-        {
-            deflation.begin(Some(length));
-            if deflation.is_compressed() {
-                return false;
-            }
+        if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
+            return false;
         }
         #[cfg(not(feature = "deflate"))]
         let _ = length;
         self.keys.is_none()
+    }
+
+    /// Begins a message, of this length if that is known, and says whether it is compressed.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn begin(&mut self, length: Option<usize>) -> bool {
+        self.deflation.as_mut().is_some_and(|deflation| {
+            deflation.begin(length);
+            deflation.is_compressed()
+        })
     }
 
     /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
@@ -171,8 +184,29 @@ impl Sender {
         &mut self.output
     }
 
+    /// The form in which a message of many goes out here.
+    #[cfg_attr(
+        not(feature = "deflate"),
+        expect(
+            clippy::unused_self,
+            clippy::needless_pass_by_ref_mut,
+            reason = "there is but one"
+        )
+    )]
+    fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation
+            && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
+            && let Some(frame) = message.compressed(wishes, bits)
+        {
+            deflation.overtaken();
+            return frame;
+        }
+        message.plain()
+    }
+
     /// A frame of a message, compressed if the message is.
-    #[inline]
+    #[inline(never)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         #[cfg(feature = "deflate")]
         if self
@@ -207,12 +241,21 @@ impl Sender {
         }
     }
 
+    #[inline]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        if self.keys.is_none()
-            && let Some(header) = FrameHeader::short(opcode, fin, payload.len())
-        {
-            return self.output.push_short(header, payload);
+        match (
+            FrameHeader::short(opcode, fin, payload.len()),
+            &mut self.keys,
+        ) {
+            (Some(header), None) => self.output.push_short(header, payload),
+            (Some(header), Some(keys)) => push_masked(&mut self.output, keys, header, payload),
+            (None, _) => self.long(opcode, fin, payload),
         }
+    }
+
+    /// A frame with a payload of any length.
+    #[inline(never)]
+    fn long(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);
     }
@@ -229,4 +272,10 @@ impl Sender {
             payload_length: length as u64,
         }
     }
+}
+
+/// A frame with a payload of at most 125 bytes, in a client.
+#[inline(never)]
+fn push_masked(output: &mut Output, keys: &mut MaskingKeys, header: [u8; 2], payload: &[u8]) {
+    output.push_short_masked(header, keys.next(), payload);
 }

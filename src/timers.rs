@@ -79,6 +79,8 @@ pub(crate) struct Timers {
     round_trip_time: Option<Duration>,
     /// The payload of the last Ping, as a number.
     pings: u32,
+    /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
+    ahead: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +117,7 @@ impl Timers {
             close: deadlines.close,
             round_trip_time: None,
             pings: 0,
+            ahead: 0,
         }
     }
 
@@ -126,7 +129,6 @@ impl Timers {
                 if !timer.is_due(now) {
                     return None;
                 }
-                self.pings = self.pings.wrapping_add(1);
                 let mut deadline = Timer::new(self.pong);
                 // It counts from now, and even if it is zero the peer gets the Ping.
                 _ = deadline.is_due(now);
@@ -135,6 +137,12 @@ impl Timers {
                     deadline,
                     newest: Newest::Own,
                 };
+                // A Pong that nothing has asked for yet, of a peer that does not read, makes no room for another Ping:
+                // the one in the output still has to be answered.
+                if self.ahead > 0 {
+                    return None;
+                }
+                self.pings = self.pings.wrapping_add(1);
                 Some(Due::Ping(self.pings.to_be_bytes()))
             }
             Stage::Pinged { deadline, .. } => {
@@ -167,6 +175,18 @@ impl Timers {
             Stage::Pinged { deadline, .. } => deadline.next(),
             Stage::Answered { .. } => Some(Duration::ZERO),
         }
+    }
+
+    /// The Ping that was due is the last of so many bytes in the output.
+    pub(crate) fn queued(&mut self, output: usize) {
+        self.ahead = u32::try_from(output).unwrap_or(u32::MAX);
+    }
+
+    /// So many bytes of output were written.
+    pub(crate) fn written(&mut self, n: usize) {
+        self.ahead = self
+            .ahead
+            .saturating_sub(u32::try_from(n).unwrap_or(u32::MAX));
     }
 
     /// A Pong came.

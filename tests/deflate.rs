@@ -22,6 +22,8 @@ mod receiving;
 mod reference;
 #[path = "deflate/sending.rs"]
 mod sending;
+#[path = "deflate/shared.rs"]
+mod shared;
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,

@@ -18,7 +18,7 @@ use std::fmt::Write;
 use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
 use sockless::{
     CloseCode, Codecs, Config, Connection, Deflate, Delivery, Event, FrameHeader, Opcode,
-    ProtocolError, ReadBuffer, Seed, apply_mask,
+    ProtocolError, ReadBuffer, Seed, SharedMessage, apply_mask,
 };
 use zlib_rs::{DeflateConfig, DeflateFlush};
 
@@ -430,6 +430,73 @@ fn a_thousand_connections_share_one_pair_of_codecs() {
     assert!(heap.kept <= own + (256 << 10), "{heap:?}");
     let ((), heap) = measure(|| servers.iter_mut().for_each(&mut echo));
     assert_eq!(heap, NOTHING);
+}
+
+/// A message for all is compressed for the first connection; to each further one it costs its place in a queue, and no
+/// compressor even with context takeover.
+#[test]
+fn a_shared_message_costs_one_compression() {
+    const SIZE: usize = 1 << 20;
+    const PLACE: isize = 512;
+    let text = text(SIZE, 0);
+    let mut servers: Vec<_> = (0..100)
+        .map(|_| pair(Deflate::default(), Config::default()).0)
+        .collect();
+    let message = SharedMessage::text(&text);
+    let send = |server: &mut Connection| {
+        server.send_text("short").expect("open");
+        server.send_shared(&message).expect("open");
+        server.output_parts().map(<[u8]>::len).sum::<usize>()
+    };
+    let (first, rest) = servers.split_first_mut().expect("some");
+    let (size, heap) = measure(|| send(first));
+    assert!((100_000..SIZE / 2).contains(&size), "{size}");
+    // What is kept is the frame; on the way there was the compressor, and room for all that may come out of it.
+    println!("{size} bytes kept as {heap:?}");
+    let kept = size as isize;
+    assert!((kept..kept + PLACE).contains(&heap.kept), "{heap:?}");
+    let own = compressor(Deflate::default());
+    let most = own + (SIZE + SIZE / 500) as isize + kept;
+    assert!(heap.peak <= most, "{heap:?}");
+    for server in &mut *rest {
+        let (again, heap) = measure(|| send(server));
+        assert_eq!(again, size);
+        assert!(heap.peak <= PLACE, "{heap:?}");
+    }
+    // With the last connection that has it to write goes nothing: the message keeps it.
+    let written = |server: &mut Connection| {
+        for size in [7, size - 7] {
+            server.advance_output(size);
+        }
+        assert!(server.output().is_empty());
+    };
+    let ((), heap) = measure(|| servers.iter_mut().for_each(written));
+    assert!(heap.kept.abs() <= PLACE * 100 && heap.allocations == 0);
+    let ((), heap) = measure(|| servers.iter_mut().for_each(|server| _ = send(server)));
+    assert_eq!(heap, NOTHING);
+    servers.iter_mut().for_each(written);
+    let ((), heap) = measure(|| drop(message));
+    assert!(heap.kept < -(kept + SIZE as isize));
+}
+
+/// The memory of a message that is sent without compression, or not at all.
+#[test]
+fn a_shared_message_has_no_compressed_form_before_it_is_needed() {
+    for size in [10, 1 << 10, 100 << 10] {
+        let text = text(size, 0);
+        let (message, heap) = measure(|| SharedMessage::text(&text));
+        let most = size as isize + 400;
+        assert!(heap.kept <= most, "{heap:?}");
+        let (clone, heap) = measure(|| message.clone());
+        assert_eq!(heap, NOTHING);
+        let mut server = pair(Deflate::default(), Config::default()).0;
+        server.compress_messages(false);
+        let ((), heap) = measure(|| {
+            server.send_shared(&clone).expect("open");
+            server.swap_output(&mut Vec::new());
+        });
+        assert_eq!(heap.kept, 0);
+    }
 }
 
 #[test]

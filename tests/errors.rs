@@ -45,6 +45,7 @@ const REQUESTS: &[(RequestError, u16)] = &[
     (RequestError::Target, 400),
     (RequestError::Method, 405),
     (RequestError::NotAnUpgrade, 426),
+    (RequestError::ConnectionHeader, 400),
     (RequestError::Body, 400),
     (RequestError::MissingVersion, 400),
     (RequestError::UnsupportedVersion, 426),
@@ -108,6 +109,48 @@ fn a_refused_request_says_what_is_wrong_in_its_answer() {
         } else {
             assert!(answer.ends_with(&format!("\r\n\r\n{error}\n")), "{answer}");
         }
+    }
+}
+
+/// The answers to a refused request in the types of the http crate, in both openings.
+#[cfg(feature = "http")]
+#[test]
+fn a_refused_request_is_answered_alike_by_an_http_library() {
+    use sockless::handshake::extended_connect::refusal;
+    for (error, status) in REQUESTS {
+        let answer = String::from_utf8(error.response()).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let lines = head.split("\r\n").skip(1);
+        let written: BTreeSet<_> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            // How long it is, and what becomes of the transport, is for the library to say.
+            .filter(|(name, _)| *name != "Content-Length")
+            .map(|(name, value)| (name.to_lowercase(), value.trim_end_matches("close")))
+            .map(|(name, value)| (name, value.trim_end_matches(", ").to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        let pairs = |response: &http::Response<Vec<u8>>| -> BTreeSet<(String, String)> {
+            let headers = response.headers().iter();
+            headers
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+                .collect()
+        };
+        let response = error.to_http();
+        assert_eq!(response.status(), *status, "{error}");
+        assert_eq!(response.body(), body.as_bytes(), "{error}");
+        assert_eq!(pairs(&response), written, "{error}");
+
+        let response = error.to_http2();
+        let (status, headers) = refusal(*error);
+        assert_eq!(response.status(), status, "{error}");
+        assert_eq!(response.body(), body.as_bytes(), "{error}");
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        let mut expected: BTreeSet<_> = headers
+            .iter()
+            .map(|header| (header.name.to_owned(), text(header.value)))
+            .collect();
+        expected.insert(("content-type".into(), "text/plain; charset=utf-8".into()));
+        assert_eq!(pairs(&response), expected, "{error}");
     }
 }
 

@@ -12,8 +12,13 @@ mod application;
 mod both;
 #[path = "handshake/client.rs"]
 mod client;
+#[path = "handshake/extended_connect.rs"]
+mod extended_connect;
 #[path = "handshake/heads.rs"]
 mod heads;
+#[cfg(feature = "http")]
+#[path = "handshake/http.rs"]
+mod http_types;
 #[path = "handshake/server.rs"]
 mod server;
 #[path = "handshake/uri.rs"]

@@ -1,6 +1,6 @@
 //! What everyone compresses and decompresses are the messages.
 
-use sockless_benches::deflate::{Job, receivers, senders};
+use sockless_benches::deflate::{Job, broadcasters, receivers, senders};
 use sockless_benches::job::Role;
 use sockless_benches::sum::Sum;
 
@@ -37,6 +37,21 @@ fn what_is_received_is_what_was_compressed() {
                 (contestant.pass)(&mut sum);
                 let expected = job.expected(Sum::thorough());
                 assert_eq!(sum, expected, "{}", contestant.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_to_many_arrives() {
+    for size in SIZES {
+        let job = Job::new(Role::Server, size, PASSES);
+        for mut contestant in broadcasters(&job, 5) {
+            for _ in 0..2 * PASSES {
+                let mut sum = Sum::thorough();
+                (contestant.pass)(&mut sum);
+                assert_eq!(sum.messages, 1);
+                assert!(sum.bytes > 0, "{}", contestant.name);
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Negotiation over header lists: a client and a server with any wishes understand each other, and any header
-//! values are at worst refused (RFC 6455 section 4, RFC 7692 section 7.1).
+//! values are at worst refused (RFC 6455 section 4, RFC 7692 section 7.1). Over HTTP/2 they are judged as over HTTP/1.1
+//! (RFC 8441 section 5).
 
 use sockless::Deflate;
 use sockless::handshake::{
     ClientOptions, Header, Opening, Request, RequestError, Response, ResponseError, ServerOptions,
-    accept_key,
+    accept_key, extended_connect,
 };
 
 use crate::offers::{Parameters, Wishes, are_subprotocols, elements, is_token, plainly_legal};
@@ -88,14 +89,17 @@ fn own_offer(input: &Input<'_>) {
     let different = (1..offered.len()).all(|i| !offered[..i].contains(&offered[i]));
     let legal = different && offered.iter().all(|name| is_token(name.as_bytes()));
     let mut client = opening::client(&asks);
-    assert_eq!(client.is_some(), legal);
-    let Some(client) = &mut client else {
+    let mut over_http2 = opening::http2_client(&asks);
+    assert_eq!((client.is_some(), over_http2.is_some()), (legal, legal));
+    let (Some(client), Some(over_http2)) = (&mut client, &mut over_http2) else {
         return;
     };
     let common = offered.iter().any(|name| input.known.contains(name));
+    let http2 = opening::open_http2(over_http2, &options(input));
     let (server, client) = match opening::open(client, &options(input)) {
         Ok(opened) => opened,
         Err(error) => {
+            assert_eq!(http2.err(), Some(error));
             assert_eq!(error, RequestError::NoCommonSubprotocol);
             assert!(input.require_subprotocol && !common);
             return;
@@ -103,9 +107,12 @@ fn own_offer(input: &Input<'_>) {
     };
     assert!(common || !input.require_subprotocol);
     let client = client.expect("an answer to its own offer");
+    let (server_http2, client_http2) = http2.expect("as over HTTP/1.1");
+    let client_http2 = client_http2.expect("an answer to its own offer");
     let both = input.client.is_some() && input.server.is_some();
-    assert_eq!(client.is_deflate_agreed(), both);
-    assert_eq!(server.is_deflate_agreed(), both);
+    for connection in [client, server, client_http2, server_http2] {
+        assert_eq!(connection.is_deflate_agreed(), both);
+    }
 }
 
 /// A server that is offered any header values answers with what stands in them, or refuses.
@@ -119,6 +126,7 @@ fn any_offer(input: &Input<'_>) {
     ];
     headers.extend(foreign(input));
     let request = Request::new("GET", "/", headers);
+    judged_alike(input, &request);
     let legal = are_subprotocols(&input.subprotocols);
     // The order of the client counts (RFC 6455 section 4.1, item 10).
     let known = |name: &&[u8]| input.known.iter().any(|known| known.as_bytes() == *name);
@@ -161,6 +169,39 @@ fn any_offer(input: &Input<'_>) {
     drop(agreed.accept());
 }
 
+/// The same values over HTTP/2 come to the same: the verdict, the headers of the answer, the connection.
+fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
+    let mut fields = vec![
+        header(":method", b"CONNECT"),
+        header(":protocol", b"websocket"),
+        header(":scheme", b"https"),
+        header(":path", b"/"),
+        header(":authority", b"localhost"),
+        header("sec-websocket-version", b"13"),
+    ];
+    fields.extend(foreign(input));
+    let options = options(input);
+    let http2 = extended_connect::Request::new(fields);
+    match (http2.negotiate(&options), request.negotiate(&options)) {
+        (Ok(http2), Ok(http1)) => {
+            assert_eq!(http2.subprotocol(), http1.subprotocol());
+            let (http2_headers, http1_headers) = (http2.headers(), http1.headers());
+            // After the Upgrade, Connection and Accept of HTTP/1.1.
+            let rest = &http1_headers[3..];
+            assert_eq!(http2_headers.len(), rest.len());
+            for (http2, http1) in http2_headers.iter().zip(rest) {
+                assert!(http2.is(http1.name) && http2.name == http2.name.to_lowercase());
+                assert_eq!(http2.value, http1.value);
+            }
+            let (http2, http1) = (http2.connection(), http1.connection());
+            assert!(http2.output().is_empty());
+            assert_eq!(http2.is_deflate_agreed(), http1.is_deflate_agreed());
+        }
+        (Err(http2), Err(http1)) => assert_eq!(http2, http1),
+        (http2, http1) => panic!("{http2:?}, but over HTTP/1.1 {http1:?}"),
+    }
+}
+
 /// A client that is answered with any header values opens a connection or fails, for good.
 fn any_answer(input: &Input<'_>) {
     let mut asks = ClientOptions::default();
@@ -180,6 +221,13 @@ fn any_answer(input: &Input<'_>) {
                 Opening::Established { connection, .. } => connection.is_deflate_agreed(),
                 Opening::Refused(_) => panic!("a 101 refuses nothing"),
             });
+    let mut over_http2 = opening::http2_client(&asks).expect("nothing is wrong with the options");
+    let answer = Response::new(200, foreign(input).collect());
+    let http2 = over_http2.establish(answer).map(|opening| match opening {
+        Opening::Established { connection, .. } => connection.is_deflate_agreed(),
+        Opening::Refused(_) => panic!("a 200 refuses nothing"),
+    });
+    assert_eq!(http2, opened);
     let agreed = match (&elements(&input.extensions)[..], input.client) {
         ([], _) => input.extensions.is_empty(),
         ([answer], Some(client)) => {

@@ -2,7 +2,7 @@
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri,
+    ResponseError, ServerOptions, Uri, extended_connect,
 };
 use sockless::{Config, Connection, Seed};
 
@@ -29,6 +29,28 @@ pub(crate) fn open(
     let opened = match client.establish(answer) {
         Ok(Opening::Established { connection, .. }) => Ok(connection),
         Ok(Opening::Refused(_)) => panic!("a 101 refuses nothing"),
+        Err(error) => Err(error),
+    };
+    Ok((handshake.connection(), opened))
+}
+
+/// As [`client`], over HTTP/2.
+pub(crate) fn http2_client(
+    options: &ClientOptions<'_>,
+) -> Option<extended_connect::ClientHandshake> {
+    let uri = Uri::parse("ws://localhost/").expect("a URI");
+    extended_connect::ClientHandshake::new(&uri, options, Seed::new([7; 32])).ok()
+}
+
+/// As [`open`], over HTTP/2.
+pub(crate) fn open_http2(
+    client: &mut extended_connect::ClientHandshake,
+    options: &ServerOptions<'_>,
+) -> Result<(Connection, Result<Connection, ResponseError>), RequestError> {
+    let handshake = extended_connect::Request::new(client.headers()).negotiate(options)?;
+    let opened = match client.establish(Response::new(200, handshake.headers())) {
+        Ok(Opening::Established { connection, .. }) => Ok(connection),
+        Ok(Opening::Refused(_)) => panic!("a 200 refuses nothing"),
         Err(error) => Err(error),
     };
     Ok((handshake.connection(), opened))

@@ -3,6 +3,7 @@
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::input::Counted;
+use sockless::test_util::OwnedEvent;
 
 /// One thing that one of the peers does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,25 +32,64 @@ pub enum Operation {
     EndOfStream,
     /// The buffer goes back to a pool, if it is empty.
     ExchangeBuffer,
+    /// So many hundredths of a second pass, then the time is told.
+    Time(u16),
+    /// A whole message that could go to others, too.
+    Shared(Whole),
+    /// A whole message from where it is, of which the transport takes so many bytes at once, what waits before it included.
+    From(Whole, u16),
+}
+
+/// A message that is sent four times as long, so that an input of few bytes makes one which is worth not to be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+}
+
+impl Whole {
+    /// What is sent.
+    #[must_use]
+    pub fn large(&self) -> OwnedEvent {
+        match self {
+            Self::Text(text) => OwnedEvent::Text(text.repeat(4)),
+            Self::Binary(data) => OwnedEvent::Binary(data.repeat(4)),
+        }
+    }
+
+    /// Whether it is text, and its bytes as they stand in the input.
+    fn encoded(&self) -> (bool, Vec<u8>) {
+        match self {
+            Self::Text(text) => (true, counted(text.as_bytes())),
+            Self::Binary(data) => (false, counted(data)),
+        }
+    }
 }
 
 /// An operation and who does it: the client or the server.
 pub type Step = (bool, Operation);
 
-/// What stands for one step: the client's has the top bit, a last fragment the bit below it.
+/// What stands for one step: the client's has the top bit; the bit below it says that a
+/// fragment is the last, or that a whole message is text.
 pub(crate) struct Encoded(pub(crate) Step);
 
 impl<'a> Arbitrary<'a> for Encoded {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let kind = u8::arbitrary(u)?;
-        let fin = kind & 0x40 != 0;
+        let flag = kind & 0x40 != 0;
         let mut data = || Counted::arbitrary(u).map(|counted| counted.0.to_vec());
         let text = |data: Vec<u8>| String::from_utf8_lossy(&data).into_owned();
+        let whole = |data: Vec<u8>| match flag {
+            true => Whole::Text(text(data)),
+            false => Whole::Binary(data),
+        };
         let operation = match kind & 0x0f {
             0 => Operation::Text(text(data()?)),
             1 => Operation::Binary(data()?),
-            2 => Operation::TextFragment(text(data()?), fin),
-            3 => Operation::BinaryFragment(data()?, fin),
+            2 => Operation::TextFragment(text(data()?), flag),
+            3 => Operation::BinaryFragment(data()?, flag),
             4 => Operation::Ping(data()?),
             5 => Operation::Pong(data()?),
             6 => Operation::Close(u16::arbitrary(u)?, text(Counted::arbitrary(u)?.0.to_vec())),
@@ -57,6 +97,9 @@ impl<'a> Arbitrary<'a> for Encoded {
             8 => Operation::Corrupt(u16::arbitrary(u)?, u8::arbitrary(u)?),
             9 => Operation::EndOfStream,
             10 => Operation::ExchangeBuffer,
+            11 => Operation::Time(u16::arbitrary(u)?),
+            12 => Operation::Shared(whole(data()?)),
+            13 => Operation::From(whole(data()?), u16::arbitrary(u)?),
             // More often than the others, or nothing would arrive.
             _ => Operation::Transfer(u16::arbitrary(u)?),
         };
@@ -69,7 +112,7 @@ impl<'a> Arbitrary<'a> for Encoded {
 pub fn write(steps: &[Step]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (by_client, operation) in steps {
-        let (kind, fin, rest) = match operation {
+        let (kind, flag, rest) = match operation {
             Operation::Text(text) => (0, false, counted(text.as_bytes())),
             Operation::Binary(data) => (1, false, counted(data)),
             Operation::TextFragment(text, fin) => (2, *fin, counted(text.as_bytes())),
@@ -84,9 +127,18 @@ pub fn write(steps: &[Step]) -> Vec<u8> {
             Operation::Corrupt(at, bits) => (8, false, [&at.to_le_bytes()[..], &[*bits]].concat()),
             Operation::EndOfStream => (9, false, vec![]),
             Operation::ExchangeBuffer => (10, false, vec![]),
-            Operation::Transfer(n) => (11, false, n.to_le_bytes().to_vec()),
+            Operation::Time(n) => (11, false, n.to_le_bytes().to_vec()),
+            Operation::Shared(message) => {
+                let (text, message) = message.encoded();
+                (12, text, message)
+            }
+            Operation::From(message, n) => {
+                let (text, message) = message.encoded();
+                (13, text, [&message[..], &n.to_le_bytes()].concat())
+            }
+            Operation::Transfer(n) => (14, false, n.to_le_bytes().to_vec()),
         };
-        bytes.push(u8::from(*by_client) << 7 | u8::from(fin) << 6 | kind);
+        bytes.push(u8::from(*by_client) << 7 | u8::from(flag) << 6 | kind);
         bytes.extend(rest);
     }
     bytes
@@ -120,6 +172,11 @@ mod tests {
             Operation::Corrupt(256, 1),
             Operation::EndOfStream,
             Operation::ExchangeBuffer,
+            Operation::Time(2000),
+            Operation::Shared(Whole::Text("a".into())),
+            Operation::Shared(Whole::Binary(vec![1; 2047])),
+            Operation::From(Whole::Text("\u{3ba}".into()), 0),
+            Operation::From(Whole::Binary(vec![2; 3]), 65535),
         ];
         let steps: Vec<Step> = steps
             .into_iter()

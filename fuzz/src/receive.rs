@@ -152,7 +152,7 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
             .close_event()
             .is_some_and(|event| event.error == Some(error));
         assert!(closed_by_us && !connection.is_open());
-        let code = error.close_code().into();
+        let code = u16::from(error.close_code());
         assert!(matches!(said.last(), Some(OwnedEvent::Close(told, _)) if *told == code));
     }
 }

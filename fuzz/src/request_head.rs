@@ -1,8 +1,12 @@
 //! A server that reads a request from any bytes, in any cuts, and answers it in every way it can.
 
-use sockless::ReadBuffer;
-use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use std::time::Duration;
+
+use sockless::handshake::{
+    Header, Origins, Request, RequestError, RequestReader, ServerOptions, extended_connect,
+};
 use sockless::test_util::cuts_at;
+use sockless::{Config, Deadlines, ReadBuffer};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -40,29 +44,104 @@ pub fn run(data: &[u8]) {
     if input.chooses(3) {
         options.config.deflate = Some(sockless::Deflate::default());
     }
-    let whole = read(input.bytes, &[], &options);
-    let cut = read(input.bytes, &input.places(input.bytes.len()), &options);
+    let whole = read(input.bytes, &[], &mut Reader::Untimed, &options);
+    let places = input.places(input.bytes.len());
+    let cut = read(input.bytes, &places, &mut Reader::Untimed, &options);
     assert_eq!(cut, whole);
+    let mut timed = Reader::timed(&options.config);
+    let slow = read(input.bytes, &places, &mut timed, &options);
+    assert_eq!(slow, whole);
+    timed.check_deadline(&slow);
 }
 
-fn read(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Outcome {
+/// With a deadline or without.
+enum Reader {
+    Untimed,
+    /// The time that was told last goes with it.
+    Timed(RequestReader, Duration),
+}
+
+impl Reader {
+    /// Deadlines count from the first time that is told.
+    const START: Duration = Duration::from_secs(77);
+
+    fn timed(config: &Config) -> Self {
+        let mut config = *config;
+        config.deadlines = Some(Deadlines::default());
+        let mut reader = RequestReader::new(&config);
+        assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+        assert_eq!(reader.handle_timeout(Self::START), Ok(()));
+        Self::Timed(reader, Self::START)
+    }
+
+    fn read<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+        config: &Config,
+    ) -> Result<Option<Request<'b>>, RequestError> {
+        match self {
+            Self::Untimed => Request::read(buffer, config),
+            Self::Timed(reader, _) => reader.read(buffer),
+        }
+    }
+
+    /// A second passes: there are at most nine pieces, so the deadline does not come.
+    fn pass(&mut self, outcome: &Outcome) {
+        if let Self::Timed(reader, now) = self {
+            *now += Duration::from_secs(1);
+            let (told, next) = match outcome {
+                Outcome::Refused(error) => (Err(*error), None),
+                _ => (Ok(()), Some(Self::deadline())),
+            };
+            assert_eq!(reader.handle_timeout(*now), told);
+            assert_eq!(reader.next_timeout(), next);
+        }
+    }
+
+    /// A request that has not come by then does not come any more.
+    fn check_deadline(mut self, outcome: &Outcome) {
+        if let (Self::Timed(reader, _), Outcome::Waits) = (&mut self, outcome) {
+            let before = Self::deadline() - Duration::from_nanos(1);
+            assert_eq!(reader.handle_timeout(before), Ok(()));
+            let error = RequestError::Timeout;
+            assert_eq!(reader.handle_timeout(Self::deadline()), Err(error));
+            assert_eq!(reader.next_timeout(), None);
+            check_response(&error.response());
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(reader.read(&mut buffer).err(), Some(error));
+        }
+    }
+
+    fn deadline() -> Duration {
+        Self::START + Deadlines::default().handshake
+    }
+}
+
+fn read(
+    bytes: &[u8],
+    places: &[usize],
+    reader: &mut Reader,
+    options: &ServerOptions<'_>,
+) -> Outcome {
     let mut buffer = ReadBuffer::new();
     let mut watch = Watch::default();
     let mut outcome = Outcome::Waits;
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
         match &mut outcome {
-            Outcome::Waits => outcome = next(&mut buffer, options),
+            Outcome::Waits => outcome = next(&mut buffer, reader, options),
             Outcome::Refused(error) => {
                 // More bytes do not mend it.
                 assert_eq!(
-                    Request::read(&mut buffer, &options.config).err(),
+                    reader.read(&mut buffer, &options.config).err(),
                     Some(*error)
                 );
             }
             Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
         }
         watch.check(&buffer);
+        reader.pass(&outcome);
     }
     if let Outcome::Request(.., rest) = &outcome {
         // RFC 9112 section 2.2: empty lines may come before a request.
@@ -75,8 +154,8 @@ fn read(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Outcome 
     outcome
 }
 
-fn next(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Outcome {
-    let (method, target, headers, answer) = match Request::read(buffer, &options.config) {
+fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_>) -> Outcome {
+    let (method, target, headers, answer) = match reader.read(buffer, &options.config) {
         Ok(None) => return Outcome::Waits,
         Err(error) => {
             check_response(&error.response());
@@ -102,6 +181,7 @@ fn next(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Outcome {
                 Err(error) => check_response(&error.response()),
             }
             respond(&request);
+            over_http2(&request, options);
             (
                 request.method().to_owned(),
                 request.target().to_owned(),
@@ -111,6 +191,40 @@ fn next(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Outcome {
         }
     };
     Outcome::Request(method, target, headers, answer, buffer.unread().to_vec())
+}
+
+/// What a gateway would make of it for HTTP/2 gets the same verdict, but for what only HTTP/1.1 asks for (RFC 8441 section 5).
+fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
+    let (Some(host), true) = (request.header("Host"), request.target().starts_with('/')) else {
+        return;
+    };
+    let field = |name, value| Header { name, value };
+    let mut fields = vec![
+        field(":method", &b"CONNECT"[..]),
+        field(":protocol", b"websocket"),
+        field(":scheme", b"http"),
+        field(":path", request.target().as_bytes()),
+        field(":authority", host),
+    ];
+    let of_a_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
+    let others = request.headers().iter().copied();
+    fields.extend(others.filter(|header| !of_a_connection.iter().any(|name| header.is(name))));
+    let http2 = extended_connect::Request::new(fields);
+    let http2 = http2.negotiate(options).map(|agreed| agreed.subprotocol());
+    match request.negotiate(options) {
+        Err(
+            RequestError::Http10
+            | RequestError::Method
+            | RequestError::NotAnUpgrade
+            | RequestError::Key,
+        ) => {}
+        http1 => assert_eq!(http2, http1.map(|agreed| agreed.subprotocol())),
+    }
+    if let Err(error) = http2 {
+        let (status, headers) = extended_connect::refusal(error);
+        assert!((400..600).contains(&status), "{error}");
+        assert!(headers.iter().all(|header| !header.is("Upgrade")));
+    }
 }
 
 /// A page for this request that says back what the request said: nothing of it may break the response apart.

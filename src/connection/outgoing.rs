@@ -39,6 +39,7 @@ pub struct Outgoing<'a> {
 }
 
 impl<'a> Outgoing<'a> {
+    #[inline]
     pub(super) const fn new(connection: &'a mut Connection, payload: &'a [u8]) -> Self {
         Self {
             connection,

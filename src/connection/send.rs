@@ -17,6 +17,7 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Text, text.as_bytes())
@@ -28,6 +29,7 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Binary, data)
@@ -35,35 +37,40 @@ impl Connection {
 
     /// Sends a text message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
     ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_text_from<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Text, text.as_bytes())
     }
 
     /// Sends a binary message in one frame from where it is: see [`Outgoing`].
     ///
-    /// From some kilobytes on it saves the copy into the output. A client masks what it sends, and what is
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
     /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
     ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[inline]
     pub fn send_binary_from<'a>(&'a mut self, data: &'a [u8]) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Binary, data)
     }
 
-    /// Queues a message that is sent to others, too, without a copy of it from 4 KiB on.
+    /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
     ///
-    /// A server's output then comes in several [parts](Self::output_parts), and [`output`](Self::output) is the
-    /// first of them. A client masks what it sends, and a connection with permessage-deflate compresses it: there,
-    /// and where it is shorter, the message is queued as the other methods do it.
+    /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
+    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them. A shorter one is copied into the
+    /// output, and a client, which masks what it sends, copies it always.
+    ///
+    /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with
+    /// all that have agreed on the same window, and at the price that [`SharedMessage`] tells of.
     ///
     /// # Errors
     ///
@@ -165,6 +172,7 @@ impl Connection {
         Ok(())
     }
 
+    #[inline]
     fn message_from<'a>(
         &'a mut self,
         kind: MessageType,
@@ -177,6 +185,15 @@ impl Connection {
 
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
+        if self.closing.is_open() && self.sender.output().len() < self.max_output {
+            return Ok(());
+        }
+        self.may_send_still()
+    }
+
+    /// The same, where one look does not tell.
+    #[cold]
+    fn may_send_still(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }

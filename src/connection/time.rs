@@ -29,7 +29,7 @@ impl Connection {
     /// Tells the time, and does what is due.
     ///
     /// On an open connection that is a Ping every [`Deadlines::ping_interval`](crate::Deadlines::ping_interval), which goes
-    /// into the output even if that is full. When the peer has not done its part in time, the connection is at its
+    /// into the output even if that is full, but not while another waits there. When the peer has not done its part in time, the connection is at its
     /// end: [`transport_action`](Self::transport_action) says to close the transport,
     /// [`close_event`](Self::close_event) which deadline it was.
     ///
@@ -43,8 +43,11 @@ impl Connection {
         };
         match timers.due(now, awaited) {
             None => {}
-            // There is at most one unanswered, so the output stays bounded; it is short, so it is never refused.
-            Some(Due::Ping(payload)) => _ = self.sender.control(Opcode::Ping, &payload),
+            Some(Due::Ping(payload)) => {
+                // There is at most one in the output, which stays bounded; it is short, so it is never refused.
+                _ = self.sender.control(Opcode::Ping, &payload);
+                timers.queued(self.sender.output().len());
+            }
             Some(Due::GiveUp(timeout)) => self.closing.gave_up(timeout),
         }
     }

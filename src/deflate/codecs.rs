@@ -203,7 +203,17 @@ pub(crate) struct Deflation {
     /// Whether the application wants the next message compressed.
     wanted: Wanted,
     message: Message,
+    window: Window,
     deflater: Option<Box<Deflater>>,
+}
+
+/// What the compressor knows of earlier messages, if it stays between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    /// What the peer's decompressor knows, or the last part of it.
+    Current,
+    /// The peer knows of messages since that the compressor has not seen.
+    Outdated,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,6 +230,7 @@ impl Deflation {
             between: Between::new(agreed.context_takeover),
             wanted: Wanted::Yes,
             message: Message::Plain,
+            window: Window::Current,
             deflater: None,
         }
     }
@@ -230,14 +241,28 @@ impl Deflation {
 
     /// Begins a message, of this length if it is known, and decides whether it will be compressed.
     pub(crate) fn begin(&mut self, length: Option<usize>) {
-        let worth_it = length.is_none_or(|length| length >= self.wishes.min_size);
-        // A window of 256 bytes can be agreed on, but no compressor here keeps to it.
-        let possible = self.window_bits > 8;
-        self.message = if worth_it && possible && self.wanted == Wanted::Yes {
+        self.message = if self.compresses(length) {
             Message::Compressed
         } else {
             Message::Plain
         };
+    }
+
+    /// The wishes and the bits of the window with which a message of this length is to be compressed, if it is to be.
+    pub(crate) fn terms(&self, length: usize) -> Option<(&Deflate, u8)> {
+        self.compresses(Some(length))
+            .then_some((&self.wishes, self.window_bits))
+    }
+
+    /// A message was sent that something else has compressed, so that it refers to nothing before.
+    ///
+    /// The peer's window has moved on, and what the compressor knows lies further back in it now than it reckons with.
+    /// It is cleared before it is used again: then it refers to nothing before, either, which is right whatever the
+    /// window has. (That it could be told of the message would cost each connection the time to look at all of it.)
+    pub(crate) fn overtaken(&mut self) {
+        if self.between == Between::Kept && self.deflater.is_some() {
+            self.window = Window::Outdated;
+        }
     }
 
     /// Whether the message being sent is compressed.
@@ -248,9 +273,14 @@ impl Deflation {
     /// Adds the next fragment of the message to `output`, the last one with `fin`.
     pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
         let (wishes, bits) = (&self.wishes, self.window_bits);
-        self.deflater
-            .get_or_insert_with(|| Box::new(Deflater::new(wishes, bits)))
-            .deflate(payload, fin, output);
+        let deflater = self
+            .deflater
+            .get_or_insert_with(|| Box::new(Deflater::new(wishes, bits)));
+        if self.window == Window::Outdated {
+            self.window = Window::Current;
+            deflater.reset();
+        }
+        deflater.deflate(payload, fin, output);
         if !fin {
             return;
         }
@@ -283,6 +313,13 @@ impl Deflation {
         if self.message == Message::Plain && self.between.reclaim() && self.deflater.is_some() {
             codecs.deflater = self.deflater.take();
         }
+    }
+
+    fn compresses(&self, length: Option<usize>) -> bool {
+        let worth_it = length.is_none_or(|length| length >= self.wishes.min_size);
+        // A window of 256 bytes can be agreed on, but no compressor here keeps to it.
+        let possible = self.window_bits > 8;
+        worth_it && possible && self.wanted == Wanted::Yes
     }
 }
 

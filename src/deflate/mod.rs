@@ -7,5 +7,6 @@ mod options;
 
 pub use codecs::Codecs;
 pub(crate) use codecs::{Deflation, Inflation};
+pub(crate) use deflater::Deflater;
 pub(crate) use options::Agreed;
 pub use options::Deflate;

@@ -9,7 +9,8 @@
 ///
 /// With context takeover a connection keeps a compressor from the first message it compresses, and a
 /// decompressor from the first it receives, for its whole life. Without, they are freed after each
-/// message, or shared by many connections: see [`Codecs`](crate::Codecs).
+/// message, or shared by many connections: see [`Codecs`](crate::Codecs). A
+/// [`SharedMessage`](crate::SharedMessage) takes no compressor of the connections that send it.
 ///
 /// The size of either in KiB, by the window of its side; [`level`](Self::level) makes no difference:
 ///

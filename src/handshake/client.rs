@@ -209,6 +209,16 @@ impl ClientHandshake {
         fields.filter_map(header).collect()
     }
 
+    /// The path with the query, as it stands in the request.
+    #[cfg(feature = "http")]
+    pub(crate) fn target(&self) -> &str {
+        // Written by `write_request`: the method, a space, the target, a space.
+        let target = self.request.split(|byte| *byte == b' ').nth(1);
+        target
+            .and_then(|target| str::from_utf8(target).ok())
+            .unwrap_or_default()
+    }
+
     /// The whole request, written or not.
     #[must_use]
     pub fn request(&self) -> &[u8] {

@@ -9,7 +9,8 @@
 //! [`ClientHandshake::output`] first.
 //!
 //! Where an HTTP library reads and writes the heads, the same rules apply to lists of headers: see
-//! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`].
+//! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`]. Over HTTP/2 and HTTP/3
+//! that is the only way: see [`extended_connect`].
 
 mod key;
 
@@ -22,6 +23,8 @@ mod deflate;
 #[cfg(feature = "alloc")]
 mod error;
 #[cfg(feature = "alloc")]
+pub mod extended_connect;
+#[cfg(feature = "alloc")]
 mod extensions;
 #[cfg(feature = "alloc")]
 mod fields;
@@ -29,6 +32,8 @@ mod fields;
 mod head;
 #[cfg(feature = "alloc")]
 mod headers;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "alloc")]

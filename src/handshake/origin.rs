@@ -64,9 +64,7 @@ fn same_host(origin: &[u8], host: &[u8]) -> bool {
     let (Some(origin), Some(host)) = (Authority::parse(origin), Authority::parse(host)) else {
         return false;
     };
-    origin.host.eq_ignore_ascii_case(host.host)
-        && origin.ipv6 == host.ipv6
-        && origin.port.unwrap_or(default) == host.port.unwrap_or(default)
+    origin.is_same(&host, default)
 }
 
 /// The default port of the scheme, and what follows it.

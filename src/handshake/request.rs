@@ -81,6 +81,21 @@ impl<'b> Request<'b> {
         }
     }
 
+    /// The same over another version than HTTP/1.1, from which there is no upgrade.
+    #[cfg(feature = "http")]
+    pub(crate) const fn without_upgrade(
+        method: &'b str,
+        target: &'b str,
+        headers: Vec<Header<'b>>,
+    ) -> Self {
+        Self {
+            method,
+            target,
+            version: Version::Http10,
+            headers,
+        }
+    }
+
     /// Reads a request head, or `None` if it has not all come yet: read more and call again.
     ///
     /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time

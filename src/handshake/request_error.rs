@@ -42,6 +42,8 @@ pub enum RequestError {
     /// The `Upgrade` header lacks `websocket`, or the `Connection` header lacks `upgrade`
     /// (RFC 6455 section 4.2.1, items 3 and 4).
     NotAnUpgrade,
+    /// A header that HTTP/2 and HTTP/3 do not have, such as `Upgrade` or `Connection` (RFC 9113 section 8.2.2).
+    ConnectionHeader,
     /// The request announces a body, which could be taken for frames.
     Body,
     /// No `Sec-WebSocket-Version` header, or two (RFC 6455 section 4.2.1, item 6).
@@ -75,6 +77,7 @@ impl RequestError {
             Self::Head(HeadError::Malformed)
             | Self::Host
             | Self::Target
+            | Self::ConnectionHeader
             | Self::Body
             | Self::MissingVersion
             | Self::Key
@@ -127,19 +130,25 @@ impl RequestError {
     /// closing a transport with unread bytes can reset it and destroy the answer on its way.
     #[must_use]
     pub fn response(self) -> Vec<u8> {
+        let headers: Vec<_> = self.headers().iter().copied().chain([TEXT]).collect();
+        write_response(self.status(), &headers, self.body().as_bytes())
+    }
+
+    /// What the answer tells a human.
+    pub(crate) fn body(self) -> String {
         // RFC 9110 section 9.3.2: the answer to a HEAD has no body, and only a wrong method can be one.
-        let body = match self {
+        match self {
             Self::Method => String::new(),
             _ => alloc::format!("{self}\n"),
-        };
-        let text = Header {
-            name: "Content-Type",
-            value: b"text/plain; charset=utf-8",
-        };
-        let headers: Vec<_> = self.headers().iter().copied().chain([text]).collect();
-        write_response(self.status(), &headers, body.as_bytes())
+        }
     }
 }
+
+/// What the body of a refusal is.
+pub(crate) const TEXT: Header<'_> = Header {
+    name: "Content-Type",
+    value: b"text/plain; charset=utf-8",
+};
 
 impl From<HeadError> for RequestError {
     fn from(error: HeadError) -> Self {
@@ -156,6 +165,9 @@ impl fmt::Display for RequestError {
             Self::Target => "target is no path (RFC 6455 section 4.2.1)",
             Self::Method => "WebSocket needs the method GET (RFC 6455 section 4.1)",
             Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",
+            Self::ConnectionHeader => {
+                "header of a connection in HTTP/2 or HTTP/3 (RFC 9113 section 8.2.2)"
+            }
             Self::Body => "body in a WebSocket request (RFC 6455 section 4.1)",
             Self::MissingVersion => {
                 "not exactly one Sec-WebSocket-Version (RFC 6455 section 4.2.1)"

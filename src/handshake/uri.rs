@@ -153,6 +153,13 @@ impl<'a> Authority<'a> {
         };
         Some(Self { host, ipv6, port })
     }
+
+    /// Whether both mean the same host and port, which is `default` unless it is given (RFC 3986 section 6.2).
+    pub(crate) fn is_same(&self, other: &Authority<'_>, default: u16) -> bool {
+        // No name looks like an IPv6 address: that has a colon.
+        self.host.eq_ignore_ascii_case(other.host)
+            && self.port.unwrap_or(default) == other.port.unwrap_or(default)
+    }
 }
 
 fn parse_port(port: &[u8]) -> Option<u16> {

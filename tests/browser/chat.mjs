@@ -2,7 +2,7 @@
 // The chat in several windows, and beside them clients that are no browsers: one that never reads.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 
 import { PATIENCE, run, startServer } from "./harness.mjs";
 
@@ -12,8 +12,8 @@ let server;
 
 /* What a person does with the page */
 
-async function enter(open, name, room) {
-  const page = await open(server.origin);
+async function enter(open, name, room, origin = server.origin) {
+  const page = await open(origin);
   await page.fill("#name", name);
   await page.fill("#room", room);
   await page.click("#enter button");
@@ -83,6 +83,42 @@ async function enterPlain(name, room, received) {
   };
   client.send({ type: "join", room, name });
   return client;
+}
+
+/** A way to the server that can be cut off on the page's side, so that the server does not know. */
+async function startDetour() {
+  const { hostname, port } = new URL(server.origin);
+  const ways = [];
+  const detour = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    const way = { near, far, heard: "" };
+    ways.push(way);
+    near.on("data", (data) => far.write(data)).on("error", () => {});
+    far.on("data", (data) => {
+      way.heard += data.toString("latin1");
+      if (!near.destroyed) near.write(data);
+    });
+    far.on("error", () => {}).on("close", () => near.destroy());
+    near.on("end", () => far.end());
+  });
+  await new Promise((done) => detour.listen(0, hostname, done));
+  return {
+    origin: `http://${hostname}:${detour.address().port}/`,
+    ways,
+    stop() {
+      detour.close();
+      for (const { near, far } of ways) for (const socket of [near, far]) socket.destroy();
+    },
+  };
+}
+
+/** Until something that no event tells is so. */
+async function until(condition) {
+  const end = Date.now() + PATIENCE;
+  while (!condition()) {
+    assert(Date.now() < end, `never: ${condition}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
 }
 
 /* The checks, each in rooms of its own: the server may not know yet that the pages of the one before are gone. */
@@ -186,6 +222,38 @@ async function checks(check) {
     loud.socket.destroy();
     await line(ann, "Loud has left.");
     slow.socket.destroy();
+  });
+
+  await check("enters once, however often that is asked for", async (open) => {
+    const ann = await open(server.origin);
+    await ann.fill("#name", "Ann");
+    await ann.fill("#room", "tea8");
+    await ann.evaluate(() => {
+      const button = document.querySelector("#enter button");
+      for (let i = 0; i < 3; i++) button.click();
+    });
+    await line(ann, "You are in tea8.");
+    await say(ann, "here");
+    await line(ann, "Ann: here");
+    assert.equal(await ann.locator("#status").textContent(), "");
+  });
+
+  await check("comes back though the server still has the old connection", async (open) => {
+    const detour = await startDetour();
+    try {
+      const ann = await enter(open, "Ann", "tea9", detour.origin);
+      await line(ann, "You are in tea9.");
+      const old = detour.ways.find((way) => way.heard.includes('"type":"welcome"'));
+      old.near.destroy();
+      await until(() => detour.ways.some((way) => way.heard.includes("has that name")));
+      old.far.destroy();
+      await ann.waitForFunction(() =>
+        [...document.querySelectorAll("#log li")].filter((line) => line.textContent === "You are in tea9.").length === 2);
+      await say(ann, "back");
+      await line(ann, "Ann: back");
+    } finally {
+      detour.stop();
+    }
   });
 
   await check("comes back when the server does", async (open) => {

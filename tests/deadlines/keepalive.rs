@@ -295,3 +295,26 @@ proptest! {
         prop_assert!(side.close_event().is_some());
     }
 }
+
+/// It reads nothing, and guesses what it is asked: what waits for it must not grow.
+#[test]
+fn a_pong_to_a_ping_that_was_not_written_makes_no_room_for_another() {
+    for role in Role::BOTH {
+        let mut connection = role.connection(config());
+        let mut buffer = sockless::ReadBuffer::new();
+        connection.handle_timeout(START);
+        let mut now = START;
+        for guess in 1..=1000_u32 {
+            now += seconds(20);
+            connection.handle_timeout(now);
+            buffer.extend_from_slice(&pong(role, &guess.to_be_bytes()));
+            while connection.next_event(&mut buffer).unwrap().is_some() {}
+            connection.handle_timeout(now);
+            assert!(
+                connection.output_len() <= 10,
+                "{} bytes after {guess} Pings",
+                connection.output_len()
+            );
+        }
+    }
+}

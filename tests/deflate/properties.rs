@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
-use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer};
+use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer, SharedMessage};
 
 use super::reference::{TAIL, inflate};
 use super::{agreed, ask, noise, pair, run, sent, with};
@@ -51,6 +51,14 @@ impl Message {
             OwnedEvent::text(std::str::from_utf8(&self.data).unwrap())
         } else {
             OwnedEvent::binary(&self.data)
+        }
+    }
+
+    fn shared(&self) -> SharedMessage {
+        if self.text {
+            SharedMessage::text(std::str::from_utf8(&self.data).unwrap())
+        } else {
+            SharedMessage::binary(&self.data)
         }
     }
 
@@ -156,6 +164,10 @@ enum Step {
     Send(Role, Message, bool),
     /// A message with a Ping behind every fragment, moved on there.
     Interrupted(Role, Message),
+    /// A message of all, compressed ahead with such wishes or not, and with the connection's or not.
+    Share(Role, Message, Option<Deflate>, bool),
+    /// The last such message once more.
+    ShareAgain(Role),
     Move(Role),
     Lend(Role),
     Reclaim(Role),
@@ -166,6 +178,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (role(), message(), prop::bool::weighted(0.8)).prop_map(|(s, m, c)| Step::Send(s, m, c)),
         2 => (role(), message()).prop_map(|(role, message)| Step::Interrupted(role, message)),
+        2 => (role(), message(), prop::option::of(wishes()), prop::bool::weighted(0.8))
+            .prop_map(|(role, message, ahead, c)| Step::Share(role, message, ahead, c)),
+        2 => role().prop_map(Step::ShareAgain),
         3 => role().prop_map(Step::Move),
         2 => role().prop_map(Step::Lend),
         2 => role().prop_map(Step::Reclaim),
@@ -350,6 +365,7 @@ proptest! {
         (server.max_output, client.max_output) = (usize::MAX, usize::MAX);
         let mut talk = Talk::new(server, client);
         let mut said = [vec![], vec![]];
+        let mut all = (SharedMessage::text("all"), OwnedEvent::text("all"));
         for step in &steps {
             match step {
                 Step::Send(role, message, compress) => {
@@ -363,6 +379,19 @@ proptest! {
                         talk.deliver(*role, &sizes);
                     });
                     said[usize::from(*role == Role::Server)].push(message.owned());
+                }
+                Step::Share(role, message, ahead, compress) => {
+                    all = (message.shared(), message.owned());
+                    if let Some(wishes) = ahead {
+                        all.0.compress(wishes);
+                    }
+                    talk.pair.peer(*role).connection.compress_messages(*compress);
+                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
+                    said[usize::from(*role == Role::Server)].push(all.1.clone());
+                }
+                Step::ShareAgain(role) => {
+                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
+                    said[usize::from(*role == Role::Server)].push(all.1.clone());
                 }
                 Step::Move(role) => talk.deliver(*role, &sizes),
                 Step::Lend(role) => talk.pair.peer(*role).connection.lend_codecs(&mut talk.codecs),
@@ -385,6 +414,76 @@ proptest! {
             prop_assert!(*said == heard);
             prop_assert_eq!(open, None);
             prop_assert!(other.buffer.is_empty());
+        }
+    }
+}
+
+// ---- Messages of all between a connection's own ----
+
+#[derive(Clone, Debug)]
+enum Say {
+    Own(Message),
+    Shared(usize),
+    /// Whether the next messages are compressed.
+    Compress(bool),
+    Lend,
+    Reclaim,
+    Move,
+}
+
+fn say() -> impl Strategy<Value = Say> {
+    prop_oneof![
+        5 => message().prop_map(Say::Own),
+        5 => (0..3_usize).prop_map(Say::Shared),
+        1 => prop::bool::weighted(0.7).prop_map(Say::Compress),
+        1 => Just(Say::Lend),
+        1 => Just(Say::Reclaim),
+        1 => Just(Say::Move),
+    ]
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    /// Several connections with terms of their own send the same few messages at different times, between others.
+    #[test]
+    fn what_is_shared_is_understood_by_all(
+        role in select(Role::BOTH.to_vec()),
+        shared in vec(message(), 3),
+        connections in vec((wishes(), deliveries(), vec(say(), 4..25)), 1..4),
+        min_size in select(vec![0, 30, 128]),
+        sizes in sizes(),
+    ) {
+        let shared: Vec<_> = shared.iter().map(|message| (message.shared(), message.owned())).collect();
+        for (mut wishes, delivery, says) in connections {
+            wishes.min_size = min_size;
+            let mut config = with(wishes);
+            config.delivery = delivery;
+            config.max_output = usize::MAX;
+            let mut talk = Talk::new(config, config);
+            let mut said = Vec::new();
+            for say in &says {
+                let connection = &mut talk.pair.peer(role).connection;
+                match say {
+                    Say::Own(message) => {
+                        talk.send(role, message, |_| ());
+                        said.push(message.owned());
+                    }
+                    Say::Shared(i) => {
+                        connection.send_shared(&shared[*i].0).unwrap();
+                        said.push(shared[*i].1.clone());
+                    }
+                    Say::Compress(compress) => connection.compress_messages(*compress),
+                    Say::Lend => connection.lend_codecs(&mut talk.codecs),
+                    Say::Reclaim => connection.reclaim_codecs(&mut talk.codecs),
+                    Say::Move => talk.deliver(role, &sizes),
+                }
+            }
+            talk.deliver(role, &sizes);
+            let (heard, open) = join_parts(&talk.pair.peer(role.other()).events);
+            prop_assert!(said == heard);
+            prop_assert_eq!(open, None);
+            prop_assert!(said == talk.listeners[usize::from(role == Role::Server)].messages);
         }
     }
 }

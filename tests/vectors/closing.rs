@@ -420,3 +420,45 @@ fn a_failed_connection_lets_go_of_its_buffer() {
         assert!(peer.buffer.is_empty(), "{:?}", peer.buffer);
     }
 }
+
+/// A transport that has failed is closed, whatever waits to be written, and the record stays as it was.
+#[test]
+fn a_reset_ends_everything() {
+    for role in Role::BOTH {
+        let reset = |peer: &mut Peer| {
+            peer.connection.handle_reset();
+            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            assert_eq!(peer.connection.output_len(), 0);
+            sends_nothing(peer);
+            // The end of the stream later changes nothing.
+            let before = peer.close_event();
+            peer.connection.handle_eof();
+            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            assert_eq!(peer.close_event(), before);
+            before
+        };
+        // Open, with something to say.
+        let mut peer = Peer::new(role, Config::default());
+        peer.connection.send_text("unread").unwrap();
+        let ending = reset(&mut peer);
+        assert_eq!(ending, Some(ended(1006, false, Initiator::Transport)));
+        // Both Close frames were exchanged, of which ours is still to be written.
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&Frame::close(1000, "").encode(role));
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        let ending = reset(&mut peer);
+        assert_eq!(ending, Some(ended(1000, true, Initiator::Peer)));
+        // Failed, with a Close frame that says why.
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&[0xff, 0xff]);
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        let ending = reset(&mut peer).unwrap();
+        assert_eq!((ending.code, ending.error), (1006, peer.error));
+        // At the end of the stream it may still have been read; then it cannot.
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&[0xff, 0xff]);
+        peer.connection.handle_eof();
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        reset(&mut peer);
+    }
+}

@@ -79,6 +79,7 @@ fn limits_are_exact() {
         (big, 5, &[part(0x82, 5)], 0x02, 6, MessageTooLarge),
         (5, big, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
         (5, big, &[part(0x02, 5), part(0, 5)], 0x80, 6, FrameTooLarge),
+        (5, big, &[part(0x02, 5), part(0, 5)], 0x00, 6, FrameTooLarge),
         (5, 5, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
         (big, 200, &[part(0x82, 200)], 0x82, 201, MessageTooLarge),
         // Summed over fragments, whatever control frames come between; reset with every message.

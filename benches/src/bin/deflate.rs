@@ -9,11 +9,16 @@
 //! disturbs the others, too. The figure is the median of the quietest third of the turns. Before that all are checked:
 //! what they compress has to be the messages again, and so has what they decompress. The bytes are those of a message
 //! when it is compressed.
+//!
+//! At last a server sends messages of 1 KiB to 1,000 connections: as a shared message, which is compressed once; with
+//! each of them compressing it, which needs a compressor for each, 371 MiB, but may refer to earlier messages; and in
+//! turns, so that neither refers to an earlier one. There the figures are the time and the bytes for one message on
+//! one connection.
 #![allow(clippy::cast_precision_loss, reason = "figures to be read")]
 
 use std::time::Instant;
 
-use sockless_benches::deflate::{Contestant, Job, receivers, senders};
+use sockless_benches::deflate::{Contestant, Job, broadcasters, receivers, senders};
 use sockless_benches::job::Role;
 use sockless_benches::sum::Sum;
 
@@ -35,10 +40,6 @@ fn compare(contestants: &mut [Contestant], job: &Job, expected: &Sum) -> Vec<f64
             assert_eq!(sum, *expected, "{name}");
         }
     }
-    let median_of_quietest = |mut times: Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[TURNS / 6]
-    };
     times.into_iter().map(median_of_quietest).collect()
 }
 
@@ -89,6 +90,39 @@ fn receive(what: &str, job: &Job) {
     report(what, job, &contestants, &times, &[]);
 }
 
+/// To many at once.
+fn broadcast() {
+    const CONNECTIONS: usize = 1000;
+    const TURNS: usize = 60;
+    let job = Job::new(Role::Server, 1 << 10, 1);
+    let mut contestants = broadcasters(&job, CONNECTIONS);
+    for Contestant { pass, .. } in &mut contestants {
+        (0..CHECKED).for_each(|_| pass(&mut Sum::thorough()));
+    }
+    let mut times = vec![Vec::new(); contestants.len()];
+    let mut bytes = vec![0; contestants.len()];
+    for turn in 0..TURNS {
+        for i in 0..contestants.len() {
+            let i = (turn + i) % contestants.len();
+            let mut sum = Sum::default();
+            let start = Instant::now();
+            (contestants[i].pass)(&mut sum);
+            times[i].push(start.elapsed().as_secs_f64() * 1e9 / CONNECTIONS as f64);
+            bytes[i] += sum.bytes;
+        }
+    }
+    let times: Vec<_> = times.into_iter().map(median_of_quietest).collect();
+    let sent = (TURNS * CONNECTIONS) as f64;
+    let bytes: Vec<_> = bytes.iter().map(|bytes| *bytes as f64 / sent).collect();
+    report("to 1,000", &job, &contestants, &times, &bytes);
+}
+
+/// The median of the quietest third.
+fn median_of_quietest(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 6]
+}
+
 fn main() {
     for size in [100, 1 << 10, 16 << 10] {
         let job = |role| Job::new(role, size, CHECKED + TURNS);
@@ -97,4 +131,5 @@ fn main() {
         receive("client receives", &job(Role::Client));
         receive("server receives", &job(Role::Server));
     }
+    broadcast();
 }

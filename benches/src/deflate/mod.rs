@@ -4,11 +4,13 @@
 
 use std::fmt::Write;
 
+use crate::deflate::broadcast::Way;
 use crate::job::Role;
 use crate::peers::Pass;
 use crate::sum::Sum;
 
 mod alone;
+mod broadcast;
 mod frames;
 mod sockless;
 mod sockudo;
@@ -105,6 +107,23 @@ pub fn receivers(job: &Job) -> Vec<Contestant> {
             sockudo::receive_protocol(job, frames),
         ),
     ])
+}
+
+/// Those that compress the next message in every pass and send it on `count` connections, once for all first.
+///
+/// The sum has the bytes with their headers.
+pub fn broadcasters(job: &Job, count: usize) -> Vec<Contestant> {
+    [
+        ("once for all", Way::Shared),
+        ("by each", Way::Each),
+        ("in turns", Way::Mixed),
+    ]
+    .into_iter()
+    .map(|(name, way)| Contestant {
+        name,
+        pass: broadcast::broadcast(job, count, way),
+    })
+    .collect()
 }
 
 fn contestants<const N: usize>(contestants: [(&'static str, Pass); N]) -> Vec<Contestant> {

@@ -13,8 +13,16 @@ use crate::peers::{Pass, watch};
 use crate::sum::Sum;
 use crate::wire::Wire;
 
-/// A connection that has agreed on compression, which only a handshake does.
 fn connection(role: Role) -> Connection {
+    let (server, client) = pair();
+    match role {
+        Role::Server => server,
+        Role::Client => client,
+    }
+}
+
+/// A server and a client that have agreed on compression, which only a handshake does.
+pub(super) fn pair() -> (Connection, Connection) {
     let mut wishes = Deflate::default();
     wishes.min_size = 0;
     let mut config = Config::default();
@@ -30,18 +38,15 @@ fn connection(role: Role) -> Connection {
     buffer.extend_from_slice(handshake.request());
     let request = Request::read(&mut buffer, &config).unwrap().unwrap();
     let mut server = request.accept(&server_options).unwrap();
-    if role == Role::Server {
-        server.advance_output(server.output().len());
-        return server;
-    }
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(server.output());
+    server.advance_output(server.output().len());
     let Some(Opening::Established { connection, .. }) =
         handshake.read_response(&mut buffer).unwrap()
     else {
         panic!("refused")
     };
-    connection
+    (server, connection)
 }
 
 pub(super) fn send(job: &Job) -> Pass {

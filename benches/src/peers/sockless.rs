@@ -1,4 +1,8 @@
 //! This crate.
+#![expect(
+    clippy::inline_always,
+    reason = "short messages are sent within the loop, as the other files do it"
+)]
 
 use std::any::Any;
 use std::io::{IoSlice, Read, Write};
@@ -31,33 +35,53 @@ fn connection(role: Role, config: Config) -> Connection {
 /// A read of 16 KiB, and the 4 KiB that are asked for. More leaves the fastest cache sooner.
 const CAPACITY: usize = 20 << 10;
 
-/// From here on a payload is written from where it is.
-const LARGE: usize = 4096;
+/// The length from which on a payload is written from where it is. What is masked never is.
+const fn large(role: Role) -> usize {
+    match role {
+        Role::Server => 1024,
+        Role::Client => usize::MAX,
+    }
+}
 
-#[inline]
-fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str) {
-    if text.len() >= LARGE {
-        return write(connection.send_text_from(text).unwrap(), wire);
+#[inline(always)]
+fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str, large: usize) {
+    if text.len() >= large {
+        return send_text_from(connection, wire, text);
     }
     connection.send_text(text).unwrap();
-    let n = wire.write(connection.output()).unwrap();
-    connection.advance_output(n);
+    write(connection, wire);
 }
 
-#[inline]
-fn send_binary(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
-    if data.len() >= LARGE {
-        return write(connection.send_binary_from(data).unwrap(), wire);
+#[inline(always)]
+fn send_binary(connection: &mut Connection, wire: &mut Wire, data: &[u8], large: usize) {
+    if data.len() >= large {
+        return send_binary_from(connection, wire, data);
     }
     connection.send_binary(data).unwrap();
+    write(connection, wire);
+}
+
+#[inline(always)]
+fn write(connection: &mut Connection, wire: &mut Wire) {
     let n = wire.write(connection.output()).unwrap();
     connection.advance_output(n);
 }
 
-fn write(mut message: Outgoing<'_>, wire: &mut Wire) {
+#[inline(never)]
+fn send_text_from(connection: &mut Connection, wire: &mut Wire, text: &str) {
+    write_parts(connection.send_text_from(text).unwrap(), wire);
+}
+
+#[inline(never)]
+fn send_binary_from(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
+    write_parts(connection.send_binary_from(data).unwrap(), wire);
+}
+
+#[inline(always)]
+fn write_parts(mut message: Outgoing<'_>, wire: &mut Wire) {
     let mut parts = message.parts();
-    let [first, second] = [(); 2].map(|()| IoSlice::new(parts.next().unwrap_or_default()));
-    let n = wire.write_vectored(&[first, second]).unwrap();
+    let mut next = || IoSlice::new(parts.next().unwrap_or_default());
+    let n = wire.write_vectored(&[next(), next()]).unwrap();
     drop(parts);
     message.advance(n);
 }
@@ -96,6 +120,7 @@ impl Peer for Sockless {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut connection = connection(job.role, config());
+        let large = large(job.role);
         let payload = job.kind.payload(job.size);
         let text = job.kind.text(job.size);
         let mut wire = Wire::sink();
@@ -104,8 +129,8 @@ impl Peer for Sockless {
             watch(&mut wire, sum);
             for _ in 0..job.count {
                 match &text {
-                    Some(text) => send_text(&mut connection, &mut wire, text),
-                    None => send_binary(&mut connection, &mut wire, &payload),
+                    Some(text) => send_text(&mut connection, &mut wire, text, large),
+                    None => send_binary(&mut connection, &mut wire, &payload, large),
                 }
             }
             settle(&mut wire, sum, &job);
@@ -114,6 +139,7 @@ impl Peer for Sockless {
 
     fn echo(&self, job: &Receive) -> Option<Pass> {
         let mut connection = connection(Role::Server, config());
+        let large = large(Role::Server);
         let mut buffer = ReadBuffer::with_capacity(CAPACITY);
         let mut wire = Wire::new(job.stream(), job.read_size);
         let job = job.echoed();
@@ -124,11 +150,11 @@ impl Peer for Sockless {
                 while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                     match event {
                         Event::Text { text, .. } => {
-                            send_text(&mut connection, &mut wire, text);
+                            send_text(&mut connection, &mut wire, text, large);
                             sum.messages += 1;
                         }
                         Event::Binary { data, .. } => {
-                            send_binary(&mut connection, &mut wire, data);
+                            send_binary(&mut connection, &mut wire, data, large);
                             sum.messages += 1;
                         }
                         _ => {}

@@ -13,7 +13,6 @@
 mod notice;
 mod rooms;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,13 +38,15 @@ impl Application for Chat {
             name: "Content-Type",
             value,
         };
-        let (status, header, body) = match (request.target(), request.is_upgrade()) {
-            ("/chat", true) => {
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+        let (status, header, body) = match (request.target(), is_page) {
+            // What is no WebSocket is refused here, too.
+            ("/chat", _) => {
                 return request
                     .accept(&self.options)
                     .map_err(RequestError::response);
             }
-            ("/", false) => (200, header(b"text/html; charset=utf-8"), PAGE),
+            ("/", true) => (200, header(b"text/html; charset=utf-8"), PAGE),
             _ => (
                 404,
                 header(b"text/plain; charset=utf-8"),
@@ -63,6 +64,10 @@ impl Application for Chat {
         event: Event<'_>,
         outbox: &mut Outbox,
     ) {
+        // Who is being closed may still send, and is heard no more.
+        if !connection.is_open() {
+            return;
+        }
         let mail = match event {
             Event::Text { text, .. } => match serde_json::from_str(text) {
                 Ok(Wish::Join { room, name }) => self.rooms.join(client, &room, &name),
@@ -116,8 +121,7 @@ fn main() -> ExitCode {
         let mut event_loop = EventLoop::bind(address, config, chat)
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let local = event_loop.local_addr().map_err(|error| error.to_string())?;
-        println!("listening on http://{local}/");
-        _ = std::io::stdout().flush();
+        command_line::listening(local);
         event_loop
             .run()
             .map_err(|error| format!("cannot wait for clients: {error}"))

@@ -10,6 +10,9 @@ pub const LONGEST_NAME: usize = 32;
 /// The longest text, in characters.
 pub const LONGEST_TEXT: usize = 2000;
 
+/// How many may be in a room: each hears of all others.
+pub const MOST_MEMBERS: usize = 100;
+
 /// All rooms that have somebody in them, with people known as `Id`.
 #[derive(Debug)]
 pub struct Rooms<Id> {
@@ -52,6 +55,9 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
         let members = self.rooms.entry(room.to_owned()).or_default();
         if members.contains_key(name) {
             return error(id, "somebody in the room has that name");
+        }
+        if members.len() >= MOST_MEMBERS {
+            return error(id, &format!("the room is full: {MOST_MEMBERS} are in it"));
         }
         let others = members.values().copied().collect();
         members.insert(name.to_owned(), id);
@@ -182,6 +188,21 @@ mod tests {
         assert!(is_error(&rooms.say(2, &"x".repeat(LONGEST_TEXT + 1)), 2));
         assert_eq!(rooms.say(2, " \n"), []);
         assert_eq!(rooms.say(2, &"x".repeat(LONGEST_TEXT)).len(), 1);
+    }
+
+    #[test]
+    fn a_room_has_a_limit() {
+        let mut rooms = Rooms::new();
+        for id in 0..MOST_MEMBERS {
+            assert_eq!(rooms.join(id, "tea", &id.to_string()).len(), 2);
+        }
+        let mail = rooms.join(MOST_MEMBERS, "tea", "Ann");
+        assert!(
+            matches!(&mail[..], [(to, Notice::Error { .. })] if *to == [MOST_MEMBERS]),
+            "{mail:?}"
+        );
+        rooms.leave(0);
+        assert_eq!(rooms.join(MOST_MEMBERS, "tea", "Ann").len(), 2);
     }
 
     #[test]

@@ -190,15 +190,17 @@ impl Client {
                 Ok(n) if n > 0 => connection.advance_output(n),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
+                // What is left will never be written.
                 _ => {
-                    self.handle_eof();
+                    connection.handle_reset();
+                    self.at_end = true;
                     return;
                 }
             }
         }
     }
 
-    /// No more comes, or can be written.
+    /// No more comes.
     fn handle_eof(&mut self) {
         self.at_end = true;
         if let Stage::Request(_) = self.stage {

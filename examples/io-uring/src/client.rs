@@ -114,14 +114,14 @@ impl Client {
         match (result, &mut self.stage) {
             // What was not sent is still in the output, and goes next.
             (Ok(n), Stage::Connection(connection)) => connection.advance_output(n),
-            _ => self.handle_eof(),
+            _ => self.handle_reset(),
         }
     }
 
     /// Nothing more can be received or sent.
     pub(crate) fn failed(&mut self) {
         self.receiving = None;
-        self.handle_eof();
+        self.handle_reset();
     }
 
     /// Takes events, tells the time, and has the next operations done. Whether that goes on; if not, no operation is
@@ -235,6 +235,14 @@ impl Client {
         }
         if let Stage::Connection(connection) = &mut self.stage {
             connection.handle_eof();
+        }
+    }
+
+    /// Nor can any more be written.
+    fn handle_reset(&mut self) {
+        self.handle_eof();
+        if let Stage::Connection(connection) = &mut self.stage {
+            connection.handle_reset();
         }
     }
 

@@ -36,6 +36,9 @@ pub trait Application {
     }
 }
 
+/// How many deliveries may wait before no more events are taken. One event may add any number of them.
+const FULL: usize = 1024;
+
 /// What an application wants to go to other clients than the one it is just dealing with.
 #[derive(Debug, Default)]
 pub struct Outbox(VecDeque<(ClientId, Delivery)>);
@@ -58,6 +61,11 @@ impl Outbox {
     /// Closes the connection to a client.
     pub fn close(&mut self, client: ClientId, code: CloseCode, reason: &'static str) {
         self.0.push_back((client, Delivery::Close(code, reason)));
+    }
+
+    /// Whether what is in it should be delivered before an application is asked for more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.len() >= FULL
     }
 
     /// Takes what was put in first.

@@ -7,18 +7,21 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 use sockless::handshake::RequestReader;
-use sockless::{Config, Connection, ReadBuffer, TransportAction};
+use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
 
-use crate::application::{Application, ClientId, Outbox};
+use crate::application::{Application, ClientId, Delivery, Outbox};
 
 /// How much is read at once: what stays in the fastest cache.
 const READ: usize = 16 << 10;
 
 /// How often a client is read from before others have their turn.
-const READS: usize = 8;
+pub(crate) const ROUNDS: usize = 8;
 
 /// How many pieces of output go into one write.
 const PARTS: usize = 16;
+
+/// Up to which size memory is kept for whoever comes next.
+pub(crate) const KEPT: usize = 64 << 10;
 
 /// A client and its transport.
 pub(crate) struct Client {
@@ -28,10 +31,11 @@ pub(crate) struct Client {
     unread: ReadBuffer,
     /// The transport says so once: what is not done then stays to be done.
     readable: bool,
-    writable: bool,
-    shut_down: bool,
+    writing: Writing,
     /// For when it is in the list of timers.
     pub(crate) timer: Option<Duration>,
+    /// Whether it has its turn soon.
+    pub(crate) queued: bool,
 }
 
 /// What a server waits for.
@@ -42,6 +46,17 @@ enum Stage {
         connection: Connection,
         accepted: bool,
     },
+}
+
+/// What the writing side of the transport does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    /// It takes something, as far as is known.
+    Ready,
+    /// It says so when it takes something again.
+    Full,
+    /// It was shut down.
+    Ended,
 }
 
 /// Whether to go on with a client.
@@ -60,8 +75,10 @@ pub(crate) struct Common<'a, A> {
     pub(crate) application: &'a mut A,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) config: &'a Config,
-    /// An empty buffer for whoever reads.
-    pub(crate) buffer: &'a mut ReadBuffer,
+    /// An empty buffer for whoever reads, so that memory for that is needed once.
+    pub(crate) unread: &'a mut ReadBuffer,
+    /// The same for whoever writes.
+    pub(crate) output: &'a mut Vec<u8>,
     /// Since the program started.
     pub(crate) now: Duration,
 }
@@ -73,16 +90,18 @@ impl Client {
             stage: Stage::Request(RequestReader::new(config)),
             unread: ReadBuffer::new(),
             readable: false,
-            writable: true,
-            shut_down: false,
+            writing: Writing::Ready,
             timer: None,
+            queued: false,
         }
     }
 
     /// The transport has something to read, or takes something again.
-    pub(crate) const fn ready(&mut self, readable: bool, writable: bool) {
+    pub(crate) fn ready(&mut self, readable: bool, writable: bool) {
         self.readable |= readable;
-        self.writable |= writable;
+        if writable && self.writing == Writing::Full {
+            self.writing = Writing::Ready;
+        }
     }
 
     /// Reads, takes events, tells the time and writes, as far as that goes now.
@@ -91,60 +110,110 @@ impl Client {
         id: ClientId,
         common: &mut Common<'_, A>,
     ) -> Next {
-        // An empty buffer of one's own gives way to the one with memory.
-        let lent = self.unread.is_empty();
-        if lent {
-            mem::swap(&mut self.unread, common.buffer);
-        }
+        self.borrow_memory(common);
         let next = self.turn(id, common);
-        if lent {
-            if self.unread.is_empty() {
-                mem::swap(&mut self.unread, common.buffer);
-            }
-        } else if self.unread.is_empty() {
-            self.unread = ReadBuffer::new();
-        }
+        self.return_memory(common);
         next
     }
 
     fn turn<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> Next {
-        let mut reads = 0;
+        let mut rounds = 0;
         let stopped = loop {
             if let Stage::Request(_) = self.stage {
                 self.take_request(id, common);
             }
             if let Stage::Connection { connection, .. } = &mut self.stage {
                 while connection.has_room()
+                    && !common.outbox.is_full()
                     && let Ok(Some(event)) = connection.next_event(&mut self.unread)
                 {
                     let application = &mut *common.application;
                     application.event(id, connection, event, common.outbox);
                 }
+                connection.handle_timeout(common.now);
             }
+            // There may be more events, which wait for room.
+            let waiting = !self.has_room();
             self.write();
             // Who sends and does not read has to wait.
-            if !self.readable || !self.has_room() {
+            if !self.has_room() {
                 break Next::Wait;
             }
-            if reads == READS {
+            if common.outbox.is_full() {
                 break Next::Again;
             }
-            reads += 1;
-            self.read();
+            if !waiting && !self.readable {
+                break Next::Wait;
+            }
+            if rounds == ROUNDS {
+                break Next::Again;
+            }
+            rounds += 1;
+            if !waiting {
+                self.read();
+            }
         };
-        if let Stage::Connection { connection, .. } = &mut self.stage {
-            connection.handle_timeout(common.now);
-        }
-        self.write();
         match self.action() {
             TransportAction::Close => Next::End,
-            TransportAction::ShutdownWrite { .. } if !self.shut_down => {
-                self.shut_down = true;
+            TransportAction::ShutdownWrite { .. } if self.writing != Writing::Ended => {
+                self.writing = Writing::Ended;
                 // Fails only if the peer is gone, which the next read shows.
                 _ = self.transport.shutdown(Shutdown::Write);
                 stopped
             }
             _ => stopped,
+        }
+    }
+
+    /// Puts something from another client into the output. What has no room there even after a write is the end: it is
+    /// for somebody who does not read.
+    pub(crate) fn deliver(&mut self, delivery: Delivery) {
+        if !self.has_room() {
+            self.write();
+        }
+        let Some(connection) = self.connection() else {
+            return;
+        };
+        // Refused only if the connection is closing.
+        _ = match delivery {
+            Delivery::Message(message) if connection.has_room() => connection.send_shared(&message),
+            Delivery::Message(_) => connection.close(CloseCode::POLICY_VIOLATION, "too slow"),
+            Delivery::Close(code, reason) => connection.close(code, reason),
+        };
+    }
+
+    /// Instead of its own empty buffers the client gets those with memory.
+    fn borrow_memory<A>(&mut self, common: &mut Common<'_, A>) {
+        if self.unread.is_empty() {
+            mem::swap(&mut self.unread, common.unread);
+        }
+        if let Stage::Connection { connection, .. } = &mut self.stage
+            && connection.output_len() == 0
+        {
+            connection.swap_output(common.output);
+        }
+    }
+
+    /// The client keeps what it needs for what is in there, and nothing if that is nothing.
+    fn return_memory<A>(&mut self, common: &mut Common<'_, A>) {
+        if self.unread.is_empty() {
+            let unread = mem::take(&mut self.unread);
+            if unread.capacity() <= KEPT {
+                *common.unread = unread;
+            }
+        } else if self.unread.capacity() <= KEPT {
+            // The start of a frame may stay for long, in thousands of clients. What is larger is so because a message is,
+            // and to move that again and again would take too long.
+            self.unread.shrink_to(0);
+        }
+        if let Stage::Connection { connection, .. } = &mut self.stage
+            && connection.output_len() == 0
+        {
+            let mut output = Vec::new();
+            connection.swap_output(&mut output);
+            if output.capacity() <= KEPT {
+                *common.output = output;
+            }
         }
     }
 
@@ -180,7 +249,10 @@ impl Client {
 
     /// Reads once.
     fn read(&mut self) {
-        match self.transport.read(self.unread.spare_mut(READ)) {
+        let spare = self.unread.spare_mut(READ);
+        // There may be much more than that, and others want their turn.
+        let size = spare.len().min(KEPT);
+        match self.transport.read(&mut spare[..size]) {
             Ok(n) if n > 0 => self.unread.advance(n),
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -194,7 +266,7 @@ impl Client {
         let Stage::Connection { connection, .. } = &mut self.stage else {
             return;
         };
-        while self.writable && !connection.output().is_empty() {
+        while self.writing == Writing::Ready && !connection.output().is_empty() {
             let mut parts = [IoSlice::new(&[]); PARTS];
             let mut count = 0;
             for (place, part) in parts.iter_mut().zip(connection.output_parts()) {
@@ -203,17 +275,15 @@ impl Client {
             }
             match self.transport.write_vectored(&parts[..count]) {
                 Ok(n) if n > 0 => connection.advance_output(n),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writing = Writing::Full,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                _ => {
-                    self.handle_eof();
-                    return;
-                }
+                // What is left will never be written.
+                _ => return connection.handle_reset(),
             }
         }
     }
 
-    /// No more comes, or can be written.
+    /// No more comes.
     fn handle_eof(&mut self) {
         self.readable = false;
         match &mut self.stage {
@@ -263,6 +333,12 @@ impl Client {
             } => Some(connection),
             _ => None,
         }
+    }
+
+    /// How much it keeps of what came.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.unread.capacity()
     }
 
     pub(crate) const fn transport(&mut self) -> &mut TcpStream {

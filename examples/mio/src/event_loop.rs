@@ -1,17 +1,17 @@
 //! The loop over all clients.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
-use sockless::{CloseCode, Config, ReadBuffer};
+use sockless::{Config, ReadBuffer};
 
-use crate::application::{Application, ClientId, Delivery, Outbox};
+use crate::application::{Application, ClientId, Outbox};
 use crate::client::{Client, Common, Next};
 use crate::timers::Timers;
 
@@ -21,21 +21,27 @@ const LISTENER: Token = Token(usize::MAX);
 /// How long not to accept after that has failed: most likely there are no more files, and there will be.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How many are accepted before others have their turn.
+const ACCEPTS: usize = 256;
+
 /// A listener, its clients, and what they do.
 pub struct EventLoop<A> {
     poll: Poll,
     listener: TcpListener,
     /// When to accept again, if there may be somebody.
     accept_at: Option<Duration>,
+    /// Whether it did not work the last time.
+    accept_fails: bool,
     clients: Slab<Client>,
     timers: Timers,
-    /// Those that go on without waiting.
-    again: VecDeque<usize>,
+    /// Those who have a turn next, each once.
+    queue: VecDeque<usize>,
     application: A,
     config: Config,
     outbox: Outbox,
-    /// Lent to one client after the other, so that memory for reading is needed once.
-    buffer: ReadBuffer,
+    /// Lent to one client after the other, as is `output`.
+    unread: ReadBuffer,
+    output: Vec<u8>,
     started: Instant,
 }
 
@@ -54,13 +60,15 @@ impl<A: Application> EventLoop<A> {
             poll,
             listener,
             accept_at: None,
+            accept_fails: false,
             clients: Slab::new(),
             timers: Timers::default(),
-            again: VecDeque::new(),
+            queue: VecDeque::new(),
             application,
             config,
             outbox: Outbox::default(),
-            buffer: ReadBuffer::new(),
+            unread: ReadBuffer::new(),
+            output: Vec::new(),
             started: Instant::now(),
         })
     }
@@ -82,30 +90,40 @@ impl<A: Application> EventLoop<A> {
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
-            self.wait(&mut events)?;
-            for event in &events {
-                self.ready(event);
+            self.round(&mut events)?;
+        }
+    }
+
+    /// Waits, and gives everybody for whom there is something to do one turn.
+    fn round(&mut self, events: &mut Events) -> io::Result<()> {
+        self.wait(events)?;
+        for event in &*events {
+            self.ready(event);
+        }
+        let now = self.now();
+        if self.accept_at.is_some_and(|at| at <= now) {
+            self.accept();
+        }
+        while let Some(id) = self.timers.take_due(now) {
+            if let Some(client) = self.clients.get_mut(id) {
+                client.timer = None;
             }
-            if self.accept_at.is_some_and(|at| at <= self.now()) {
-                self.accept();
-            }
-            // As many as there are now: those that go on after that have their turn behind the transports.
-            for _ in 0..self.again.len() {
-                if let Some(id) = self.again.pop_front() {
-                    self.go_on(id);
-                }
-            }
-            while let Some(id) = self.timers.due(self.now()) {
-                self.go_on(id);
+            self.enqueue(id);
+        }
+        // As many as there are now: those that come in meanwhile have their turn after the next look at the transports.
+        for _ in 0..self.queue.len() {
+            if let Some(id) = self.queue.pop_front() {
+                self.turn(id);
             }
         }
+        Ok(())
     }
 
     /// Waits for a transport, or until the next deadline.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.now();
         let next = [self.timers.next(), self.accept_at].into_iter().flatten();
-        let timeout = if self.again.is_empty() {
+        let timeout = if self.queue.is_empty() {
             next.min().map(|next| next.saturating_sub(now))
         } else {
             Some(Duration::ZERO)
@@ -118,35 +136,25 @@ impl<A: Application> EventLoop<A> {
 
     fn ready(&mut self, event: &Event) {
         if event.token() == LISTENER {
-            self.accept_at = Some(Duration::ZERO);
+            // If it has just failed, it is not yet time.
+            self.accept_at = self.accept_at.or(Some(Duration::ZERO));
             return;
         }
         let Token(id) = event.token();
-        // It may be gone, and its number may be another's by now: that one finds nothing to do then.
         if let Some(client) = self.clients.get_mut(id) {
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
             client.ready(readable, event.is_writable());
-            self.go_on(id);
+            self.enqueue(id);
         }
     }
 
-    /// Accepts whoever is there.
+    /// Accepts who is there.
     fn accept(&mut self) {
-        loop {
+        for _ in 0..ACCEPTS {
             match self.listener.accept() {
                 Ok((transport, _)) => {
-                    // What is written is meant to go.
-                    _ = transport.set_nodelay(true);
-                    let id = self.clients.insert(Client::new(transport, &self.config));
-                    let transport = self.clients[id].transport();
-                    let interest = Interest::READABLE | Interest::WRITABLE;
-                    let registry = self.poll.registry();
-                    if registry.register(transport, Token(id), interest).is_err() {
-                        self.clients.remove(id);
-                        continue;
-                    }
-                    // Its first deadline begins.
-                    self.go_on(id);
+                    self.accept_fails = false;
+                    self.insert(transport);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.accept_at = None;
@@ -154,43 +162,60 @@ impl<A: Application> EventLoop<A> {
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    eprintln!("cannot accept: {error}");
+                    // Said once, not ten times a second.
+                    if !self.accept_fails {
+                        _ = writeln!(io::stderr(), "cannot accept: {error}");
+                    }
+                    self.accept_fails = true;
                     self.accept_at = Some(self.now() + PAUSE);
                     return;
                 }
             }
         }
+        // There may be more, after the others had their turn.
+        self.accept_at = Some(Duration::ZERO);
     }
 
-    /// Goes on with a client, and with all that its messages are for.
-    fn go_on(&mut self, id: usize) {
-        self.turn(id);
-        while let Some((ClientId(id), delivery)) = self.outbox.take() {
-            let client = self.clients.get_mut(id).and_then(Client::connection);
-            let Some(connection) = client else {
-                continue;
-            };
-            // Refused only if the connection is closing.
-            _ = match delivery {
-                Delivery::Message(message) if connection.has_room() => {
-                    connection.send_shared(&message)
-                }
-                Delivery::Message(_) => connection.close(CloseCode::POLICY_VIOLATION, "too slow"),
-                Delivery::Close(code, reason) => connection.close(code, reason),
-            };
-            self.turn(id);
+    fn insert(&mut self, transport: TcpStream) {
+        // What is written is meant to go.
+        _ = transport.set_nodelay(true);
+        let id = self.clients.insert(Client::new(transport, &self.config));
+        let transport = self.clients[id].transport();
+        // Each change is told once, so there is nothing to take back while there is nothing to write.
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registry = self.poll.registry();
+        if registry.register(transport, Token(id), interest).is_err() {
+            self.clients.remove(id);
+            return;
+        }
+        // Its first deadline begins.
+        self.enqueue(id);
+    }
+
+    /// Gives a client a turn, unless it gets one anyway: however much there is to do for one, it has no more of them
+    /// than the others.
+    fn enqueue(&mut self, id: usize) {
+        if let Some(client) = self.clients.get_mut(id)
+            && !client.queued
+        {
+            client.queued = true;
+            self.queue.push_back(id);
         }
     }
 
+    /// Goes on with a client, and puts what it says to others into their output.
     fn turn(&mut self, id: usize) {
+        // It may be gone, and its number may be another's by now: that one finds nothing to do.
         let Some(client) = self.clients.get_mut(id) else {
             return;
         };
+        client.queued = false;
         let mut common = Common {
             application: &mut self.application,
             outbox: &mut self.outbox,
             config: &self.config,
-            buffer: &mut self.buffer,
+            unread: &mut self.unread,
+            output: &mut self.output,
             now: self.started.elapsed(),
         };
         let next = client.go_on(ClientId(id), &mut common);
@@ -203,8 +228,15 @@ impl<A: Application> EventLoop<A> {
         client.timer = timer;
         match next {
             Next::Wait => {}
-            Next::Again => self.again.push_back(id),
+            Next::Again => self.enqueue(id),
             Next::End => self.remove(id),
+        }
+        // Before anybody is accepted who could get the number of one who is gone.
+        while let Some((ClientId(to), delivery)) = self.outbox.take() {
+            if let Some(client) = self.clients.get_mut(to) {
+                client.deliver(delivery);
+                self.enqueue(to);
+            }
         }
     }
 
@@ -221,5 +253,185 @@ impl<A: Application> EventLoop<A> {
     /// Time since the loop was made, which all deadlines count from.
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpStream;
+
+    use crate::client::{KEPT, ROUNDS};
+    use sockless::handshake::{Request, RequestError, ServerOptions};
+    use sockless::test_util::{Frame, Role};
+    use sockless::{Connection, SharedMessage};
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    /// Sends everything to everybody, also to who said it.
+    #[derive(Default)]
+    struct ToAll {
+        clients: Vec<ClientId>,
+        events: usize,
+        /// Those without data.
+        empty: usize,
+    }
+
+    impl Application for ToAll {
+        fn request(
+            &mut self,
+            client: ClientId,
+            request: &Request<'_>,
+        ) -> Result<Connection, Vec<u8>> {
+            self.clients.push(client);
+            let accepted = request.accept(&ServerOptions::default());
+            accepted.map_err(RequestError::response)
+        }
+
+        fn event(
+            &mut self,
+            _: ClientId,
+            _: &mut Connection,
+            event: sockless::Event<'_>,
+            outbox: &mut Outbox,
+        ) {
+            assert!(!outbox.is_full());
+            if let sockless::Event::Binary { data, .. } = event {
+                self.events += 1;
+                self.empty += usize::from(data.is_empty());
+                let message = SharedMessage::binary(data);
+                for client in &self.clients {
+                    outbox.send(*client, &message);
+                }
+            }
+        }
+    }
+
+    struct Test {
+        event_loop: EventLoop<ToAll>,
+        events: Events,
+    }
+
+    impl Test {
+        fn new() -> Self {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            Self {
+                event_loop: EventLoop::bind(any, Config::default(), ToAll::default()).unwrap(),
+                events: Events::with_capacity(16),
+            }
+        }
+
+        /// One round, after which nobody has more than one turn.
+        fn round(&mut self) {
+            self.event_loop.round(&mut self.events).unwrap();
+            let mut queue = Vec::from(self.event_loop.queue.clone());
+            queue.sort_unstable();
+            assert!(queue.is_sorted_by(|a, b| a < b), "{queue:?}");
+        }
+
+        fn connect(&mut self) -> TcpStream {
+            let mut client = TcpStream::connect(self.event_loop.local_addr().unwrap()).unwrap();
+            client.set_nonblocking(true).unwrap();
+            client.write_all(REQUEST).unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                self.round();
+                take(&mut client, &mut answer);
+            }
+            client
+        }
+    }
+
+    /// Takes what there is.
+    fn take(client: &mut TcpStream, received: &mut Vec<u8>) {
+        let result = client.read_to_end(received);
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+
+    /// Gives as much as the transport takes, if of the last frame only a part.
+    fn stuff(client: &mut TcpStream, stream: &[u8], sent: &mut usize) {
+        loop {
+            match client.write(&stream[*sent % stream.len()..]) {
+                Ok(n) => *sent += n,
+                Err(error) => return assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    }
+
+    #[test]
+    fn who_says_little_has_a_turn_as_often_as_who_says_much() {
+        let mut test = Test::new();
+        let mut loud = [test.connect(), test.connect()];
+        let mut quiet = test.connect();
+        let stream = Frame::new(0x82, [7; 1000]).encode(Role::Server).repeat(100);
+        let hello = Frame::new(0x82, "").encode(Role::Server);
+        // Nobody hears it: this is about who is read from.
+        test.event_loop.application.clients.clear();
+        // In one turn no more than these reads.
+        let most = 2 * ROUNDS * KEPT / 1000;
+        let mut sent = [0; 2];
+        for hellos in 1..=50 {
+            quiet.write_all(&hello).unwrap();
+            while test.event_loop.application.empty < hellos {
+                for (client, sent) in loud.iter_mut().zip(&mut sent) {
+                    stuff(client, &stream, sent);
+                }
+                let before = test.event_loop.application.events;
+                test.round();
+                let events = test.event_loop.application.events - before;
+                assert!(events <= most + 1, "{events} events in a round");
+            }
+        }
+        // They were loud indeed.
+        assert!(sent.iter().all(|sent| *sent > 1 << 20), "{sent:?}");
+    }
+
+    #[test]
+    fn messages_are_delivered_before_there_are_too_many() {
+        let mut test = Test::new();
+        let mut clients = [test.connect(), test.connect()];
+        let frame = Frame::new(0x82, "").encode(Role::Server);
+        let (number, mut heard) = (10_000, [Vec::new(), Vec::new()]);
+        clients[0].write_all(&frame.repeat(number)).unwrap();
+        // That no outbox was too full is for the application to see.
+        while heard.iter().any(|heard| heard.len() < 2 * number) {
+            test.round();
+            for (client, heard) in clients.iter_mut().zip(&mut heard) {
+                take(client, heard);
+            }
+        }
+        assert_eq!(test.event_loop.application.events, number);
+        assert_eq!(heard[0], b"\x82\x00".repeat(number));
+        assert_eq!(heard[0], heard[1]);
+    }
+
+    #[test]
+    fn who_is_idle_has_no_memory_for_buffers() {
+        let mut test = Test::new();
+        let mut client = test.connect();
+        let large = Frame::new(0x82, vec![7; 1 << 20]).encode(Role::Server);
+        let (mut sent, mut heard) = (0, Vec::new());
+        while heard.len() < 10 + (1 << 20) {
+            match client.write(&large[sent..]) {
+                Ok(n) => sent += n,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            test.round();
+            take(&mut client, &mut heard);
+        }
+        let event_loop = &test.event_loop;
+        assert_eq!(event_loop.clients[0].memory(), 0);
+        assert!(event_loop.unread.capacity() <= KEPT && event_loop.output.capacity() <= KEPT);
+        // The start of a frame, twice: only what came is kept.
+        for n in 1..=2 {
+            client.write_all(&large[n - 1..n]).unwrap();
+            while test.event_loop.clients[0].memory() < n {
+                test.round();
+            }
+            assert_eq!(test.event_loop.clients[0].memory(), n);
+        }
     }
 }

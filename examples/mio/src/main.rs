@@ -8,7 +8,6 @@
 //! sends and does not read has to wait, and one that is idle takes no memory for buffers. What is special to the echo is
 //! here; the loop is in the library of this package.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use example_mio::{Application, ClientId, EventLoop, Outbox, command_line};
@@ -22,7 +21,9 @@ struct Echo {
 
 impl Application for Echo {
     fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-        if request.is_upgrade() {
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+        if !is_page {
+            // Or the refusal of what is neither.
             return request
                 .accept(&self.options)
                 .map_err(RequestError::response);
@@ -65,8 +66,7 @@ fn main() -> ExitCode {
         let mut event_loop = EventLoop::bind(address, config, Echo { options })
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
         let local = event_loop.local_addr().map_err(|error| error.to_string())?;
-        println!("listening on http://{local}/");
-        _ = std::io::stdout().flush();
+        command_line::listening(local);
         event_loop
             .run()
             .map_err(|error| format!("cannot wait for clients: {error}"))

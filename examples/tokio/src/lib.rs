@@ -3,13 +3,16 @@
 //! - [`WebSocket`]: one connection: receive, send, close. Made by [`accept`](WebSocket::accept),
 //!   [`connect`](WebSocket::connect), or [`new`](WebSocket::new) after an upgrade made elsewhere.
 //! - [`split`](WebSocket::split): its two halves, for two tasks.
+//! - [`server`]: accepts clients, and ends gracefully.
 //!
 //! Every method can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
 //! the buffer, what was sent in the output, and the next call goes on.
 
+pub mod command_line;
 mod driver;
 mod handshake;
 mod message;
+pub mod server;
 mod split;
 mod websocket;
 

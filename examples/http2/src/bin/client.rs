@@ -1,0 +1,145 @@
+//! A client whose WebSocket is a stream of HTTP/2 (RFC 8441), on h2: sends each MESSAGE and prints what comes back.
+//!
+//! ```text
+//! cargo run --package example-http2 --bin client -- wss://HOST[:PORT]/PATH --ca FILE [MESSAGE]...
+//! ```
+//!
+//! FILE has the certificates to trust, in PEM: that of the server beside it, say, which `--write-cert` writes.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use example_http2::Stream;
+use example_tokio::{Message, WebSocket, command_line};
+use h2::client::SendRequest;
+use h2::ext::Protocol;
+use h2::{Ping, client};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, ServerName};
+use sockless::handshake::extended_connect::ClientHandshake;
+use sockless::handshake::{ClientOptions, Opening, Response, Uri};
+use sockless::{CloseCode, Deadlines, ReadBuffer, Seed};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+const USAGE: &str = "usage: client wss://HOST[:PORT]/PATH --ca FILE [MESSAGE]...";
+
+/// How long the server may take until the WebSocket is open.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    command_line::ended("client", run().await)
+}
+
+async fn run() -> Result<(), String> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(url), Some(option), Some(file)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return Err(format!("too few arguments\n{USAGE}"));
+    };
+    if option != "--ca" {
+        return Err(format!("unexpected argument {option:?}\n{USAGE}"));
+    }
+    let uri = Uri::parse(&url).map_err(|error| format!("{url:?}: {error}"))?;
+    if !uri.is_secure() {
+        return Err(format!("{url:?}: only wss is over TLS\n{USAGE}"));
+    }
+    let opened = tokio::time::timeout(PATIENCE, open(&uri, &file)).await;
+    let mut websocket = opened.map_err(|_| String::from("no WebSocket in time"))??;
+    for message in arguments {
+        let sent = websocket.send(&Message::Text(message)).await;
+        sent.map_err(|error| error.to_string())?;
+        match websocket.recv().await {
+            Some(Message::Text(text)) => println!("{text}"),
+            Some(Message::Binary(data)) => println!("{} bytes", data.len()),
+            None => break,
+        }
+    }
+    websocket.close(CloseCode::NORMAL, "").await;
+    let ending = websocket
+        .close_event()
+        .ok_or("the connection has not ended")?;
+    println!(
+        "closed with {}, {}",
+        ending.code,
+        if ending.was_clean {
+            "cleanly"
+        } else {
+            "not cleanly"
+        }
+    );
+    Ok(())
+}
+
+/// A WebSocket in a stream of a new HTTP/2 connection.
+async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, String> {
+    let requests = connect(uri, certificates).await?;
+    // RFC 8441 section 3: without the setting such a request would be malformed.
+    if !requests.is_extended_connect_protocol_enabled() {
+        return Err(String::from(
+            "the server does not offer WebSocket over HTTP/2",
+        ));
+    }
+    let mut options = ClientOptions::default();
+    options.config.deadlines = Some(Deadlines::default());
+    let seed = Seed::from_os().map_err(|error| error.to_string())?;
+    let mut handshake =
+        ClientHandshake::new(uri, &options, seed).map_err(|error| error.to_string())?;
+    let mut request = handshake.to_http().map_err(|error| error.to_string())?;
+    request
+        .extensions_mut()
+        .insert(Protocol::from_static("websocket"));
+
+    let failed = |error: h2::Error| format!("HTTP/2: {error}");
+    let mut requests = requests.ready().await.map_err(failed)?;
+    let (response, sending) = requests.send_request(request, false).map_err(failed)?;
+    let response = response.await.map_err(failed)?;
+    match handshake.establish(Response::from_http(&response)) {
+        Ok(Opening::Established { connection, .. }) => {
+            let stream = Stream::new(sending, response.into_body());
+            Ok(WebSocket::new(stream, connection, ReadBuffer::new()))
+        }
+        Ok(Opening::Refused(response)) => Err(format!(
+            "the server answered with status {}",
+            response.status()
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A new HTTP/2 connection, of which the server's settings have come.
+async fn connect(uri: &Uri<'_>, certificates: &str) -> Result<SendRequest<bytes::Bytes>, String> {
+    let mut roots = RootCertStore::empty();
+    let cannot = |error| format!("cannot read the certificates {certificates}: {error}");
+    for certificate in CertificateDer::pem_file_iter(Path::new(certificates)).map_err(cannot)? {
+        let added = roots.add(certificate.map_err(cannot)?);
+        added.map_err(|error| format!("cannot use a certificate of {certificates}: {error}"))?;
+    }
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let host = uri.host().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
+    let transport = TcpStream::connect((&*host, uri.port()))
+        .await
+        .map_err(|error| format!("cannot connect to {host}: {error}"))?;
+    _ = transport.set_nodelay(true);
+    let transport = TlsConnector::from(Arc::new(config))
+        .connect(name, transport)
+        .await
+        .map_err(|error| format!("no TLS: {error}"))?;
+
+    let failed = |error: h2::Error| format!("no HTTP/2: {error}");
+    let (requests, mut connection) = client::handshake(transport).await.map_err(failed)?;
+    let mut pings = connection.ping_pong().ok_or("no HTTP/2: no ping")?;
+    tokio::spawn(connection);
+    // Settings are the first that a server sends, so they have come when it answers.
+    pings.ping(Ping::opaque()).await.map_err(failed)?;
+    Ok(requests)
+}

@@ -1,0 +1,166 @@
+//! A server of HTTP/2 and HTTP/1.1 behind TLS that has a page and echoes WebSocket messages over both: in a stream of HTTP/2 by the
+//! extended CONNECT (RFC 8441), on a transport of their own by the upgrade of HTTP/1.1.
+//!
+//! ```text
+//! cargo run --package example-http2 [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE]]
+//! ```
+//!
+//! ADDRESS is `127.0.0.1:8443` unless given; port 0 takes a free one. FILEs are PEM. Without a certificate one is made for
+//! `localhost`, which browsers have to be told to trust. For every WebSocket it prints over what it came. There is a client
+//! beside it: `cargo run --package example-http2 --bin client`.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytes::Bytes;
+use example_rustls::Options;
+use example_tokio::{WebSocket, command_line, server};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::ext::Protocol;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use server::Ending;
+use sockless::handshake::{self, RequestError, ServerOptions, extended_connect};
+use sockless::{Connection, ReadBuffer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+const PAGE: &str = include_str!("page.html");
+
+/// How long a client may take for the head of a request over HTTP/1.1.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    command_line::ended("http2", run().await)
+}
+
+async fn run() -> Result<(), String> {
+    let Some(options) = Options::read("http2")? else {
+        return Ok(());
+    };
+    let acceptor = options.acceptor(&[b"h2", b"http/1.1"])?;
+    let end = server::signalled().map_err(|error| error.to_string())?;
+    let listener = command_line::listen("https", &options.address).await?;
+    server::serve(listener, end, |transport, ending| {
+        let acceptor = acceptor.clone();
+        async move {
+            match example_rustls::accept(&acceptor, transport).await {
+                Ok(transport) => requests(transport, ending).await,
+                Err(error) => eprintln!("http2: {error}"),
+            }
+        }
+    })
+    .await;
+    Ok(())
+}
+
+/// Answers all requests of a client. Each WebSocket has a task of its own.
+async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, ending: Ending) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE);
+    // RFC 8441 section 3: the server says that it can.
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .enable_connect_protocol();
+    let service = {
+        let ending = ending.clone();
+        service_fn(move |request| {
+            let answer = answer(request, ending.clone());
+            async { Ok::<_, Infallible>(answer.map(|body| Full::new(Bytes::from(body)))) }
+        })
+    };
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(transport), service);
+    tokio::pin!(connection);
+    let mut begins = ending;
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = begins.begins() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        eprintln!("http2: {error}");
+    }
+}
+
+fn answer(request: Request<Incoming>, ending: Ending) -> Response<Vec<u8>> {
+    let options = server::options();
+    let protocol = request.extensions().get::<Protocol>();
+    let negotiated = if let Some(protocol) = protocol {
+        connect(&request, protocol, &options)
+    } else if handshake::Request::from_http(&request).is_upgrade() {
+        upgrade(&request, &options)
+    } else {
+        return page(&request);
+    };
+    match negotiated {
+        Ok((connection, answer)) => {
+            println!("WebSocket over {:?}", request.version());
+            tokio::spawn(echo(request, connection, ending));
+            answer.map(|()| Vec::new())
+        }
+        Err(error) if protocol.is_some() => error.to_http2(),
+        Err(error) => error.to_http(),
+    }
+}
+
+/// Over HTTP/2.
+fn connect(
+    request: &Request<Incoming>,
+    protocol: &Protocol,
+    options: &ServerOptions<'_>,
+) -> Result<(Connection, Response<()>), RequestError> {
+    let handshake =
+        extended_connect::Request::from_http(request, protocol.as_str()).negotiate(options)?;
+    Ok((handshake.connection(), handshake.to_http()))
+}
+
+/// Over HTTP/1.1.
+fn upgrade(
+    request: &Request<Incoming>,
+    options: &ServerOptions<'_>,
+) -> Result<(Connection, Response<()>), RequestError> {
+    let handshake = handshake::Request::from_http(request).negotiate(options)?;
+    Ok((handshake.connection(), handshake.to_http()))
+}
+
+/// Waits until the answer is sent; then the stream, or all of the transport, is the connection's.
+async fn echo(request: Request<Incoming>, connection: Connection, ending: Ending) {
+    match hyper::upgrade::on(request).await {
+        Ok(upgraded) => {
+            // Bytes that came behind the request are in there.
+            let transport = TokioIo::new(upgraded);
+            let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
+            server::echo(websocket, ending).await;
+        }
+        Err(error) => eprintln!("http2: {error}"),
+    }
+}
+
+fn page(request: &Request<Incoming>) -> Response<Vec<u8>> {
+    let found = request.method() == Method::GET && request.uri().path() == "/";
+    let (status, kind, body) = if found {
+        (200, "text/html; charset=utf-8", PAGE)
+    } else {
+        (
+            404,
+            "text/plain; charset=utf-8",
+            "there is only the page at /\n",
+        )
+    };
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", kind)
+        .body(body.as_bytes().to_vec());
+    // The parts are constant.
+    response.unwrap_or_default()
+}

@@ -1,0 +1,293 @@
+//! The loop with clients that make it hard: impatient, slow, cut off, and all at once. Nothing waits for a time; timeouts
+//! only bound a failure.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use example_mio::{Application, ClientId, EventLoop, Outbox};
+use sockless::handshake::{Request, RequestError, ServerOptions};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
+use sockless::{CloseEvent, Config, Connection, Deadlines, Event};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// What the test application does with a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum To {
+    Sender,
+    Everybody,
+}
+
+struct Test {
+    options: ServerOptions<'static>,
+    to: To,
+    clients: Vec<ClientId>,
+    closed: Sender<ClientId>,
+}
+
+impl Application for Test {
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
+        request
+            .accept(&self.options)
+            .map_err(RequestError::response)
+    }
+
+    fn opened(&mut self, client: ClientId, _: &mut Connection, _: &mut Outbox) {
+        self.clients.push(client);
+    }
+
+    fn event(
+        &mut self,
+        _: ClientId,
+        connection: &mut Connection,
+        event: Event<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let Event::Binary { data, .. } = event else {
+            return;
+        };
+        match self.to {
+            To::Sender => connection.send_binary(data).unwrap(),
+            To::Everybody => {
+                let message = sockless::SharedMessage::binary(data);
+                for client in &self.clients {
+                    outbox.send(*client, &message);
+                }
+            }
+        }
+    }
+
+    fn closed(&mut self, client: ClientId, _: Option<CloseEvent<'_>>, _: &mut Outbox) {
+        self.clients.retain(|other| *other != client);
+        // The test may be over.
+        _ = self.closed.send(client);
+    }
+}
+
+/// Starts the loop in a thread; tells who is closed.
+fn serve(config: Config, to: To) -> (SocketAddr, Receiver<ClientId>) {
+    let (started, address) = channel();
+    let (sender, closed) = channel();
+    thread::spawn(move || {
+        let mut options = ServerOptions::default();
+        options.config = config;
+        let application = Test {
+            options,
+            to,
+            clients: Vec::new(),
+            closed: sender,
+        };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut event_loop = EventLoop::bind(any, config, application).unwrap();
+        started.send(event_loop.local_addr().unwrap()).unwrap();
+        event_loop.run().unwrap();
+    });
+    (address.recv_timeout(PATIENCE).unwrap(), closed)
+}
+
+/// A client on a blocking transport.
+struct Client {
+    transport: TcpStream,
+    peer: Peer,
+}
+
+impl Client {
+    fn connect(address: SocketAddr) -> Self {
+        let mut client = Self::silent(address);
+        client.transport.write_all(REQUEST).unwrap();
+        client.read_response();
+        client
+    }
+
+    /// Connected, without a request.
+    fn silent(address: SocketAddr) -> Self {
+        let transport = TcpStream::connect(address).unwrap();
+        transport.set_nodelay(true).unwrap();
+        transport.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
+            transport,
+            peer: Peer::new(Role::Client, Config::default()),
+        }
+    }
+
+    fn read_response(&mut self) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.transport.read_exact(&mut byte).unwrap();
+            head.extend_from_slice(&byte);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "));
+    }
+
+    /// The next `n` events or more.
+    fn receive(&mut self, n: usize) -> Vec<OwnedEvent> {
+        let mut events = self.peer.events();
+        let mut bytes = vec![0; 1 << 16];
+        while events.len() < n {
+            let read = self.transport.read(&mut bytes).unwrap();
+            assert!(read > 0, "the end after {} of {n} events", events.len());
+            self.peer.receive(&bytes[..read]);
+            events.extend(self.peer.events());
+        }
+        events
+    }
+}
+
+fn message(data: impl AsRef<[u8]>) -> Frame {
+    Frame::new(0x82, data)
+}
+
+fn numbered(n: u32) -> Vec<Frame> {
+    (0..n).map(|i| message(i.to_be_bytes())).collect()
+}
+
+fn echoes(n: u32) -> Vec<OwnedEvent> {
+    let data = (0..n).map(u32::to_be_bytes);
+    data.map(|data| OwnedEvent::binary(&data)).collect()
+}
+
+#[test]
+fn events_that_wait_for_room_are_taken_when_there_is_some() {
+    let mut config = Config::default();
+    // One message fills it.
+    config.max_output = 1;
+    let (address, _) = serve(config, To::Sender);
+    let mut client = Client::connect(address);
+    let bytes = encode(&numbered(100), Role::Server);
+    client.transport.write_all(&bytes).unwrap();
+    assert_eq!(client.receive(100), echoes(100));
+}
+
+#[test]
+fn the_end_of_the_stream_waits_for_what_came_before() {
+    let mut config = Config::default();
+    config.max_output = 1;
+    let (address, closed) = serve(config, To::Sender);
+    let mut client = Client::connect(address);
+    let mut frames = numbered(100);
+    frames.push(Frame::close(1000, ""));
+    let bytes = encode(&frames, Role::Server);
+    client.transport.write_all(&bytes).unwrap();
+    client.transport.shutdown(Shutdown::Write).unwrap();
+    let mut expected = echoes(100);
+    expected.push(OwnedEvent::close(1000, ""));
+    assert_eq!(client.receive(101), expected);
+    closed.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_request_and_a_message_may_come_in_single_bytes() {
+    let (address, _) = serve(Config::default(), To::Sender);
+    let mut client = Client::silent(address);
+    let bytes = [REQUEST, &message("hello").encode(Role::Server)].concat();
+    for byte in bytes {
+        client.transport.write_all(&[byte]).unwrap();
+    }
+    client.read_response();
+    assert_eq!(client.receive(1), [OwnedEvent::binary(b"hello")]);
+}
+
+#[test]
+fn who_sends_no_whole_request_is_refused() {
+    let mut deadlines = Deadlines::default();
+    deadlines.handshake = Duration::from_millis(1);
+    let mut config = Config::default();
+    config.deadlines = Some(deadlines);
+    let (address, _) = serve(config, To::Sender);
+    for request in [&b""[..], &REQUEST[..40]] {
+        let mut client = Client::silent(address);
+        client.transport.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        client.transport.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 408 "));
+    }
+}
+
+#[test]
+fn the_end_comes_at_once_if_nothing_can_be_written() {
+    let mut config = Config::default();
+    config.max_output = usize::MAX;
+    let (address, closed) = serve(config, To::Sender);
+    let mut client = Client::connect(address);
+    // The second frame is wrong and fails the connection. Its Close frame waits behind the answer to the first one, which
+    // is never read: with unread bytes a transport is not closed, but reset.
+    let frames = [message(vec![7; 12 << 20]), Frame::new(0xff, "")];
+    let bytes = encode(&frames, Role::Server);
+    client.transport.write_all(&bytes).unwrap();
+    client.transport.read_exact(&mut [0]).unwrap();
+    drop(client);
+    closed.recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
+fn everybody_hears_everybody_who_talks_at_once() {
+    const CLIENTS: u8 = 8;
+    const MESSAGES: u32 = 2000;
+    let (address, _) = serve(Config::default(), To::Everybody);
+    let clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
+    let threads = clients.into_iter().zip(0..CLIENTS).map(|(mut client, me)| {
+        thread::spawn(move || {
+            let mut transport = client.transport.try_clone().unwrap();
+            let writer = thread::spawn(move || {
+                for i in 0..MESSAGES {
+                    let data = [&[me][..], &i.to_be_bytes()].concat();
+                    let frame = message(data).encode(Role::Server);
+                    transport.write_all(&frame).unwrap();
+                }
+            });
+            let mut next = [0; CLIENTS as usize];
+            for event in client.receive(MESSAGES as usize * usize::from(CLIENTS)) {
+                let (from, number) = event.data().split_first().unwrap();
+                let next = &mut next[usize::from(*from)];
+                assert_eq!(number, u32::to_be_bytes(*next));
+                *next += 1;
+            }
+            assert_eq!(next, [MESSAGES; CLIENTS as usize]);
+            writer.join().unwrap();
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_reader_that_is_too_slow_is_given_up() {
+    let mut deadlines = Deadlines::default();
+    deadlines.close = Duration::from_millis(1);
+    let mut config = Config::default();
+    config.deadlines = Some(deadlines);
+    config.max_output = 64 << 10;
+    let (address, closed) = serve(config, To::Everybody);
+    let slow = Client::connect(address);
+    let mut loud = Client::connect(address);
+    let mut listener = Client::connect(address);
+    let data = vec![7; 60 << 10];
+    let frame = message(&data).encode(Role::Server);
+    let expected = OwnedEvent::binary(&data);
+    // All buffers on the way to a client hold far less.
+    for _ in 0..10_000 {
+        loud.transport.write_all(&frame).unwrap();
+        assert_eq!(loud.receive(1)[0], expected);
+        assert_eq!(listener.receive(1)[0], expected);
+        if closed.try_recv().is_ok() {
+            loud.transport.write_all(&frame).unwrap();
+            assert_eq!(loud.receive(1)[0], expected);
+            assert_eq!(listener.receive(1)[0], expected);
+            assert!(closed.try_recv().is_err());
+            drop(slow);
+            return;
+        }
+    }
+    panic!("the slow reader is still there");
+}

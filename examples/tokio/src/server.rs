@@ -1,0 +1,144 @@
+//! A server that ends gracefully, and an echo for it.
+
+use std::io;
+use std::time::Duration;
+
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::{CloseCode, Config, Connection, Deadlines};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::handshake::AcceptError;
+use crate::websocket::WebSocket;
+
+/// Tells a client's task that the server is ending.
+#[derive(Clone, Debug)]
+pub struct Ending(watch::Receiver<()>);
+
+impl Ending {
+    /// Waits for the end of the server.
+    pub async fn begins(&mut self) {
+        // An error means that the server is gone, which is an end, too.
+        _ = self.0.changed().await;
+    }
+}
+
+/// Accepts clients until `end` comes, and has each served by a task of its own. Then waits for those that are there, which
+/// are told: the deadlines see to it that they come to their end.
+pub async fn serve<F>(
+    listener: TcpListener,
+    end: impl Future<Output = ()>,
+    client: impl Fn(TcpStream, Ending) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (ending, begins) = watch::channel(());
+    tokio::pin!(end);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut end => break,
+        };
+        match accepted {
+            Ok((transport, _)) => {
+                // What is written is meant to go.
+                _ = transport.set_nodelay(true);
+                tokio::spawn(client(transport, Ending(begins.clone())));
+            }
+            Err(error) => {
+                // Most likely there are no more files, and there will be.
+                eprintln!("cannot accept: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    drop(begins);
+    // Every client has a receiver: to tell them it is sent to, and when they are gone it is closed.
+    _ = ending.send(());
+    ending.closed().await;
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+///
+/// # Errors
+///
+/// When the system refuses to tell of them.
+pub fn signalled() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// On what terms the example servers take connections.
+#[must_use]
+pub fn options() -> ServerOptions<'static> {
+    let mut config = Config::default();
+    config.deadlines = Some(Deadlines::default());
+    let mut options = ServerOptions::default();
+    options.config = config;
+    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    options.origins = Origins::Any;
+    options
+}
+
+/// Reads a request over HTTP/1.1, and sends everything back if it is for a WebSocket.
+///
+/// # Errors
+///
+/// As of [`WebSocket::accept`].
+pub async fn talk(
+    transport: impl AsyncRead + AsyncWrite + Unpin,
+    mut ending: Ending,
+) -> Result<(), AcceptError> {
+    let options = options();
+    let accept = WebSocket::accept(transport, &options.config, |request| {
+        answer(request, &options)
+    });
+    let websocket = tokio::select! {
+        accepted = accept => accepted?,
+        // It has not been told anything, and need not be.
+        () = ending.begins() => return Ok(()),
+    };
+    echo(websocket, ending).await;
+    Ok(())
+}
+
+/// A connection, or the plain HTTP answer to anything else.
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
+    if request.is_upgrade() {
+        return request.accept(options).map_err(RequestError::response);
+    }
+    let text = Header {
+        name: "Content-Type",
+        value: b"text/plain; charset=utf-8",
+    };
+    let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
+    // The header is constant, so it is never refused; an empty answer would only close.
+    Err(answer.unwrap_or_default())
+}
+
+/// Sends everything back until the client closes, or the server ends.
+pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+    mut websocket: WebSocket<S>,
+    mut ending: Ending,
+) {
+    let echo = async {
+        while let Some(message) = websocket.recv().await {
+            // If it cannot be sent the connection is closing, and there is more to receive until it is closed.
+            _ = websocket.send(&message).await;
+        }
+    };
+    // Both may be dropped at any time, and the connection goes on.
+    tokio::select! {
+        () = echo => {}
+        () = ending.begins() => websocket.close(CloseCode::GOING_AWAY, "").await,
+    }
+}

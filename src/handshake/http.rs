@@ -1,0 +1,304 @@
+//! The types of the crate `http`, which hyper, axum, tower and h2 share.
+//!
+//! Names are compared and written in lower case, as in that crate; a header that stands several times is several headers.
+
+use alloc::vec::Vec;
+
+use http::request::{self, Parts};
+use http::uri::{self, PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+
+use crate::handshake::client::ClientHandshake;
+use crate::handshake::extended_connect;
+use crate::handshake::headers::Header;
+use crate::handshake::request::Request;
+use crate::handshake::request_error::{RequestError, TEXT};
+use crate::handshake::response::Response;
+use crate::handshake::server::ServerHandshake;
+use crate::handshake::uri::Authority;
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<'a> Header<'a> {
+    /// All headers of a map.
+    #[must_use]
+    pub fn from_map(map: &'a HeaderMap) -> Vec<Self> {
+        let header = |(name, value): (&'a HeaderName, &'a HeaderValue)| Header {
+            name: name.as_str(),
+            value: value.as_bytes(),
+        };
+        map.iter().map(header).collect()
+    }
+
+    /// A map of these headers, but for those that no map can hold.
+    ///
+    /// Whatever this crate writes can be held: names that are tokens, values without control characters. A map has room for
+    /// 24,576 names or so; what comes behind is left out.
+    #[must_use]
+    pub fn to_map(headers: &[Header<'_>]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for header in headers {
+            let name = HeaderName::from_bytes(header.name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(header.value)) {
+                // A full map would panic otherwise.
+                _ = map.try_append(name, value);
+            }
+        }
+        map
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<'b> Request<'b> {
+    /// A request over HTTP/1.1; its body plays no part.
+    ///
+    /// One over another version can be read, but not accepted: over HTTP/2 and HTTP/3 it takes
+    /// [`extended_connect::Request::from_http`](crate::handshake::extended_connect::Request::from_http). Of an absolute
+    /// target, which servers see seldom, the host becomes the `Host` header (RFC 9112 section 3.2.2) and the path the
+    /// target; that is empty if it is not for `http:` or `https:`, and then refused.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::{Request, ServerOptions};
+    ///
+    /// # let request = http::Request::builder()
+    /// #     .uri("/chat")
+    /// #     .header("host", "example.com")
+    /// #     .header("upgrade", "websocket")
+    /// #     .header("connection", "Upgrade")
+    /// #     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    /// #     .header("sec-websocket-version", "13")
+    /// #     .body(())?;
+    /// let answer: http::Response<_> = match Request::from_http(&request).negotiate(&ServerOptions::default()) {
+    ///     Ok(handshake) => {
+    ///         // What follows the answer on the transport is for this connection.
+    ///         let connection = handshake.connection();
+    ///         handshake.to_http().map(|()| Vec::new())
+    ///     }
+    ///     Err(error) => error.to_http(),
+    /// };
+    /// assert_eq!(answer.status(), 101);
+    /// assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_http<B>(request: &'b http::Request<B>) -> Self {
+        Self::of(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+        )
+    }
+
+    /// As [`from_http`](Self::from_http), from a request that was taken apart.
+    #[must_use]
+    pub fn from_http_parts(parts: &'b Parts) -> Self {
+        Self::of(&parts.method, &parts.uri, parts.version, &parts.headers)
+    }
+
+    fn of(method: &'b Method, uri: &'b Uri, version: Version, headers: &'b HeaderMap) -> Self {
+        let mut headers = Header::from_map(headers);
+        let mut target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        if let Some(authority) = uri.authority() {
+            let value = authority.as_str().as_bytes();
+            let http = matches!(uri.scheme_str(), Some("http" | "https"));
+            if !http || Authority::parse(value).is_none() {
+                target = "";
+            }
+            // RFC 9112 section 3.2.2: a host in the target stands in place of the header.
+            headers.retain(|header| !header.is("Host"));
+            let name = "host";
+            headers.push(Header { name, value });
+        }
+        if version == Version::HTTP_11 {
+            Self::new(method.as_str(), target, headers)
+        } else {
+            Self::without_upgrade(method.as_str(), target, headers)
+        }
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<'b> Response<'b> {
+    /// A response that a client has received; its body is left out.
+    #[must_use]
+    pub fn from_http<B>(response: &'b http::Response<B>) -> Self {
+        let mut headers = Header::from_map(response.headers());
+        let status = response.status();
+        // RFC 9110 section 7.8: no other version has it, so that a 101 means nothing there.
+        if status == StatusCode::SWITCHING_PROTOCOLS && response.version() != Version::HTTP_11 {
+            headers.retain(|header| !header.is("Upgrade"));
+        }
+        Self::new(status.as_u16(), headers)
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl ServerHandshake<'_> {
+    /// The answer, with status 101.
+    #[must_use]
+    pub fn to_http(&self) -> http::Response<()> {
+        answer(101, &self.headers(), ())
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl RequestError {
+    /// The answer that refuses a request over HTTP/1.1, its body a line of text.
+    ///
+    /// The library that writes it adds how long it is and whether the transport stays open.
+    #[must_use]
+    pub fn to_http(self) -> http::Response<Vec<u8>> {
+        let headers = self.headers().iter().copied();
+        // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+        let upgrade = headers.clone().any(|header| header.is("Upgrade"));
+        let connection = Header {
+            name: "connection",
+            value: b"Upgrade",
+        };
+        let headers = headers.chain(upgrade.then_some(connection));
+        refusal(self.status(), headers, self)
+    }
+
+    /// The answer that refuses a request over HTTP/2 or HTTP/3: see
+    /// [`extended_connect::refusal`](crate::handshake::extended_connect::refusal).
+    #[must_use]
+    pub fn to_http2(self) -> http::Response<Vec<u8>> {
+        let (status, headers) = extended_connect::refusal(self);
+        refusal(status, headers.iter().copied(), self)
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl ClientHandshake {
+    /// The request, of which the target is the path: for a library that has the transport already.
+    ///
+    /// # Errors
+    ///
+    /// Only if the crate `http` cannot hold it: it has narrower limits for the length of a target and of a name, and for the
+    /// number of headers.
+    pub fn to_http(&self) -> http::Result<http::Request<()>> {
+        let request = http::Request::get(self.target());
+        with(request, &self.headers()).body(())
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl<'b> extended_connect::Request<'b> {
+    /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
+    /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::ServerOptions;
+    /// use sockless::handshake::extended_connect::Request;
+    ///
+    /// # let request = http::Request::builder()
+    /// #     .method("CONNECT")
+    /// #     .uri("https://example.com/chat")
+    /// #     .header("sec-websocket-version", "13")
+    /// #     .body(())?;
+    /// let answer = match Request::from_http(&request, "websocket").negotiate(&ServerOptions::default()) {
+    ///     Ok(handshake) => handshake.to_http().map(|()| Vec::new()),
+    ///     Err(error) => error.to_http2(),
+    /// };
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_http<B>(request: &'b http::Request<B>, protocol: &'b str) -> Self {
+        Self::of(request.method(), request.uri(), protocol, request.headers())
+    }
+
+    /// As [`from_http`](Self::from_http), from a request that was taken apart.
+    #[must_use]
+    pub fn from_http_parts(parts: &'b Parts, protocol: &'b str) -> Self {
+        Self::of(&parts.method, &parts.uri, protocol, &parts.headers)
+    }
+
+    fn of(method: &'b Method, uri: &'b Uri, protocol: &'b str, headers: &'b HeaderMap) -> Self {
+        let pseudo = [
+            (":method", Some(method.as_str())),
+            (":protocol", Some(protocol)),
+            (":scheme", uri.scheme_str()),
+            (":authority", uri.authority().map(uri::Authority::as_str)),
+            (":path", uri.path_and_query().map(PathAndQuery::as_str)),
+        ];
+        let field = |(name, value): (&'static str, Option<&'b str>)| {
+            let value = value?.as_bytes();
+            Some(Header { name, value })
+        };
+        let fields = pseudo.into_iter().filter_map(field);
+        let headers = Header::from_map(headers);
+        Self::new(fields.chain(headers).collect())
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl extended_connect::ServerHandshake<'_> {
+    /// The answer, with status 200.
+    #[must_use]
+    pub fn to_http(&self) -> http::Response<()> {
+        answer(200, &self.headers(), ())
+    }
+}
+
+/// # With the crate `http`
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+impl extended_connect::ClientHandshake {
+    /// The request, without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
+    /// the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.
+    ///
+    /// # Errors
+    ///
+    /// Only if the crate `http` cannot hold it: it knows no host with a percent-encoded character, and has narrower limits
+    /// for the length of a URI and of a name, and for the number of headers.
+    pub fn to_http(&self) -> http::Result<http::Request<()>> {
+        let fields = self.headers();
+        let (pseudo, headers): (Vec<Header<'_>>, Vec<Header<'_>>) = fields
+            .iter()
+            .partition(|header| header.name.starts_with(':'));
+        let value = |name| pseudo.iter().find(|it| it.name == name).map(|it| it.value);
+        let part = |name| value(name).unwrap_or_default();
+        let uri = Uri::builder()
+            .scheme(part(":scheme"))
+            .authority(part(":authority"))
+            .path_and_query(part(":path"))
+            .build()?;
+        let request = http::Request::connect(uri).version(Version::HTTP_2);
+        with(request, &headers).body(())
+    }
+}
+
+fn with(mut request: request::Builder, headers: &[Header<'_>]) -> request::Builder {
+    for header in headers {
+        request = request.header(header.name, header.value);
+    }
+    request
+}
+
+fn answer<B>(status: u16, headers: &[Header<'_>], body: B) -> http::Response<B> {
+    let mut response = http::Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    *response.headers_mut() = Header::to_map(headers);
+    response
+}
+
+fn refusal<'h>(
+    status: u16,
+    headers: impl Iterator<Item = Header<'h>>,
+    error: RequestError,
+) -> http::Response<Vec<u8>> {
+    let headers: Vec<_> = headers.chain([TEXT]).collect();
+    answer(status, &headers, error.body().into_bytes())
+}

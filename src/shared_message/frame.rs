@@ -1,0 +1,49 @@
+//! Frames that several connections send.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::frame::{FrameHeader, MessageType};
+
+/// A whole message in one frame as a server sends it, that is not masked.
+#[derive(Debug)]
+pub(crate) struct SharedFrame {
+    bytes: Arc<[u8]>,
+    header_size: u8,
+    rsv: u8,
+}
+
+impl SharedFrame {
+    pub(super) fn new(kind: MessageType, rsv: u8, payload: &[u8]) -> Self {
+        let header = FrameHeader {
+            rsv,
+            ..FrameHeader::whole(kind, payload.len())
+        };
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        let header = header.write(&mut buffer);
+        let mut bytes = Vec::with_capacity(header.len().saturating_add(payload.len()));
+        bytes.extend_from_slice(header);
+        bytes.extend_from_slice(payload);
+        Self {
+            bytes: bytes.into(),
+            // At most 10.
+            header_size: u8::try_from(header.len()).unwrap_or_default(),
+            rsv,
+        }
+    }
+
+    /// All of it.
+    pub(crate) const fn bytes(&self) -> &Arc<[u8]> {
+        &self.bytes
+    }
+
+    /// The reserved bits of its header.
+    pub(crate) const fn rsv(&self) -> u8 {
+        self.rsv
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        let start = usize::from(self.header_size);
+        self.bytes.get(start..).unwrap_or_default()
+    }
+}

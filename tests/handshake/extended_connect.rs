@@ -1,0 +1,425 @@
+//! The opening handshake over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220), as lists of header fields.
+
+use proptest::prelude::*;
+use sockless::handshake::extended_connect::{ClientHandshake, Request, refusal};
+use sockless::handshake::{
+    ClientOptions, Header, InputError, Opening, Origins, RequestError, Response, ResponseError,
+    ServerOptions, Uri,
+};
+use sockless::test_util::{OwnedEvent, Peer};
+use sockless::{Config, Deadlines, ReadBuffer, Seed};
+
+const GOOD: &[(&str, &str)] = &[
+    (":method", "CONNECT"),
+    (":protocol", "websocket"),
+    (":scheme", "https"),
+    (":path", "/chat?room=1"),
+    (":authority", "example.com"),
+    ("sec-websocket-version", "13"),
+];
+
+fn list<'a>(fields: &[(&'a str, &'a str)]) -> Vec<Header<'a>> {
+    let header = |(name, value): &(&'a str, &'a str)| Header {
+        name,
+        value: value.as_bytes(),
+    };
+    fields.iter().map(header).collect()
+}
+
+/// The good request with one field in place of another, added if it was not there; without a value it is left out.
+fn changed<'a>(name: &'a str, value: Option<&'a str>) -> Vec<Header<'a>> {
+    let mut fields: Vec<_> = GOOD
+        .iter()
+        .copied()
+        .filter(|(other, _)| *other != name)
+        .collect();
+    fields.extend(value.map(|value| (name, value)));
+    list(&fields)
+}
+
+fn options() -> ServerOptions<'static> {
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["chat", "superchat"];
+    options
+}
+
+fn client(options: &ClientOptions<'_>) -> ClientHandshake {
+    let uri = Uri::parse("wss://example.com/chat?room=1").unwrap();
+    ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+}
+
+#[test]
+fn the_server_accepts() {
+    for fields in [
+        list(GOOD),
+        changed(":scheme", Some("http")),
+        changed(":authority", Some("[::1]:8443")),
+        changed(":path", Some("/")),
+        changed("host", Some("example.com")),
+        changed("host", Some("EXAMPLE.com")),
+        // RFC 9113 section 8.3.1: they are normalized to be compared.
+        changed("host", Some("example.com:443")),
+        changed("host", Some("example.com:")),
+        changed("origin", Some("https://example.com")),
+        changed("sec-websocket-extensions", Some("unknown; a=1")),
+        // Not used, whoever adds it (RFC 8441 section 5).
+        changed("sec-websocket-key", Some("anything")),
+        changed("cookie", Some("a=b")),
+    ] {
+        let request = Request::new(fields);
+        assert!(request.is_websocket());
+        let handshake = request.negotiate(&options()).expect("a good request");
+        assert_eq!(handshake.headers(), [], "{request:?}");
+        assert_eq!(
+            handshake.connection().output(),
+            b"",
+            "nothing is written but frames"
+        );
+    }
+    let fields = list(GOOD);
+    assert_eq!(Request::new(fields).path(), Some("/chat?room=1"));
+}
+
+#[test]
+fn the_server_refuses() {
+    use RequestError::{
+        Body, ConnectionHeader, Extensions, Host, Method, MissingVersion, NotAnUpgrade, Origin,
+        Subprotocols, Target, UnsupportedVersion,
+    };
+    for (name, value, error, status) in [
+        (":method", Some("GET"), Method, 405),
+        (":method", None, Method, 405),
+        (":protocol", Some("webtransport"), NotAnUpgrade, 501),
+        (":protocol", Some("WebSocket"), NotAnUpgrade, 501),
+        (":protocol", None, NotAnUpgrade, 501),
+        (":scheme", None, Target, 400),
+        (":scheme", Some("wss"), Target, 400),
+        (":path", None, Target, 400),
+        (":path", Some(""), Target, 400),
+        (":path", Some("chat"), Target, 400),
+        (":path", Some("/chat#part"), Target, 400),
+        (":authority", None, Host, 400),
+        (":authority", Some(""), Host, 400),
+        (":authority", Some("user@example.com"), Host, 400),
+        ("host", Some("example.org"), Host, 400),
+        ("host", Some("example.com:80"), Host, 400),
+        ("host", Some(""), Host, 400),
+        ("host", Some("user@example.com"), Host, 400),
+        ("connection", Some("upgrade"), ConnectionHeader, 400),
+        ("Connection", Some("close"), ConnectionHeader, 400),
+        ("upgrade", Some("websocket"), ConnectionHeader, 400),
+        ("keep-alive", Some("1"), ConnectionHeader, 400),
+        ("proxy-connection", Some("close"), ConnectionHeader, 400),
+        ("transfer-encoding", Some("chunked"), Body, 400),
+        ("content-length", Some("1"), Body, 400),
+        ("sec-websocket-version", None, MissingVersion, 400),
+        ("sec-websocket-version", Some("8"), UnsupportedVersion, 400),
+        (
+            "sec-websocket-version",
+            Some("13, 8"),
+            UnsupportedVersion,
+            400,
+        ),
+        ("origin", Some("https://example.org"), Origin, 403),
+        ("sec-websocket-protocol", Some("a b"), Subprotocols, 400),
+        ("sec-websocket-extensions", Some("a; b="), Extensions, 400),
+    ] {
+        let fields = changed(name, value);
+        let found = Request::new(fields).negotiate(&options()).map(drop);
+        assert_eq!(found, Err(error), "{name}: {value:?}");
+        let (found, headers) = refusal(error);
+        assert_eq!(found, status, "{name}: {value:?}");
+        // RFC 9113 sections 8.2.1 and 8.2.2.
+        for header in headers {
+            assert_eq!(header.name, header.name.to_ascii_lowercase());
+            assert!(!header.is("upgrade") && !header.is("connection"));
+        }
+    }
+    assert!(refusal(UnsupportedVersion).1[0].is("sec-websocket-version"));
+}
+
+/// A field that must not be repeated.
+#[test]
+fn two_of_a_kind() {
+    for (name, value, error) in [
+        (":method", "CONNECT", RequestError::Method),
+        (":protocol", "websocket", RequestError::NotAnUpgrade),
+        (":scheme", "https", RequestError::Target),
+        (":path", "/", RequestError::Target),
+        (":authority", "example.com", RequestError::Host),
+        ("sec-websocket-version", "13", RequestError::MissingVersion),
+    ] {
+        let mut fields = list(GOOD);
+        fields.push(Header {
+            name,
+            value: value.as_bytes(),
+        });
+        let found = Request::new(fields).negotiate(&options()).map(drop);
+        assert_eq!(found, Err(error), "{name}");
+    }
+    for (name, value, error) in [
+        ("host", "example.com", RequestError::Host),
+        (
+            "origin",
+            "https://example.com",
+            RequestError::DuplicateOrigin,
+        ),
+    ] {
+        let header = Header {
+            name,
+            value: value.as_bytes(),
+        };
+        let fields = [&list(GOOD)[..], &[header, header]].concat();
+        let found = Request::new(fields).negotiate(&options()).map(drop);
+        assert_eq!(found, Err(error), "{name}");
+    }
+}
+
+/// The same core as for HTTP/1.1.
+#[test]
+fn subprotocols_and_headers() {
+    let fields = changed("sec-websocket-protocol", Some("other, superchat, chat"));
+    let request = Request::new(fields);
+    let offers: Vec<_> = request.subprotocols().collect();
+    assert_eq!(offers, ["other", "superchat", "chat"]);
+    let options = options();
+    let mut handshake = request.negotiate(&options).unwrap();
+    assert_eq!(handshake.subprotocol(), Some("superchat"));
+    let cookie = Header {
+        name: "set-cookie",
+        value: b"a=b",
+    };
+    handshake.add_header(cookie).unwrap();
+    let chosen = Header {
+        name: "sec-websocket-protocol",
+        value: b"superchat",
+    };
+    assert_eq!(handshake.headers(), [chosen, cookie]);
+    for (name, error) in [
+        ("Set-Cookie", InputError::HeaderName),
+        ("two words", InputError::HeaderName),
+        ("sec-websocket-accept", InputError::ReservedHeader),
+        ("upgrade", InputError::ReservedHeader),
+    ] {
+        let header = Header { name, value: b"x" };
+        assert_eq!(handshake.add_header(header), Err(error), "{name}");
+    }
+    assert_eq!(handshake.headers().len(), 2, "it is as it was");
+}
+
+#[test]
+fn origins() {
+    let mut options = options();
+    options.origins = Origins::Only(&["https://example.org"]);
+    let fields = changed("origin", Some("https://example.org"));
+    assert!(Request::new(fields).negotiate(&options).is_ok());
+    let fields = changed("origin", Some("https://example.com"));
+    let found = Request::new(fields).negotiate(&options).map(drop);
+    assert_eq!(found, Err(RequestError::Origin));
+}
+
+#[test]
+fn the_request_of_a_client() {
+    let mut options = ClientOptions::default();
+    options.origin = Some("https://example.com");
+    options.subprotocols = &["chat", "superchat"];
+    options.headers = &[Header {
+        name: "cookie",
+        value: b"a=b",
+    }];
+    let client = client(&options);
+    let mut expected = list(GOOD);
+    expected.extend(list(&[
+        ("origin", "https://example.com"),
+        ("sec-websocket-protocol", "chat, superchat"),
+        ("cookie", "a=b"),
+    ]));
+    assert_eq!(client.headers(), expected);
+    let uri = Uri::parse("ws://[::1]:8080").unwrap();
+    let client = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32])).unwrap();
+    let found = client.headers();
+    assert_eq!(
+        &found[2..5],
+        list(&[
+            (":scheme", "http"),
+            (":path", "/"),
+            (":authority", "[::1]:8080")
+        ])
+    );
+}
+
+#[test]
+fn nothing_the_application_passes_breaks_the_request() {
+    let uri = Uri::parse("wss://example.com/").unwrap();
+    for (name, value, error) in [
+        ("Cookie", "a", InputError::HeaderName),
+        (":path", "/", InputError::HeaderName),
+        ("a b", "a", InputError::HeaderName),
+        ("cookie", "a\r\nb", InputError::HeaderValue),
+        ("host", "example.org", InputError::ReservedHeader),
+        ("connection", "close", InputError::ReservedHeader),
+    ] {
+        let headers = list(&[(name, value)]);
+        let mut options = ClientOptions::default();
+        options.headers = &headers;
+        let found = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop);
+        assert_eq!(found, Err(error), "{name}");
+    }
+}
+
+#[test]
+fn the_client_refuses() {
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["chat"];
+    for (fields, error) in [
+        (
+            &[("sec-websocket-protocol", "other")][..],
+            ResponseError::Subprotocol,
+        ),
+        (
+            &[
+                ("sec-websocket-protocol", "chat"),
+                ("sec-websocket-protocol", "chat"),
+            ],
+            ResponseError::Subprotocol,
+        ),
+        (
+            &[("sec-websocket-extensions", "permessage-deflate")],
+            ResponseError::Extensions,
+        ),
+        (
+            &[("sec-websocket-extensions", "")],
+            ResponseError::Extensions,
+        ),
+    ] {
+        let mut client = client(&options);
+        let found = client.establish(Response::new(200, list(fields))).map(drop);
+        assert_eq!(found, Err(error), "{fields:?}");
+        // It is final, whatever comes then.
+        let again = client.establish(Response::new(200, Vec::new())).map(drop);
+        assert_eq!(again, Err(error), "{fields:?}");
+        assert_eq!(client.next_timeout(), None);
+    }
+}
+
+#[test]
+fn every_other_status_is_an_outcome() {
+    for status in [101, 199, 300, 400, 403, 404, 405, 501, 599] {
+        let mut client = client(&ClientOptions::default());
+        let response = Response::new(status, list(&[("a", "b")]));
+        match client.establish(response) {
+            Ok(Opening::Refused(response)) => assert_eq!(response.status(), status),
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+    for status in [200, 204, 299] {
+        let mut client = client(&ClientOptions::default());
+        let opened = client.establish(Response::new(status, Vec::new()));
+        assert!(
+            matches!(opened, Ok(Opening::Established { .. })),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let mut options = ClientOptions::default();
+    options.config.deadlines = Some(Deadlines::default());
+    let mut client = client(&options);
+    let seconds = std::time::Duration::from_secs;
+    assert_eq!(client.next_timeout(), Some(seconds(0)));
+    assert_eq!(client.handle_timeout(seconds(5)), Ok(()));
+    assert_eq!(client.next_timeout(), Some(seconds(15)));
+    assert_eq!(
+        client.handle_timeout(seconds(15)),
+        Err(ResponseError::Timeout)
+    );
+    let late = client.establish(Response::new(200, Vec::new())).map(drop);
+    assert_eq!(late, Err(ResponseError::Timeout));
+}
+
+/// The client still masks (RFC 8441 section 5), and compression is agreed on as ever.
+fn talk(config: Config) {
+    let mut options = ClientOptions::default();
+    options.config = config;
+    options.subprotocols = &["superchat"];
+    let mut client = client(&options);
+    let mut server_options = self::options();
+    server_options.config = config;
+    let fields = client.headers();
+    let handshake = Request::new(fields).negotiate(&server_options).unwrap();
+    let response = Response::new(200, handshake.headers());
+    let opened = client.establish(response).unwrap();
+    let Opening::Established {
+        connection,
+        response,
+        ..
+    } = opened
+    else {
+        panic!("refused");
+    };
+    assert_eq!(response.subprotocol(), Some("superchat"));
+    let mut client = Peer::with(connection, ReadBuffer::new());
+    let mut server = Peer::with(handshake.connection(), ReadBuffer::new());
+    let text = "and again ".repeat(50);
+    client.connection.send_text(&text).unwrap();
+    let sent = client.write_all();
+    assert_eq!(sent[1] & 0x80, 0x80, "masked");
+    #[cfg(feature = "deflate")]
+    assert_eq!(sent[0] == 0xc1, config.deflate.is_some(), "compressed");
+    server.receive(&sent);
+    assert_eq!(server.events(), [OwnedEvent::text(&text)]);
+    server.connection.send_text(&text).unwrap();
+    client.receive(&server.write_all());
+    assert_eq!(client.events(), [OwnedEvent::text(&text)]);
+}
+
+#[test]
+fn a_client_and_a_server_talk() {
+    talk(Config::default());
+    #[cfg(feature = "deflate")]
+    {
+        let mut config = Config::default();
+        config.deflate = Some(sockless::Deflate::default());
+        talk(config);
+    }
+}
+
+proptest! {
+    /// What a client asks for, its server understands, and judges as over HTTP/1.1.
+    #[test]
+    fn both_openings_agree_alike(
+        offered in prop::collection::vec("[a-c]", 0..3),
+        origin in prop::option::of("https://[a-c]\\.example"),
+        path in "(/[a-z0-9]{0,3}){1,3}",
+        required: bool,
+    ) {
+        let uri = format!("wss://a.example{path}");
+        let uri = Uri::parse(&uri).unwrap();
+        let offered: Vec<&str> = offered.iter().map(String::as_str).collect();
+        let mut client_options = ClientOptions::default();
+        client_options.subprotocols = &offered;
+        client_options.origin = origin.as_deref();
+        let mut options = ServerOptions::default();
+        options.subprotocols = &["b", "c"];
+        options.require_subprotocol = required;
+        let seed = || Seed::new([7; 32]);
+        let http2 = ClientHandshake::new(&uri, &client_options, seed());
+        let http1 = sockless::handshake::ClientHandshake::new(&uri, &client_options, seed());
+        let (http2, http1) = match (http2, http1) {
+            (Ok(http2), Ok(http1)) => (http2, http1),
+            (http2, http1) => {
+                prop_assert_eq!(http2.err(), http1.err());
+                return Ok(());
+            }
+        };
+        let request2 = Request::new(http2.headers());
+        let fields = http1.headers();
+        let request1 = sockless::handshake::Request::new("GET", &path, fields);
+        prop_assert_eq!(request2.path(), Some(&path[..]));
+        let agreed2 = request2.negotiate(&options).map(|handshake| handshake.subprotocol());
+        let agreed1 = request1.negotiate(&options).map(|handshake| handshake.subprotocol());
+        prop_assert_eq!(agreed2, agreed1);
+    }
+}

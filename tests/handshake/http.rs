@@ -1,0 +1,564 @@
+//! Both openings in the types of the `http` crate: the same verdicts as on bytes and lists, and the same answers.
+
+use super::{REQUEST, head, split_head};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use proptest::prelude::*;
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
+    ResponseError, ServerOptions, Uri, accept_key, extended_connect,
+};
+use sockless::test_util::{OwnedEvent, Pair, Peer};
+use sockless::{Config, Connection, ReadBuffer, Seed};
+use std::iter;
+
+/// A request as an HTTP library would have read it; `None` for what the types cannot hold.
+fn typed(head: &str) -> Option<http::Request<()>> {
+    let (start, headers) = split_head(head);
+    let words: Vec<_> = start.split(' ').collect();
+    let mut request = http::Request::builder().method(words[0]).uri(words[1]);
+    for header in headers {
+        request = request.header(header.name, header.value);
+    }
+    request.body(()).ok()
+}
+
+/// Headers in one order, with names in lower case.
+fn sorted(headers: &[Header<'_>]) -> Vec<(String, Vec<u8>)> {
+    let owned = |header: &Header<'_>| (header.name.to_lowercase(), header.value.to_vec());
+    let mut headers: Vec<_> = headers.iter().map(owned).collect();
+    headers.sort_by(|a, b| a.0.cmp(&b.0));
+    headers
+}
+
+fn options() -> ServerOptions<'static> {
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["a", "b"];
+    options
+}
+
+/// Compares what is made of the types with what is made of the same list of headers, which gets the verdict of bytes.
+fn same_verdict_as_lists(head: &str) {
+    let request = typed(head).unwrap_or_else(|| panic!("no types for {head}"));
+    let (start, headers) = split_head(head);
+    let words: Vec<_> = start.split(' ').collect();
+    let list = Request::new(words[0], words[1], headers);
+    let options = options();
+    let from_types = Request::from_http(&request).negotiate(&options);
+    match (from_types, list.negotiate(&options)) {
+        (Ok(handshake), Ok(expected)) => {
+            let response = handshake.to_http();
+            assert_eq!(response.status(), 101, "{head}");
+            assert_eq!(response.version(), Version::HTTP_11, "{head}");
+            let written = Header::from_map(response.headers());
+            assert_eq!(sorted(&written), sorted(&expected.headers()), "{head}");
+            assert_eq!(handshake.connection().output(), b"", "{head}");
+        }
+        (Err(types), Err(list)) => assert_eq!(types, list, "{head}"),
+        (types, list) => panic!("{head}: {types:?} but {list:?}"),
+    }
+    let (parts, ()) = request.clone().into_parts();
+    assert_eq!(
+        Request::from_http(&request),
+        Request::from_http_parts(&parts)
+    );
+}
+
+/// Changes to a good request, of which the first of a group may stand with any of another.
+const EDITS: &[&[&[&str]]] = &[
+    &[
+        &[],
+        &["=GET /chat?room=1 HTTP/1.1"],
+        &["=GET //chat HTTP/1.1"],
+        &["=GET * HTTP/1.1"],
+        &["=POST /chat HTTP/1.1"],
+        &["=PURGE /chat HTTP/1.1"],
+        &["=HEAD /chat HTTP/1.1"],
+        &["=CONNECT example.com:80 HTTP/1.1"],
+        &["=GET http://example.com/chat HTTP/1.1"],
+        &["=GET http://example.com HTTP/1.1"],
+        &["=GET HTTPS://example.com:8080/chat?room=1 HTTP/1.1"],
+        &["=GET ftp://example.com/chat HTTP/1.1"],
+        &["=GET ws://example.com/chat HTTP/1.1"],
+        &["=GET http://user@example.com/chat HTTP/1.1"],
+        &["=GET http://example.com:99999/chat HTTP/1.1"],
+    ],
+    &[
+        &[],
+        &["-Host", "Host: example.org"],
+        &["-Host", "Host: [::1]:8080"],
+        &["-Host", "Host: user@example.com"],
+    ],
+    &[
+        &[],
+        &["-Upgrade"],
+        &["-Upgrade", "Upgrade: h2c, WebSocket"],
+        &["-Upgrade", "Upgrade: h2c", "upgrade: websocket"],
+        &["-Connection", "Connection: a", "Connection: upgrade"],
+        &["-Connection"],
+    ],
+    &[
+        &[],
+        &["-Sec-WebSocket-Key"],
+        &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        &["-Sec-WebSocket-Key", "Sec-WebSocket-Key: short"],
+    ],
+    &[
+        &[],
+        &["-Sec-WebSocket-Version", "Sec-WebSocket-Version: 12"],
+        &["-Sec-WebSocket-Version"],
+        &["Sec-WebSocket-Version: 13"],
+    ],
+    &[
+        &[],
+        &["Content-Length: 0"],
+        &["Content-Length: 3"],
+        &["Transfer-Encoding: chunked"],
+    ],
+    &[
+        &[],
+        &["Origin: http://evil.example"],
+        &["Origin: https://example.com"],
+        &["Origin: https://caf\u{e9}.example"],
+        &["Origin: https://example.com", "Origin: https://example.com"],
+    ],
+    &[
+        &[],
+        &["Sec-WebSocket-Protocol: b, a"],
+        &["Sec-WebSocket-Protocol: c", "Sec-WebSocket-Protocol: b"],
+        &["Sec-WebSocket-Protocol: caf\u{e9}"],
+        &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"],
+    ],
+    &[
+        &[],
+        &["Sec-WebSocket-Extensions: unknown; a=\"b\""],
+        &["Sec-WebSocket-Extensions: ;"],
+        &["Sec-WebSocket-Extensions: permessage-deflate"],
+    ],
+];
+
+#[test]
+fn a_request_gets_the_same_verdict_as_lists() {
+    for edits in EDITS.iter().copied().flatten() {
+        same_verdict_as_lists(&head(REQUEST, edits));
+    }
+    // A target that the types take apart and cannot show as a path.
+    let request = head(REQUEST, &["=GET http://example.com?room=1 HTTP/1.1"]);
+    let request = typed(&request).unwrap();
+    let request = Request::from_http(&request);
+    let found = request.negotiate(&options()).map(drop);
+    assert_eq!(found, Err(RequestError::Target));
+    // An absolute target says it all.
+    let request = head(REQUEST, &["=GET http://example.com/ HTTP/1.1", "-Host"]);
+    let request = typed(&request).unwrap();
+    let request = Request::from_http(&request);
+    assert_eq!(request.header("Host"), Some(&b"example.com"[..]));
+    assert!(request.negotiate(&options()).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn any_changes_get_the_same_verdict_as_lists(
+        chosen in EDITS.iter().map(|group| 0..group.len() * 2).collect::<Vec<_>>(),
+    ) {
+        // Half of the time nothing.
+        let chosen = iter::zip(EDITS, chosen).filter_map(|(group, i)| group.get(i));
+        same_verdict_as_lists(&head(REQUEST, &chosen.copied().collect::<Vec<_>>().concat()));
+    }
+}
+
+#[test]
+fn only_http11_is_upgraded() {
+    for version in [
+        Version::HTTP_09,
+        Version::HTTP_10,
+        Version::HTTP_11,
+        Version::HTTP_2,
+        Version::HTTP_3,
+    ] {
+        let upgrades = version == Version::HTTP_11;
+        let handshake = client("ws://example.com/", &ClientOptions::default());
+        let mut request = handshake.to_http().unwrap();
+        *request.version_mut() = version;
+        let request = Request::from_http(&request);
+        let found = request.negotiate(&options()).map(drop);
+        let verdict = upgrades.then_some(()).ok_or(RequestError::Http10);
+        assert_eq!(found, verdict, "{version:?}");
+
+        let response = |status| {
+            let builder = http::Response::builder().version(version).status(status);
+            let builder = builder.header("upgrade", "websocket");
+            let accept = accept_key(handshake.headers()[3].value);
+            builder
+                .header("connection", "Upgrade")
+                .header("sec-websocket-accept", &accept[..])
+        };
+        let switching = response(101).body(()).unwrap();
+        let mut handshake = client("ws://example.com/", &ClientOptions::default());
+        let found = handshake.establish(Response::from_http(&switching));
+        let verdict = upgrades.then_some(()).ok_or(ResponseError::NotAnUpgrade);
+        assert_eq!(found.map(drop), verdict, "{version:?}");
+        // Everything else may be said in any version.
+        for status in [200, 204, 302, 404, 500] {
+            let response = response(status).body(()).unwrap();
+            assert_eq!(Response::from_http(&response).status(), status);
+        }
+    }
+}
+
+/// RFC 9112 section 3.2.2: whatever the Host header says.
+#[test]
+fn the_host_in_the_target_wins() {
+    let edits = [
+        "=GET http://example.com/ HTTP/1.1",
+        "-Host",
+        "Host: evil.example",
+        "Host: another.example",
+    ];
+    for (origin, verdict) in [
+        ("http://example.com", Ok(())),
+        ("http://evil.example", Err(RequestError::Origin)),
+    ] {
+        let request = head(REQUEST, &edits);
+        let mut request = typed(&request).unwrap();
+        let origin = HeaderValue::from_static(origin);
+        request.headers_mut().insert("origin", origin.clone());
+        let request = Request::from_http(&request);
+        assert_eq!(request.header("host"), Some(&b"example.com"[..]));
+        assert_eq!(request.target(), "/");
+        let found = request.negotiate(&options()).map(drop);
+        assert_eq!(found, verdict, "{origin:?}");
+    }
+}
+
+#[test]
+fn values_keep_their_bytes_and_their_order() {
+    let mut map = HeaderMap::new();
+    for value in [&b"a=1"[..], b"b=caf\xe9", b""] {
+        map.append("cookie", HeaderValue::from_bytes(value).unwrap());
+    }
+    let header = |value| Header {
+        name: "cookie",
+        value,
+    };
+    let cookies = [header(b"a=1"), header(b"b=caf\xe9"), header(b"")];
+    assert_eq!(Header::from_map(&map), cookies);
+
+    let mut request = typed(&head(REQUEST, &[])).unwrap();
+    request.headers_mut().extend(map);
+    let request = Request::from_http(&request);
+    let found = request.headers().iter().filter(|it| it.is("Cookie"));
+    assert!(found.eq(&cookies));
+
+    let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
+    for cookie in cookies {
+        handshake.add_header(cookie).unwrap();
+    }
+    let response = handshake.to_http();
+    let values = response.headers().get_all("cookie").iter();
+    assert!(values.eq(&[&b"a=1"[..], b"b=caf\xe9", b""]));
+    let list = Response::from_http(&response);
+    assert_eq!(sorted(list.headers()), sorted(&handshake.headers()));
+}
+
+/// All are right for the types, but for their number or size: a client would ask for something else, and says so; a server
+/// leaves out what it cannot say.
+#[test]
+fn what_the_types_cannot_hold() {
+    let long = "n".repeat(70_000);
+    let numbered: Vec<_> = (0..40_000).map(|i| format!("n{i}")).collect();
+    let many = numbered.iter().map(|name| Header { name, value: b"v" });
+    let many: Vec<_> = many.collect();
+    let named = [Header {
+        name: &long,
+        value: b"v",
+    }];
+    for headers in [&named[..], &many] {
+        let request = typed(&head(REQUEST, &[])).unwrap();
+        let request = Request::from_http(&request);
+        let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
+        let connect = http2_request(http::Request::connect("https://example.com/"));
+        let connect = extended_connect::Request::from_http(&connect, "websocket");
+        let mut http2 = connect.negotiate(&ServerOptions::default()).unwrap();
+        for header in headers {
+            handshake.add_header(*header).unwrap();
+            http2.add_header(*header).unwrap();
+        }
+        let written = handshake.to_http();
+        assert_eq!(written.status(), 101);
+        assert!((3..40_000).contains(&written.headers().len()));
+        assert!(written.headers().contains_key("sec-websocket-accept"));
+        let written = http2.to_http();
+        assert_eq!(written.status(), 200);
+        assert!(written.headers().len() < headers.len());
+
+        let mut options = ClientOptions::default();
+        options.headers = headers;
+        assert!(client("ws://a/", &options).to_http().is_err());
+        assert!(http2_client("ws://a/", &options).to_http().is_err());
+    }
+    let uri = format!("ws://a/{long}");
+    let options = ClientOptions::default();
+    assert!(client(&uri, &options).to_http().is_err());
+    assert!(http2_client(&uri, &options).to_http().is_err());
+    // RFC 3986 section 3.2.2 allows it.
+    let uri = "wss://ex%61mple.com/chat";
+    assert!(http2_client(uri, &options).to_http().is_err());
+    let request = client(uri, &options).to_http().unwrap();
+    assert_eq!(request.headers()["host"], "ex%61mple.com");
+}
+
+const URIS: [&str; 5] = [
+    "ws://example.com",
+    "wss://example.com/chat?room=1",
+    "ws://example.com?room=%C3%A9",
+    "ws://[::1]:8080/a/b",
+    "wss://example.com:443//",
+];
+
+fn client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
+    ClientHandshake::new(&Uri::parse(uri).unwrap(), options, Seed::new([7; 32])).unwrap()
+}
+
+fn http2_client(uri: &str, options: &ClientOptions<'_>) -> extended_connect::ClientHandshake {
+    let uri = Uri::parse(uri).unwrap();
+    extended_connect::ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+}
+
+fn client_options() -> ClientOptions<'static> {
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["b", "a"];
+    options.origin = Some("https://example.com");
+    options.headers = &[
+        Header {
+            name: "cookie",
+            value: b"caf\xe9",
+        },
+        Header {
+            name: "cookie",
+            value: b"2",
+        },
+    ];
+    options
+}
+
+#[test]
+fn the_request_of_a_client() {
+    for uri in URIS {
+        let handshake = client(uri, &client_options());
+        let request = handshake.to_http().unwrap();
+        assert_eq!(request.method(), Method::GET);
+        assert_eq!(request.version(), Version::HTTP_11);
+        let start = format!("GET {} HTTP/1.1\r\n", request.uri());
+        assert!(handshake.request().starts_with(start.as_bytes()), "{uri}");
+        let written = Header::from_map(request.headers());
+        assert_eq!(sorted(&written), sorted(&handshake.headers()), "{uri}");
+
+        let handshake = http2_client(uri, &client_options());
+        let request = handshake.to_http().unwrap();
+        assert_eq!(request.method(), Method::CONNECT);
+        assert_eq!(request.version(), Version::HTTP_2);
+        // What a server reads are the same fields.
+        let again = extended_connect::Request::from_http(&request, "websocket");
+        let fields = handshake.headers();
+        assert_eq!(sorted(again.headers()), sorted(&fields), "{uri}");
+        let (parts, ()) = request.clone().into_parts();
+        let from_parts = extended_connect::Request::from_http_parts(&parts, "websocket");
+        assert_eq!(from_parts, again);
+    }
+}
+
+#[test]
+fn a_client_judges_a_response() {
+    let answer = || {
+        let request = client("ws://example.com/", &client_options());
+        let request = request.to_http().unwrap();
+        let request = Request::from_http(&request);
+        let handshake = request.negotiate(&options()).unwrap();
+        assert_eq!(handshake.subprotocol(), Some("b"));
+        handshake.to_http()
+    };
+    let judge = |response: &http::Response<()>| {
+        let mut client = client("ws://example.com/", &client_options());
+        match client.establish(Response::from_http(response))? {
+            Opening::Established { response, .. } => Ok((true, response.status())),
+            Opening::Refused(response) => Ok((false, response.status())),
+        }
+    };
+    assert_eq!(judge(&answer()), Ok((true, 101)));
+
+    let mut other = answer();
+    *other.status_mut() = StatusCode::FORBIDDEN;
+    assert_eq!(judge(&other), Ok((false, 403)));
+
+    for (name, value, error) in [
+        ("upgrade", "h2c", ResponseError::NotAnUpgrade),
+        ("connection", "close", ResponseError::NotAnUpgrade),
+        ("sec-websocket-accept", "wrong", ResponseError::Accept),
+        ("sec-websocket-protocol", "c", ResponseError::Subprotocol),
+        ("sec-websocket-extensions", "x", ResponseError::Extensions),
+    ] {
+        let mut response = answer();
+        let headers = response.headers_mut();
+        headers.insert(name, HeaderValue::from_static(value));
+        assert_eq!(judge(&response), Err(error), "{name}");
+    }
+    for (name, error) in [
+        ("sec-websocket-accept", ResponseError::Accept),
+        ("sec-websocket-protocol", ResponseError::Subprotocol),
+    ] {
+        let mut response = answer();
+        let value = response.headers()[name].clone();
+        response.headers_mut().append(name, value);
+        assert_eq!(judge(&response), Err(error), "two of {name}");
+    }
+}
+
+fn http2_request(builder: http::request::Builder) -> http::Request<()> {
+    builder
+        .version(Version::HTTP_2)
+        .header("sec-websocket-version", "13")
+        .body(())
+        .unwrap()
+}
+
+#[test]
+fn an_extended_connect() {
+    use RequestError::{ConnectionHeader, Host, Method, NotAnUpgrade, Origin, Target};
+    let connect = || http::Request::connect("https://example.com/chat?room=1");
+    let websocket = "websocket";
+    for (builder, protocol, error) in [
+        (connect(), "", NotAnUpgrade),
+        (connect(), "connect-udp", NotAnUpgrade),
+        (connect().method("GET"), websocket, Method),
+        (connect().uri("example.com:443"), websocket, Target),
+        (connect().uri("/chat"), websocket, Target),
+        (connect().uri("ftp://example.com/"), websocket, Target),
+        (connect().uri("https://a@example.com/"), websocket, Host),
+        (connect().header("host", "other.example"), websocket, Host),
+        (connect().header("upgrade", "h2c"), "", NotAnUpgrade),
+        (
+            connect().header("upgrade", "websocket"),
+            websocket,
+            ConnectionHeader,
+        ),
+        (
+            connect().header("origin", "https://evil.example"),
+            websocket,
+            Origin,
+        ),
+    ] {
+        let request = http2_request(builder);
+        let request = extended_connect::Request::from_http(&request, protocol);
+        let found = request.negotiate(&options()).map(drop);
+        assert_eq!(found, Err(error), "{request:?}");
+    }
+
+    let request = http2_request(
+        connect()
+            .header("host", "example.com")
+            .header("origin", "https://example.com")
+            .header("sec-websocket-protocol", "c")
+            .header("sec-websocket-protocol", "b"),
+    );
+    let request = extended_connect::Request::from_http(&request, websocket);
+    assert!(request.is_websocket());
+    assert_eq!(request.path(), Some("/chat?room=1"));
+    let mut handshake = request.negotiate(&options()).unwrap();
+    for value in [&b"1"[..], b"caf\xe9"] {
+        let name = "set-cookie";
+        handshake.add_header(Header { name, value }).unwrap();
+    }
+    let response = handshake.to_http();
+    assert_eq!(response.status(), 200);
+    let written = Header::from_map(response.headers());
+    assert_eq!(sorted(&written), sorted(&handshake.headers()));
+    assert_eq!(written.len(), 3, "a subprotocol and two cookies");
+}
+
+/// What the application says over both connections comes through.
+fn talk(client: Connection, server: Connection) {
+    let mut pair = Pair {
+        client: Peer::with(client, ReadBuffer::new()),
+        server: Peer::with(server, ReadBuffer::new()),
+    };
+    let text = "again and ".repeat(20);
+    pair.client.connection.send_text(&text).unwrap();
+    pair.server.connection.send_text("welcome").unwrap();
+    pair.exchange(&mut iter::repeat(7));
+    assert_eq!(pair.client.events(), [OwnedEvent::text("welcome")]);
+    assert_eq!(pair.server.events(), [OwnedEvent::text(&text)]);
+    assert_eq!((pair.client.error, pair.server.error), (None, None));
+}
+
+fn configs() -> Vec<Config> {
+    let plain = Config::default();
+    #[cfg(feature = "deflate")]
+    {
+        let mut deflate = plain;
+        deflate.deflate = Some(sockless::Deflate::default());
+        vec![plain, deflate]
+    }
+    #[cfg(not(feature = "deflate"))]
+    vec![plain]
+}
+
+#[test]
+fn both_sides_over_http11() {
+    for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
+        let mut asks = client_options();
+        asks.config = config;
+        let mut agrees = options();
+        agrees.config = config;
+        let mut client = client(uri, &asks);
+        let request = client.to_http().unwrap();
+        let request = Request::from_http(&request);
+        let handshake = request.negotiate(&agrees).unwrap();
+        let response = handshake.to_http();
+        let opening = client.establish(Response::from_http(&response));
+        let Ok(Opening::Established {
+            connection,
+            response,
+            ..
+        }) = opening
+        else {
+            panic!("{opening:?}");
+        };
+        assert_eq!(response.subprotocol(), Some("b"));
+        talk(connection, handshake.connection());
+    }
+}
+
+#[test]
+fn both_sides_over_http2() {
+    for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
+        let mut asks = client_options();
+        asks.config = config;
+        let mut agrees = options();
+        agrees.config = config;
+        let mut client = http2_client(uri, &asks);
+        let request = client.to_http().unwrap();
+        let request = extended_connect::Request::from_http(&request, "websocket");
+        let handshake = request.negotiate(&agrees).unwrap();
+        let mut response = handshake.to_http();
+        *response.version_mut() = Version::HTTP_2;
+        let opening = client.establish(Response::from_http(&response));
+        let Ok(Opening::Established {
+            connection,
+            response,
+            ..
+        }) = opening
+        else {
+            panic!("{opening:?}");
+        };
+        assert_eq!(response.subprotocol(), Some("b"));
+        talk(connection, handshake.connection());
+    }
+}
+
+/// Names are in lower case in these types, so that they fit HTTP/2.
+#[test]
+fn names_are_in_lower_case() {
+    let request = client("ws://a/", &client_options()).to_http().unwrap();
+    let lower = |name: &HeaderName| !name.as_str().contains(char::is_uppercase);
+    assert!(request.headers().keys().all(lower));
+}

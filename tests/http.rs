@@ -1,0 +1,264 @@
+//! The handshake in types of the crate `http`: the verdicts are those of bytes and header lists.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
+use http::{HeaderMap, Method, Version};
+use sockless::Seed;
+use sockless::handshake::extended_connect;
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, Header, Opening, Origins, Request, RequestError, Response,
+    ServerOptions, Uri,
+};
+
+fn request() -> http::request::Builder {
+    http::Request::builder()
+        .uri("/chat?room=1")
+        .header("Host", "example.com")
+        .header("Upgrade", "websocket")
+        .header("Connection", "keep-alive")
+        .header("Connection", "Upgrade")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("Sec-WebSocket-Version", "13")
+}
+
+fn error_of(request: &http::Request<()>) -> Option<RequestError> {
+    let options = ServerOptions::default();
+    Request::from_http(request).negotiate(&options).err()
+}
+
+fn client_options() -> ClientOptions<'static> {
+    let mut options = ClientOptions::default();
+    options.subprotocols = &["chat"];
+    options.origin = Some("https://example.com");
+    options
+}
+
+#[test]
+fn a_server_answers() {
+    let request = request()
+        .header("sec-websocket-protocol", "chat")
+        .body(())
+        .unwrap();
+    let request = Request::from_http(&request);
+    assert_eq!(
+        (request.method(), request.target()),
+        ("GET", "/chat?room=1")
+    );
+    assert!(request.is_upgrade());
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["chat"];
+    let mut handshake = request.negotiate(&options).unwrap();
+    for value in [&b"a=b"[..], b"c=d"] {
+        let name = "Set-Cookie";
+        handshake.add_header(Header { name, value }).unwrap();
+    }
+    let answer = handshake.to_http();
+    assert_eq!(answer.status(), 101);
+    let headers = answer.headers();
+    assert_eq!(headers["upgrade"], "websocket");
+    assert_eq!(headers["connection"], "Upgrade");
+    assert_eq!(
+        headers["sec-websocket-accept"],
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
+    assert_eq!(headers["sec-websocket-protocol"], "chat");
+    let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=b", "c=d"]);
+}
+
+#[test]
+fn a_server_refuses() {
+    let good = || request().body(()).unwrap();
+    assert_eq!(error_of(&good()), None);
+
+    let mut changed = good();
+    *changed.version_mut() = Version::HTTP_10;
+    assert_eq!(error_of(&changed), Some(RequestError::Http10));
+    let mut changed = good();
+    *changed.method_mut() = Method::POST;
+    assert_eq!(error_of(&changed), Some(RequestError::Method));
+    let mut changed = good();
+    changed.headers_mut().remove("host");
+    assert_eq!(error_of(&changed), Some(RequestError::Host));
+    let mut changed = good();
+    changed
+        .headers_mut()
+        .append("host", "example.com".parse().unwrap());
+    assert_eq!(error_of(&changed), Some(RequestError::Host));
+    let mut changed = good();
+    changed
+        .headers_mut()
+        .append("sec-websocket-version", "13".parse().unwrap());
+    assert_eq!(error_of(&changed), Some(RequestError::MissingVersion));
+    let mut changed = good();
+    changed
+        .headers_mut()
+        .insert("upgrade", "h2c".parse().unwrap());
+    assert_eq!(error_of(&changed), Some(RequestError::NotAnUpgrade));
+
+    let answer = RequestError::UnsupportedVersion.to_http();
+    assert_eq!(answer.status(), 426);
+    assert_eq!(answer.headers()["sec-websocket-version"], "13");
+    assert_eq!(answer.headers()["upgrade"], "websocket");
+    assert_eq!(
+        answer.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    let text = format!("{}\n", RequestError::UnsupportedVersion);
+    assert_eq!(answer.body(), text.as_bytes());
+}
+
+/// RFC 9112 section 3.2.2: it is the one that counts, for origins too.
+#[test]
+fn a_host_in_the_target_wins() {
+    for (origin, error) in [
+        ("http://example.org", None),
+        ("http://example.com", Some(RequestError::Origin)),
+    ] {
+        let request = request()
+            .uri("http://example.org/chat")
+            .header("origin", origin)
+            .body(())
+            .unwrap();
+        assert_eq!(error_of(&request), error, "{origin}");
+    }
+}
+
+#[test]
+fn values_need_not_be_ascii() {
+    let value = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
+    let request = request().header("x-name", value).body(()).unwrap();
+    let request = Request::from_http(&request);
+    assert_eq!(request.header("X-Name"), Some(&b"caf\xe9"[..]));
+    assert!(request.negotiate(&ServerOptions::default()).is_ok());
+    let map = Header::to_map(request.headers());
+    assert_eq!(map["x-name"].as_bytes(), b"caf\xe9");
+    assert_eq!(Header::from_map(&map).len(), request.headers().len());
+}
+
+/// What no map can hold is left out, and nothing panics.
+#[test]
+fn a_map_of_anything() {
+    let headers = [
+        Header {
+            name: "good",
+            value: b"1",
+        },
+        Header {
+            name: "",
+            value: b"1",
+        },
+        Header {
+            name: "two words",
+            value: b"1",
+        },
+        Header {
+            name: ":path",
+            value: b"1",
+        },
+        Header {
+            name: "a",
+            value: b"1\r\nb: 2",
+        },
+        Header {
+            name: "Good",
+            value: b"2",
+        },
+    ];
+    let map: HeaderMap = Header::to_map(&headers);
+    let all: Vec<_> = map
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    assert_eq!(all, [("good", &b"1"[..]), ("good", b"2")]);
+}
+
+#[test]
+fn a_client_and_a_server_agree() {
+    let uri = Uri::parse("ws://example.com:8080/chat?room=1").unwrap();
+    let mut options = client_options();
+    options.origin = Some("http://example.com:8080");
+    let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+    let request = client.to_http().unwrap();
+    assert_eq!(
+        (request.method(), request.uri()),
+        (&Method::GET, &"/chat?room=1".parse().unwrap())
+    );
+    assert_eq!(request.headers()["host"], "example.com:8080");
+    let mut known = ServerOptions::default();
+    known.subprotocols = &["chat"];
+    let handshake = Request::from_http(&request).negotiate(&known).unwrap();
+    let answer = handshake.to_http();
+    match client.establish(Response::from_http(&answer)).unwrap() {
+        Opening::Established { response, .. } => assert_eq!(response.subprotocol(), Some("chat")),
+        Opening::Refused(response) => panic!("{response:?}"),
+    }
+    let refused = RequestError::Origin.to_http();
+    let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+    match client.establish(Response::from_http(&refused)).unwrap() {
+        Opening::Refused(response) => assert_eq!(response.status(), 403),
+        Opening::Established { .. } => panic!("not refused"),
+    }
+}
+
+#[test]
+fn a_client_and_a_server_agree_over_http2() {
+    let uri = Uri::parse("wss://example.com/chat?room=1").unwrap();
+    let seed = Seed::new([7; 32]);
+    let mut client = extended_connect::ClientHandshake::new(&uri, &client_options(), seed).unwrap();
+    let request = client.to_http().unwrap();
+    assert_eq!(request.method(), Method::CONNECT);
+    assert_eq!(request.version(), Version::HTTP_2);
+    assert_eq!(request.uri(), "https://example.com/chat?room=1");
+    assert!(request.headers().get("host").is_none());
+
+    let mut known = ServerOptions::default();
+    known.subprotocols = &["chat"];
+    known.origins = Origins::Only(&["https://example.com"]);
+    let handshake = extended_connect::Request::from_http(&request, "websocket");
+    assert!(handshake.is_websocket());
+    assert_eq!(handshake.path(), Some("/chat?room=1"));
+    let handshake = handshake.negotiate(&known).unwrap();
+    let answer = handshake.to_http();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.headers().len(),
+        1,
+        "the subprotocol, and nothing of HTTP/1.1"
+    );
+    let opened = client.establish(Response::from_http(&answer)).unwrap();
+    assert!(matches!(opened, Opening::Established { .. }));
+
+    // Another protocol over the same method, and a missing part.
+    let other = extended_connect::Request::from_http(&request, "webtransport");
+    let error = other.negotiate(&known).unwrap_err();
+    assert_eq!(error.to_http2().status(), 501);
+    let mut changed = client.to_http().unwrap();
+    *changed.uri_mut() = "example.com:443".parse().unwrap();
+    let changed = extended_connect::Request::from_http(&changed, "websocket");
+    assert_eq!(changed.negotiate(&known).err(), Some(RequestError::Target));
+}
+
+#[test]
+fn refusals_over_http2_have_nothing_of_a_connection() {
+    for error in [
+        RequestError::NotAnUpgrade,
+        RequestError::UnsupportedVersion,
+        RequestError::Method,
+        RequestError::Origin,
+    ] {
+        let answer = error.to_http2();
+        assert!(answer.headers().get("upgrade").is_none());
+        assert!(answer.headers().get("connection").is_none());
+        // It may be the answer to a HEAD (RFC 9110 section 9.3.2).
+        let body = match error {
+            RequestError::Method => String::new(),
+            _ => format!("{error}\n"),
+        };
+        assert_eq!(answer.body(), body.as_bytes());
+    }
+}
