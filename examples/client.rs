@@ -226,6 +226,7 @@ fn send_lines(shared: &Shared) {
                 break;
             }
         };
+        // If there is none, the connection is at its end, which is what the error says.
         shared.wait_for_room();
         let sent = shared.with(|connection| send_line(connection, &line));
         if let Err(error) = sent {

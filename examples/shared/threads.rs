@@ -41,10 +41,16 @@ impl Shared {
         result
     }
 
-    /// Waits until there is room for more output, or the connection is at its end.
-    pub(crate) fn wait_for_room(&self) {
+    /// Waits until there is room for more output, and says whether there is; if not, the connection is at its end.
+    pub(crate) fn wait_for_room(&self) -> bool {
         let mut connection = self.lock();
-        while !connection.has_room() && connection.transport_action() != TransportAction::Close {
+        loop {
+            if connection.transport_action() == TransportAction::Close {
+                return false;
+            }
+            if connection.has_room() {
+                return true;
+            }
             connection = self
                 .changed
                 .wait(connection)
@@ -79,9 +85,8 @@ impl Shared {
         mut watch: impl FnMut(&[u8]),
         mut take: impl FnMut(Event<'_>),
     ) {
-        loop {
-            // A peer that sends more than it reads has to wait.
-            self.wait_for_room();
+        // A peer that sends more than it reads has to wait.
+        while self.wait_for_room() {
             // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
             if let Ok(Some(event)) = self.with(|connection| connection.next_event(buffer)) {
                 take(event);
