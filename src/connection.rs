@@ -337,16 +337,16 @@ impl Connection {
     /// A Pong that found no room goes out once those before it are written, and so may the next Ping.
     #[inline]
     fn after_write(&mut self, n: usize) {
-        if let Some(timers) = &mut self.timers {
-            timers.written(n);
-        }
         if self.pongs.are_unsent() {
-            self.after_writing_pongs(n);
+            self.after_writing_control(n);
         }
     }
 
     #[inline(never)]
-    fn after_writing_pongs(&mut self, n: usize) {
+    fn after_writing_control(&mut self, n: usize) {
+        if let Some(timers) = &mut self.timers {
+            timers.written(n);
+        }
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }

@@ -11,9 +11,9 @@ use crate::frame::MAX_CONTROL_PAYLOAD;
 /// processed Ping frame". That choice is made here once the limit is reached, and never before.
 #[derive(Debug)]
 pub(crate) struct Pongs {
-    /// Bytes from the start of the unsent output to the end of the last Pong in it.
+    /// Bytes from the start of the unsent output to the end of the last Pong in it, or of the last Ping that is waited for.
     ahead: usize,
-    /// Bytes of Pong frames since all earlier ones were written: `limit` at most, or one frame.
+    /// Bytes of Pong frames since `ahead` was last none: `limit` at most, or one frame.
     unsent: u32,
     limit: u32,
     /// The newest Ping that found no room.
@@ -68,6 +68,11 @@ impl Pongs {
         self.ahead = output;
     }
 
+    /// A Ping, whose way out matters too, went into the output, which now holds `output` bytes.
+    pub(crate) const fn ping_sent(&mut self, output: usize) {
+        self.ahead = output;
+    }
+
     /// Keeps the answer for later, in place of one kept before.
     pub(crate) fn defer(&mut self, payload: &[u8]) {
         let payload = Payload::new(payload);
@@ -77,10 +82,10 @@ impl Pongs {
         }
     }
 
-    /// Whether there are any in the output. If not, none was kept for later.
+    /// Whether there is any of them in the output. If not, none was kept for later.
     #[inline]
     pub(crate) const fn are_unsent(&self) -> bool {
-        self.unsent > 0
+        self.ahead > 0
     }
 
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.

@@ -29,9 +29,9 @@ impl Connection {
     /// Tells the time, and does what is due.
     ///
     /// On an open connection that is a Ping every [`Deadlines::ping_interval`](crate::Deadlines::ping_interval), which goes
-    /// into the output even if that is full, but not while another waits there. When the peer has not done its part in time, the connection is at its
-    /// end: [`transport_action`](Self::transport_action) says to close the transport,
-    /// [`close_event`](Self::close_event) which deadline it was.
+    /// into the output even if that is full, but not while another waits there. When the peer has not done its part
+    /// in time, the connection is at its end: [`transport_action`](Self::transport_action) says to close the
+    /// transport, [`close_event`](Self::close_event) which deadline it was.
     ///
     /// Call it when [`next_timeout`](Self::next_timeout) has come. To call it at other times costs next to nothing
     /// and does no harm; the more exact is [`round_trip_time`](Self::round_trip_time). A time before one that was
@@ -46,7 +46,9 @@ impl Connection {
             Some(Due::Ping(payload)) => {
                 // There is at most one in the output, which stays bounded; it is short, so it is never refused.
                 _ = self.sender.control(Opcode::Ping, &payload);
-                timers.queued(self.sender.output().len());
+                let output = self.sender.output().len();
+                timers.queued(output);
+                self.pongs.ping_sent(output);
             }
             Some(Due::GiveUp(timeout)) => self.closing.gave_up(timeout),
         }
