@@ -100,20 +100,23 @@ fn broadcast() {
         (0..CHECKED).for_each(|_| pass(&mut Sum::thorough()));
     }
     let mut times = vec![Vec::new(); contestants.len()];
-    let mut bytes = vec![0; contestants.len()];
+    let mut bytes = vec![Vec::new(); contestants.len()];
     for turn in 0..TURNS {
         for i in 0..contestants.len() {
             let i = (turn + i) % contestants.len();
             let mut sum = Sum::default();
             let start = Instant::now();
             (contestants[i].pass)(&mut sum);
-            times[i].push(start.elapsed().as_secs_f64() * 1e9 / CONNECTIONS as f64);
-            bytes[i] += sum.bytes;
+            let sent = (sum.messages * CONNECTIONS as u64) as f64;
+            times[i].push(start.elapsed().as_secs_f64() * 1e9 / sent);
+            bytes[i].push(sum.bytes as f64 / sent);
         }
     }
     let times: Vec<_> = times.into_iter().map(median_of_quietest).collect();
-    let sent = (TURNS * CONNECTIONS) as f64;
-    let bytes: Vec<_> = bytes.iter().map(|bytes| *bytes as f64 / sent).collect();
+    let bytes: Vec<_> = bytes
+        .into_iter()
+        .map(|bytes| bytes.iter().sum::<f64>() / TURNS as f64)
+        .collect();
     report("to 1,000", &job, &contestants, &times, &bytes);
 }
 

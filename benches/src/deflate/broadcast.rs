@@ -21,7 +21,7 @@ pub(super) enum Way {
     Mixed,
 }
 
-/// Every pass sends the next message of the job on all of `count` connections, and writes it.
+/// Every pass sends the next two messages of the job on all of `count` connections, and writes them.
 pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
     assert_eq!(job.role, Role::Server);
     let mut readers: Vec<_> = (0..count).map(|_| Reader::new()).collect();
@@ -29,28 +29,30 @@ pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
     let messages = job.messages.clone();
     let mut next = 0;
     Box::new(move |sum: &mut Sum| {
-        let text = black_box(&messages[next % messages.len()]);
-        let shared = way == Way::Shared || way == Way::Mixed && next % 2 == 0;
-        next += 1;
-        let message = shared.then(|| SharedMessage::text(text));
-        for reader in &mut readers {
-            watch(&mut wire, sum);
-            let server = &mut reader.server;
-            match &message {
-                Some(message) => server.send_shared(message).unwrap(),
-                None => server.send_text(text).unwrap(),
+        for _ in 0..2 {
+            let text = black_box(&messages[next % messages.len()]);
+            let shared = way == Way::Shared || way == Way::Mixed && next % 2 == 0;
+            next += 1;
+            let message = shared.then(|| SharedMessage::text(text));
+            for reader in &mut readers {
+                watch(&mut wire, sum);
+                let server = &mut reader.server;
+                match &message {
+                    Some(message) => server.send_shared(message).unwrap(),
+                    None => server.send_text(text).unwrap(),
+                }
+                while !server.output().is_empty() {
+                    let n = wire.write(server.output()).unwrap();
+                    server.advance_output(n);
+                }
+                sum.wrote(wire.take_written());
+                match wire.recorded() {
+                    Some(written) => reader.check(&written, text),
+                    None => reader.client = None,
+                }
             }
-            while !server.output().is_empty() {
-                let n = wire.write(server.output()).unwrap();
-                server.advance_output(n);
-            }
-            sum.wrote(wire.take_written());
-            match wire.recorded() {
-                Some(written) => reader.check(&written, text),
-                None => reader.client = None,
-            }
+            sum.messages += 1;
         }
-        sum.messages += 1;
     })
 }
 

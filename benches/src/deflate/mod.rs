@@ -109,7 +109,7 @@ pub fn receivers(job: &Job) -> Vec<Contestant> {
     ])
 }
 
-/// Those that compress the next message in every pass and send it on `count` connections, once for all first.
+/// Those that compress the next two messages in every pass and send them on `count` connections, once for all first.
 ///
 /// The sum has the bytes with their headers.
 pub fn broadcasters(job: &Job, count: usize) -> Vec<Contestant> {
