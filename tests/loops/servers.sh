@@ -23,6 +23,7 @@ server() {
 server echo_server http release/examples/echo_server '--release --example echo_server' --quiet
 server mio http release/example-mio '--release --package example-mio --bin example-mio'
 server tokio http release/example-tokio '--release --package example-tokio --bin example-tokio'
+server axum http release/example-axum '--release --package example-axum'
 server rustls https release/example-rustls '--release --package example-rustls' --cert '{cert}' --key '{key}'
 http2='--release --package example-http2 --bin example-http2'
 server http2 https2 release/example-http2 "$http2" --cert '{cert}' --key '{key}'
