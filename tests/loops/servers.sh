@@ -25,6 +25,7 @@ server mio http release/example-mio '--release --package example-mio --bin examp
 server tokio http release/example-tokio '--release --package example-tokio --bin example-tokio'
 server freestanding http freestanding/example-freestanding '--profile freestanding --package example-freestanding'
 server io_uring http release/example-io-uring '--release --package example-io-uring'
+server axum http release/example-axum '--release --package example-axum'
 server rustls https release/example-rustls '--release --package example-rustls' --cert '{cert}' --key '{key}'
 http2='--release --package example-http2 --bin example-http2'
 server http2 https2 release/example-http2 "$http2" --cert '{cert}' --key '{key}'

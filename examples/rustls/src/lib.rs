@@ -42,7 +42,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             let place = match argument.as_str() {
                 "--help" | "-h" => {
-                    println!("{usage}");
+                    example_tokio::command_line::say(&usage);
                     return Ok(None);
                 }
                 "--cert" => &mut options.certificate,
@@ -78,14 +78,19 @@ impl Options {
     ///
     /// What is wrong with which file.
     pub fn acceptor(&self, protocols: &[&[u8]]) -> Result<TlsAcceptor, String> {
-        let (certificates, key) = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => (read_certificates(certificate)?, read_key(key)?),
-            _ => self.make_certificate()?,
-        };
+        let origin;
+        let (certificates, key) =
+            if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
+                origin = format!("the certificate {certificate} and the key {key}");
+                (read_certificates(certificate)?, read_key(key)?)
+            } else {
+                origin = String::from("the certificate that was made");
+                self.make_certificate()?
+            };
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(certificates, key)
-            .map_err(|error| format!("the certificate and the key cannot be used: {error}"))?;
+            .map_err(|error| format!("cannot use {origin}: {error}"))?;
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Ok(TlsAcceptor::from(Arc::new(config)))
     }

@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 use example_rustls::{Options, accept};
-use example_tokio::{AcceptError, command_line, server};
+use example_tokio::{command_line, server};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,15 +24,17 @@ async fn run() -> Result<(), String> {
     let acceptor = options.acceptor(&[b"http/1.1"])?;
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("https", &options.address).await?;
-    server::serve(listener, end, |transport, ending| {
+    server::serve(listener, end, |transport, mut ending| {
         let acceptor = acceptor.clone();
         async move {
-            match accept(&acceptor, transport).await {
-                Ok(transport) => {
-                    if let Err(AcceptError::Io(error)) = server::talk(transport, ending).await {
-                        eprintln!("rustls: {error}");
-                    }
-                }
+            let transport = tokio::select! {
+                transport = accept(&acceptor, transport) => transport,
+                // It has not been told anything, and need not be.
+                () = ending.begins() => return,
+            };
+            match transport {
+                // A client that left, or got another answer, is nothing to complain about.
+                Ok(transport) => _ = server::talk(transport, ending).await,
                 Err(error) => eprintln!("rustls: {error}"),
             }
         }

@@ -28,7 +28,12 @@ pub async fn listen(scheme: &str, address: &str) -> Result<TcpListener, String> 
     let cannot = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let local = listener.local_addr().map_err(cannot)?;
-    println!("listening on {scheme}://{local}/");
-    _ = std::io::stdout().flush();
+    say(&format!("listening on {scheme}://{local}/"));
     Ok(listener)
+}
+
+/// Writes a line to stdout, if anybody reads it.
+pub fn say(line: &str) {
+    let mut stdout = std::io::stdout();
+    _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }

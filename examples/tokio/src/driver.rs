@@ -1,7 +1,7 @@
 //! A connection with its transport and its clock, as functions to poll. All state is in here and none in a future, which is
 //! what makes every future on it safe to drop.
 
-use std::io::IoSlice;
+use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,22 +15,43 @@ use crate::message::{Closed, Message};
 /// How much is read at once: what stays in the fastest cache.
 const READ: usize = 16 << 10;
 
+/// How often is read, while something comes, before the time is told and others have their turn.
+const READS: u32 = 32;
+
 /// How many pieces of output go into one write.
 const PARTS: usize = 16;
 
+/// How long the last bytes may stay in a transport that holds back what it was given, as TLS does.
+const LINGER: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
-    pub(crate) transport: S,
+    transport: S,
     pub(crate) connection: Connection,
     buffer: ReadBuffer,
     clock: Clock,
-    /// Whether the transport may hold back some of what was written.
-    unflushed: bool,
-    shut_down: bool,
+    /// How often was read since the time was told.
+    reads: u32,
+    at_end: bool,
+    outgoing: Outgoing,
+    /// When to wait no longer for what the transport holds back.
+    linger: Option<Duration>,
     /// Whether all that can be done was done.
     over: bool,
     /// Changes whenever something did that the other half of a split connection may wait for.
     pub(crate) progress: u64,
+}
+
+/// The way to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outgoing {
+    /// All that was written has gone.
+    Flushed,
+    /// The transport may hold back some of what was written.
+    Unflushed,
+    ShutDown,
+    /// The transport has failed. What came before can still be read.
+    Broken,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -41,8 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             connection,
             buffer,
             clock: Clock::new(),
-            unflushed: false,
-            shut_down: false,
+            reads: 0,
+            at_end: false,
+            outgoing: Outgoing::Flushed,
+            linger: None,
             over: false,
             progress: 0,
         }
@@ -51,6 +74,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The next message, `None` when the connection has ended and the transport can be dropped.
     ///
     /// Writes what is to be written, answers to Pings included, and keeps to all deadlines.
+    ///
+    /// It reads even while the output is full: whoever answers waits for room in [`poll_room`](Self::poll_room), and Pongs
+    /// have a limit of their own. If both sides read only once the other has read, neither ever would.
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if let Some(message) = self.take_message() {
@@ -58,113 +84,130 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 _ = self.poll_write(cx);
                 return Poll::Ready(Some(message));
             }
-            if self.poll_turn(cx).is_ready() {
+            // All that came is read before the time is told: it may be the Pong that is awaited.
+            if self.reads < READS && self.poll_read(cx).is_ready() {
+                self.reads += 1;
+                continue;
+            }
+            let more = self.reads == READS;
+            self.reads = 0;
+            _ = self.poll_turn(cx);
+            if self.outgoing == Outgoing::Broken && !more {
+                self.connection.handle_reset();
+                self.end();
+            }
+            if self.over {
                 return Poll::Ready(None);
             }
-            // Who sends and does not read has to wait. The transport says when it takes more.
-            if !self.connection.has_room() {
-                return Poll::Pending;
+            if more {
+                cx.waker().wake_by_ref();
             }
-            ready!(self.poll_read(cx));
+            return Poll::Pending;
         }
     }
 
     /// Ready when a message may be sent.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        let over = self.poll_turn(cx).is_ready();
-        if over || !self.connection.is_open() {
-            return Poll::Ready(Err(Closed));
-        }
-        if self.connection.has_room() {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
+        self.poll_until(cx, |driver| {
+            if driver.is_done() || !driver.connection.is_open() {
+                return Some(Err(Closed));
+            }
+            driver.connection.has_room().then_some(Ok(()))
+        })
     }
 
     /// Ready when all that was sent is written, or never will be.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        if self.poll_turn(cx).is_ready() {
-            let written = self.connection.output_len() == 0;
-            return Poll::Ready(if written { Ok(()) } else { Err(Closed) });
-        }
-        if self.connection.output_len() == 0 && !self.unflushed {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
+        self.poll_until(cx, |driver| {
+            let sent = matches!(driver.outgoing, Outgoing::Flushed | Outgoing::ShutDown);
+            if sent && driver.connection.output_len() == 0 {
+                return Some(Ok(()));
+            }
+            driver.is_done().then_some(Err(Closed))
+        })
     }
 
-    /// Does all but read: ready at the end.
+    /// Writes until `found` has something to say, and keeps to the deadlines meanwhile.
+    fn poll_until<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        found: impl Fn(&Self) -> Option<T>,
+    ) -> Poll<T> {
+        _ = self.poll_write(cx);
+        // Who need not wait tells no time: nothing was read here, and what came may be the Pong that is awaited.
+        if let Some(result) = found(self) {
+            return Poll::Ready(result);
+        }
+        _ = self.poll_turn(cx);
+        found(self).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Does all but read. Ready when there is nothing more to do.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.over {
+        while !self.is_done() {
             self.connection.handle_timeout(self.clock.now());
             _ = self.poll_write(cx);
+            let mut until = self.connection.next_timeout();
             match self.connection.transport_action() {
                 TransportAction::Close => {
-                    // Once: nobody waits for a peer that does not read.
-                    _ = Pin::new(&mut self.transport).poll_shutdown(cx);
-                    self.over = true;
-                    self.progress += 1;
+                    if self.poll_close(cx).is_ready() {
+                        self.end();
+                        break;
+                    }
+                    until = self.linger;
                 }
-                TransportAction::ShutdownWrite { .. } if !self.shut_down => {
-                    // If it fails the transport is broken, which reading from it shows.
-                    let shutdown = Pin::new(&mut self.transport).poll_shutdown(cx);
-                    self.shut_down = shutdown.is_ready();
-                }
+                TransportAction::ShutdownWrite { .. } => _ = self.poll_shutdown(cx),
                 _ => {}
             }
-            if self
-                .clock
-                .poll(cx, self.connection.next_timeout())
-                .is_pending()
-            {
-                break;
-            }
+            ready!(self.clock.poll(cx, until));
         }
-        if self.over {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
+        Poll::Ready(())
     }
 
     /// The next message that has come whole.
     fn take_message(&mut self) -> Option<Message> {
-        while self.connection.has_room() {
+        loop {
             let before = self.connection.output_len();
             // After an error the Close frame that tells the peer is in the output, and there are no more events.
-            let event = self.connection.next_event(&mut self.buffer).ok()??;
-            let message = match event {
-                Event::Text { text, .. } => Some(Message::Text(text.to_owned())),
-                Event::Binary { data, .. } => Some(Message::Binary(data.to_vec())),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => None,
-            };
+            let event = self.connection.next_event(&mut self.buffer).ok().flatten();
             if self.connection.output_len() != before {
                 self.progress += 1;
             }
-            if message.is_some() {
-                return message;
+            match event? {
+                Event::Text { text, .. } => return Some(Message::Text(text.to_owned())),
+                Event::Binary { data, .. } => return Some(Message::Binary(data.to_vec())),
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
             }
         }
-        None
     }
 
+    /// Reads once. Pending at the end, too: nothing more comes.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.at_end || self.over {
+            return Poll::Pending;
+        }
         let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
         let result = ready!(Pin::new(&mut self.transport).poll_read(cx, &mut spare));
         let n = spare.filled().len();
-        if result.is_ok() && n > 0 {
-            self.buffer.advance(n);
-        } else {
-            // All events that came before were taken.
-            self.connection.handle_eof();
-            self.progress += 1;
+        // All events that came before were taken.
+        match result {
+            Ok(()) if n > 0 => {
+                self.buffer.advance(n);
+                return Poll::Ready(());
+            }
+            Ok(()) => self.connection.handle_eof(),
+            // TLS whose end was not announced: what waits may still be written.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
+            Err(_) => self.outgoing = Outgoing::Broken,
         }
+        self.at_end = true;
+        self.progress += 1;
         Poll::Ready(())
     }
 
     /// Writes until all is written, or the transport takes no more.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.connection.output_len() > 0 {
+        while !self.is_done() && self.connection.output_len() > 0 {
             let mut parts = [IoSlice::new(&[]); PARTS];
             let mut count = 0;
             for (place, part) in parts.iter_mut().zip(self.connection.output_parts()) {
@@ -172,31 +215,57 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 count += 1;
             }
             let transport = Pin::new(&mut self.transport);
-            match ready!(transport.poll_write_vectored(cx, &parts[..count])) {
+            let written = ready!(transport.poll_write_vectored(cx, &parts[..count]));
+            self.progress += 1;
+            match written {
                 Ok(n) if n > 0 => {
                     self.connection.advance_output(n);
-                    self.unflushed = true;
-                    self.progress += 1;
+                    self.outgoing = Outgoing::Unflushed;
                 }
-                _ => return self.broken(),
+                _ => self.outgoing = Outgoing::Broken,
             }
         }
-        if self.unflushed {
-            if ready!(Pin::new(&mut self.transport).poll_flush(cx)).is_err() {
-                return self.broken();
-            }
-            self.unflushed = false;
+        if self.outgoing == Outgoing::Unflushed {
+            let flushed = ready!(Pin::new(&mut self.transport).poll_flush(cx));
             self.progress += 1;
+            self.outgoing = match flushed {
+                Ok(()) => Outgoing::Flushed,
+                Err(_) => Outgoing::Broken,
+            };
         }
         Poll::Ready(())
     }
 
-    /// The transport takes nothing any more.
-    fn broken(&mut self) -> Poll<()> {
-        self.connection.handle_eof();
+    /// Ends the writing side, once.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.outgoing != Outgoing::ShutDown {
+            // If it fails the transport is broken, which reading from it shows.
+            _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
+            self.outgoing = Outgoing::ShutDown;
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the transport can be dropped. What it holds back, the Close frame perhaps, is to go before.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.clock.now();
+        let linger = *self.linger.get_or_insert(now.saturating_add(LINGER));
+        let shutdown = self.poll_shutdown(cx);
+        // Who has not read the output in time will not read what is behind it either.
+        if self.connection.output_len() > 0 || now >= linger {
+            return Poll::Ready(());
+        }
+        shutdown
+    }
+
+    /// Whether nothing can be written any more.
+    fn is_done(&self) -> bool {
+        self.over || self.outgoing == Outgoing::Broken
+    }
+
+    fn end(&mut self) {
         self.over = true;
         self.progress += 1;
-        Poll::Ready(())
     }
 }
 

@@ -72,7 +72,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             .map_err(AcceptError::Io)?;
         };
         match answer {
-            Ok(connection) => Ok(Self::new(transport, connection, buffer)),
+            Ok(connection) => {
+                let mut websocket = Self::new(transport, connection, buffer);
+                // The client may wait for the answer, whatever is done here first. If it cannot be written, the
+                // connection is one that has ended.
+                _ = websocket.flush().await;
+                Ok(websocket)
+            }
             Err(answer) => {
                 let refused = Connection::refused(answer, config);
                 // Written, shut down, and closed when the client has seen it: all as with a connection.
@@ -98,12 +104,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             ClientHandshake::new(uri, options, seed).map_err(ConnectError::Input)?;
         let mut buffer = ReadBuffer::new();
         let mut clock = Clock::new();
-        // A request is small enough for any transport to take it at once.
-        transport
-            .write_all(handshake.output())
-            .await
-            .map_err(ConnectError::Io)?;
-        transport.flush().await.map_err(ConnectError::Io)?;
+        // The time begins.
+        handshake
+            .handle_timeout(clock.now())
+            .map_err(ConnectError::Response)?;
+        let until = handshake.next_timeout();
+        let request = async {
+            transport.write_all(handshake.output()).await?;
+            transport.flush().await
+        };
+        tokio::select! {
+            written = request => written.map_err(ConnectError::Io)?,
+            // What follows says so.
+            () = poll_fn(|cx| clock.poll(cx, until)) => {}
+        }
         handshake.advance_output(handshake.output().len());
         loop {
             match handshake.read_response(&mut buffer) {

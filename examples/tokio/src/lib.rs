@@ -5,7 +5,7 @@
 //! - [`split`](WebSocket::split): its two halves, for two tasks.
 //! - [`server`]: accepts clients, and ends gracefully.
 //!
-//! Every method can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
+//! Every method of a connection can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
 //! the buffer, what was sent in the output, and the next call goes on.
 
 pub mod command_line;

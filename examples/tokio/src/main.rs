@@ -10,7 +10,7 @@
 
 use std::process::ExitCode;
 
-use example_tokio::{AcceptError, command_line, server};
+use example_tokio::{command_line, server};
 
 const USAGE: &str = "usage: tokio [ADDRESS]";
 
@@ -24,7 +24,7 @@ async fn run() -> Result<(), String> {
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--help" | "-h" => {
-                println!("{USAGE}");
+                command_line::say(USAGE);
                 return Ok(());
             }
             _ if argument.starts_with('-') || address.is_some() => {
@@ -37,9 +37,8 @@ async fn run() -> Result<(), String> {
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &address).await?;
     server::serve(listener, end, |transport, ending| async {
-        if let Err(AcceptError::Io(error)) = server::talk(transport, ending).await {
-            eprintln!("tokio: {error}");
-        }
+        // A client that left, or got another answer, is nothing to complain about.
+        _ = server::talk(transport, ending).await;
     })
     .await;
     Ok(())

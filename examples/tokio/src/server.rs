@@ -13,20 +13,49 @@ use tokio::sync::watch;
 use crate::handshake::AcceptError;
 use crate::websocket::WebSocket;
 
-/// Tells a client's task that the server is ending.
+/// The end of a server: tells the tasks of its clients, and waits for them.
+#[derive(Debug)]
+pub struct End(watch::Sender<bool>);
+
+impl End {
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// For the task of one client more.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        Ending(self.0.subscribe())
+    }
+
+    /// Tells all tasks, and waits until they are gone: the deadlines of their connections see to it that they go.
+    pub async fn begin(self) {
+        self.0.send_replace(true);
+        self.0.closed().await;
+    }
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Tells a client's task that the server is ending. The server waits until it is dropped.
 #[derive(Clone, Debug)]
-pub struct Ending(watch::Receiver<()>);
+pub struct Ending(watch::Receiver<bool>);
 
 impl Ending {
-    /// Waits for the end of the server.
+    /// Waits for the end of the server. Once that has begun, it returns at once.
     pub async fn begins(&mut self) {
         // An error means that the server is gone, which is an end, too.
-        _ = self.0.changed().await;
+        _ = self.0.wait_for(|begun| *begun).await;
     }
 }
 
 /// Accepts clients until `end` comes, and has each served by a task of its own. Then waits for those that are there, which
-/// are told: the deadlines see to it that they come to their end.
+/// are told.
 pub async fn serve<F>(
     listener: TcpListener,
     end: impl Future<Output = ()>,
@@ -34,18 +63,27 @@ pub async fn serve<F>(
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (ending, begins) = watch::channel(());
-    tokio::pin!(end);
+    let clients = End::new();
+    tokio::select! {
+        () = accept(&listener, &clients, client) => {}
+        () = end => {}
+    }
+    // Who comes now is refused by the system.
+    drop(listener);
+    clients.begin().await;
+}
+
+/// Goes on for ever.
+async fn accept<F>(listener: &TcpListener, clients: &End, client: impl Fn(TcpStream, Ending) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut end => break,
-        };
-        match accepted {
+        match listener.accept().await {
             Ok((transport, _)) => {
                 // What is written is meant to go.
                 _ = transport.set_nodelay(true);
-                tokio::spawn(client(transport, Ending(begins.clone())));
+                tokio::spawn(client(transport, clients.ending()));
             }
             Err(error) => {
                 // Most likely there are no more files, and there will be.
@@ -54,14 +92,9 @@ pub async fn serve<F>(
             }
         }
     }
-    drop(listener);
-    drop(begins);
-    // Every client has a receiver: to tell them it is sent to, and when they are gone it is closed.
-    _ = ending.send(());
-    ending.closed().await;
 }
 
-/// Waits for Ctrl-C or SIGTERM.
+/// Waits for Ctrl-C or SIGTERM, which no longer end the program from this call on.
 ///
 /// # Errors
 ///
@@ -136,9 +169,13 @@ pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
             _ = websocket.send(&message).await;
         }
     };
-    // Both may be dropped at any time, and the connection goes on.
-    tokio::select! {
-        () = echo => {}
-        () = ending.begins() => websocket.close(CloseCode::GOING_AWAY, "").await,
+    // Also while a client does not read. What is cut off is in the connection, which goes on.
+    let ended = tokio::select! {
+        () = echo => false,
+        () = ending.begins() => true,
+    };
+    if ended {
+        // The code may be sent.
+        _ = websocket.close(CloseCode::GOING_AWAY, "").await;
     }
 }

@@ -1,5 +1,9 @@
 //! One connection in two tasks.
 //!
+//! Both share the driver in a mutex, which is held only while it is polled and never while anybody waits. A task of its own
+//! with channels would need queues with limits, and answers for who waits until something is written; here a send is in the
+//! output or has not happened, as with one task.
+//!
 //! A transport remembers one task that waits to read and one that waits to write. Here either half may wait for both: the
 //! receiver writes Pongs, too. So the transport gets a waker that wakes both halves, and each half remembers its own task in
 //! it before it looks. Whoever finds nothing to do waits again.
@@ -8,12 +12,12 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use sockless::CloseCode;
+use sockless::{CloseCode, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::driver::Driver;
 use crate::message::{Closed, Message};
-use crate::websocket::{WebSocket, queue};
+use crate::websocket::{WebSocket, close, queue};
 
 /// The half that receives. Keep receiving: it also answers Pings and notices the end.
 #[derive(Debug)]
@@ -150,21 +154,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         poll_fn(|cx| self.0.poll(Half::Sender, cx, Driver::poll_flush)).await
     }
 
-    /// Sends a Close frame and waits until it is written. The receiver then sees the end.
+    /// Sends a Close frame and waits until it is written, or never will be. The receiver then sees the end.
     ///
     /// # Errors
     ///
-    /// If one side has closed before, or the transport has ended.
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Closed> {
-        let closed = {
-            let mut driver = lock(&self.0.driver);
-            driver.progress += 1;
-            driver.connection.close(code, reason)
-        };
-        // Its deadline begins.
+    /// [`SendError::InvalidCloseCode`]; nothing was done.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        close(&mut lock(&self.0.driver).connection, code, reason)?;
+        // A deadline begins, which it may be the one to wait for.
         self.0.tasks.wake_half(Half::Receiver);
-        closed.map_err(|_| Closed)?;
-        self.flush().await
+        _ = self.flush().await;
+        Ok(())
     }
 }
 

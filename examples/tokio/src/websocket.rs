@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use sockless::{CloseCode, CloseEvent, Connection, ReadBuffer};
+use sockless::{CloseCode, CloseEvent, Connection, ReadBuffer, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::driver::Driver;
@@ -11,7 +11,10 @@ use crate::split::{Receiver, Sender, halves};
 
 /// A WebSocket connection over a transport.
 ///
-/// Pings are answered, deadlines kept and output written while one of its methods is waited for, so keep receiving.
+/// Pings are answered, deadlines kept and output written while one of its methods is waited for. Only
+/// [`recv`](Self::recv) reads, so keep receiving: who does not for longer than
+/// [`Deadlines::pong`](sockless::Deadlines::pong), while it waits to send, misses the answer to its own Ping. An application
+/// that sends at any length while it should receive [splits](Self::split) the connection.
 #[derive(Debug)]
 pub struct WebSocket<S>(pub(crate) Driver<S>);
 
@@ -24,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The next message; `None` when the connection has ended, which [`close_event`](Self::close_event) says more about.
     /// The transport can be dropped then.
     ///
-    /// Reads no more while the peer does not read what was sent to it.
+    /// Messages that nobody takes stay in the transport, so a peer that sends too fast has to wait.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.0.poll_recv(cx)).await
     }
@@ -60,10 +63,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection and waits for its end. Messages that still come are dropped.
     ///
     /// If it is dropped while it waits, the Close frame is sent, and [`recv`](Self::recv) goes on from there.
-    pub async fn close(&mut self, code: CloseCode, reason: &str) {
-        // Refused only if one side has closed before.
-        _ = self.0.connection.close(code, reason);
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InvalidCloseCode`]; nothing was done.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        close(&mut self.0.connection, code, reason)?;
         while self.recv().await.is_some() {}
+        Ok(())
     }
 
     /// How the connection ended, once it has.
@@ -87,4 +94,17 @@ pub(crate) fn queue(connection: &mut Connection, message: &Message) -> Result<()
     };
     // There is room, and no other message is half sent.
     sent.map_err(|_| Closed)
+}
+
+/// Queues a Close frame, unless one side has closed before.
+pub(crate) fn close(
+    connection: &mut Connection,
+    code: CloseCode,
+    reason: &str,
+) -> Result<(), SendError> {
+    match connection.close(code, reason) {
+        Err(SendError::InvalidCloseCode(code)) => Err(SendError::InvalidCloseCode(code)),
+        // Whoever was first, it is closing.
+        _ => Ok(()),
+    }
 }

@@ -60,7 +60,8 @@ async fn run() -> Result<(), String> {
             None => break,
         }
     }
-    websocket.close(CloseCode::NORMAL, "").await;
+    // The code may be sent.
+    _ = websocket.close(CloseCode::NORMAL, "").await;
     let ending = websocket
         .close_event()
         .ok_or("the connection has not ended")?;

@@ -1,0 +1,113 @@
+//! An echo server that is a route of an axum application: axum and hyper read the requests and write the answers, what the
+//! answers are is decided by sockless, and the upgraded transport goes to the connection of the tokio example.
+//!
+//! ```text
+//! cargo run --package example-axum [-- ADDRESS]
+//! ```
+//!
+//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use example_tokio::server::{self, Ending};
+use example_tokio::{WebSocket, command_line};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use sockless::{Connection, ReadBuffer, handshake};
+use tokio::net::TcpStream;
+
+const USAGE: &str = "usage: axum [ADDRESS]";
+
+/// How long a client may take for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    command_line::ended("axum", run().await)
+}
+
+async fn run() -> Result<(), String> {
+    let mut address = None;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--help" | "-h" => {
+                command_line::say(USAGE);
+                return Ok(());
+            }
+            _ if argument.starts_with('-') || address.is_some() => {
+                return Err(format!("unexpected argument {argument:?}\n{USAGE}"));
+            }
+            _ => address = Some(argument),
+        }
+    }
+    let address = address.unwrap_or_else(|| String::from("127.0.0.1:8080"));
+    let end = server::signalled().map_err(|error| error.to_string())?;
+    let listener = command_line::listen("http", &address).await?;
+    let application = Router::new().route("/", any(echo)).route(
+        "/about",
+        get("WebSockets of sockless in an axum application\n"),
+    );
+    server::serve(listener, end, |transport, ending| {
+        requests(transport, application.clone(), ending)
+    })
+    .await;
+    Ok(())
+}
+
+/// Answers all requests of a client. `axum::serve` would do as well, but for two things: it has no deadline for the head of
+/// a request, and it does not tell connections that were upgraded when the server is to end.
+async fn requests(transport: TcpStream, application: Router, mut ending: Ending) {
+    let application = application.layer(Extension(ending.clone()));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .serve_connection(
+            TokioIo::new(transport),
+            TowerToHyperService::new(application),
+        )
+        .with_upgrades();
+    tokio::pin!(connection);
+    // An error is a client that left or did not keep to HTTP, which is nothing to complain about.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = ending.begins() => {
+            // The answer to a request that was read is still written.
+            connection.as_mut().graceful_shutdown();
+            _ = connection.await;
+        }
+    }
+}
+
+/// The route of the WebSocket, and of a line about it.
+async fn echo(Extension(ending): Extension<Ending>, request: Request) -> Response {
+    let asked = handshake::Request::from_http(&request);
+    if !asked.is_upgrade() {
+        return "an echo server: connect with a WebSocket\n".into_response();
+    }
+    match asked.negotiate(&server::options()) {
+        Ok(handshake) => {
+            let (connection, answer) = (handshake.connection(), handshake.to_http());
+            tokio::spawn(converse(request, connection, ending));
+            answer.map(|()| Body::empty())
+        }
+        Err(error) => error.to_http().map(Body::from),
+    }
+}
+
+/// Waits until hyper has written the answer; then the transport is the connection's.
+async fn converse(request: Request, connection: Connection, ending: Ending) {
+    // An error is a client that left before.
+    if let Ok(upgraded) = hyper::upgrade::on(request).await {
+        // What hyper read behind the request is the first that is read from it.
+        let transport = TokioIo::new(upgraded);
+        let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
+        server::echo(websocket, ending).await;
+    }
+}
