@@ -161,8 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// [`SendError::InvalidCloseCode`]; nothing was done.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         close(&mut lock(&self.0.driver).connection, code, reason)?;
-        // A deadline begins, which it may be the one to wait for.
-        self.0.tasks.wake_half(Half::Receiver);
+        // A deadline begins, which is the receiver's to wait for from the time that this is written.
         _ = self.flush().await;
         Ok(())
     }

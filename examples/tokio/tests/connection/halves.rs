@@ -140,3 +140,26 @@ async fn either_half_sees_the_end() {
     let ended = timeout(Duration::from_secs(11), receiving).await;
     assert_eq!(ended.expect("in time").expect("no panic"), None);
 }
+
+/// Nothing happened at the transport that would have woken the sender.
+#[tokio::test(start_paused = true)]
+async fn what_one_half_finds_the_other_is_told() {
+    let mut narrow = Config::default();
+    narrow.max_output = 10;
+    let (server, mut peer) = server(narrow, 8);
+    let (mut receiver, mut sender) = server.split();
+    let sending = tokio::spawn(async move {
+        let data = Message::Binary(vec![7; 100]);
+        while sender.send(&data).await.is_ok() {}
+    });
+    let close = frames(|client| client.close(CloseCode::NORMAL, "").expect("it is open"));
+    peer.write_all(&close).await.expect("it is open");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(!sending.is_finished(), "it waits for room");
+    // Only now is the Close frame read.
+    let receiving = timeout(Duration::from_secs(1), receiver.recv()).await;
+    receiving.expect_err("the rest is not written yet");
+    assert!(sending.is_finished());
+    drop(peer);
+    assert_eq!(receiver.recv().await, None);
+}
