@@ -125,7 +125,8 @@ impl Shared {
                     connection = self.lock();
                     match written {
                         Ok(n) => connection.advance_output(n),
-                        Err(_) => connection.handle_eof(),
+                        // What is left will never be written.
+                        Err(_) => connection.handle_reset(),
                     }
                     self.changed.notify_all();
                     continue;
