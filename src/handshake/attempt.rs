@@ -6,12 +6,12 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::connection::Connection;
-use crate::handshake::client::ClientOptions;
 #[cfg(feature = "deflate")]
 use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, values};
+use crate::handshake::options::ClientOptions;
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::timers::Timer;
 

@@ -4,41 +4,17 @@ use alloc::vec::Vec;
 use core::str;
 use core::time::Duration;
 
-use crate::config::Config;
 use crate::connection::Connection;
 use crate::handshake::attempt::{Attempt, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, Single, contains_token, single};
 use crate::handshake::key::{accept_key, encode_key};
+use crate::handshake::options::ClientOptions;
 use crate::handshake::response::{Response, write_header};
 use crate::handshake::uri::Uri;
 use crate::masking_keys::Seed;
 use crate::read_buffer::ReadBuffer;
-
-/// What a client asks for in the opening handshake.
-///
-/// # Example
-///
-/// ```
-/// use sockless::handshake::{ClientOptions, Header};
-///
-/// let mut options = ClientOptions::default();
-/// options.subprotocols = &["chat"];
-/// options.headers = &[Header { name: "Authorization", value: b"Bearer 1234" }];
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ClientOptions<'a> {
-    /// Limits and choices of the connection.
-    pub config: Config,
-    /// The subprotocols the client speaks, each a token, the preferred first.
-    pub subprotocols: &'a [&'a str],
-    /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
-    pub origin: Option<&'a str>,
-    /// Further headers, such as cookies or credentials.
-    pub headers: &'a [Header<'a>],
-}
 
 /// The client's side of the opening handshake: write the [`output`](Self::output), then read the response.
 ///

@@ -37,6 +37,8 @@ mod http;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "alloc")]
+mod options;
+#[cfg(feature = "alloc")]
 mod origin;
 #[cfg(feature = "alloc")]
 mod request;
@@ -55,14 +57,15 @@ pub use key::accept_key;
 
 #[cfg(feature = "alloc")]
 pub use {
-    client::{ClientHandshake, ClientOptions, Opening},
+    client::{ClientHandshake, Opening},
     error::{HeadError, InputError, ResponseError},
     headers::Header,
+    options::{ClientOptions, ServerOptions},
     origin::Origins,
     request::Request,
     request_error::RequestError,
     request_reader::RequestReader,
     response::Response,
-    server::{ServerHandshake, ServerOptions},
+    server::ServerHandshake,
     uri::Uri,
 };

@@ -14,8 +14,8 @@ use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
+use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
-use crate::handshake::server::ServerOptions;
 
 /// What a server has agreed on with a client.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 use core::iter;
 
-use crate::config::Config;
 use crate::connection::Connection;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
@@ -11,36 +10,11 @@ use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single};
 use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::negotiated::{Negotiated, check_version};
-use crate::handshake::origin::Origins;
+use crate::handshake::options::ServerOptions;
 use crate::handshake::request::{Request, host};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
-
-/// What a server agrees to in the opening handshake.
-///
-/// # Example
-///
-/// ```
-/// use sockless::handshake::{Origins, ServerOptions};
-///
-/// let mut options = ServerOptions::default();
-/// options.subprotocols = &["chat", "superchat"];
-/// options.origins = Origins::Only(&["https://example.com"]);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct ServerOptions<'a> {
-    /// Limits and choices of the connection.
-    pub config: Config,
-    /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
-    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
-    pub subprotocols: &'a [&'a str],
-    /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
-    pub require_subprotocol: bool,
-    /// Which web pages may connect. Default: those from the same host.
-    pub origins: Origins<'a>,
-}
 
 /// # Accepting
 impl Request<'_> {

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::handshake::attempt::{Attempt, offer};
-use crate::handshake::client::{ClientOptions, Opening};
+use crate::handshake::client::Opening;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extended_connect::server::check_case;
 use crate::handshake::extended_connect::{EXTENSIONS, ORIGIN, PROTOCOL, VERSION};
 use crate::handshake::headers::Header;
+use crate::handshake::options::ClientOptions;
 use crate::handshake::response::Response;
 use crate::handshake::uri::Uri;
 use crate::masking_keys::Seed;

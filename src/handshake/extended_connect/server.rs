@@ -9,8 +9,8 @@ use crate::handshake::extended_connect::{EXTENSIONS, PROTOCOL, VERSION};
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, elements, single};
 use crate::handshake::negotiated::{Negotiated, check_version};
+use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
-use crate::handshake::server::ServerOptions;
 use crate::handshake::uri::Authority;
 
 /// A request over HTTP/2 or HTTP/3: see the [module](super).

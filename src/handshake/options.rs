@@ -1,0 +1,54 @@
+//! What the application wants of an opening handshake, over whatever version of HTTP.
+
+use crate::config::Config;
+use crate::handshake::headers::Header;
+use crate::handshake::origin::Origins;
+
+/// What a server agrees to in the opening handshake.
+///
+/// # Example
+///
+/// ```
+/// use sockless::handshake::{Origins, ServerOptions};
+///
+/// let mut options = ServerOptions::default();
+/// options.subprotocols = &["chat", "superchat"];
+/// options.origins = Origins::Only(&["https://example.com"]);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ServerOptions<'a> {
+    /// Limits and choices of the connection.
+    pub config: Config,
+    /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
+    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
+    pub subprotocols: &'a [&'a str],
+    /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
+    pub require_subprotocol: bool,
+    /// Which web pages may connect. Default: those from the same host.
+    pub origins: Origins<'a>,
+}
+
+/// What a client asks for in the opening handshake.
+///
+/// # Example
+///
+/// ```
+/// use sockless::handshake::{ClientOptions, Header};
+///
+/// let mut options = ClientOptions::default();
+/// options.subprotocols = &["chat"];
+/// options.headers = &[Header { name: "Authorization", value: b"Bearer 1234" }];
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientOptions<'a> {
+    /// Limits and choices of the connection.
+    pub config: Config,
+    /// The subprotocols the client speaks, each a token, the preferred first.
+    pub subprotocols: &'a [&'a str],
+    /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
+    pub origin: Option<&'a str>,
+    /// Further headers, such as cookies or credentials.
+    pub headers: &'a [Header<'a>],
+}
