@@ -30,6 +30,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 const PAGE: &str = include_str!("page.html");
 
+/// How many bytes all streams of a client may have on their way together. Each WebSocket may send many short messages at
+/// once; h2 takes those for an attack when they are too many for this window.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// How long a client may take for the head of a request over HTTP/1.1.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -69,6 +73,7 @@ async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
     builder
         .http2()
         .timer(TokioTimer::new())
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .enable_connect_protocol();
     let service = {
         let ending = ending.clone();

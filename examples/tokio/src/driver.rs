@@ -15,6 +15,9 @@ use crate::message::{Closed, Message};
 /// How much is read at once: what stays in the fastest cache.
 const READ: usize = 16 << 10;
 
+/// How much memory of either direction an idle connection keeps: enough for the next short message.
+const KEPT: usize = 2 * READ;
+
 /// How often is read, while something comes, before the time is told and others have their turn.
 const READS: u32 = 32;
 
@@ -187,7 +190,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Pending;
         }
         let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
-        let result = ready!(Pin::new(&mut self.transport).poll_read(cx, &mut spare));
+        let Poll::Ready(result) = Pin::new(&mut self.transport).poll_read(cx, &mut spare) else {
+            self.give_back();
+            return Poll::Pending;
+        };
         let n = spare.filled().len();
         // All events that came before were taken.
         match result {
@@ -203,6 +209,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.at_end = true;
         self.progress += 1;
         Poll::Ready(())
+    }
+
+    /// Gives memory back that a large message has left, when there is nothing to do.
+    fn give_back(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+            self.buffer = ReadBuffer::new();
+        }
+        if self.connection.output_len() == 0 {
+            let mut output = Vec::new();
+            self.connection.swap_output(&mut output);
+            if output.capacity() <= KEPT {
+                self.connection.swap_output(&mut output);
+            }
+        }
     }
 
     /// Writes until all is written, or the transport takes no more.

@@ -10,6 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::Bytes;
 use tokio_tungstenite::tungstenite::http::{Method, Request, StatusCode, Version};
 
+/// How many bytes all streams may have on their way to us together: h2 takes short messages for an attack when there are
+/// too many of them for this window, and here every stream gets some at once.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// An HTTP/2 connection whose server takes a WebSocket in a stream.
 #[derive(Clone)]
 pub struct Http2 {
@@ -28,7 +32,11 @@ impl Http2 {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let failed = |error: h2::Error| format!("no HTTP/2: {error}");
-        let (requests, mut connection) = client::handshake(transport).await.map_err(failed)?;
+        let (requests, mut connection) = client::Builder::new()
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .handshake::<_, Bytes>(transport)
+            .await
+            .map_err(failed)?;
         let mut pings = connection.ping_pong().ok_or("no HTTP/2 ping")?;
         tokio::spawn(connection);
         // Settings are the first thing that a server sends, so they are in front of the answer to this.
