@@ -23,8 +23,6 @@ use hyper_util::service::TowerToHyperService;
 use sockless::{Connection, ReadBuffer, handshake};
 use tokio::net::TcpStream;
 
-const USAGE: &str = "usage: axum [ADDRESS]";
-
 /// How long a client may take for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -34,20 +32,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let mut address = None;
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--help" | "-h" => {
-                command_line::say(USAGE);
-                return Ok(());
-            }
-            _ if argument.starts_with('-') || address.is_some() => {
-                return Err(format!("unexpected argument {argument:?}\n{USAGE}"));
-            }
-            _ => address = Some(argument),
-        }
-    }
-    let address = address.unwrap_or_else(|| String::from("127.0.0.1:8080"));
+    let Some(address) = command_line::address("axum")? else {
+        return Ok(());
+    };
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &address).await?;
     let application = Router::new().route("/", any(echo)).route(

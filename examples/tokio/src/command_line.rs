@@ -17,6 +17,31 @@ pub fn ended(name: &str, result: Result<(), String>) -> ExitCode {
     }
 }
 
+/// The address on the command line, `127.0.0.1:8080` unless it has one; `None` if it only asks for help, which is given.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn address(name: &str) -> Result<Option<String>, String> {
+    let usage = format!("usage: {name} [ADDRESS]");
+    let mut address = None;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--help" | "-h" => {
+                say(&usage);
+                return Ok(None);
+            }
+            _ if argument.starts_with('-') || address.is_some() => {
+                return Err(format!("unexpected argument {argument:?}\n{usage}"));
+            }
+            _ => address = Some(argument),
+        }
+    }
+    Ok(Some(
+        address.unwrap_or_else(|| String::from("127.0.0.1:8080")),
+    ))
+}
+
 /// Listens, and says where, in the first line of the output.
 ///
 /// # Errors

@@ -12,28 +12,15 @@ use std::process::ExitCode;
 
 use example_tokio::{command_line, server};
 
-const USAGE: &str = "usage: tokio [ADDRESS]";
-
 #[tokio::main]
 async fn main() -> ExitCode {
     command_line::ended("tokio", run().await)
 }
 
 async fn run() -> Result<(), String> {
-    let mut address = None;
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--help" | "-h" => {
-                command_line::say(USAGE);
-                return Ok(());
-            }
-            _ if argument.starts_with('-') || address.is_some() => {
-                return Err(format!("unexpected argument {argument:?}\n{USAGE}"));
-            }
-            _ => address = Some(argument),
-        }
-    }
-    let address = address.unwrap_or_else(|| String::from("127.0.0.1:8080"));
+    let Some(address) = command_line::address("tokio")? else {
+        return Ok(());
+    };
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &address).await?;
     server::serve(listener, end, |transport, ending| async {
