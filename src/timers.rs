@@ -24,6 +24,11 @@ impl Timer {
         }
     }
 
+    /// The deadline of an opening handshake.
+    pub(crate) fn of_handshake(deadlines: Option<Deadlines>) -> Self {
+        Self::new(deadlines.map_or(Duration::MAX, |it| it.handshake))
+    }
+
     /// Whether it is over at this time.
     pub(crate) fn is_due(&mut self, now: Duration) -> bool {
         if let Self::After(after) = *self {

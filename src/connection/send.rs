@@ -185,7 +185,7 @@ impl Connection {
 
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
-        if self.closing.is_open() && self.sender.output().len() < self.max_output {
+        if self.closing.is_open() && self.has_room() {
             return Ok(());
         }
         self.may_send_still()

@@ -42,7 +42,6 @@ impl Attempt {
             }
             rest = tail;
         }
-        let deadlines = options.config.deadlines;
         Ok(Self {
             keys: MaskingKeys::new(seed),
             subprotocols: options
@@ -51,7 +50,7 @@ impl Attempt {
                 .map(ToString::to_string)
                 .collect(),
             config: options.config,
-            timer: Timer::new(deadlines.map_or(Duration::MAX, |it| it.handshake)),
+            timer: Timer::of_handshake(options.config.deadlines),
             failed: None,
         })
     }

@@ -219,10 +219,9 @@ fn check_upgrade(headers: &[Header<'_>], accept: &[u8; 28]) -> Result<(), Respon
 
 /// Section 4.1: the client's request. All parts have been checked.
 fn write_request(uri: &Uri<'_>, options: &ClientOptions<'_>, key: &[u8]) -> Vec<u8> {
-    let (mark, query) = uri.query().map_or(("", ""), |query| ("?", query));
     let mut request = alloc::format!(
-        "GET {}{mark}{query} HTTP/1.1\r\nHost: {}\r\n",
-        uri.path(),
+        "GET {} HTTP/1.1\r\nHost: {}\r\n",
+        uri.target(),
         uri.authority()
     )
     .into_bytes();

@@ -57,6 +57,14 @@ pub(crate) fn check_for_handshake(header: &Header<'_>) -> Result<(), InputError>
     ])
 }
 
+/// Refuses upper case in a name: it makes a message of HTTP/2 malformed (RFC 9113 section 8.2.1).
+pub(crate) fn check_lower_case(header: &Header<'_>) -> Result<(), InputError> {
+    if header.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(InputError::HeaderName);
+    }
+    Ok(())
+}
+
 /// Refuses a header value that is empty space at an end or holds a control character.
 pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
     let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;

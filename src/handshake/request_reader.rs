@@ -46,10 +46,9 @@ impl RequestReader {
     /// A reader that keeps to the limits and the deadline of `config`.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let patience = config.deadlines.map_or(Duration::MAX, |it| it.handshake);
         Self {
             config: *config,
-            timer: Timer::new(patience),
+            timer: Timer::of_handshake(config.deadlines),
             failed: None,
         }
     }

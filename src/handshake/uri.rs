@@ -101,6 +101,12 @@ impl<'a> Uri<'a> {
         self.query
     }
 
+    /// The path with the query, as a request has it (RFC 6455 section 3: the resource name).
+    pub(crate) fn target(&self) -> String {
+        let (mark, query) = self.query.map_or(("", ""), |query| ("?", query));
+        alloc::format!("{}{mark}{query}", self.path())
+    }
+
     /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
     pub(crate) fn authority(&self) -> String {
         let Self { host, ipv6, .. } = *self;

@@ -8,9 +8,8 @@ use core::time::Duration;
 use crate::handshake::attempt::{Attempt, offer};
 use crate::handshake::client::Opening;
 use crate::handshake::error::{InputError, ResponseError};
-use crate::handshake::extended_connect::server::check_case;
 use crate::handshake::extended_connect::{EXTENSIONS, ORIGIN, PROTOCOL, VERSION};
-use crate::handshake::headers::Header;
+use crate::handshake::headers::{Header, check_lower_case};
 use crate::handshake::options::ClientOptions;
 use crate::handshake::response::Response;
 use crate::handshake::uri::Uri;
@@ -34,11 +33,9 @@ impl ClientHandshake {
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         for header in options.headers {
-            check_case(header)?;
+            check_lower_case(header)?;
         }
         let attempt = Attempt::new(options, &seed)?;
-        let (mark, query) = uri.query().map_or(("", ""), |query| ("?", query));
-        let path = alloc::format!("{}{mark}{query}", uri.path());
         let mut fields = Vec::new();
         let mut add = |name: &str, value: &[u8]| fields.push((name.to_owned(), value.to_owned()));
         // RFC 8441 section 5: wss is https here, and ws is http.
@@ -46,7 +43,7 @@ impl ClientHandshake {
         add(":method", b"CONNECT");
         add(":protocol", b"websocket");
         add(":scheme", scheme);
-        add(":path", path.as_bytes());
+        add(":path", uri.target().as_bytes());
         add(":authority", uri.authority().as_bytes());
         add(VERSION, b"13");
         offer(options, [ORIGIN, PROTOCOL, EXTENSIONS], add);

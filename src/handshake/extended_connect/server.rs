@@ -7,7 +7,7 @@ use crate::connection::Connection;
 use crate::handshake::error::InputError;
 use crate::handshake::extended_connect::{EXTENSIONS, PROTOCOL, VERSION};
 use crate::handshake::fields::Fields;
-use crate::handshake::headers::{Header, Single, elements, single};
+use crate::handshake::headers::{Header, Single, check_lower_case, elements, single};
 use crate::handshake::negotiated::{Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
@@ -130,7 +130,7 @@ impl<'a> ServerHandshake<'a> {
     ///
     /// [`InputError`] for a header that must not be written; the handshake is as it was.
     pub fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
-        check_case(&header)?;
+        check_lower_case(&header)?;
         self.negotiated.add_header(header)
     }
 
@@ -190,12 +190,4 @@ pub const fn refusal(error: RequestError) -> (u16, &'static [Header<'static>]) {
         ),
         _ => (error.status(), &[]),
     }
-}
-
-/// RFC 9113 section 8.2.1: a message with upper case in a field name is malformed.
-pub(super) fn check_case(header: &Header<'_>) -> Result<(), InputError> {
-    if header.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(InputError::HeaderName);
-    }
-    Ok(())
 }
