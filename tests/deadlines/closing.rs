@@ -200,3 +200,27 @@ fn a_refused_transport_is_driven_as_any_other() {
     side.end_stream();
     assert_eq!(side.closed, Some(START));
 }
+
+/// Whatever a peer sends when nothing of it is awaited any more is dropped as it comes.
+#[test]
+fn what_comes_after_the_end_takes_no_memory() {
+    let refused = Connection::refused(b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), &config());
+    let mut closed = open(Role::Client);
+    close(&mut closed);
+    closed.send(&peer_close(Role::Client));
+    for mut side in [Simulation::opened(refused, config()), closed] {
+        let ((), heap) = measure(|| {
+            for _ in 0..1000 {
+                side.send(&[0x82; 1000]);
+                assert_eq!(side.unread(), 0);
+            }
+        });
+        assert_eq!(side.closed, None);
+        assert!(
+            side.events
+                .iter()
+                .all(|event| matches!(event, OwnedEvent::Close(..)))
+        );
+        assert!(heap.peak < 64 << 10, "{heap:?}");
+    }
+}

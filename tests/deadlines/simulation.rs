@@ -139,6 +139,11 @@ impl Simulation {
         std::mem::take(&mut self.written)
     }
 
+    /// How many bytes of the peer are kept.
+    pub(crate) fn unread(&self) -> usize {
+        self.buffer.unread().len()
+    }
+
     pub(crate) fn close_event(&mut self) -> Option<OwnedCloseEvent> {
         self.connection().close_event().map(OwnedCloseEvent::from)
     }
