@@ -19,7 +19,7 @@ pub(crate) struct Output {
     written: usize,
     /// What stands between them and belongs to others, too. Boxed, because few connections have it.
     shared: Option<Box<Shared>>,
-    /// Whether the memory is the opening handshake's, which is needed once.
+    /// Whether the memory is the opening handshake's, which is needed once. Short frames that fit in go with it.
     opening: bool,
 }
 
@@ -116,7 +116,6 @@ impl Output {
         if self.bytes.capacity() - self.bytes.len() < header.len() + payload.len() {
             return self.push_short_in_new_room(header, payload);
         }
-        self.opening = false;
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(payload);
     }

@@ -40,7 +40,11 @@ impl Sender {
     }
 
     /// A whole message in one frame.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is inlined into the caller together with `Connection::send_binary`"
+    )]
+    #[inline(always)]
     pub(crate) fn message(
         &mut self,
         message: MessageType,
@@ -52,12 +56,19 @@ impl Sender {
         }
         #[cfg(feature = "deflate")]
         if self.deflation.is_some() {
-            self.begin(Some(payload.len()));
-            self.data(message.opcode(), payload, true);
+            self.negotiated(message, payload);
             return Ok(());
         }
         self.frame(message.opcode(), true, payload);
         Ok(())
+    }
+
+    /// A whole message where compression has been negotiated.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn negotiated(&mut self, message: MessageType, payload: &[u8]) {
+        self.begin(Some(payload.len()));
+        self.data(message.opcode(), payload, true);
     }
 
     /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
@@ -241,7 +252,11 @@ impl Sender {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is inlined into the caller together with `Connection::send_binary`"
+    )]
+    #[inline(always)]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         match (
             FrameHeader::short(opcode, fin, payload.len()),

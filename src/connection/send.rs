@@ -17,7 +17,11 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+    )]
+    #[inline(always)]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Text, text.as_bytes())
@@ -29,7 +33,11 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+    )]
+    #[inline(always)]
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.message(MessageType::Binary, data)
