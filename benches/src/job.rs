@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sockless::{FrameHeader, Opcode, apply_mask};
 
+use crate::page;
 use crate::sum::Sum;
 
 /// Which side the implementation under test is.
@@ -151,6 +152,11 @@ pub struct Send {
 }
 
 impl Send {
+    /// What each message says, for everyone at the start of a page.
+    pub fn payload(&self) -> &'static [u8] {
+        page::copy(&self.kind.payload(self.size))
+    }
+
     /// Bytes that one message takes on the wire.
     pub fn wire_size(&self) -> usize {
         let extended = match self.size {

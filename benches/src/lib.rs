@@ -19,6 +19,7 @@ pub mod limits;
 pub mod machine;
 pub mod measure;
 pub mod nowhere;
+pub mod page;
 pub mod peers;
 pub mod plot;
 pub mod report;

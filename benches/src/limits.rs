@@ -62,11 +62,11 @@ pub fn receive(job: &Receive) -> Vec<Limit> {
 /// The limit of sending: all that a server does to a payload is to pass it on, a client masks it on the way.
 pub fn send(job: &Send) -> Vec<Limit> {
     let job = job.clone();
-    let payload = job.kind.payload(job.size);
+    let payload = job.payload();
     let mut wire = Wire::sink();
     if job.role == Role::Server {
         let mut frame = header(&job, None);
-        frame.extend_from_slice(&payload);
+        frame.extend_from_slice(payload);
         return vec![Limit::new("memcpy", move |sum| {
             into_sink(&mut wire, &job, sum, |wire| wire.write_all(&frame).unwrap());
         })];

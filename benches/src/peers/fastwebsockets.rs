@@ -72,7 +72,7 @@ impl Peer for Fastwebsockets {
     fn send(&self, job: &Send) -> Option<Pass> {
         let wire = Shared::new(Wire::sink());
         let mut socket = socket(job.role, wire.clone());
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let opcode = if job.kind.is_text() {
             OpCode::Text
         } else {
@@ -88,10 +88,10 @@ impl Peer for Fastwebsockets {
                     let payload = match &mut copy {
                         Some(copy) => {
                             copy.clear();
-                            copy.extend_from_slice(&payload);
+                            copy.extend_from_slice(payload);
                             Payload::BorrowedMut(copy)
                         }
-                        None => Payload::Borrowed(&payload),
+                        None => Payload::Borrowed(payload),
                     };
                     let frame = Frame::new(true, opcode, None, payload);
                     socket.write_frame(frame).await.unwrap();

@@ -168,7 +168,7 @@ impl Peer for WebsocketSansIo {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut encoder = WebsocketFrameEncoder::new();
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let opcode = opcode(job.kind.is_text());
         let mut buffer = Vec::new();
         let mut wire = Wire::sink();
@@ -180,7 +180,7 @@ impl Peer for WebsocketSansIo {
                     &mut encoder,
                     job.role,
                     opcode,
-                    &payload,
+                    payload,
                     &mut buffer,
                     &mut wire,
                 );

@@ -121,7 +121,7 @@ impl Peer for Sockless {
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut connection = connection(job.role, config());
         let large = large(job.role);
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let text = job.kind.text(job.size);
         let mut wire = Wire::sink();
         let job = job.clone();
@@ -130,7 +130,7 @@ impl Peer for Sockless {
             for _ in 0..job.count {
                 match &text {
                     Some(text) => send_text(&mut connection, &mut wire, text, large),
-                    None => send_binary(&mut connection, &mut wire, &payload, large),
+                    None => send_binary(&mut connection, &mut wire, payload, large),
                 }
             }
             settle(&mut wire, sum, &job);

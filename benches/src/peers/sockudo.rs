@@ -32,7 +32,7 @@ fn config() -> Config {
 }
 
 fn message(job: &Send) -> Message {
-    let payload = Bytes::from(job.kind.payload(job.size));
+    let payload = Bytes::from_owner(job.payload());
     if job.kind.is_text() {
         Message::Text(payload)
     } else {

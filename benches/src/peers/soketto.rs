@@ -64,11 +64,11 @@ impl Peer for Soketto {
     fn send(&self, job: &Send) -> Option<Pass> {
         let wire = Shared::new(Wire::sink());
         let (mut sender, _) = connection(job.role, wire.clone());
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let text = job
             .kind
             .is_text()
-            .then(|| String::from_utf8(payload.clone()).unwrap());
+            .then(|| String::from_utf8(payload.to_vec()).unwrap());
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
             watch(&mut wire.wire(), sum);

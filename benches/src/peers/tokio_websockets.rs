@@ -61,11 +61,11 @@ impl Peer for TokioWebsockets {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut stream = stream(job.role, Wire::sink());
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let message = if job.kind.is_text() {
-            Message::text(String::from_utf8(payload).unwrap())
+            Message::text(String::from_utf8(payload.to_vec()).unwrap())
         } else {
-            Message::binary(payload)
+            Message::binary(bytes::Bytes::from_owner(payload))
         };
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {

@@ -55,7 +55,7 @@ impl Peer for Tungstenite {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut socket = socket(job.role, Wire::sink());
-        let payload = Bytes::from(job.kind.payload(job.size));
+        let payload = Bytes::from_owner(job.payload());
         let message = if job.kind.is_text() {
             Message::Text(Utf8Bytes::try_from(payload).unwrap())
         } else {

@@ -83,7 +83,7 @@ impl Peer for WebSocketCrate {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut socket = socket(job.role, Wire::sink());
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let text = job.kind.text(job.size);
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
@@ -92,7 +92,7 @@ impl Peer for WebSocketCrate {
                 for _ in 0..job.count {
                     match &text {
                         Some(text) => socket.send(text.as_str()).await.unwrap(),
-                        None => socket.send(payload.as_slice()).await.unwrap(),
+                        None => socket.send(payload).await.unwrap(),
                     }
                 }
             });

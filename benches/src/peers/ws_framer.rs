@@ -61,7 +61,7 @@ impl Peer for WsFramer {
 
     fn send(&self, job: &Send) -> Option<Pass> {
         let mut buffer = vec![0; job.wire_size()];
-        let payload = job.kind.payload(job.size);
+        let payload = job.payload();
         let text = job.kind.text(job.size);
         let mut wire = Wire::sink();
         let job = job.clone();
@@ -71,7 +71,7 @@ impl Peer for WsFramer {
             for _ in 0..job.count {
                 let frame = match &text {
                     Some(text) => framer.text(text),
-                    None => framer.binary(&payload),
+                    None => framer.binary(payload),
                 };
                 wire.write_all(frame.unwrap()).unwrap();
             }

@@ -75,7 +75,7 @@ impl Peer for Yawc {
     fn send(&self, job: &Send) -> Option<Pass> {
         let wire = Shared::new(Wire::sink());
         let mut socket = socket(job.role, wire.clone());
-        let payload = Bytes::from(job.kind.payload(job.size));
+        let payload = Bytes::from_owner(job.payload());
         let text = job.kind.is_text();
         let job = job.clone();
         Some(Box::new(move |sum: &mut Sum| {
