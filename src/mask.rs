@@ -94,33 +94,64 @@ pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// Masks on the way: what has just been written is slow to be read again.
+/// Masks on the way: what has just been written is slow to be read again. There must be room.
 #[cfg(feature = "alloc")]
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "in one piece with the room it is known to have"
+)]
+#[inline(always)]
 pub(crate) fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
-    const LAST: usize = 16;
-    let Some(last) = data.last_chunk::<LAST>() else {
-        let start = output.len();
-        output.extend_from_slice(data);
-        if let Some(data) = output.get_mut(start..) {
-            mask_short(data, key);
-        }
-        return;
-    };
-    let start = output.len();
-    let (blocks, rest) = data.as_chunks::<32>();
-    for block in blocks {
-        output.extend_from_slice(&masked(*block, key));
-    }
-    if rest.len() > LAST
-        && let Some(block) = rest.first_chunk::<LAST>()
+    if append_both_ends::<64>(output, data, key)
+        || append_both_ends::<32>(output, data, key)
+        || append_both_ends::<16>(output, data, key)
+        || append_both_ends::<8>(output, data, key)
+        || append_both_ends::<4>(output, data, key)
     {
-        output.extend_from_slice(&masked(*block, key));
+        return;
     }
-    // The last bytes once more, together with those before them.
-    let end = start.saturating_add(data.len());
-    output.truncate(end.saturating_sub(LAST));
-    output.extend_from_slice(&masked(*last, rotate(key, data.len())));
+    for (byte, key) in data.iter().zip(key) {
+        append_block(output, [byte ^ key]);
+    }
+}
+
+/// Appends `N` bytes or more, masked; less not at all. The last block may overlap the one before it.
+#[cfg(feature = "alloc")]
+#[expect(
+    clippy::inline_always,
+    reason = "in one piece with the room it is known to have"
+)]
+#[inline(always)]
+fn append_both_ends<const N: usize>(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) -> bool {
+    let Some(last) = data.last_chunk::<N>() else {
+        return false;
+    };
+    let before_last = output.len().saturating_add(data.len()).saturating_sub(N);
+    let (blocks, rest) = data.as_chunks::<N>();
+    for block in blocks {
+        append_block(output, masked(*block, key));
+    }
+    if rest.is_empty() {
+        return true;
+    }
+    output.truncate(before_last);
+    append_block(output, masked(*last, rotate(key, data.len())));
+    true
+}
+
+/// Appends a block for which there is room. To leave away the way that makes room leaves away what it takes to call it.
+#[cfg(feature = "alloc")]
+#[expect(
+    clippy::inline_always,
+    reason = "in one piece with the room it is known to have"
+)]
+#[inline(always)]
+pub(crate) fn append_block<const N: usize>(output: &mut Vec<u8>, block: [u8; N]) {
+    let room = output.capacity().wrapping_sub(output.len());
+    debug_assert!(room >= N, "no room");
+    if room >= N {
+        output.extend_from_slice(&block);
+    }
 }
 
 /// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.

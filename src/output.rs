@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::frame::FrameHeader;
-use crate::mask::{append_masked, append_short};
+use crate::mask::{append_block, append_masked, append_short};
 use shared::{Frames, Shared};
 
 mod shared;
@@ -129,12 +129,24 @@ impl Output {
     }
 
     /// Adds a frame with a header of two bytes and a masking key, and masks it on the way.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push_short_masked(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
         let bytes = FrameHeader::short_masked(header, key);
-        self.reserve(bytes.len() + payload.len());
-        self.push_start(bytes, 6);
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() + payload.len() {
+            return self.push_short_masked_in_new_room(header, key, payload);
+        }
+        let end = self.bytes.len() + 6;
+        append_block(&mut self.bytes, bytes);
+        self.bytes.truncate(end);
         append_short(&mut self.bytes, payload, key);
+    }
+
+    /// The same where the frame does not fit.
+    #[cold]
+    #[inline(never)]
+    fn push_short_masked_in_new_room(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
+        self.reserve(FrameHeader::MAX_SIZE + payload.len());
+        self.push_short_masked(header, key, payload);
     }
 
     /// Adds a frame. The payload is copied once, and masked on the way.

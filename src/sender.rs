@@ -263,7 +263,9 @@ impl Sender {
             &mut self.keys,
         ) {
             (Some(header), None) => self.output.push_short(header, payload),
-            (Some(header), Some(keys)) => push_masked(&mut self.output, keys, header, payload),
+            (Some(header), Some(keys)) => {
+                self.output.push_short_masked(header, keys.next(), payload);
+            }
             (None, _) => self.long(opcode, fin, payload),
         }
     }
@@ -287,10 +289,4 @@ impl Sender {
             payload_length: length as u64,
         }
     }
-}
-
-/// A frame with a payload of at most 125 bytes, in a client.
-#[inline(never)]
-fn push_masked(output: &mut Output, keys: &mut MaskingKeys, header: [u8; 2], payload: &[u8]) {
-    output.push_short_masked(header, keys.next(), payload);
 }
