@@ -281,7 +281,8 @@ pub struct CloseEvent<'a> {
 /// Who ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Initiator {
-    /// This side: it was the first to send a Close frame.
+    /// This side: it was the first to send a Close frame, or it [refused](crate::Connection::refused) the opening
+    /// handshake.
     Local,
     /// The peer: its Close frame came before this side sent one.
     Peer,
@@ -289,7 +290,8 @@ pub enum Initiator {
     Transport,
 }
 
-/// What to do with the transport, now that the output is as it is: all that a loop has to know.
+/// What to do with the transport, now that the output is as it is and all events were taken. Where some were left for
+/// want of [room](crate::Connection::has_room), take them as soon as there is, before any wait.
 ///
 /// Whatever it says but [`Close`](Self::Close), read what comes and take the events, unless the application needs a
 /// pause, and tell the time when [`Connection::next_timeout`](crate::Connection::next_timeout) comes.
@@ -321,7 +323,8 @@ pub enum TransportAction {
         /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
         until: Option<Duration>,
     },
-    /// Shut down the writing side, once, then wait as above: there will be no events. Closing at once could reset the
+    /// Shut down the writing side, then wait as above: there will be no events. It says so until the stream ends;
+    /// to shut down a second time does nothing, and an error of it means nothing. Closing at once could reset the
     /// connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
     ShutdownWrite {
         /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.

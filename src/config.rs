@@ -66,7 +66,9 @@ pub struct Config {
     /// may be silent for ever.
     ///
     /// They come to nothing unless the time is told: see
-    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout).
+    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout), and before there is a connection
+    /// [`RequestReader`](crate::handshake::RequestReader) and
+    /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     pub deadlines: Option<Deadlines>,
     /// Whether to negotiate permessage-deflate (RFC 7692), and how. Default: no.
     ///
@@ -116,7 +118,28 @@ pub enum Delivery {
     /// Parts of messages as they arrive, in memory for one read. Text is never cut inside a character.
     ///
     /// How a message is cut into parts depends on the reads; what is delivered in all does not, except of a
-    /// compressed message that turns out to be wrong.
+    /// compressed message that turns out to be wrong. The last part of a message has `fin`, and may be empty.
+    ///
+    /// A whole message sent for each part would be as many messages. Its counterpart are fragments:
+    ///
+    /// ```
+    /// use sockless::{Config, Connection, Delivery, Event, ReadBuffer};
+    ///
+    /// let mut config = Config::default();
+    /// config.delivery = Delivery::Chunks;
+    /// let mut server = Connection::server(config);
+    /// let mut buffer = ReadBuffer::new();
+    /// buffer.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f"); // "He", masked, of "Hello"
+    /// while let Some(event) = server.next_event(&mut buffer)? {
+    ///     match event {
+    ///         Event::Text { text, fin } => server.send_text_fragment(text, fin)?,
+    ///         Event::Binary { data, fin } => server.send_binary_fragment(data, fin)?,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// assert_eq!(server.output(), b"\x01\x02He");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     Chunks,
 }
 

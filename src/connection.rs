@@ -54,32 +54,33 @@ pub use outgoing::Outgoing;
 ///
 /// ```
 /// use std::io::{self, Read, Write};
+/// use std::net::{Shutdown, TcpStream};
 /// use sockless::{Connection, Event, ReadBuffer, TransportAction};
 ///
 /// fn echo(
-///     transport: &mut (impl Read + Write),
+///     transport: &mut TcpStream,
 ///     connection: &mut Connection,
 ///     buffer: &mut ReadBuffer, // what the opening handshake has left in it included
 /// ) -> io::Result<()> {
 ///     loop {
 ///         // After an error the Close frame that tells the peer is in the output.
 ///         while let Ok(Some(event)) = connection.next_event(buffer) {
-///             match event {
-///                 Event::Text { text, .. } => connection.send_text(text).map_err(io::Error::other)?,
-///                 Event::Binary { data, .. } => connection.send_binary(data).map_err(io::Error::other)?,
-///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {} // already answered
-///             }
-///             // Before there is so much that a send is refused.
-///             if connection.output().len() > 64 << 10 {
-///                 transport.write_all(connection.output())?;
-///                 connection.advance_output(connection.output().len());
+///             // Refused only if the connection is closing: there is room.
+///             _ = match event {
+///                 Event::Text { text, .. } => connection.send_text(text),
+///                 Event::Binary { data, .. } => connection.send_binary(data),
+///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+///             };
+///             if !connection.has_room() {
+///                 write(transport, connection)?;
 ///             }
 ///         }
 ///         // At first it is the answer to the opening handshake.
-///         transport.write_all(connection.output())?;
-///         connection.advance_output(connection.output().len());
-///         if !matches!(connection.transport_action(), TransportAction::Wait { .. }) {
-///             return Ok(());
+///         write(transport, connection)?;
+///         match connection.transport_action() {
+///             TransportAction::Close => return Ok(()),
+///             TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+///             _ => {} // to wait: all is written
 ///         }
 ///         let n = transport.read(buffer.spare_mut(4096))?;
 ///         buffer.advance(n);
@@ -87,6 +88,15 @@ pub use outgoing::Outgoing;
 ///             connection.handle_eof();
 ///         }
 ///     }
+/// }
+///
+/// fn write(transport: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
+///     // In one piece, unless a shared message waits.
+///     while !connection.output().is_empty() {
+///         transport.write_all(connection.output())?;
+///         connection.advance_output(connection.output().len());
+///     }
+///     Ok(())
 /// }
 /// ```
 #[derive(Debug)]
@@ -105,13 +115,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The server's side, after the opening handshake.
+    /// The server's side, after an opening handshake made elsewhere that agreed on no extension, whatever
+    /// `Config::deflate` is; with one, it comes from
+    /// [`ServerHandshake::connection`](crate::handshake::ServerHandshake::connection).
     #[must_use]
     pub fn server(config: Config) -> Self {
         Self::opened(&config, None, Vec::new())
     }
 
-    /// The client's side, after the opening handshake. All masking keys come from `seed`.
+    /// The client's side, after an opening handshake made elsewhere that agreed on no extension, whatever
+    /// `Config::deflate` is. All masking keys come from `seed`.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn client(config: Config, seed: Seed) -> Self {
@@ -312,8 +325,11 @@ impl Connection {
             .transport_action(self.receiver.role(), self.sender.output(), until)
     }
 
-    /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, or the
-    /// connection failed.
+    /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, the
+    /// connection failed, or there never was one, since it was [refused](Self::refused).
+    ///
+    /// That is not the end of the loop: there may be last words to write. Only
+    /// [`TransportAction::Close`] is.
     #[must_use]
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
         self.closing.event()

@@ -35,12 +35,16 @@ pub struct Deadlines {
     /// The time between the answer to one Ping and the next Ping that is sent by itself. Default: 20 s.
     ///
     /// It shows that the peer is there, measures the
-    /// [round-trip time](crate::Connection::round_trip_time), and keeps the mappings of routers on the way.
+    /// [round-trip time](crate::Connection::round_trip_time), and keeps the mappings of routers on the way. Its payload is
+    /// a counter of 4 bytes; the Pong comes out as an [`Event::Pong`](crate::Event::Pong) like any other. Only that Pong
+    /// counts as an answer, or one to a later Ping of the application's, from which no round-trip time is taken; messages
+    /// do not, nor do Pongs that nobody asked for.
     pub ping_interval: Duration,
     /// How long the peer may take to answer such a Ping, the way there and back included. Default: 20 s.
     ///
     /// A Pong cannot come in the middle of a frame and a Ping waits for the output before it, so it must be enough
-    /// for the largest frame of the peer and for [`Config::max_output`](crate::Config::max_output) over the slowest line.
+    /// for the largest frame of the peer, and for [`Config::max_output`](crate::Config::max_output) and the largest message
+    /// that is sent, over the slowest line.
     pub pong: Duration,
     /// How long the closing handshake may take: from this side's Close frame to the peer's (or from the peer's to
     /// this side's, where that is left to the application), and from there to the end of the stream. Default:

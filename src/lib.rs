@@ -5,7 +5,8 @@
 # Where to begin
 
 - [`guide::event_loop`]: drive it from your own loop, step by step; [`guide::from_tungstenite`] for those who come from there.
-- [`handshake`]: the opening handshake, from [`Request`](handshake::Request) on a server, from
+- [`handshake`]: the opening handshake, from [`RequestReader`](handshake::RequestReader) or
+  [`Request`](handshake::Request) on a server, from
   [`ClientHandshake`](handshake::ClientHandshake) on a client.
 - [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
 - [`Connection::close_event`] and [`Connection::transport_action`]: how it ended, and what to do then.

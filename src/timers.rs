@@ -29,6 +29,11 @@ impl Timer {
         Self::new(deadlines.map_or(Duration::MAX, |it| it.handshake))
     }
 
+    /// Ends it: what was awaited has come.
+    pub(crate) const fn stop(&mut self) {
+        *self = Self::Never;
+    }
+
     /// Whether it is over at this time.
     pub(crate) fn is_due(&mut self, now: Duration) -> bool {
         if let Self::After(after) = *self {

@@ -74,7 +74,7 @@ impl Connection {
     /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
     ///
     /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
-    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them. A shorter one is copied into the
+    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them: write until it is empty. A shorter one is copied into the
     /// output, and a client, which masks what it sends, copies it always.
     ///
     /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with

@@ -18,9 +18,9 @@ use crate::timers::{Awaited, Due};
 /// /// After every wait, whether bytes came or not; first take the events, for one of them may be the Pong that is awaited.
 /// fn tell_time(connection: &mut Connection, origin: Instant) -> Option<Duration> {
 ///     connection.handle_timeout(origin.elapsed());
-///     // Write the output, then wait no longer than that.
+///     // Write the output, then wait no longer than that. It is never zero, which no socket takes for a timeout.
 ///     let until = connection.next_timeout()?;
-///     Some(until.saturating_sub(origin.elapsed()))
+///     Some(until.saturating_sub(origin.elapsed()).max(Duration::from_millis(1)))
 /// }
 /// # let mut server = Connection::server(sockless::Config::default());
 /// # assert_eq!(tell_time(&mut server, Instant::now()), None);

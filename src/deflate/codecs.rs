@@ -12,7 +12,7 @@ use crate::deflate::options::{Agreed, Deflate};
 ///
 /// They serve connections without context takeover, which need them only during a message: lend them
 /// with [`Connection::lend_codecs`](crate::Connection::lend_codecs) before the events of a connection are
-/// taken, and have them back with [`Connection::reclaim_codecs`](crate::Connection::reclaim_codecs)
+/// taken or its messages sent, and have them back with [`Connection::reclaim_codecs`](crate::Connection::reclaim_codecs)
 /// afterwards. A connection that gets none makes its own for each message and frees them behind it.
 ///
 /// # Example
@@ -26,11 +26,16 @@ use crate::deflate::options::{Agreed, Deflate};
 ///     codecs: &mut Codecs,
 /// ) -> Result<(), ProtocolError> {
 ///     connection.lend_codecs(codecs);
-///     while let Some(event) = connection.next_event(buffer)? {
-///         // ...
-///     }
+///     let result = loop {
+///         match connection.next_event(buffer) {
+///             Ok(Some(event)) => { /* ... */ }
+///             Ok(None) => break Ok(()),
+///             Err(error) => break Err(error),
+///         }
+///     };
+///     // After an error, too, or they are lost with the connection.
 ///     connection.reclaim_codecs(codecs);
-///     Ok(())
+///     result
 /// }
 /// ```
 #[derive(Default)]

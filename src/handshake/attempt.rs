@@ -75,6 +75,11 @@ impl Attempt {
         judge(self).inspect_err(|error| self.failed = Some(*error))
     }
 
+    /// Says that an answer has come whole: its deadline is over.
+    pub(crate) const fn answered(&mut self) {
+        self.timer.stop();
+    }
+
     /// The connection that an answer with these headers opens.
     pub(crate) fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
         self.check_subprotocol(headers)?;

@@ -87,8 +87,9 @@ impl ClientHandshake {
 
     /// Reads the server's response, or `None` if it has not all come yet: read more and call again.
     ///
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout): what has come is not late.
     /// Interim responses (100, 103) are passed over. A stream that ends before there is an outcome is a
-    /// server that does not want to talk.
+    /// server that does not want to talk: close the transport. With the outcome this has done its part.
     ///
     /// # Errors
     ///
@@ -112,10 +113,11 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`ResponseError`] if it is a 101 that does not keep to section 4.1.
+    /// [`ResponseError`] if it is a 101 that does not keep to section 4.1, or if there was an error before.
     pub fn establish<'b>(&mut self, response: Response<'b>) -> Result<Opening<'b>, ResponseError> {
         let accept = self.accept;
         self.attempt.judge(|attempt| {
+            attempt.answered();
             if response.status() != 101 {
                 return Ok(Opening::Refused(response));
             }
@@ -138,7 +140,8 @@ impl ClientHandshake {
         self.attempt.handle_timeout(now)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline or it has passed.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
+    /// response has come.
     ///
     /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
     #[must_use]

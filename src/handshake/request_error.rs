@@ -37,7 +37,8 @@ pub enum RequestError {
     /// A target that is neither a path nor an absolute `http:` or `https:` URI (RFC 6455 section 4.2.1,
     /// item 1).
     Target,
-    /// A method other than GET (RFC 6455 section 4.1, item 2).
+    /// A method other than GET (RFC 6455 section 4.1, item 2), or than CONNECT over HTTP/2 and HTTP/3
+    /// (RFC 8441 section 4).
     Method,
     /// The `Upgrade` header lacks `websocket`, or the `Connection` header lacks `upgrade`
     /// (RFC 6455 section 4.2.1, items 3 and 4).
@@ -163,7 +164,7 @@ impl fmt::Display for RequestError {
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
             Self::Host => "not exactly one valid Host (RFC 9112 section 3.2)",
             Self::Target => "target is no path (RFC 6455 section 4.2.1)",
-            Self::Method => "WebSocket needs the method GET (RFC 6455 section 4.1)",
+            Self::Method => "the method opens no WebSocket: that is GET, or CONNECT over HTTP/2 and HTTP/3 (RFC 6455 section 4.1)",
             Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",
             Self::ConnectionHeader => {
                 "header of a connection in HTTP/2 or HTTP/3 (RFC 9113 section 8.2.2)"

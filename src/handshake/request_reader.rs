@@ -55,6 +55,9 @@ impl RequestReader {
 
     /// Reads a request head, or `None` if it has not all come yet: see [`Request::read`].
     ///
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout): what has come is not late. With the
+    /// request the deadline is over, and so is the reader's part.
+    ///
     /// # Errors
     ///
     /// As of [`Request::read`], and [`RequestError::Timeout`]; every further call returns the same error. Give
@@ -66,7 +69,12 @@ impl RequestReader {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        Request::read(buffer, &self.config).inspect_err(|error| self.failed = Some(*error))
+        let request =
+            Request::read(buffer, &self.config).inspect_err(|error| self.failed = Some(*error))?;
+        if request.is_some() {
+            self.timer.stop();
+        }
+        Ok(request)
     }
 
     /// Tells the time, as a [`Duration`] since an origin of the caller's choice: the one that
@@ -82,7 +90,8 @@ impl RequestReader {
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline or it has passed.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
+    /// request has come.
     ///
     /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
     #[must_use]

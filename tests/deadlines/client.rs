@@ -42,6 +42,17 @@ fn without_deadlines_none_comes() {
     assert_eq!(client.handle_timeout(START + seconds(1 << 40)), Ok(()));
 }
 
+#[test]
+fn no_deadline_comes_after_the_response() {
+    let mut client = handshake(config());
+    let mut buffer = ReadBuffer::new();
+    assert_eq!(client.handle_timeout(START), Ok(()));
+    buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    assert!(client.read_response(&mut buffer).unwrap().is_some());
+    assert_eq!(client.next_timeout(), None);
+    assert_eq!(client.handle_timeout(START + seconds(3600)), Ok(()));
+}
+
 /// After another error there is nothing to wait for.
 #[test]
 fn no_deadline_comes_after_an_error() {

@@ -68,6 +68,9 @@ fn a_request_is_read_before_the_time_is_told() {
             .read(&mut buffer)
             .is_ok_and(|request| request.is_some())
     );
+    // Then it is over, however long the application takes to answer.
+    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.handle_timeout(START + seconds(3600)), Ok(()));
 }
 
 #[test]

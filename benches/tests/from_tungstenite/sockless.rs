@@ -22,12 +22,12 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
             },
         };
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            match event {
+            // Refused only if the connection is closing: there is room.
+            _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()),
-            }
-            .map_err(io::Error::other)?;
+            };
             write(&mut transport, connection)?;
         }
         if n == 0 {
@@ -36,8 +36,8 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
         write(&mut transport, connection)?;
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
-            TransportAction::ShutdownWrite { .. } => transport.shutdown(Shutdown::Write)?,
-            _ => {}
+            TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+            _ => {} // to wait: all is written
         }
     }
 }
@@ -52,7 +52,10 @@ fn accept(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connec
 }
 
 fn write(transport: &mut TcpStream, connection: &mut Connection) -> io::Result<()> {
-    transport.write_all(connection.output())?;
-    connection.advance_output(connection.output().len());
+    // In one piece, unless a `SharedMessage` waits.
+    while !connection.output().is_empty() {
+        transport.write_all(connection.output())?;
+        connection.advance_output(connection.output().len());
+    }
     Ok(())
 }

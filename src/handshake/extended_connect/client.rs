@@ -67,6 +67,7 @@ impl ClientHandshake {
     /// same error.
     pub fn establish<'b>(&mut self, response: Response<'b>) -> Result<Opening<'b>, ResponseError> {
         self.attempt.judge(|attempt| {
+            attempt.answered();
             if !(200..300).contains(&response.status()) {
                 return Ok(Opening::Refused(response));
             }
@@ -88,7 +89,8 @@ impl ClientHandshake {
         self.attempt.handle_timeout(now)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline or it has passed.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
+    /// response has come.
     #[must_use]
     pub const fn next_timeout(&self) -> Option<Duration> {
         self.attempt.next_timeout()
