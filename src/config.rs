@@ -36,7 +36,7 @@ pub struct Config {
     /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
     ///
     /// Refused is what comes when this many are waiting already, so that a message of any size can be
-    /// sent into an empty output; the output holds at most this much, the largest message sent, and
+    /// sent into an empty output, also with 0 here; the output holds at most this much, the largest message sent, and
     /// what is sent automatically.
     pub max_output: usize,
     /// How many bytes of automatic Pong frames may wait in the output, 4 GiB at most. Default: 2 KiB.

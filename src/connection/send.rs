@@ -164,7 +164,7 @@ impl Connection {
     /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
     /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
     /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
-    /// Close frame. A message of which fragments are still to be sent is given up. The Close frame is
+    /// Close frame, without the reason. A message of which fragments are still to be sent is given up. The Close frame is
     /// queued even if the output is full.
     ///
     /// # Errors

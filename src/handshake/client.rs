@@ -18,24 +18,62 @@ use crate::read_buffer::ReadBuffer;
 
 /// The client's side of the opening handshake: write the [`output`](Self::output), then read the response.
 ///
-/// # Example
+/// # Example: over a transport that blocks
 ///
 /// ```
-/// use sockless::{ReadBuffer, Seed};
+/// use std::error::Error;
+/// use std::io::{Read, Write};
 /// use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Uri};
+/// use sockless::{Connection, ReadBuffer, Seed};
 ///
-/// let uri = Uri::parse("ws://example.com/chat")?;
-/// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32]))?;
-/// assert!(handshake.output().starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
-/// // ... write it and say so with `advance_output`, then until there is an outcome: read some bytes.
-/// let mut buffer = ReadBuffer::new();
-/// buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-/// match handshake.read_response(&mut buffer)? {
-///     None => {} // read more
-///     Some(Opening::Established { connection, .. }) => drop(connection), // talk
-///     Some(Opening::Refused(response)) => assert_eq!(response.status(), 404),
+/// /// The loop that follows is that of a server: events, output, transport action.
+/// fn open(
+///     transport: &mut (impl Read + Write),
+///     buffer: &mut ReadBuffer,
+///     uri: &str,
+///     seed: Seed,
+/// ) -> Result<Connection, Box<dyn Error>> {
+///     let uri = Uri::parse(uri)?;
+///     let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), seed)?;
+///     transport.write_all(handshake.output())?;
+///     loop {
+///         let n = transport.read(buffer.spare_mut(4096))?;
+///         buffer.advance(n);
+///         match handshake.read_response(buffer)? {
+///             // Messages may have come behind the response: they are in the buffer.
+///             Some(Opening::Established { connection, .. }) => return Ok(connection),
+///             Some(Opening::Refused(response)) => {
+///                 return Err(format!("the server answers {}", response.status()).into());
+///             }
+///             None if n == 0 => return Err("the server has ended the stream".into()),
+///             None => {} // read more
+///         }
+///     }
 /// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # struct Server(&'static [u8], Vec<u8>);
+/// # impl Read for Server {
+/// #     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+/// #         self.0.read(buffer)
+/// #     }
+/// # }
+/// # impl Write for Server {
+/// #     fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+/// #         self.1.write(data)
+/// #     }
+/// #     fn flush(&mut self) -> std::io::Result<()> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # for (answer, outcome) in [
+/// #     (&b"HTTP/1.1 404 Not Found\r\n\r\n"[..], "the server answers 404"),
+/// #     (b"HTTP/1.1 404 Not", "the server has ended the stream"),
+/// # ] {
+/// #     let mut server = Server(answer, Vec::new());
+/// #     let uri = "ws://example.com/chat";
+/// #     let error = open(&mut server, &mut ReadBuffer::new(), uri, Seed::new([7; 32])).unwrap_err();
+/// #     assert_eq!(error.to_string(), outcome);
+/// #     assert!(server.1.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct ClientHandshake {

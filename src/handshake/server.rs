@@ -20,7 +20,8 @@ use crate::handshake::uri::Authority;
 impl Request<'_> {
     /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
     ///
-    /// The connection's output begins with the answer to the client.
+    /// The connection's output begins with the answer to the client. For what was agreed on, and for headers in the
+    /// answer, see [`negotiate`](Self::negotiate).
     ///
     /// # Errors
     ///
@@ -115,7 +116,8 @@ impl<'a> ServerHandshake<'a> {
         self.negotiated.add_header(header)
     }
 
-    /// The connection, its output beginning with the answer to the client.
+    /// The connection, its output beginning with the answer to the client. Where an HTTP library answers, that would be
+    /// a second answer: see [`connection`](Self::connection).
     #[must_use]
     #[inline]
     pub fn accept(&self) -> Connection {
@@ -129,8 +131,8 @@ impl<'a> ServerHandshake<'a> {
         self.negotiated.agreed(connection)
     }
 
-    /// The connection, where an HTTP library answers the client with status 101 and
-    /// [`headers`](Self::headers).
+    /// The connection, its output empty, where an HTTP library answers the client with status 101 and
+    /// [`headers`](Self::headers). Where none does, the client waits for ever: that is [`accept`](Self::accept).
     #[must_use]
     pub fn connection(&self) -> Connection {
         let connection = Connection::server(*self.negotiated.config());

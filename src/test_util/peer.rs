@@ -42,7 +42,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A peer after the opening handshake: see [`Role::connection`].
+    /// A peer after an opening handshake that agreed on no extension: see [`Role::connection`]. For others, take what
+    /// both handshakes make of each other, with [`with`](Self::with).
     #[must_use]
     pub fn new(role: Role, config: Config) -> Self {
         Self::with(role.connection(config), ReadBuffer::new())
@@ -140,7 +141,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Both after the opening handshake, with the same configuration.
+    /// Both after an opening handshake that agreed on no extension, whatever the configuration, which is the same.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
