@@ -74,8 +74,8 @@ impl Connection {
     /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
     ///
     /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
-    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them: write until it is empty. A shorter one is copied into the
-    /// output, and a client, which masks what it sends, copies it always.
+    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them: write until it is empty. A
+    /// shorter one is copied into the output, and a client, which masks what it sends, copies it always.
     ///
     /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with
     /// all that have agreed on the same window, and at the price that [`SharedMessage`] tells of.
@@ -164,8 +164,8 @@ impl Connection {
     /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
     /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
     /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
-    /// Close frame, without the reason. A message of which fragments are still to be sent is given up. The Close frame is
-    /// queued even if the output is full.
+    /// Close frame, without the reason. A message of which fragments are still to be sent is given up. The
+    /// Close frame is queued even if the output is full.
     ///
     /// # Errors
     ///

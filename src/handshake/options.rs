@@ -21,8 +21,9 @@ pub struct ServerOptions<'a> {
     /// Limits and choices of the connection.
     pub config: Config,
     /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
-    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10). [`ServerHandshake::subprotocol`](crate::handshake::ServerHandshake::subprotocol) tells which
-    /// it was. One that is no token is never chosen.
+    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
+    /// [`ServerHandshake::subprotocol`](crate::handshake::ServerHandshake::subprotocol) tells which it was.
+    /// One that is no token is never chosen.
     pub subprotocols: &'a [&'a str],
     /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
     pub require_subprotocol: bool,
