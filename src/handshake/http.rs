@@ -150,7 +150,7 @@ impl ServerHandshake<'_> {
 /// # With the crate `http`
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl RequestError {
-    /// The answer that refuses a request over HTTP/1.1, its body a line of text.
+    /// The answer that refuses a request over HTTP/1.1, its body a line of text, or nothing for a method that is not GET.
     ///
     /// The library that writes it adds how long it is and whether the transport stays open.
     #[must_use]

@@ -72,6 +72,9 @@ pub enum RequestError {
 
 impl RequestError {
     /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 426, 431 or 505.
+    ///
+    /// Over HTTP/1.1, as all that follows; for HTTP/2 and HTTP/3 see
+    /// [`extended_connect::refusal`](crate::handshake::extended_connect::refusal).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -96,7 +99,7 @@ impl RequestError {
         }
     }
 
-    /// The headers that the answer must have beside the usual ones.
+    /// The headers that the answer over HTTP/1.1 must have beside the usual ones.
     #[must_use]
     pub const fn headers(self) -> &'static [Header<'static>] {
         match self {
