@@ -127,7 +127,7 @@ impl ReadBuffer {
     ///
     /// Its contents are left over from earlier; only what the transport writes counts, once
     /// [`advance`](Self::advance) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
-    /// the fastest cache.
+    /// the fastest cache. With 0 it may be empty, of which a read makes the end of the stream.
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
         /// Moving an eighth of what is freed costs less than a shorter read, and the fastest cache sees less of

@@ -83,7 +83,8 @@ impl core::error::Error for ResponseError {}
 pub enum InputError {
     /// Not a `ws:` or `wss:` URI as RFC 6455 section 3 defines it.
     Uri,
-    /// A header name that is not a token (RFC 9110 section 5.6.2).
+    /// A header name that is not a token (RFC 9110 section 5.6.2), or over HTTP/2 and HTTP/3 not in lower case
+    /// (RFC 9113 section 8.2).
     HeaderName,
     /// A header value with a control character or with white space at its ends (RFC 9110 section 5.5).
     HeaderValue,
@@ -99,7 +100,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Uri => "not a WebSocket URI (RFC 6455 section 3)",
-            Self::HeaderName => "header name is not a token (RFC 9110 section 5.6.2)",
+            Self::HeaderName => "header name is not a token (RFC 9110 section 5.6.2), or over HTTP/2 not in lower case (RFC 9113 section 8.2)",
             Self::HeaderValue => "header value has a forbidden character (RFC 9110 section 5.5)",
             Self::ReservedHeader => "header belongs to the handshake (RFC 6455 section 4)",
             Self::Subprotocol => {

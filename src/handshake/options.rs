@@ -51,6 +51,7 @@ pub struct ClientOptions<'a> {
     pub subprotocols: &'a [&'a str],
     /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
     pub origin: Option<&'a str>,
-    /// Further headers, such as cookies or credentials.
+    /// Further headers, such as cookies or credentials; over HTTP/2 and HTTP/3 their names are in lower case
+    /// (RFC 9113 section 8.2).
     pub headers: &'a [Header<'a>],
 }

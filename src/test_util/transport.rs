@@ -6,7 +6,8 @@ use std::vec::Vec;
 /// A stream of bytes from a peer that is not there, in pieces, and what is written to it.
 ///
 /// Each read gives one piece at the most, each write takes at most [`max_write`](Self::set_max_write)
-/// bytes. After the last piece the stream is at its end.
+/// bytes. After the last piece the stream is at its end. It always has what is asked of it: a loop that does not
+/// block, or that meets deadlines and errors, needs a transport of its own.
 ///
 /// # Example
 ///
