@@ -91,7 +91,9 @@ impl Reader {
             *now += Duration::from_secs(1);
             let (told, next) = match outcome {
                 Outcome::Refused(error) => (Err(*error), None),
-                _ => (Ok(()), Some(Self::deadline())),
+                Outcome::Waits => (Ok(()), Some(Self::deadline())),
+                // It came in time, and there is nothing more to wait for.
+                Outcome::Request(..) => (Ok(()), None),
             };
             assert_eq!(reader.handle_timeout(*now), told);
             assert_eq!(reader.next_timeout(), next);
