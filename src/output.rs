@@ -372,6 +372,7 @@ mod tests {
             if shared {
                 output.push_shared(&alloc::vec![7; 5000].into());
             }
+            output.advance(1);
             let before: Vec<u8> = output.parts(&[]).flatten().copied().collect();
             for n in [before.len() + 1, usize::MAX] {
                 let advance = std::panic::AssertUnwindSafe(|| output.advance(n));
@@ -433,6 +434,18 @@ mod tests {
     }
 
     /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    #[test]
+    fn the_memory_of_the_opening_is_given_back_however_it_was_written() {
+        for pieces in [&[10][..], &[3, 7], &[1, 8, 1]] {
+            let mut output = Output::new(alloc::vec![b'x'; 10]);
+            for &piece in pieces {
+                assert!(output.bytes.capacity() >= 10);
+                output.advance(piece);
+            }
+            assert_eq!(output.bytes.capacity(), 0, "{pieces:?}");
+        }
+    }
+
     #[cfg(feature = "deflate")]
     #[test]
     fn lent_memory_is_kept() {
