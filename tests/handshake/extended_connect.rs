@@ -341,6 +341,22 @@ fn a_silent_server_is_given_up() {
     assert_eq!(late, Err(ResponseError::Timeout));
 }
 
+/// Whether it opens the connection or refuses.
+#[test]
+fn no_deadline_comes_after_the_response() {
+    let mut options = ClientOptions::default();
+    options.config.deadlines = Some(Deadlines::default());
+    let seconds = std::time::Duration::from_secs;
+    for status in [200, 403] {
+        let mut client = client(&options);
+        assert_eq!(client.handle_timeout(seconds(5)), Ok(()));
+        let response = client.establish(Response::new(status, Vec::new()));
+        assert!(response.is_ok(), "{status}: {response:?}");
+        assert_eq!(client.next_timeout(), None, "{status}");
+        assert_eq!(client.handle_timeout(seconds(3600)), Ok(()), "{status}");
+    }
+}
+
 /// The client still masks (RFC 8441 section 5), and compression is agreed on as ever.
 fn talk(config: Config) {
     let mut options = ClientOptions::default();
