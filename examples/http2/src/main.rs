@@ -10,6 +10,8 @@
 //! beside it: `cargo run --package example-http2 --bin client`.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -92,9 +94,16 @@ async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
             connection.await
         }
     };
-    if let Err(error) = served {
+    if let Err(error) = served
+        && !is_break(&*error)
+    {
         eprintln!("http2: {error}");
     }
+}
+
+/// Whether the transport broke, as it does when a client goes while it is being written to: nothing to report.
+fn is_break(error: &(dyn Error + 'static)) -> bool {
+    error.is::<io::Error>() || error.source().is_some_and(is_break)
 }
 
 fn answer(request: Request<Incoming>, ending: Ending) -> Response<Vec<u8>> {
