@@ -3,8 +3,10 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
+use chacha20::rand_core::SeedableRng;
+use chacha20::rand_core::block::Generator;
+use chacha20::variants::Legacy;
+use chacha20::{ChaChaCore, R8};
 
 /// 32 unpredictable bytes, the only randomness a client connection ever asks for.
 ///
@@ -75,31 +77,69 @@ impl core::error::Error for SeedError {}
 /// The keystream a seed expands to.
 ///
 /// Boxed, because only clients have one and it would triple the size of every server connection.
-pub(crate) struct MaskingKeys(Box<ChaCha8Rng>);
+pub(crate) struct MaskingKeys(Box<Keystream>);
+
+/// ChaCha8, and what it gave last. In the caller's code a word of that is a few instructions.
+struct Keystream {
+    cipher: ChaChaCore<R8, Legacy>,
+    words: Words,
+    /// The first of them that was not given out.
+    next: usize,
+}
+
+type Words = <ChaChaCore<R8, Legacy> as Generator>::Output;
 
 impl MaskingKeys {
     pub(crate) fn new(seed: &Seed) -> Self {
-        Self(Box::new(ChaCha8Rng::from_seed(seed.0)))
+        Self(Box::new(Keystream {
+            cipher: ChaChaCore::from_seed(seed.0),
+            words: [0; _],
+            next: usize::MAX,
+        }))
     }
 
     /// A key no frame has had before.
     #[inline]
     pub(crate) fn next(&mut self) -> [u8; 4] {
-        self.0.next_u32().to_le_bytes()
+        let stream = &mut *self.0;
+        let word = match stream.words.get(stream.next) {
+            Some(&word) => {
+                stream.next = stream.next.wrapping_add(1);
+                word
+            }
+            None => stream.more(),
+        };
+        word.to_le_bytes()
     }
 
     /// Bytes for the `Sec-WebSocket-Key` header.
     pub(crate) fn nonce(&mut self) -> [u8; 16] {
-        let mut nonce = [0; 16];
-        self.0.fill_bytes(&mut nonce);
-        nonce
+        self.bytes()
     }
 
     /// A seed that shares nothing with the keys given out so far or later.
     pub(crate) fn fork(&mut self) -> Seed {
-        let mut seed = [0; 32];
-        self.0.fill_bytes(&mut seed);
-        Seed(seed)
+        Seed(self.bytes())
+    }
+
+    /// `N` is a multiple of 4.
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        let (words, _) = bytes.as_chunks_mut();
+        words.fill_with(|| self.next());
+        bytes
+    }
+}
+
+impl Keystream {
+    /// The first of the next words.
+    #[cold]
+    #[inline(never)]
+    fn more(&mut self) -> u32 {
+        self.cipher.generate(&mut self.words);
+        self.next = 1;
+        let [word, ..] = self.words;
+        word
     }
 }
 
