@@ -200,7 +200,7 @@ impl Connection {
     /// If `n` is more than the length of the output, which is a mistake of the caller.
     #[inline]
     pub fn advance_output(&mut self, n: usize) {
-        self.sender.output_mut().advance(n);
+        self.sender.advance_output(n);
         self.after_write(n);
     }
 
@@ -225,7 +225,7 @@ impl Connection {
     /// # Ok::<(), sockless::SendError>(())
     /// ```
     pub fn swap_output(&mut self, output: &mut Vec<u8>) {
-        self.sender.output_mut().swap(output);
+        self.sender.swap_output(output);
         self.after_write(output.len());
     }
 
@@ -272,7 +272,7 @@ impl Connection {
     /// # assert_eq!(server.transport_action(), sockless::TransportAction::Close);
     /// ```
     pub fn handle_reset(&mut self) {
-        self.sender.output_mut().clear();
+        self.sender.drop_output();
         self.closing.reset();
     }
 

@@ -163,21 +163,28 @@ impl FrameHeader {
         }
     }
 
-    /// All of the header of an unmasked frame, if its length takes no bytes of its own.
+    /// The first byte of a frame without reserved bits.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) fn short(opcode: Opcode, fin: bool, length: usize) -> Option<[u8; 2]> {
-        let length = u8::try_from(length).ok()?;
-        let first = if fin { FIN } else { 0 } | opcode.bits();
-        (length < LENGTH_16).then_some([first, length])
+    pub(crate) const fn first(opcode: Opcode, fin: bool) -> u8 {
+        let fin = if fin { FIN } else { 0 };
+        fin | opcode.bits()
     }
 
-    /// A header of two bytes with a masking key, and zeros behind it: 6 bytes are the header.
+    /// The header of an unmasked frame with at most 125 bytes.
+    #[cfg(feature = "alloc")]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
+    #[inline]
+    pub(crate) const fn short(first: u8, length: usize) -> [u8; 2] {
+        [first, length as u8]
+    }
+
+    /// The header of a masked frame with at most 125 bytes, and zeros behind it: 6 bytes are the header.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) const fn short_masked(header: [u8; 2], key: [u8; 4]) -> [u8; 8] {
-        let start = u16::from_le_bytes(header) | (MASK as u16) << 8;
-        (start as u64 | (u32::from_le_bytes(key) as u64) << 16).to_le_bytes()
+    pub(crate) const fn short_masked(first: u8, length: usize, key: [u8; 4]) -> [u8; 8] {
+        let length = length as u64 | MASK as u64;
+        (first as u64 | length << 8 | (u32::from_le_bytes(key) as u64) << 16).to_le_bytes()
     }
 
     /// Reads the header at the start of `bytes`, and says how many bytes it takes.

@@ -82,75 +82,57 @@ fn mask_long(data: &mut [u8], key: [u8; 4]) {
     mask_short(rest, key);
 }
 
+/// Copies at most 128 bytes to a place of the same length, masked with a key that stands at the first of them.
+///
+/// Masks on the way: what has just been written is slow to be read again. With a key of zeros it only copies.
+#[cfg(feature = "alloc")]
+#[expect(
+    clippy::inline_always,
+    reason = "in one piece with its caller it needs no more registers than a function has for itself"
+)]
+#[inline(always)]
+pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    debug_assert!(data.len() <= 128, "the middle is left out");
+    if data.len() >= 16 {
+        _ = copy_both_ends::<64>(place, data, key)
+            || copy_both_ends::<32>(place, data, key)
+            || copy_both_ends::<16>(place, data, key);
+    } else if !copy_both_ends::<8>(place, data, key) && !copy_both_ends::<4>(place, data, key) {
+        for ((place, byte), key) in place.iter_mut().zip(data).zip(key) {
+            *place = byte ^ key;
+        }
+    }
+}
+
+/// Copies `N` to `2 * N` bytes, masked; less not at all.
+#[cfg(feature = "alloc")]
+#[expect(
+    clippy::inline_always,
+    reason = "in one piece with its caller it needs no more registers than a function has for itself"
+)]
+#[inline(always)]
+fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
+    let (Some(first), Some(last)) = (data.first_chunk::<N>(), data.last_chunk::<N>()) else {
+        return false;
+    };
+    if let Some(place) = place.first_chunk_mut() {
+        *place = masked(*first, key);
+    }
+    if let Some(place) = place.last_chunk_mut() {
+        *place = masked(*last, rotate(key, data.len()));
+    }
+    true
+}
+
 /// Appends `data`, masked with a key that stands at its first byte, to `output`.
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     output.reserve(data.len());
     if data.len() < LONG {
-        append_short(output, data, key);
+        append_blocks(output, data, key);
     } else {
         append_long(output, data, key);
-    }
-}
-
-/// Masks on the way: what has just been written is slow to be read again. There must be room.
-#[cfg(feature = "alloc")]
-#[expect(
-    clippy::inline_always,
-    reason = "in one piece with the room it is known to have"
-)]
-#[inline(always)]
-pub(crate) fn append_short(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
-    if append_both_ends::<64>(output, data, key)
-        || append_both_ends::<32>(output, data, key)
-        || append_both_ends::<16>(output, data, key)
-        || append_both_ends::<8>(output, data, key)
-        || append_both_ends::<4>(output, data, key)
-    {
-        return;
-    }
-    for (byte, key) in data.iter().zip(key) {
-        append_block(output, [byte ^ key]);
-    }
-}
-
-/// Appends `N` bytes or more, masked; less not at all. The last block may overlap the one before it.
-#[cfg(feature = "alloc")]
-#[expect(
-    clippy::inline_always,
-    reason = "in one piece with the room it is known to have"
-)]
-#[inline(always)]
-fn append_both_ends<const N: usize>(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) -> bool {
-    let Some(last) = data.last_chunk::<N>() else {
-        return false;
-    };
-    let before_last = output.len().saturating_add(data.len()).saturating_sub(N);
-    let (blocks, rest) = data.as_chunks::<N>();
-    for block in blocks {
-        append_block(output, masked(*block, key));
-    }
-    if rest.is_empty() {
-        return true;
-    }
-    output.truncate(before_last);
-    append_block(output, masked(*last, rotate(key, data.len())));
-    true
-}
-
-/// Appends a block for which there is room. To leave away the way that makes room leaves away what it takes to call it.
-#[cfg(feature = "alloc")]
-#[expect(
-    clippy::inline_always,
-    reason = "in one piece with the room it is known to have"
-)]
-#[inline(always)]
-pub(crate) fn append_block<const N: usize>(output: &mut Vec<u8>, block: [u8; N]) {
-    let room = output.capacity().wrapping_sub(output.len());
-    debug_assert!(room >= N, "no room");
-    if room >= N {
-        output.extend_from_slice(&block);
     }
 }
 
@@ -163,15 +145,26 @@ fn append_long(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
         .as_ptr()
         .align_offset(CACHE_LINE);
     let (start, data) = data.split_at(start.min(data.len()));
-    append_short(output, start, key);
+    append_blocks(output, start, key);
     let key = rotate(key, start.len());
     #[cfg(feature = "std")]
     let data = vectors::append(output, data, key);
+    append_blocks(output, data, key);
+}
+
+/// Appends whole blocks, and a last one that is cut.
+#[cfg(feature = "alloc")]
+#[inline]
+fn append_blocks(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
     let (blocks, rest) = data.as_chunks::<BLOCK>();
     for block in blocks {
         output.extend_from_slice(&masked(*block, key));
     }
-    append_short(output, rest, key);
+    let mut last = [0; BLOCK];
+    if let Some(place) = last.get_mut(..rest.len()) {
+        copy_short(place, rest, key);
+        output.extend_from_slice(place);
+    }
 }
 
 /// Masks `N` to `2 * N` bytes; others not at all.

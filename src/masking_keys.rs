@@ -79,7 +79,7 @@ impl core::error::Error for SeedError {}
 /// Boxed, because only clients have one and it would triple the size of every server connection.
 pub(crate) struct MaskingKeys(Box<Keystream>);
 
-/// ChaCha8, and what it gave last. In the caller's code a word of that is a few instructions.
+/// A stream cipher of 8 rounds, and what it gave last: to take a word of that is a few instructions, without a call.
 struct Keystream {
     cipher: ChaChaCore<R8, Legacy>,
     words: Words,
@@ -101,15 +101,28 @@ impl MaskingKeys {
     /// A key no frame has had before.
     #[inline]
     pub(crate) fn next(&mut self) -> [u8; 4] {
-        let stream = &mut *self.0;
-        let word = match stream.words.get(stream.next) {
-            Some(&word) => {
-                stream.next = stream.next.wrapping_add(1);
-                word
+        loop {
+            if let Some(key) = self.ready() {
+                return key;
             }
-            None => stream.more(),
-        };
-        word.to_le_bytes()
+            self.refill();
+        }
+    }
+
+    /// The next key, if it was made already.
+    #[inline]
+    pub(crate) fn ready(&mut self) -> Option<[u8; 4]> {
+        let stream = &mut *self.0;
+        let word = stream.words.get(stream.next)?;
+        stream.next = stream.next.wrapping_add(1);
+        Some(word.to_le_bytes())
+    }
+
+    /// Makes the next keys.
+    #[inline(never)]
+    pub(crate) fn refill(&mut self) {
+        self.0.cipher.generate(&mut self.0.words);
+        self.0.next = 0;
     }
 
     /// Bytes for the `Sec-WebSocket-Key` header.
@@ -128,18 +141,6 @@ impl MaskingKeys {
         let (words, _) = bytes.as_chunks_mut();
         words.fill_with(|| self.next());
         bytes
-    }
-}
-
-impl Keystream {
-    /// The first of the next words.
-    #[cold]
-    #[inline(never)]
-    fn more(&mut self) -> u32 {
-        self.cipher.generate(&mut self.words);
-        self.next = 1;
-        let [word, ..] = self.words;
-        word
     }
 }
 

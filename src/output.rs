@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::frame::FrameHeader;
-use crate::mask::{append_block, append_masked, append_short};
+use crate::mask::{append_masked, copy_short};
 use shared::{Frames, Shared};
 
 mod shared;
@@ -14,37 +14,36 @@ mod shared;
 /// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
+    /// What is queued lies between `start` and `end`. What follows has been used before, so that a short frame is put there
+    /// as into an array.
     bytes: Vec<u8>,
-    /// How many of them have been written to the transport.
-    written: usize,
+    start: usize,
+    end: usize,
     /// What stands between them and belongs to others, too. Boxed, because few connections have it.
     shared: Option<Box<Shared>>,
-    /// Whether the memory is the opening handshake's, which is needed once. Short frames that fit in go with it.
-    opening: bool,
 }
 
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "`written` never exceeds the length of `bytes`; `start` comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
+    reason = "`start` never exceeds `end`, nor that the length of `bytes`; where a frame begins comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
 )]
 impl Output {
-    /// A queue that begins with these bytes, and gives their memory back once they are written.
+    /// A queue that begins with these bytes.
     pub(crate) const fn new(bytes: Vec<u8>) -> Self {
         Self {
+            start: 0,
+            end: bytes.len(),
             bytes,
-            written: 0,
             shared: None,
-            opening: true,
         }
     }
 
     /// The first piece of what is still to be written: all of it, unless there are shared frames.
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
-        let own = &self.bytes[self.written..];
         match &self.shared {
-            None => own,
+            None => self.own(),
             Some(_) => self.first_part(),
         }
     }
@@ -54,7 +53,7 @@ impl Output {
     pub(crate) fn parts<'a>(&'a self, last: &'a [u8]) -> Parts<'a> {
         Parts {
             frames: self.shared.as_deref().map(Shared::frames),
-            own: &self.bytes[self.written..],
+            own: self.own(),
             frame: &[],
             last,
         }
@@ -62,7 +61,7 @@ impl Output {
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        let own = self.bytes.len() - self.written;
+        let own = self.end - self.start;
         match &self.shared {
             None => own,
             Some(shared) => own + shared.len(),
@@ -82,23 +81,18 @@ impl Output {
         } else {
             self.advance_shared(n)
         };
-        let mine = self.bytes.len() - self.written;
-        if own != mine {
+        let mine = self.end - self.start;
+        if own == mine {
+            (self.start, self.end) = (0, 0);
+        } else {
             assert!(own < mine, "advanced by more than the output");
-            self.written += own;
-            return;
-        }
-        self.bytes.clear();
-        self.written = 0;
-        if self.opening {
-            self.bytes = Vec::new();
-            self.opening = false;
+            self.start += own;
         }
     }
 
     /// Adds a whole frame that others send, too.
     pub(crate) fn push_shared(&mut self, frame: &Arc<[u8]>) {
-        let own = self.bytes.len() - self.written;
+        let own = self.end - self.start;
         self.shared
             .get_or_insert_default()
             .push(own, Arc::clone(frame));
@@ -106,67 +100,77 @@ impl Output {
 
     /// Adds bytes that are a frame, or the rest of one.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.bytes.extend_from_slice(bytes);
+        self.append(bytes.len(), |output| output.extend_from_slice(bytes));
     }
 
-    /// Adds a frame with a header of two bytes.
-    #[inline]
-    pub(crate) fn push_short(&mut self, header: [u8; 2], payload: &[u8]) {
-        if self.bytes.capacity() - self.bytes.len() < header.len() + payload.len() {
-            return self.push_short_in_new_room(header, payload);
-        }
-        self.bytes.extend_from_slice(&header);
-        self.bytes.extend_from_slice(payload);
+    /// Adds a frame with this first byte and at most 125 bytes.
+    #[expect(
+        clippy::inline_always,
+        reason = "in one piece with `Sender::frame`, of which it is most"
+    )]
+    #[inline(always)]
+    pub(crate) fn push_short(&mut self, first: u8, payload: &[u8]) {
+        let header = FrameHeader::short(first, payload.len());
+        let size = 2 + payload.len();
+        let Some(place) = self.place(size) else {
+            return self.push_short_in_new_room(first, payload);
+        };
+        place[..2].copy_from_slice(&header);
+        copy_short(&mut place[2..], payload, [0; 4]);
+        self.end += size;
     }
 
     /// The same where the frame does not fit. Apart, so that the usual way has little to save.
     #[cold]
-    fn push_short_in_new_room(&mut self, header: [u8; 2], payload: &[u8]) {
-        self.reserve(header.len() + payload.len());
-        self.bytes.extend_from_slice(&header);
-        self.bytes.extend_from_slice(payload);
+    #[inline(never)]
+    fn push_short_in_new_room(&mut self, first: u8, payload: &[u8]) {
+        self.make_place(2 + payload.len());
+        self.push_short(first, payload);
     }
 
-    /// Adds a frame with a header of two bytes and a masking key, and masks it on the way.
-    #[inline(never)]
-    pub(crate) fn push_short_masked(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
-        let bytes = FrameHeader::short_masked(header, key);
-        if self.bytes.capacity() - self.bytes.len() < bytes.len() + payload.len() {
-            return self.push_short_masked_in_new_room(header, key, payload);
-        }
-        let end = self.bytes.len() + 6;
-        append_block(&mut self.bytes, bytes);
-        self.bytes.truncate(end);
-        append_short(&mut self.bytes, payload, key);
+    /// The same for a masked frame. The payload is masked on the way.
+    #[expect(
+        clippy::inline_always,
+        reason = "in one piece with `Sender::frame`, of which it is most"
+    )]
+    #[inline(always)]
+    pub(crate) fn push_short_masked(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
+        let header = FrameHeader::short_masked(first, payload.len(), key);
+        let size = 6 + payload.len();
+        let Some(place) = self.place(size + 2) else {
+            return self.push_short_masked_in_new_room(first, key, payload);
+        };
+        place[..8].copy_from_slice(&header);
+        copy_short(&mut place[6..size], payload, key);
+        self.end += size;
     }
 
     /// The same where the frame does not fit.
     #[cold]
     #[inline(never)]
-    fn push_short_masked_in_new_room(&mut self, header: [u8; 2], key: [u8; 4], payload: &[u8]) {
-        self.reserve(FrameHeader::MAX_SIZE + payload.len());
-        self.push_short_masked(header, key, payload);
+    fn push_short_masked_in_new_room(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
+        self.make_place(8 + payload.len());
+        self.push_short_masked(first, key, payload);
     }
 
     /// Adds a frame. The payload is copied once, and masked on the way.
     #[inline]
     pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
-        let (bytes, size) = header.to_bytes();
-        self.reserve(bytes.len() + payload.len());
-        self.push_start(bytes, size);
-        match header.masking_key {
-            None => self.bytes.extend_from_slice(payload),
-            Some(key) => append_masked(&mut self.bytes, payload, key),
-        }
+        let start = header.to_bytes();
+        self.append(start.0.len() + payload.len(), |output| {
+            append_start(output, start);
+            match header.masking_key {
+                None => output.extend_from_slice(payload),
+                Some(key) => append_masked(output, payload, key),
+            }
+        });
     }
 
     /// Adds the header of a frame whose payload follows, or is written from elsewhere.
     #[inline]
     pub(crate) fn push_header(&mut self, header: &FrameHeader) {
-        let (bytes, size) = header.to_bytes();
-        self.reserve(bytes.len());
-        self.push_start(bytes, size);
+        let start = header.to_bytes();
+        self.append(start.0.len(), |output| append_start(output, start));
     }
 
     /// Makes room for a header and for the payload to be written behind it, and says where the frame
@@ -175,10 +179,9 @@ impl Output {
     pub(crate) fn begin(&mut self) -> usize {
         // Before it is known how much room is needed.
         self.reclaim();
-        self.opening = false;
-        let start = self.bytes.len();
-        self.bytes.resize(start + FrameHeader::MAX_SIZE, 0);
-        start
+        self.bytes.truncate(self.end);
+        self.bytes.resize(self.end + FrameHeader::MAX_SIZE, 0);
+        self.end
     }
 
     /// Where the payload is to be written to.
@@ -200,8 +203,8 @@ impl Output {
         let place = start + header.len();
         self.bytes[start..place].copy_from_slice(header);
         self.bytes.copy_within(payload.., place);
-        self.bytes.truncate(self.bytes.len() - (payload - place));
-        &mut self.bytes[place..]
+        self.end = self.bytes.len() - (payload - place);
+        &mut self.bytes[place..self.end]
     }
 
     /// Moves the unsent bytes out to `other` and goes on with its memory. What is shared is copied.
@@ -211,25 +214,26 @@ impl Output {
             for part in self.parts(&[]) {
                 bytes.extend_from_slice(part);
             }
-            self.bytes = bytes;
-            self.written = 0;
+            *self = Self::new(bytes);
         }
-        self.shared = None;
         self.drop_written();
-        self.opening = false;
+        self.bytes.truncate(self.end);
         other.clear();
         mem::swap(&mut self.bytes, other);
+        self.end = 0;
+        self.shared = None;
     }
 
-    /// Drops all unsent bytes, and gives their memory back.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+    /// What is the connection's own.
+    #[inline]
+    fn own(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
     }
 
     /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
     #[cold]
     fn advance_shared(&mut self, n: usize) -> usize {
-        let mine = self.bytes.len() - self.written;
+        let mine = self.end - self.start;
         match &mut self.shared {
             Some(shared) => shared.advance(n, mine),
             None => n,
@@ -241,42 +245,63 @@ impl Output {
         self.parts(&[]).next().unwrap_or_default()
     }
 
-    /// Makes sure of room for `size` bytes that are about to be added.
+    /// Adds what `write` appends, for which `size` bytes of room are made. They are not cleared before.
     #[inline]
-    fn reserve(&mut self, size: usize) {
-        if self.bytes.capacity() - self.bytes.len() < size {
+    fn append(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.bytes.capacity() - self.end < size {
             self.make_room(size);
         }
-        self.opening = false;
-    }
-
-    /// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
-    #[inline]
-    fn push_start<const N: usize>(&mut self, bytes: [u8; N], size: usize) {
-        let end = self.bytes.len() + size;
-        self.bytes.extend_from_slice(&bytes);
-        self.bytes.truncate(end);
+        self.bytes.truncate(self.end);
+        write(&mut self.bytes);
+        self.end = self.bytes.len();
     }
 
     /// Makes `size` bytes of room.
     #[cold]
+    #[inline(never)]
     fn make_room(&mut self, size: usize) {
         self.reclaim();
+        self.bytes.truncate(self.end);
         self.bytes.reserve(size);
+    }
+
+    /// The next `size` bytes, if they have been used before.
+    #[inline]
+    fn place(&mut self, size: usize) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.end..)?.get_mut(..size)
+    }
+
+    /// Makes a place of `size` bytes, and of some more that cost little: as many as are queued at most, in the room that
+    /// there is.
+    fn make_place(&mut self, size: usize) {
+        if self.bytes.capacity() - self.end < size {
+            self.make_room(size);
+        }
+        let length = (2 * self.end + size).min(self.bytes.capacity());
+        self.bytes.resize(length, 0);
     }
 
     /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
     /// for each byte written.
     fn reclaim(&mut self) {
-        if self.written >= self.bytes.len() - self.written {
+        if self.start >= self.end - self.start {
             self.drop_written();
         }
     }
 
     fn drop_written(&mut self) {
-        self.bytes.drain(..self.written);
-        self.written = 0;
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
     }
+}
+
+/// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
+#[inline]
+fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], usize)) {
+    let end = output.len().saturating_add(size);
+    output.extend_from_slice(&bytes);
+    output.truncate(end);
 }
 
 /// The pieces of the output in order: see [`Output::parts`].
@@ -396,7 +421,7 @@ mod tests {
         frame(&mut output);
         output.advance(12);
         frame(&mut output);
-        assert_eq!((output.written, output.bytes.capacity()), (12, 50));
+        assert_eq!((output.start, output.bytes.capacity()), (12, 50));
         // Now it does not: what is written makes room, again and again.
         for _ in 0..1000 {
             output.advance(12);
@@ -433,32 +458,41 @@ mod tests {
         assert_eq!(sent, pushed);
     }
 
-    /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    /// Frames of both kinds and lengths, one behind the other, against the same bytes in one piece.
     #[test]
-    fn the_memory_of_the_opening_is_given_back_however_it_was_written() {
-        for pieces in [&[10][..], &[3, 7], &[1, 8, 1]] {
-            let mut output = Output::new(alloc::vec![b'x'; 10]);
-            for &piece in pieces {
-                assert!(output.bytes.capacity() >= 10);
-                output.advance(piece);
+    fn short_frames_stand_behind_long_ones() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        let mut most = 0;
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i * 7 % 126];
+            let length = payload.len() as u8;
+            match i % 5 {
+                0 | 1 => {
+                    output.push_short(0x82, &payload);
+                    pushed.extend_from_slice(&[0x82, length]);
+                    pushed.extend_from_slice(&payload);
+                }
+                2 | 3 => {
+                    output.push_short_masked(0x82, [1, 2, 3, 4], &payload);
+                    pushed.extend_from_slice(&[0x82, 0x80 | length, 1, 2, 3, 4]);
+                    let masked = payload.iter().zip([1, 2, 3, 4].iter().cycle());
+                    pushed.extend(masked.map(|(byte, key)| byte ^ key));
+                }
+                _ => {
+                    output.push(&header(payload.len()), &payload);
+                    pushed.extend_from_slice(&[0x82, length]);
+                    pushed.extend_from_slice(&payload);
+                }
             }
-            assert_eq!(output.bytes.capacity(), 0, "{pieces:?}");
+            most = output.len().max(most);
+            // Sometimes all of it.
+            let n = output.len().min(i * 13 % 150);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            assert!(output.bytes.capacity() <= 4 * most);
         }
-    }
-
-    #[cfg(feature = "deflate")]
-    #[test]
-    fn lent_memory_is_kept() {
-        let mut output = Output::new(alloc::vec![b'x'; 10]);
-        let mut lent = Vec::with_capacity(1000);
-        output.swap(&mut lent);
-        assert_eq!(lent.len(), 10);
-        output.advance(0);
-        assert!(output.bytes.capacity() >= 1000);
-        let start = output.begin();
-        output.payload_mut().extend_from_slice(b"payload");
-        output.end(start, &[0x82, 7]);
-        output.advance(output.len());
-        assert!(output.bytes.capacity() >= 1000);
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
     }
 }

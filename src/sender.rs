@@ -19,6 +19,8 @@ use crate::shared_message::{SharedFrame, SharedMessage};
 #[derive(Debug)]
 pub(crate) struct Sender {
     output: Output,
+    /// Whether the memory of the output is the opening handshake's, which is needed once. What is queued behind goes with it.
+    opening: bool,
     /// Present in a client, which masks every frame with a key of its own (section 5.3).
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
@@ -31,6 +33,7 @@ impl Sender {
     /// A sender whose output begins with `opening`, what is left of the opening handshake.
     pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         Self {
+            opening: !opening.is_empty(),
             output: Output::new(opening),
             keys,
             message: None,
@@ -191,8 +194,39 @@ impl Sender {
         &self.output
     }
 
-    pub(crate) const fn output_mut(&mut self) -> &mut Output {
-        &mut self.output
+    /// See [`Connection::advance_output`](crate::Connection::advance_output).
+    #[inline]
+    pub(crate) fn advance_output(&mut self, n: usize) {
+        self.output.advance(n);
+        if self.opening {
+            self.after_opening();
+        }
+    }
+
+    /// See [`Connection::swap_output`](crate::Connection::swap_output).
+    pub(crate) fn swap_output(&mut self, other: &mut Vec<u8>) {
+        self.output.swap(other);
+        self.opening = false;
+    }
+
+    /// Drops all output, and gives its memory back.
+    pub(crate) fn drop_output(&mut self) {
+        self.output = Output::default();
+        self.opening = false;
+    }
+
+    /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).
+    pub(crate) fn message_rest(&mut self, payload: &[u8]) {
+        self.output.push_bytes(payload);
+    }
+
+    /// Gives the memory back once all is written.
+    #[cold]
+    #[inline(never)]
+    fn after_opening(&mut self) {
+        if self.output.is_empty() {
+            self.drop_output();
+        }
     }
 
     /// The form in which a message of many goes out here.
@@ -252,22 +286,28 @@ impl Sender {
         }
     }
 
-    #[expect(
-        clippy::inline_always,
-        reason = "it is inlined into the caller together with `Connection::send_binary`"
-    )]
-    #[inline(always)]
+    #[inline(never)]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
-        match (
-            FrameHeader::short(opcode, fin, payload.len()),
-            &mut self.keys,
-        ) {
-            (Some(header), None) => self.output.push_short(header, payload),
-            (Some(header), Some(keys)) => {
-                self.output.push_short_masked(header, keys.next(), payload);
-            }
-            (None, _) => self.long(opcode, fin, payload),
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return self.long(opcode, fin, payload);
         }
+        let first = FrameHeader::first(opcode, fin);
+        match &mut self.keys {
+            None => self.output.push_short(first, payload),
+            Some(keys) => match keys.ready() {
+                Some(key) => self.output.push_short_masked(first, key, payload),
+                None => self.frame_with_new_keys(opcode, fin, payload),
+            },
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn frame_with_new_keys(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if let Some(keys) = &mut self.keys {
+            keys.refill();
+        }
+        self.frame(opcode, fin, payload);
     }
 
     /// A frame with a payload of any length.
@@ -287,6 +327,58 @@ impl Sender {
             opcode,
             masking_key,
             payload_length: length as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The memory of the output, which goes with what is swapped out.
+    fn capacity(mut sender: Sender) -> usize {
+        let mut memory = Vec::new();
+        sender.swap_output(&mut memory);
+        memory.capacity()
+    }
+
+    /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    #[test]
+    fn the_memory_of_the_opening_is_given_back_however_it_was_written() {
+        for pieces in [&[10][..], &[3, 7], &[1, 8, 1]] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            for &piece in pieces {
+                assert!(sender.output().len() >= piece);
+                sender.advance_output(piece);
+            }
+            assert_eq!(capacity(sender), 0, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_queued_behind_the_opening_goes_with_it() {
+        for length in [1, 125, 1000] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
+            let size = sender.output().len();
+            sender.advance_output(size - 1);
+            assert_eq!(sender.output().len(), 1);
+            sender.advance_output(1);
+            assert_eq!(capacity(sender), 0, "{length} B");
+        }
+    }
+
+    #[test]
+    fn lent_memory_is_kept() {
+        for length in [1, 125, 900] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            let mut lent = Vec::with_capacity(1000);
+            sender.swap_output(&mut lent);
+            assert_eq!(lent.len(), 10);
+            sender.advance_output(0);
+            sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
+            sender.advance_output(sender.output().len());
+            assert_eq!(capacity(sender), 1000, "{length} B");
         }
     }
 }

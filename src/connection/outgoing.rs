@@ -59,12 +59,12 @@ impl<'a> Outgoing<'a> {
     )]
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        let output = self.connection.sender.output_mut();
-        let own = n.min(output.len());
+        let sender = &mut self.connection.sender;
+        let own = n.min(sender.output().len());
         let Some(rest) = self.payload.get(n - own..) else {
             panic_on_advance()
         };
-        output.advance(own);
+        sender.advance_output(own);
         self.payload = rest;
         self.written += n;
     }
@@ -87,7 +87,7 @@ impl Drop for Outgoing<'_> {
     #[inline]
     fn drop(&mut self) {
         if !self.payload.is_empty() {
-            self.connection.sender.output_mut().push_bytes(self.payload);
+            self.connection.sender.message_rest(self.payload);
         }
         self.connection.after_write(self.written);
     }
