@@ -171,12 +171,12 @@ impl FrameHeader {
         fin | opcode.bits()
     }
 
-    /// The header of an unmasked frame with at most 125 bytes.
+    /// The header of an unmasked frame with at most 125 bytes: one number, which is read faster when it was written as one.
     #[cfg(feature = "alloc")]
     #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
     #[inline]
     pub(crate) const fn short(first: u8, length: usize) -> [u8; 2] {
-        [first, length as u8]
+        (first as u16 | (length as u16) << 8).to_le_bytes()
     }
 
     /// The header of a masked frame with at most 125 bytes, and zeros behind it: 6 bytes are the header.

@@ -1,8 +1,5 @@
 //! Masking of what a client sends (RFC 6455 section 5.3).
 
-#[cfg(feature = "alloc")]
-use alloc::vec::Vec;
-
 #[cfg(feature = "std")]
 mod vectors;
 
@@ -88,7 +85,7 @@ fn mask_long(data: &mut [u8], key: [u8; 4]) {
 #[cfg(feature = "alloc")]
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with its caller it needs no more registers than a function has for itself"
+    reason = "in one piece with `Output::push_short`"
 )]
 #[inline(always)]
 pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
@@ -108,7 +105,7 @@ pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
 #[cfg(feature = "alloc")]
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with its caller it needs no more registers than a function has for itself"
+    reason = "in one piece with `Output::push_short`"
 )]
 #[inline(always)]
 fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
@@ -124,46 +121,46 @@ fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -
     true
 }
 
-/// Appends `data`, masked with a key that stands at its first byte, to `output`.
+/// Copies `data` to a place of the same length, masked with a key that stands at its first byte.
 #[cfg(feature = "alloc")]
-#[inline]
-pub(crate) fn append_masked(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
-    output.reserve(data.len());
-    if data.len() < LONG {
-        append_blocks(output, data, key);
+pub(crate) fn copy_masked(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    if data.len() >= LONG {
+        copy_long(place, data, key);
+    } else if data.len() >= BLOCK {
+        copy_blocks(place, data, key);
     } else {
-        append_long(output, data, key);
+        copy_short(place, data, key);
     }
 }
 
 /// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.
 #[cfg(feature = "alloc")]
 #[inline(never)]
-fn append_long(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
-    let start = output
-        .spare_capacity_mut()
-        .as_ptr()
-        .align_offset(CACHE_LINE);
-    let (start, data) = data.split_at(start.min(data.len()));
-    append_blocks(output, start, key);
-    let key = rotate(key, start.len());
+fn copy_long(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    if let (Some(place), Some(line)) = (place.first_chunk_mut(), data.first_chunk::<CACHE_LINE>()) {
+        *place = masked(*line, key);
+    }
+    let start = place.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
+    let (_, place) = place.split_at_mut(start);
+    let (_, data) = data.split_at(start);
+    let key = rotate(key, start);
     #[cfg(feature = "std")]
-    let data = vectors::append(output, data, key);
-    append_blocks(output, data, key);
+    vectors::copy(place, data, key);
+    #[cfg(not(feature = "std"))]
+    copy_blocks(place, data, key);
 }
 
-/// Appends whole blocks, and a last one that is cut.
+/// Copies blocks, of which the last one may overlap the one before it; nothing if there is not even one.
 #[cfg(feature = "alloc")]
 #[inline]
-fn append_blocks(output: &mut Vec<u8>, data: &[u8], key: [u8; 4]) {
-    let (blocks, rest) = data.as_chunks::<BLOCK>();
-    for block in blocks {
-        output.extend_from_slice(&masked(*block, key));
+fn copy_blocks(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    let (places, _) = place.as_chunks_mut::<BLOCK>();
+    let (blocks, _) = data.as_chunks();
+    for (place, block) in places.iter_mut().zip(blocks) {
+        *place = masked(*block, key);
     }
-    let mut last = [0; BLOCK];
-    if let Some(place) = last.get_mut(..rest.len()) {
-        copy_short(place, rest, key);
-        output.extend_from_slice(place);
+    if let (Some(place), Some(last)) = (place.last_chunk_mut(), data.last_chunk::<BLOCK>()) {
+        *place = masked(*last, rotate(key, data.len()));
     }
 }
 
@@ -234,7 +231,7 @@ mod tests {
         }
     }
 
-    /// Long payloads, wherever they lie in memory: in place, and on the way into a vector.
+    /// Long payloads, wherever they lie in memory: in place, and on the way to another.
     #[cfg(feature = "alloc")]
     #[test]
     fn long_payloads_equal_the_formula_wherever_they_lie() {
@@ -262,10 +259,12 @@ mod tests {
                 assert_eq!(data[..place], source[..place]);
                 assert_eq!(data[place + length..], source[place + length..]);
 
-                let mut output = source[..place].to_vec();
-                append_masked(&mut output, &source[..length], rotate(key, place));
-                assert!(output[place..] == expected, "{length} behind {place}");
-                assert_eq!(output[..place], source[..place]);
+                let mut copy = source.clone();
+                let end = place + length;
+                copy_masked(&mut copy[place..end], &source[..length], rotate(key, place));
+                assert!(copy[place..end] == expected, "{length} to {place}");
+                assert_eq!(copy[..place], source[..place]);
+                assert_eq!(copy[end..], source[end..]);
             }
         }
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::frame::FrameHeader;
-use crate::mask::{append_masked, copy_short};
+use crate::mask::{copy_masked, copy_short};
 use shared::{Frames, Shared};
 
 mod shared;
@@ -82,12 +82,13 @@ impl Output {
             self.advance_shared(n)
         };
         let mine = self.end - self.start;
-        if own == mine {
-            (self.start, self.end) = (0, 0);
-        } else {
+        if own != mine {
             assert!(own < mine, "advanced by more than the output");
             self.start += own;
+            return;
         }
+        self.start = 0;
+        self.end = 0;
     }
 
     /// Adds a whole frame that others send, too.
@@ -116,7 +117,7 @@ impl Output {
             return self.push_short_in_new_room(first, payload);
         };
         place[..2].copy_from_slice(&header);
-        copy_short(&mut place[2..], payload, [0; 4]);
+        place[2..].copy_from_slice(payload);
         self.end += size;
     }
 
@@ -157,13 +158,25 @@ impl Output {
     #[inline]
     pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
         let start = header.to_bytes();
+        if let Some(key) = header.masking_key {
+            return self.push_masked(start, payload, key);
+        }
         self.append(start.0.len() + payload.len(), |output| {
             append_start(output, start);
-            match header.masking_key {
-                None => output.extend_from_slice(payload),
-                Some(key) => append_masked(output, payload, key),
-            }
+            output.extend_from_slice(payload);
         });
+    }
+
+    /// Adds the header of `length` bytes and a payload that is masked on the way.
+    fn push_masked(&mut self, (header, length): ([u8; 16], usize), payload: &[u8], key: [u8; 4]) {
+        let size = length + payload.len();
+        if self.place(size).is_none() {
+            self.make_place(size);
+        }
+        let place = &mut self.bytes[self.end..self.end + size];
+        place[..length].copy_from_slice(&header[..length]);
+        copy_masked(&mut place[length..], payload, key);
+        self.end += size;
     }
 
     /// Adds the header of a frame whose payload follows, or is written from elsewhere.

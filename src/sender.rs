@@ -286,28 +286,42 @@ impl Sender {
         }
     }
 
-    #[inline(never)]
+    #[expect(
+        clippy::inline_always,
+        reason = "it is inlined into the caller together with `Connection::send_binary`"
+    )]
+    #[inline(always)]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.keys.is_some() {
+            self.masked(opcode, fin, payload);
+        } else if payload.len() <= MAX_CONTROL_PAYLOAD {
+            let first = FrameHeader::first(opcode, fin);
+            self.output.push_short(first, payload);
+        } else {
+            self.long(opcode, fin, payload);
+        }
+    }
+
+    /// The same in a client.
+    #[inline(never)]
+    fn masked(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return self.long(opcode, fin, payload);
         }
+        let Some(key) = self.keys.as_mut().and_then(MaskingKeys::ready) else {
+            return self.masked_with_new_keys(opcode, fin, payload);
+        };
         let first = FrameHeader::first(opcode, fin);
-        match &mut self.keys {
-            None => self.output.push_short(first, payload),
-            Some(keys) => match keys.ready() {
-                Some(key) => self.output.push_short_masked(first, key, payload),
-                None => self.frame_with_new_keys(opcode, fin, payload),
-            },
-        }
+        self.output.push_short_masked(first, key, payload);
     }
 
     #[cold]
     #[inline(never)]
-    fn frame_with_new_keys(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+    fn masked_with_new_keys(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         if let Some(keys) = &mut self.keys {
             keys.refill();
+            self.masked(opcode, fin, payload);
         }
-        self.frame(opcode, fin, payload);
     }
 
     /// A frame with a payload of any length.

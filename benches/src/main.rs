@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use sockless_benches::machine::Machine;
 use sockless_benches::measure::{Contestant, Effort, measure};
+use sockless_benches::page;
 use sockless_benches::peers::{self, Peer};
 use sockless_benches::plot;
 use sockless_benches::report::{self, Figure, Method, Row, Table, ratio, time};
@@ -134,25 +135,22 @@ fn run(arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks everyone once, then measures.
+/// Checks everyone, then measures.
 fn measured(
     series: &Series,
     peers: &[Box<dyn Peer>],
     versions: &Versions,
     turns: usize,
 ) -> Result<Row, String> {
-    let mut contestants = Vec::new();
-    for (i, peer) in peers.iter().enumerate() {
-        let name = versions.name(peer.name());
-        match series.job.pass(&**peer) {
-            Some(pass) => contestants.push(checked(series, name, pass)?),
-            None if i == 0 => return Err(format!("{name} must do every job: {}", series.id)),
-            None => {}
+    let mut contestants = implementations(series, peers, versions, 0)?;
+    let count = contestants.len();
+    contestants.extend(limits(series, 0)?);
+    for place in 1..series.job.places() {
+        let mut again = implementations(series, peers, versions, place)?;
+        again.extend(limits(series, place)?);
+        for (contestant, again) in contestants.iter_mut().zip(again) {
+            contestant.passes.extend(again.passes);
         }
-    }
-    let implementations = contestants.len();
-    for limit in series.job.limits() {
-        contestants.push(checked(series, limit.name.to_owned(), limit.pass)?);
     }
     let effort = Effort {
         turns,
@@ -163,7 +161,7 @@ fn measured(
         .into_iter()
         .zip(times)
         .map(|(Contestant { name, .. }, time)| Figure { name, time });
-    let mut own_and_peers = figures.by_ref().take(implementations);
+    let mut own_and_peers = figures.by_ref().take(count);
     let sockless = own_and_peers.next().expect("it does every job");
     Ok(Row {
         title: series.title.clone(),
@@ -174,6 +172,37 @@ fn measured(
     })
 }
 
+/// Sockless and the peers that can do it, each with one pass, in memory that depends on `place`.
+fn implementations(
+    series: &Series,
+    peers: &[Box<dyn Peer>],
+    versions: &Versions,
+    place: usize,
+) -> Result<Vec<Contestant>, String> {
+    let mut contestants = Vec::new();
+    for (i, peer) in peers.iter().enumerate() {
+        page::skip(place);
+        let name = versions.name(peer.name());
+        match series.job.pass(&**peer) {
+            Some(pass) => contestants.push(checked(series, name, pass)?),
+            None if i == 0 => return Err(format!("{name} must do every job: {}", series.id)),
+            None => {}
+        }
+    }
+    Ok(contestants)
+}
+
+/// The limits, in the same manner.
+fn limits(series: &Series, place: usize) -> Result<Vec<Contestant>, String> {
+    let limits = series.job.limits().into_iter();
+    limits
+        .map(|limit| {
+            page::skip(place);
+            checked(series, limit.name.to_owned(), limit.pass)
+        })
+        .collect()
+}
+
 fn checked(series: &Series, name: String, mut pass: peers::Pass) -> Result<Contestant, String> {
     let expected = series
         .job
@@ -181,7 +210,7 @@ fn checked(series: &Series, name: String, mut pass: peers::Pass) -> Result<Conte
         .map_err(|error| format!("{}: {name}: {error}", series.id))?;
     Ok(Contestant {
         name,
-        pass,
+        passes: vec![pass],
         expected,
     })
 }

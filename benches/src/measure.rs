@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use crate::peers::Pass;
 use crate::sum::Sum;
 
-/// Turns that warm up and are not counted.
+/// Turns of each of the passes that warm up and are not counted.
 const WARM_UP: usize = 3;
 
 /// A name, what it does, and what every pass of it has to come to.
 pub struct Contestant {
     pub name: String,
-    pub pass: Pass,
+    /// The same again and again, each with its own memory, which lies elsewhere. All contestants have as many.
+    pub passes: Vec<Pass>,
     pub expected: Sum,
 }
 
@@ -28,26 +29,34 @@ pub struct Effort {
 /// Nanoseconds for each of the `messages` of a pass, in the order of the contestants.
 ///
 /// Everyone does the job in each turn, beginning with another one each time, so that what disturbs one disturbs
-/// all. The figure is the median of the quietest third of the turns.
+/// all. The passes of a contestant take turns, too. The figure is the median of the quietest third of the turns.
 ///
 /// # Panics
 ///
 /// If a pass does something else than expected.
 pub fn measure(contestants: &mut [Contestant], messages: usize, effort: Effort) -> Vec<f64> {
     let mut times = vec![Vec::with_capacity(effort.turns); contestants.len()];
-    for turn in 0..WARM_UP + effort.turns {
+    let warm_up = contestants
+        .first()
+        .map_or(0, |first| WARM_UP * first.passes.len());
+    for turn in 0..warm_up + effort.turns {
         for i in 0..contestants.len() {
             let i = (turn + i) % contestants.len();
-            let contestant = &mut contestants[i];
+            let Contestant {
+                name,
+                passes,
+                expected,
+            } = &mut contestants[i];
+            let which = turn % passes.len();
+            let pass = &mut passes[which];
             let start = Instant::now();
             for _ in 0..effort.rounds {
                 let mut sum = Sum::default();
-                (contestant.pass)(black_box(&mut sum));
-                let Contestant { name, expected, .. } = &*contestant;
+                pass(black_box(&mut sum));
                 assert_eq!(sum, *expected, "{name} does something else");
             }
             let time = start.elapsed();
-            if turn >= WARM_UP {
+            if turn >= warm_up {
                 times[i].push(time);
             }
         }
@@ -68,6 +77,8 @@ fn quietest(mut times: Vec<Duration>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
+    use std::rc::Rc;
 
     #[test]
     fn the_median_of_the_lowest_third() {
@@ -84,7 +95,7 @@ mod tests {
     fn contestant(name: &str, bytes: usize, expected: &Sum) -> Contestant {
         Contestant {
             name: name.to_owned(),
-            pass: Box::new(move |sum| sum.wrote(bytes)),
+            passes: vec![Box::new(move |sum| sum.wrote(bytes))],
             expected: expected.clone(),
         }
     }
@@ -94,10 +105,10 @@ mod tests {
         let mut expected = Sum::default();
         expected.wrote(5);
         let mut slow = contestant("slow", 5, &expected);
-        slow.pass = Box::new(|sum| {
+        slow.passes = vec![Box::new(|sum| {
             std::thread::sleep(Duration::from_millis(2));
             sum.wrote(5);
-        });
+        })];
         let mut all = [contestant("fast", 5, &expected), slow];
         let effort = Effort {
             turns: 3,
@@ -106,6 +117,30 @@ mod tests {
         let times = measure(&mut all, 4, effort);
         assert!(times[0] < times[1], "{times:?}");
         assert!(times[1] >= 500_000.0, "2 ms for 4 messages: {times:?}");
+    }
+
+    #[test]
+    fn all_passes_take_turns() {
+        let mut expected = Sum::default();
+        expected.wrote(5);
+        let count = Rc::new(RefCell::new([0; 3]));
+        let mut several = contestant("several", 5, &expected);
+        several.passes = (0..3)
+            .map(|i| {
+                let count = Rc::clone(&count);
+                let pass = move |sum: &mut Sum| {
+                    count.borrow_mut()[i] += 1;
+                    sum.wrote(5);
+                };
+                Box::new(pass) as Pass
+            })
+            .collect();
+        let effort = Effort {
+            turns: 6,
+            rounds: 2,
+        };
+        measure(&mut [several], 1, effort);
+        assert_eq!(*count.borrow(), [2 * (WARM_UP + 2); 3]);
     }
 
     #[test]

@@ -26,6 +26,17 @@ impl Job {
         }
     }
 
+    /// In how many places in memory it is done: how long a short message takes depends on where its buffers came to lie,
+    /// which is luck. Large ones lie everywhere, and would take all memory.
+    pub const fn places(&self) -> usize {
+        let size = match self {
+            Self::Receive(job) | Self::Echo(job) => job.size,
+            Self::Send(job) => job.size,
+            Self::Handshake => 0,
+        };
+        if size <= 64 << 10 { 6 } else { 1 }
+    }
+
     /// How a peer does it, if it can.
     pub fn pass(&self, peer: &dyn Peer) -> Option<Pass> {
         match self {

@@ -4,9 +4,9 @@
     reason = "what is not inlined is not compiled for the wider vectors"
 )]
 
-use alloc::vec::Vec;
-
 use fearless_simd::{Level, Simd, SimdBase, dispatch};
+
+use super::rotate;
 
 /// Masks whole vectors at the front of `data`, and returns the rest.
 #[inline(never)]
@@ -14,10 +14,10 @@ pub(super) fn mask(data: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     dispatch!(Level::new(), simd => mask_with(simd, data, key))
 }
 
-/// Appends whole blocks from the front of `data`, masked, to `output`, and returns the rest of `data`.
+/// Copies `data`, masked, to a place of the same length. Both are longer than a vector.
 #[inline(never)]
-pub(super) fn append<'d>(output: &mut Vec<u8>, data: &'d [u8], key: [u8; 4]) -> &'d [u8] {
-    dispatch!(Level::new(), simd => append_with(simd, output, data, key))
+pub(super) fn copy(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    dispatch!(Level::new(), simd => copy_with(simd, place, data, key));
 }
 
 #[inline(always)]
@@ -31,24 +31,21 @@ fn mask_with<S: Simd>(simd: S, data: &mut [u8], key: [u8; 4]) -> &mut [u8] {
 }
 
 #[inline(always)]
-fn append_with<'d, S: Simd>(
-    simd: S,
-    output: &mut Vec<u8>,
-    data: &'d [u8],
-    key: [u8; 4],
-) -> &'d [u8] {
-    /// Long enough to make little of what it takes to append it.
-    const BLOCK: usize = 512;
-    let key = vector_of(simd, key);
-    let (blocks, rest) = data.as_chunks::<BLOCK>();
-    for block in blocks {
-        let mut block = *block;
-        for bytes in block.chunks_exact_mut(S::u8s::LEN) {
-            (S::u8s::from_slice(simd, bytes) ^ key).store_slice(bytes);
-        }
-        output.extend_from_slice(&block);
+fn copy_with<S: Simd>(simd: S, place: &mut [u8], data: &[u8], key: [u8; 4]) {
+    let vector = vector_of(simd, key);
+    let places = place.chunks_exact_mut(S::u8s::LEN);
+    for (place, bytes) in places.zip(data.chunks_exact(S::u8s::LEN)) {
+        (S::u8s::from_slice(simd, bytes) ^ vector).store_slice(place);
     }
-    rest
+    // The last one may overlap the one before it.
+    let rest = data.len().saturating_sub(S::u8s::LEN);
+    if let (Some((_, place)), Some((_, bytes))) = (
+        place.split_at_mut_checked(rest),
+        data.split_at_checked(rest),
+    ) {
+        let vector = vector_of(simd, rotate(key, rest));
+        (S::u8s::from_slice(simd, bytes) ^ vector).store_slice(place);
+    }
 }
 
 /// The key, over and over.

@@ -32,8 +32,24 @@ fn connection(role: Role, config: Config) -> Connection {
     }
 }
 
-/// A read of 16 KiB, and the 4 KiB that are asked for. More leaves the fastest cache sooner.
-const CAPACITY: usize = 20 << 10;
+/// The most to ask for at once. More leaves the fastest cache before it is unmasked.
+const READ: usize = 16 << 10;
+
+/// The least to ask for: so little that what is read beyond the end of a message costs little to be moved.
+const LEAST: usize = 512;
+
+/// A buffer for the rest of the last read and another one.
+fn buffer() -> ReadBuffer {
+    ReadBuffer::with_capacity(READ + LEAST)
+}
+
+#[inline(always)]
+fn read(wire: &mut Wire, buffer: &mut ReadBuffer) {
+    let spare = buffer.spare_mut(LEAST);
+    let most = spare.len().min(READ);
+    let n = wire.read(&mut spare[..most]).unwrap();
+    buffer.advance(n);
+}
 
 /// The length from which on a payload is written from where it is. What is masked never is.
 const fn large(role: Role) -> usize {
@@ -97,7 +113,7 @@ impl Peer for Sockless {
             config.delivery = Delivery::Chunks;
         }
         let mut connection = connection(job.role, config);
-        let mut buffer = ReadBuffer::with_capacity(CAPACITY);
+        let mut buffer = buffer();
         let mut wire = Wire::new(job.stream(), job.read_size);
         let count = job.count as u64;
         Some(Box::new(move |sum: &mut Sum| {
@@ -112,8 +128,7 @@ impl Peer for Sockless {
                         return;
                     }
                 }
-                let n = wire.read(buffer.spare_mut(4096)).unwrap();
-                buffer.advance(n);
+                read(&mut wire, &mut buffer);
             }
         }))
     }
@@ -140,7 +155,7 @@ impl Peer for Sockless {
     fn echo(&self, job: &Receive) -> Option<Pass> {
         let mut connection = connection(Role::Server, config());
         let large = large(Role::Server);
-        let mut buffer = ReadBuffer::with_capacity(CAPACITY);
+        let mut buffer = buffer();
         let mut wire = Wire::new(job.stream(), job.read_size);
         let job = job.echoed();
         let count = job.count as u64;
@@ -164,8 +179,7 @@ impl Peer for Sockless {
                         return;
                     }
                 }
-                let n = wire.read(buffer.spare_mut(4096)).unwrap();
-                buffer.advance(n);
+                read(&mut wire, &mut buffer);
             }
         }))
     }
