@@ -27,7 +27,7 @@ mod store;
 /// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
 /// [`shrink_to`](Self::shrink_to).
 ///
-/// Text that comes in more than one read or frame is put together beside it, in twice the largest such message, and
+/// Text that comes in more than one read or frame, and is not short and ASCII, is put together beside it, in twice the largest such message, and
 /// not beyond the limit for messages. What compressed messages are decompressed into comes on top: for text, and
 /// with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for binary data it grows with what comes out,
 /// to twice the largest message and 16 KiB, and not beyond the limit and one byte.
@@ -56,6 +56,9 @@ pub struct ReadBuffer {
     held: Span,
     read: usize,
     filled: usize,
+    /// How many bytes of the message have not come yet, 0 if that is not known: no reason to grow, but to grow less.
+    /// Where a message ends near the end of the memory, little of the next one has been read that has to be moved.
+    missing: u64,
     /// How much of the unread part was searched for the end of a head, so that nothing is searched twice.
     searched: usize,
     /// How many lines end in what was searched.
@@ -104,6 +107,7 @@ impl ReadBuffer {
             held: Span { start: 0, end: 0 },
             read: 0,
             filled: 0,
+            missing: 0,
             searched: 0,
             lines: 0,
             joined: JoinedText::new(),
@@ -282,6 +286,11 @@ impl ReadBuffer {
         joined
     }
 
+    /// Says how many bytes the message still takes, or 0. It must be whole after so many.
+    pub(crate) const fn set_missing(&mut self, missing: u64) {
+        self.missing = missing;
+    }
+
     /// What is held.
     pub(crate) const fn held(&self) -> Span {
         self.held
@@ -334,8 +343,8 @@ impl ReadBuffer {
     /// Makes at least `min` bytes spare, and grows beyond `most` bytes only if there is no other way.
     ///
     /// Moving the contents to the front must free at least as much as it moves, growing adds at least half of
-    /// what it moves; so each byte received pays for a constant number of bytes moved. Growing by half and not
-    /// to twice the size keeps more of what is in use in the fastest cache.
+    /// what it moves or all that the message needs; so each byte received pays for a constant number of bytes moved.
+    /// Growing by half and not to twice the size keeps more of what is in use in the fastest cache.
     fn make_room(&mut self, min: usize, most: usize) {
         let gap = self.read - self.held.end;
         let unread = self.filled - self.read;
@@ -349,7 +358,13 @@ impl ReadBuffer {
         self.compact();
         if contents.saturating_add(min) > self.bytes.len() || freed < moved {
             // Beyond what can be addressed it panics, as every vector does.
-            let size = contents.saturating_add(contents / 2).saturating_add(min);
+            let missing = match usize::try_from(self.missing) {
+                Ok(missing) if missing > 0 => missing,
+                _ => usize::MAX,
+            };
+            let size = contents
+                .saturating_add(missing.min(contents / 2))
+                .saturating_add(min);
             let size = size.min(most).max(contents.saturating_add(min));
             let size = size.max(self.bytes.len());
             self.bytes.reserve_exact(size - self.bytes.len());

@@ -251,7 +251,12 @@ impl Receiver {
         if self.store() == Store::Inflated {
             return self.read_compressed(buffer);
         }
-        let Stage::Payload { remaining, key, .. } = &mut self.stage else {
+        let Stage::Payload {
+            remaining,
+            key,
+            fin,
+        } = &mut self.stage
+        else {
             return Ok(Progress::Incomplete);
         };
         let n = at_most(*remaining, buffer.unread().len());
@@ -261,6 +266,7 @@ impl Receiver {
             *key = rotate(*key, n);
         }
         *remaining -= n as u64;
+        buffer.set_missing(if *fin { *remaining } else { 0 });
         self.deliver(buffer, Store::Wire)
     }
 

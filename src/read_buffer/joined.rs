@@ -6,10 +6,12 @@ use alloc::string::String;
 ///
 /// Binary data is joined where it lies. Bytes become text only by being validated, all of them; so text that was
 /// validated piece by piece, as section 8.1 wants it, is kept as text, or it would be validated once more at the
-/// end.
+/// end. For short text that is ASCII so far this costs less than the copy, so it stays where it is.
 #[derive(Debug, Default)]
 pub(crate) struct JoinedText {
     text: String,
+    /// How many bytes stay where they are.
+    ascii: usize,
     /// Whether the message is still to be delivered. If not, the text is of no more use.
     is_open: bool,
 }
@@ -19,8 +21,21 @@ impl JoinedText {
     pub(crate) const fn new() -> Self {
         Self {
             text: String::new(),
+            ascii: 0,
             is_open: false,
         }
+    }
+
+    /// Whether text that has come so far can stay where it is. Looks at each byte once.
+    pub(crate) fn leaves(&mut self, text: &[u8]) -> bool {
+        /// What is validated once more then is still in a near cache.
+        const SHORT: usize = 64 << 10;
+        let fresh = text.get(self.ascii..).unwrap_or_default();
+        if self.is_open || text.len() > SHORT || !fresh.is_ascii() {
+            return false;
+        }
+        self.ascii = text.len();
+        true
     }
 
     /// Adds a piece. No message is longer than `limit`, and no memory either.
@@ -42,6 +57,7 @@ impl JoinedText {
     /// Says that the message is whole, or given up. What was joined can be looked at until the next is begun.
     pub(crate) const fn close(&mut self) {
         self.is_open = false;
+        self.ascii = 0;
     }
 
     /// Gives back the memory that no open message needs.
@@ -83,6 +99,27 @@ mod tests {
             joined.close();
             assert_eq!((joined.text(), joined.is_open()), ("caf\u{e9}", false));
         }
+    }
+
+    #[test]
+    fn leaves_short_text_until_it_is_no_more_ascii() {
+        let mut joined = JoinedText::new();
+        for _ in 0..2 {
+            assert!(joined.leaves(b""));
+            assert!(joined.leaves(b"caf"));
+            assert!(joined.leaves(b"caf"));
+            assert!(!joined.leaves(b"caf\xc3"));
+            assert!(!joined.leaves(b"caf\xc3\xa9"));
+            // Of the next message nothing was looked at.
+            joined.close();
+            assert!(!joined.leaves(b"\xc3"));
+            joined.add("caf\u{e9}", LIMIT);
+            assert!(!joined.leaves(b"s"));
+            joined.close();
+        }
+        let text = [b'x'; (64 << 10) + 1];
+        assert!(joined.leaves(&text[1..]));
+        assert!(!joined.leaves(&text));
     }
 
     #[test]

@@ -51,6 +51,12 @@ impl ReadBuffer {
         Ok(())
     }
 
+    /// Whether what is held of a text message can stay there until the next piece comes, since no cut can spoil it.
+    pub(crate) fn leaves_text(&mut self) -> bool {
+        let held = self.bytes.get(self.held.start..self.held.end);
+        self.joined.leaves(held.unwrap_or_default())
+    }
+
     /// The message that came in pieces, once it is whole.
     pub(crate) fn joined_text(&self) -> &str {
         self.joined.text()

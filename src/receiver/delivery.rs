@@ -59,9 +59,11 @@ impl Receiver {
     /// text fails at the wrong byte and not at the end of its message (section 8.1).
     pub(super) fn join(&self, buffer: &mut ReadBuffer, store: Store) -> Result<(), ProtocolError> {
         // Binary data is joined where it lies.
-        if self.message == Some(MessageType::Text)
-            && let Some(Received::Text(_, span, _)) = self.chunk(buffer, store)
+        if self.message != Some(MessageType::Text) || (store == Store::Wire && buffer.leaves_text())
         {
+            return Ok(());
+        }
+        if let Some(Received::Text(_, span, _)) = self.chunk(buffer, store) {
             buffer.join_text(store, span, self.max_message())?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Incidents of memory: what a peer can have stored that it never sent, or never reads.
 
 use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Uri};
-use sockless::test_util::{Frame, Length, Role};
+use sockless::test_util::{Frame, Length, Role, encode};
 use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
 
 use super::heap::{NOTHING, measure};
@@ -239,6 +239,53 @@ fn frames_without_payload_cost_nothing() {
             round();
             let ((), heap) = measure(|| (0..30_000).for_each(|_| round()));
             assert_eq!(heap, NOTHING);
+        }
+    }
+}
+
+/// A buffer grows to the end of a message, so that little of the next one is moved, and in few steps, so that a message in
+/// fragments that each would need a little more costs no more than one frame.
+#[test]
+fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
+    const LENGTH: usize = 300_000;
+    const LEAST: usize = 512;
+    for first in [0x01, 0x02] {
+        for fragment in [1000, 7001, LENGTH] {
+            let pieces = LENGTH.div_ceil(fragment);
+            let frames = vec![b'x'; LENGTH];
+            let frames = frames.chunks(fragment).enumerate().map(|(i, piece)| {
+                let opcode = if i == 0 { first } else { 0 };
+                let fin = if i + 1 == pieces { 0x80 } else { 0 };
+                Frame::new(fin | opcode, piece)
+            });
+            let stream = encode(&frames.collect::<Vec<_>>(), Role::Server);
+            let stream = stream.repeat(3);
+            let mut connection = Connection::server(Config::default());
+            let mut buffer = ReadBuffer::with_capacity(4096);
+            let (mut rest, mut growths, mut messages) = (&stream[..], 0, 0);
+            while !rest.is_empty() {
+                let before = buffer.capacity();
+                let spare = buffer.spare_mut(LEAST);
+                let n = spare.len().min(4096).min(rest.len());
+                spare[..n].copy_from_slice(&rest[..n]);
+                buffer.advance(n);
+                growths += usize::from(buffer.capacity() != before);
+                rest = &rest[n..];
+                while let Some(event) = connection.next_event(&mut buffer).expect("legal") {
+                    assert!(matches!(event, Event::Text { .. } | Event::Binary { .. }));
+                    messages += 1;
+                }
+            }
+            assert_eq!(messages, 3);
+            // By half each time, and once more for each message at most.
+            assert!(growths <= 15, "{growths} times, fragments of {fragment}");
+            if fragment == LENGTH && first == 0x02 {
+                assert!(
+                    buffer.capacity() <= LENGTH + 14 + 2 * LEAST,
+                    "{}",
+                    buffer.capacity()
+                );
+            }
         }
     }
 }
