@@ -27,10 +27,11 @@ mod store;
 /// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
 /// [`shrink_to`](Self::shrink_to).
 ///
-/// Text that comes in more than one read or frame, and is not short and ASCII, is put together beside it, in twice the largest such message, and
-/// not beyond the limit for messages. What compressed messages are decompressed into comes on top: for text, and
-/// with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for binary data it grows with what comes out,
-/// to twice the largest message and 16 KiB, and not beyond the limit and one byte.
+/// Text that comes in more than one read or frame is put together beside it, in twice the largest such message, and
+/// not beyond the limit for messages; up to 32 KiB of it stay here while all is ASCII. What compressed messages are
+/// decompressed into comes on top: for text, and with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for
+/// binary data it grows with what comes out, to twice the largest message and 16 KiB, and not beyond the limit and one
+/// byte.
 ///
 /// # Example
 ///
@@ -119,6 +120,9 @@ impl ReadBuffer {
     }
 
     /// An empty buffer with room for `capacity` bytes.
+    ///
+    /// What large messages cost least in is one read and the `min` of [`spare_mut`](Self::spare_mut), say 16 KiB and
+    /// 512 bytes: whatever a read brings beyond the end of a message has to be moved, and there is little room for it.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {

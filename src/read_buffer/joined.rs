@@ -28,8 +28,8 @@ impl JoinedText {
 
     /// Whether text that has come so far can stay where it is. Looks at each byte once.
     pub(crate) fn leaves(&mut self, text: &[u8]) -> bool {
-        /// What is validated once more then is still in a near cache.
-        const SHORT: usize = 64 << 10;
+        /// What is validated once more then is still in the nearest cache.
+        const SHORT: usize = 32 << 10;
         let fresh = text.get(self.ascii..).unwrap_or_default();
         if self.is_open || text.len() > SHORT || !fresh.is_ascii() {
             return false;
@@ -117,7 +117,7 @@ mod tests {
             assert!(!joined.leaves(b"s"));
             joined.close();
         }
-        let text = [b'x'; (64 << 10) + 1];
+        let text = [b'x'; (32 << 10) + 1];
         assert!(joined.leaves(&text[1..]));
         assert!(!joined.leaves(&text));
     }
