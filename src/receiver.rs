@@ -312,6 +312,11 @@ fn at_most(length: u64, limit: usize) -> usize {
     clippy::arithmetic_side_effects,
     reason = "a header and a control payload take 139 bytes at most"
 )]
+#[expect(
+    clippy::inline_always,
+    reason = "it has one caller, and is of the size from which on that is no longer enough"
+)]
+#[inline(always)]
 fn read_control(
     opcode: Opcode,
     size: usize,
