@@ -28,7 +28,7 @@ mod store;
 /// [`shrink_to`](Self::shrink_to).
 ///
 /// Text that comes in more than one read or frame is put together beside it, in twice the largest such message, and
-/// not beyond the limit for messages; up to 32 KiB of it stay here while all is ASCII. What compressed messages are
+/// not beyond the limit for messages, unless it is ASCII in one frame of up to 32 KiB. What compressed messages are
 /// decompressed into comes on top: for text, and with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for
 /// binary data it grows with what comes out, to twice the largest message and 16 KiB, and not beyond the limit and one
 /// byte.

@@ -28,10 +28,8 @@ impl JoinedText {
 
     /// Whether text that has come so far can stay where it is. Looks at each byte once.
     pub(crate) fn leaves(&mut self, text: &[u8]) -> bool {
-        /// What is validated once more then is still in the nearest cache.
-        const SHORT: usize = 32 << 10;
         let fresh = text.get(self.ascii..).unwrap_or_default();
-        if self.is_open || text.len() > SHORT || !fresh.is_ascii() {
+        if self.is_open || !fresh.is_ascii() {
             return false;
         }
         self.ascii = text.len();
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_short_text_until_it_is_no_more_ascii() {
+    fn leaves_text_until_it_is_no_more_ascii() {
         let mut joined = JoinedText::new();
         for _ in 0..2 {
             assert!(joined.leaves(b""));
@@ -117,9 +115,6 @@ mod tests {
             assert!(!joined.leaves(b"s"));
             joined.close();
         }
-        let text = [b'x'; (32 << 10) + 1];
-        assert!(joined.leaves(&text[1..]));
-        assert!(!joined.leaves(&text));
     }
 
     #[test]

@@ -58,9 +58,16 @@ impl Receiver {
     /// Puts what has come of a text message to what came of it before, without the beginning of a character. So wrong
     /// text fails at the wrong byte and not at the end of its message (section 8.1).
     pub(super) fn join(&self, buffer: &mut ReadBuffer, store: Store) -> Result<(), ProtocolError> {
+        /// What of it is validated once more is still in the nearest cache then.
+        const SHORT: u64 = 32 << 10;
         // Binary data is joined where it lies.
-        if self.message != Some(MessageType::Text) || (store == Store::Wire && buffer.leaves_text())
-        {
+        if self.message != Some(MessageType::Text) {
+            return Ok(());
+        }
+        let is_short = matches!(self.stage, Stage::Payload { fin: true, .. })
+            && store == Store::Wire
+            && self.length <= SHORT;
+        if is_short && buffer.leaves_text() {
             return Ok(());
         }
         if let Some(Received::Text(_, span, _)) = self.chunk(buffer, store) {
