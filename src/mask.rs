@@ -81,11 +81,11 @@ fn mask_long(data: &mut [u8], key: [u8; 4]) {
 
 /// Copies at most 128 bytes to a place of the same length, masked with a key that stands at the first of them.
 ///
-/// Masks on the way: what has just been written is slow to be read again. With a key of zeros it only copies.
+/// Masks on the way: what has just been written is slow to be read again.
 #[cfg(feature = "alloc")]
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with `Output::push_short`"
+    reason = "in one piece with `Output::push_short_masked`"
 )]
 #[inline(always)]
 pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
@@ -105,7 +105,7 @@ pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
 #[cfg(feature = "alloc")]
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with `Output::push_short`"
+    reason = "in one piece with `Output::push_short_masked`"
 )]
 #[inline(always)]
 fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {

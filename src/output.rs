@@ -26,7 +26,7 @@ pub(crate) struct Output {
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "`start` never exceeds `end`, nor that the length of `bytes`; where a frame begins comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
+    reason = "`start` never exceeds `end`, nor `end` the length of `bytes`; where a frame begins comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
 )]
 impl Output {
     /// A queue that begins with these bytes.
@@ -132,7 +132,7 @@ impl Output {
     /// The same for a masked frame. The payload is masked on the way.
     #[expect(
         clippy::inline_always,
-        reason = "in one piece with `Sender::frame`, of which it is most"
+        reason = "in one piece with `Sender::masked`, of which it is most"
     )]
     #[inline(always)]
     pub(crate) fn push_short_masked(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
