@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use lexopt::prelude::*;
 use loops::{Http2, Target};
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink, split};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_async;
 
@@ -104,10 +104,21 @@ async fn by_http2(client: TcpStream, http2: Http2, plan: &Plan) -> Result<(), St
     Ok(())
 }
 
-/// Passes on an end of either stream. A break of one ends both, which is how the other side sees it.
-async fn both_ways(
-    mut client: impl AsyncRead + AsyncWrite + Unpin,
-    mut server: impl AsyncRead + AsyncWrite + Unpin,
-) {
-    _ = copy_bidirectional(&mut client, &mut server).await;
+/// Passes on an end of either stream, and a break as an end. What the server said before it broke arrives: the client is
+/// read until it goes, since a transport that is closed with something unread takes back what was written to it.
+async fn both_ways(client: impl AsyncRead + AsyncWrite, server: impl AsyncRead + AsyncWrite) {
+    let (mut from_client, mut to_client) = split(client);
+    let (mut from_server, mut to_server) = split(server);
+    let up = async {
+        let copied = copy(&mut from_client, &mut to_server).await;
+        _ = to_server.shutdown().await;
+        if copied.is_err() {
+            _ = copy(&mut from_client, &mut sink()).await;
+        }
+    };
+    let down = async {
+        _ = copy(&mut from_server, &mut to_client).await;
+        _ = to_client.shutdown().await;
+    };
+    tokio::join!(up, down);
 }
