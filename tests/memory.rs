@@ -8,7 +8,7 @@
     reason = "tests stop at the first surprise, and reckon with sizes"
 )]
 
-use sockless::handshake::{HeadError, Request, RequestError};
+use sockless::handshake::{HeadError, Request, RequestError, ServerOptions};
 use sockless::{
     CloseCode, Config, Connection, Delivery, Event, FrameHeader, Opcode, ReadBuffer, Seed,
     apply_mask,
@@ -72,6 +72,31 @@ fn a_connection_is_small_and_owns_no_heap() {
     let (_client, heap) = measure(|| Connection::client(Config::default(), Seed::new([1; 32])));
     assert_eq!(heap.allocations, 1);
     assert!(heap.kept <= 400, "{heap:?}");
+}
+
+/// The answer to the opening handshake is written once, and so is what is queued behind it.
+#[test]
+fn an_accepted_connection_owns_no_heap_once_its_answer_is_written() {
+    const REQUEST: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for greeting in [None, Some(1), Some(125), Some(1000)] {
+        let options = ServerOptions::default();
+        let mut buffer = ReadBuffer::with_capacity(4096);
+        buffer.extend_from_slice(REQUEST);
+        let (mut server, heap) = measure(|| {
+            let request = Request::read(&mut buffer, &options.config).expect("legal");
+            request.expect("whole").accept(&options).expect("legal")
+        });
+        assert!(heap.kept > 0, "the answer: {heap:?}");
+        let ((), written) = measure(|| {
+            if let Some(size) = greeting {
+                server.send_binary(&vec![b'x'; size]).expect("open");
+            }
+            server.advance_output(server.output().len());
+        });
+        assert_eq!(heap.kept + written.kept, 0, "{greeting:?}");
+    }
 }
 
 #[test]
