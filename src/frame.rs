@@ -164,7 +164,6 @@ impl FrameHeader {
     }
 
     /// The first byte of a frame without reserved bits.
-    #[cfg(feature = "alloc")]
     #[inline]
     pub(crate) const fn first(opcode: Opcode, fin: bool) -> u8 {
         let fin = if fin { FIN } else { 0 };
@@ -243,8 +242,7 @@ impl FrameHeader {
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
     pub(crate) fn to_bytes(self) -> ([u8; 16], usize) {
-        let fin = if self.fin { FIN } else { 0 };
-        let first = fin | (self.rsv & 0x7) << 4 | self.opcode.bits();
+        let first = Self::first(self.opcode, self.fin) | (self.rsv & 0x7) << 4;
         let (length, extended, size) = match self.payload_length {
             length @ 0..=125 => (length, 0, 2),
             length @ 126..=0xffff => (u64::from(LENGTH_16), length.swap_bytes() >> 48, 4),
