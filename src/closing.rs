@@ -1,6 +1,7 @@
 //! How a connection ends, and what that means for the transport (RFC 6455 section 7).
 
 use alloc::boxed::Box;
+use core::fmt;
 use core::time::Duration;
 
 use crate::close::CloseFrame;
@@ -23,8 +24,8 @@ use crate::timers::Awaited;
 ///    '-- peer's Close, answer left to the caller              | close()
 ///                      '---------------> PeerClosing ---------'
 ///
-///  Open, Closing, PeerClosing -- end of stream, deadline --> Ended
-///  Open, Closing -------------- violation ------> Failed
+///  Open, PeerClosing -- end of stream, failed write, deadline --> Ended
+///  Open, Closing, Ended -- violation --> Failed
 ///
 ///  Refused, from the beginning
 /// ```
@@ -33,6 +34,7 @@ pub(crate) struct Closing {
     state: State,
     initiator: Initiator,
     stream: Stream,
+    transport: Transport,
     peer_close: Option<Box<PeerClose>>,
 }
 
@@ -45,7 +47,7 @@ pub(crate) enum State {
     PeerClosing,
     /// Both Close frames were exchanged.
     Closed,
-    /// The stream ended before they were.
+    /// Nothing can be sent any more, without a Close frame of this side. What the peer sent before is still delivered.
     Ended,
     /// The peer broke the protocol.
     Failed(ProtocolError),
@@ -53,22 +55,43 @@ pub(crate) enum State {
     Refused,
 }
 
-/// What can still come from the peer.
+/// What can still come from the peer, and go to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
     Flowing,
+    /// Writing failed. What the peer sent can still be read.
+    ReadOnly,
+    /// The peer has ended the stream. What waits can still be written.
     AtEnd,
-    /// Nothing comes any more, nor can anything be written.
+    /// Nothing more can be read or written.
     Broken,
-    /// Nobody waits any more for what may come, or for what was to be written.
+    /// A deadline has passed, so nobody waits for either.
     GivenUp(Timeout),
 }
 
+/// What carries the connection, which decides who ends it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    /// A transport of its own, such as TCP or TLS.
+    Own,
+    /// A stream of an HTTP/2 or HTTP/3 connection.
+    HttpStream,
+}
+
 /// What the peer's Close frame said, kept for the record.
-#[derive(Debug)]
 struct PeerClose {
     code: CloseCode,
     reason: Box<str>,
+}
+
+/// Shows how long the reason is, not what it says.
+impl fmt::Debug for PeerClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerClose")
+            .field("code", &self.code)
+            .field("reason", &self.reason.len())
+            .finish()
+    }
 }
 
 impl Closing {
@@ -78,6 +101,7 @@ impl Closing {
             state: State::Open,
             initiator: Initiator::Transport,
             stream: Stream::Flowing,
+            transport: Transport::Own,
             peer_close: None,
         }
     }
@@ -89,6 +113,11 @@ impl Closing {
             initiator: Initiator::Local,
             ..Self::new()
         }
+    }
+
+    /// The connection is a stream of an HTTP/2 or HTTP/3 connection.
+    pub(crate) const fn over_http_stream(&mut self) {
+        self.transport = Transport::HttpStream;
     }
 
     /// This side's Close frame went into the output.
@@ -104,10 +133,12 @@ impl Closing {
     /// The peer's Close frame came.
     pub(crate) fn received(&mut self, close: CloseFrame<'_>) {
         self.record(close);
-        if self.state == State::Closing {
-            self.state = State::Closed;
-        } else {
-            self.state = State::PeerClosing;
+        match self.state {
+            State::Closing => self.state = State::Closed,
+            State::Ended => {}
+            _ => self.state = State::PeerClosing,
+        }
+        if self.initiator == Initiator::Transport {
             self.initiator = Initiator::Peer;
         }
     }
@@ -125,15 +156,31 @@ impl Closing {
         self.state = State::Failed(error);
     }
 
-    /// The stream ended.
+    /// The peer has ended the stream.
     pub(crate) const fn ended(&mut self) {
-        if matches!(self.stream, Stream::Flowing) {
-            self.stream = Stream::AtEnd;
+        self.stream = match self.stream {
+            Stream::Flowing => Stream::AtEnd,
+            Stream::ReadOnly => Stream::Broken,
+            stream => stream,
+        };
+        self.end();
+    }
+
+    /// Writing failed, and with it what was `unsent`.
+    pub(crate) const fn write_failed(&mut self, unsent: bool) {
+        self.stream = match self.stream {
+            Stream::Flowing => Stream::ReadOnly,
+            Stream::AtEnd => Stream::Broken,
+            stream => stream,
+        };
+        // This side's Close frame went down with the output.
+        if unsent && matches!(self.state, State::Closing) {
+            self.state = State::Ended;
         }
         self.end();
     }
 
-    /// The transport failed.
+    /// Reading failed.
     pub(crate) const fn reset(&mut self) {
         if !matches!(self.stream, Stream::GivenUp(_)) {
             self.stream = Stream::Broken;
@@ -147,11 +194,9 @@ impl Closing {
         self.end();
     }
 
+    /// Nothing more is sent. A Close frame that was sent before may still find its answer in what was received.
     const fn end(&mut self) {
-        if !matches!(
-            self.state,
-            State::Closed | State::Failed(_) | State::Refused
-        ) {
+        if matches!(self.state, State::Open | State::PeerClosing) {
             self.state = State::Ended;
         }
     }
@@ -172,6 +217,11 @@ impl Closing {
         matches!(self.state, State::Open | State::PeerClosing)
     }
 
+    /// Whether more bytes can come.
+    pub(crate) const fn may_receive(&self) -> bool {
+        matches!(self.stream, Stream::Flowing | Stream::ReadOnly)
+    }
+
     /// What to do with the transport, which may wait `until` then.
     pub(crate) fn transport_action(
         &self,
@@ -180,19 +230,26 @@ impl Closing {
         until: Option<Duration>,
     ) -> TransportAction {
         match (self.state, self.stream) {
-            // Nobody waits for the rest of the output.
-            (State::Ended, _) | (_, Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
-            _ if !output.is_empty() => TransportAction::Write,
-            (State::Open | State::Closing | State::PeerClosing, _) => {
+            // Section 7.1.5: the peer's Close frame may still be on its way, and decides the code.
+            (State::Ended | State::Closing | State::Failed(_), Stream::ReadOnly)
+                if self.peer_close.is_none() =>
+            {
                 TransportAction::Wait { until }
             }
-            (State::Closed | State::Failed(_) | State::Refused, Stream::AtEnd) => {
-                TransportAction::Close
+            (_, Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
+            // Also after the end of the stream: the peer may have ended only its own side.
+            _ if !output.is_empty() => TransportAction::Write,
+            (_, Stream::AtEnd) => TransportAction::Close,
+            (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
+                TransportAction::Wait { until }
             }
-            // Section 7.1.1: the server closes first, the client waits for it.
-            (State::Closed, Stream::Flowing) => match role {
-                Role::Server => TransportAction::Close,
-                Role::Client => TransportAction::Wait { until },
+            (State::Closed, Stream::Flowing) => match (role, self.transport) {
+                // Section 7.1.1: the server closes first, the client waits for it.
+                (Role::Server, _) => TransportAction::Close,
+                (Role::Client, Transport::Own) => TransportAction::Wait { until },
+                // The reason for that is TCP's TIME_WAIT, which a stream does not have. RFC 8441 section 5: END_STREAM
+                // stands for TCP's FIN, and some servers wait for the client's.
+                (Role::Client, Transport::HttpStream) => TransportAction::ShutdownWrite { until },
             },
             (State::Failed(_), Stream::Flowing) if self.peer_close.is_some() => {
                 TransportAction::Close
@@ -207,7 +264,7 @@ impl Closing {
     pub(crate) fn awaited(&self, role: Role, output: &Output) -> Awaited {
         match self.state {
             State::Open => Awaited::Messages,
-            State::Closing | State::PeerClosing => Awaited::Close,
+            State::Closing | State::PeerClosing if self.may_receive() => Awaited::Close,
             _ if self.transport_action(role, output, None) == TransportAction::Close => {
                 Awaited::Nothing
             }
@@ -217,8 +274,11 @@ impl Closing {
 
     pub(crate) fn event(&self) -> Option<CloseEvent<'_>> {
         let error = match self.state {
-            State::Open | State::Closing | State::PeerClosing => return None,
-            State::Closed | State::Ended | State::Refused => None,
+            State::Open | State::PeerClosing => return None,
+            State::Closing if self.may_receive() => return None,
+            // Section 7.1.5: the peer's Close frame may still come.
+            State::Ended if self.may_receive() && self.peer_close.is_none() => return None,
+            State::Closing | State::Closed | State::Ended | State::Refused => None,
             State::Failed(error) => Some(error),
         };
         let (code, reason) = match &self.peer_close {
@@ -229,7 +289,7 @@ impl Closing {
         let was_clean = self.state == State::Closed;
         let timeout = match self.stream {
             Stream::GivenUp(timeout) => Some(timeout),
-            Stream::Flowing | Stream::AtEnd | Stream::Broken => None,
+            _ => None,
         };
         Some(CloseEvent {
             code,
@@ -290,11 +350,15 @@ pub enum Initiator {
     Transport,
 }
 
-/// What to do with the transport, now that the output is as it is and all events were taken. Where some were left for
-/// want of [room](crate::Connection::has_room), take them as soon as there is, before any wait.
+/// What to do with the transport, now that all events were taken and the output is as it is.
 ///
-/// Whatever it says but [`Close`](Self::Close), read what comes and take the events, unless the application needs a
-/// pause, and tell the time when [`Connection::next_timeout`](crate::Connection::next_timeout) comes.
+/// If you left events in the buffer because there was no [room](crate::Connection::has_room) for an answer, take them as
+/// soon as there is room, before any wait.
+///
+/// With any action but [`Close`](Self::Close), go on reading while
+/// [`Connection::wants_read`](crate::Connection::wants_read), and call
+/// [`handle_timeout`](crate::Connection::handle_timeout) when
+/// [`next_timeout`](crate::Connection::next_timeout) comes.
 ///
 /// # Example
 ///
@@ -316,16 +380,25 @@ pub enum Initiator {
 #[non_exhaustive]
 pub enum TransportAction {
     /// Write the output.
+    ///
+    /// Output that was queued before the peer ended the stream is still written: the peer may have ended only its own
+    /// side. [`Deadlines::close`](crate::Deadlines::close) bounds how long that may take.
     Write,
-    /// Nothing but to wait for bytes to read, or for the time to be told. A client waits after a clean close, too,
-    /// until the server ends the stream.
+    /// Wait for bytes to read, or for the next timeout.
+    ///
+    /// A client also waits after a clean close, until the server ends the stream. After a
+    /// [failed write](crate::Connection::handle_write_error) you wait for what the peer sent before.
     Wait {
         /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
         until: Option<Duration>,
     },
-    /// Shut down the writing side, then wait as above: there will be no events. It says so until the stream ends;
-    /// to shut down a second time does nothing, and an error of it means nothing. Closing at once could reset the
-    /// connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
+    /// Shut down the writing side, then wait as above: there will be no events.
+    ///
+    /// It says so until the stream ends. Shutting down a second time does nothing, and an error from it means nothing.
+    /// Closing at once could reset the connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
+    ///
+    /// Over a stream of HTTP/2 or HTTP/3 a client also comes here after a clean close: the reason for waiting until the
+    /// server has closed (TCP's `TIME_WAIT`) does not exist there.
     ShutdownWrite {
         /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
         until: Option<Duration>,

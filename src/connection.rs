@@ -110,6 +110,8 @@ pub struct Connection {
     close: Reply,
     max_output: usize,
     timers: Option<Box<Timers>>,
+    /// Whether payload was received since the time was last passed.
+    received: bool,
     /// What the next call fails with, after the good part of a bad chunk was delivered.
     overdue: Option<ProtocolError>,
 }
@@ -151,8 +153,15 @@ impl Connection {
             timers: config
                 .deadlines
                 .map(|deadlines| Box::new(Timers::new(&deadlines))),
+            received: false,
             overdue: None,
         }
+    }
+
+    /// The connection as a stream of an HTTP/2 or HTTP/3 connection.
+    pub(crate) fn over_http_stream(mut self) -> Self {
+        self.closing.over_http_stream();
+        self
     }
 
     /// A server's transport that carries no WebSocket, since the opening handshake was refused or asked for something
@@ -229,28 +238,30 @@ impl Connection {
         self.after_write(output.len());
     }
 
-    /// Says that the stream has ended: no further bytes will come.
+    /// Reports the end of the stream: no further bytes will come.
     ///
-    /// Call it at the end of the stream and when the application will wait no longer; and after
-    /// [`next_event`](Self::next_event) has returned `None` for all that came before, since what is still unread is
-    /// dropped. Output that still waits is given up, unless both Close frames were exchanged, the peer broke the
-    /// protocol or its request was refused: then it may still read the last words.
+    /// Call it when a read returns 0, or when you do not want to wait any longer. Nothing can be sent after it. Events that
+    /// are still in the buffer are delivered, before or after this call. Output that was queued before is still offered to
+    /// the transport, since the peer may have ended only its own side:
+    /// [`transport_action`](Self::transport_action) says when to close.
     ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
     pub fn handle_eof(&mut self) {
         self.closing.ended();
+        self.nothing_more_is_sent();
     }
 
-    /// Says that the transport has failed: it was reset, or reading or writing returned an error.
+    /// Reports that writing failed, for instance with `BrokenPipe` or `ConnectionReset`.
     ///
-    /// As [`handle_eof`](Self::handle_eof), but nothing can be written any more either, so the
-    /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close) whatever waits.
+    /// The output is dropped, and nothing can be sent any more. What the peer sent before can still be read: its last
+    /// messages, and its Close frame, which says why the connection ended (RFC 6455 section 7.1.5). So read on until the
+    /// end of the stream or an error, as [`transport_action`](Self::transport_action) says.
     ///
     /// # Example
     ///
     /// ```
-    /// use std::io::{self, ErrorKind, Write};
+    /// use std::io::{ErrorKind, Write};
     /// use sockless::Connection;
     ///
     /// /// Writes as much as the transport takes.
@@ -259,21 +270,43 @@ impl Connection {
     ///         match transport.write(connection.output()) {
     ///             Ok(n) if n > 0 => connection.advance_output(n),
     ///             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-    ///             _ => return connection.handle_reset(),
+    ///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+    ///             _ => return connection.handle_write_error(),
     ///         }
     ///     }
     /// }
-    /// # let mut server = Connection::server(sockless::Config::default());
+    /// # use sockless::{Config, Event, ReadBuffer, TransportAction};
+    /// # let mut server = Connection::server(Config::default());
     /// # server.send_text("Hi").unwrap();
     /// # write(&mut server, &mut Vec::new());
     /// # assert!(server.is_open());
     /// # server.send_text("Hi").unwrap();
     /// # write(&mut server, &mut &mut [][..]);
-    /// # assert_eq!(server.transport_action(), sockless::TransportAction::Close);
+    /// # assert!(!server.is_open() && server.wants_read());
+    /// # let mut buffer = ReadBuffer::new();
+    /// # buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe9");
+    /// # let event = server.next_event(&mut buffer).unwrap();
+    /// # assert_eq!(event, Some(Event::Text { text: "Hi", fin: true }));
+    /// # while server.next_event(&mut buffer).unwrap().is_some() {}
+    /// # assert_eq!(u16::from(server.close_event().unwrap().code), 1001);
+    /// # assert_eq!(server.transport_action(), TransportAction::Close);
     /// ```
+    pub fn handle_write_error(&mut self) {
+        let unsent = self.output_len() > 0;
+        self.drop_output();
+        self.closing.write_failed(unsent);
+        self.nothing_more_is_sent();
+    }
+
+    /// Reports that reading failed: the transport was reset, or is broken in another way.
+    ///
+    /// Nothing more can be read or written, so the [`transport_action`](Self::transport_action) is
+    /// [`Close`](TransportAction::Close). Events that are still in the buffer are delivered, before or after this call. For
+    /// an error from a write call [`handle_write_error`](Self::handle_write_error) instead.
     pub fn handle_reset(&mut self) {
-        self.sender.drop_output();
+        self.drop_output();
         self.closing.reset();
+        self.nothing_more_is_sent();
     }
 
     /// The bytes to write to the transport, in one piece; empty if there are none.
@@ -309,6 +342,19 @@ impl Connection {
     #[inline]
     pub fn has_room(&self) -> bool {
         self.output_len() < self.max_output
+    }
+
+    /// Whether the transport should be watched for bytes to read: more may come.
+    ///
+    /// It is false once the stream has ended, and when the transport is to be closed. A poller that goes on watching then
+    /// reports the end of the stream again and again.
+    ///
+    /// An application whose events make output, such as an echo, also stops reading while it does not
+    /// [have room](Self::has_room). Any other application reads on even then: if both sides stop reading because
+    /// the other does not read, neither ever goes on.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.closing.may_receive() && self.transport_action() != TransportAction::Close
     }
 
     /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.
@@ -366,5 +412,15 @@ impl Connection {
         if let Some(payload) = self.pongs.written(n) {
             self.answer_ping(payload.as_slice());
         }
+    }
+
+    fn drop_output(&mut self) {
+        self.sender.drop_output();
+        self.pongs.clear();
+    }
+
+    /// The sending half has come to its end, perhaps in the middle of a message.
+    fn nothing_more_is_sent(&mut self) {
+        self.sender.abandon_message();
     }
 }

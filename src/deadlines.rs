@@ -2,15 +2,29 @@
 
 use core::time::Duration;
 
-/// How long a peer may take for its part of the opening handshake, for the answer to a Ping, and for its part of the
-/// closing handshake.
+/// How long the peer may take: for the opening handshake, for the answer to a Ping, and for the closing handshake.
 ///
-/// Set [`Config::deadlines`](crate::Config::deadlines) to one, and tell the time with
+/// Set [`Config::deadlines`](crate::Config::deadlines) to one, and pass the time to
 /// [`Connection::handle_timeout`](crate::Connection::handle_timeout). A deadline of [`Duration::MAX`] never comes.
+///
+/// A deadline that has passed ends nothing at once. The answer may have arrived in time and still be unread, for instance
+/// because the process stood still. So [`next_timeout`](crate::Connection::next_timeout) becomes zero, which gives you one
+/// more turn to read. The next call of `handle_timeout` ends the connection if nothing was received in between.
+///
+/// # What a slow peer can hold
+///
+/// Bytes of messages that arrive, and bytes of output that the transport takes, extend the deadlines
+/// [`pong`](Self::pong) and [`close`](Self::close). Control frames do not. So a slow transfer is not taken for silence.
+/// All extensions of one deadline together are at most [`max_extension`](Self::max_extension).
+///
+/// A peer that sends single bytes can therefore hold the connection, one unfinished message and the unread output for
+/// `ping_interval + pong + max_extension`. After a Close frame the bound is `close + max_extension`, once for the closing
+/// handshake and once for the end of the stream. While data that has arrived is still being read, each bound grows by at
+/// most the deadline itself.
 ///
 /// # Memory
 ///
-/// A connection with deadlines owns one block of 120 bytes for them.
+/// A connection with deadlines owns one more block of memory, of under 200 bytes.
 ///
 /// # Example
 ///
@@ -19,7 +33,8 @@ use core::time::Duration;
 /// use sockless::{Config, Deadlines};
 ///
 /// let mut deadlines = Deadlines::default();
-/// deadlines.ping_interval = Duration::MAX; // silence is no fault
+/// deadlines.ping_interval = Duration::MAX; // no Pings
+/// deadlines.max_extension = Duration::ZERO; // strict: progress counts for nothing
 /// let mut config = Config::default();
 /// config.deadlines = Some(deadlines);
 /// ```
@@ -27,32 +42,41 @@ use core::time::Duration;
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// How long the peer's part of the opening handshake may take, from the first time that is told. Default: 10 s.
+    /// How long the peer's part of the opening handshake may take, from the first time that you pass. Default: 10 s.
     ///
-    /// See [`RequestReader`](crate::handshake::RequestReader) and
+    /// Bytes that arrive do not extend it: a request or response is short. See
+    /// [`RequestReader`](crate::handshake::RequestReader) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     pub handshake: Duration,
-    /// The time between the answer to one Ping and the next Ping that is sent by itself. Default: 20 s.
+    /// The time between the answer to one automatic Ping and the next such Ping. Default: 20 s.
     ///
-    /// It shows that the peer is there, measures the
-    /// [round-trip time](crate::Connection::round_trip_time), and keeps the mappings of routers on the way. Its payload is
-    /// a counter of 4 bytes; the Pong comes out as an [`Event::Pong`](crate::Event::Pong) like any other. Only that Pong
-    /// counts as an answer, or one to a later Ping of the application's, from which no round-trip time is taken; messages
-    /// do not, nor do Pongs that nobody asked for.
+    /// The Ping shows that the peer is there, measures the [round-trip time](crate::Connection::round_trip_time), and keeps
+    /// routers on the way from forgetting the connection. Its payload is a counter of 4 bytes. The Pong is delivered as an
+    /// [`Event::Pong`](crate::Event::Pong) like any other. It counts only after the Ping has been written. A Pong to a later
+    /// Ping of the application counts as well, but gives no round-trip time.
+    ///
+    /// While this side sends the fragments of a compressed message, a Ping waits for the last one, for one more interval
+    /// at most: some peers fail on a Ping between such fragments.
     pub ping_interval: Duration,
     /// How long the peer may take to answer such a Ping, the way there and back included. Default: 20 s.
     ///
-    /// A Pong cannot come in the middle of a frame and a Ping waits for the output before it, so it must be enough
-    /// for the largest frame of the peer, and for [`Config::max_output`](crate::Config::max_output) and the largest message
-    /// that is sent, over the slowest line.
+    /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension): a Pong cannot come in the middle of
+    /// a frame, and the Ping waits for the output before it.
     pub pong: Duration,
-    /// How long the closing handshake may take: from this side's Close frame to the peer's (or from the peer's to
-    /// this side's, where that is left to the application), and from there to the end of the stream. Default:
-    /// 10 s for each of the two.
+    /// How long each half of the closing handshake may take. Default: 10 s.
     ///
-    /// Also how long the peer of a failed connection, or of a
-    /// [refused](crate::Connection::refused) one, may take to read what it was told and to end the stream.
+    /// The first half is from this side's Close frame to the peer's. (If you answer Close frames yourself, also from the
+    /// peer's to yours.) The second half is from there to the end of the stream. It is also how long the peer of a failed or
+    /// [refused](crate::Connection::refused) connection may take to read the last words and to end the stream.
+    ///
+    /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension).
     pub close: Duration,
+    /// By how much data that keeps flowing may extend a deadline, in all. Default: 10 minutes.
+    ///
+    /// That is enough for a message of 16 MiB, the default limit, at 28 KB/s. Raise it together with
+    /// [`Config::max_message_size`](crate::Config::max_message_size). [`Duration::ZERO`] is the strict mode: deadlines hold
+    /// whatever flows. [`Duration::MAX`] is no bound.
+    pub max_extension: Duration,
 }
 
 impl Deadlines {
@@ -64,6 +88,7 @@ impl Deadlines {
             ping_interval: Duration::from_secs(20),
             pong: Duration::from_secs(20),
             close: Duration::from_secs(10),
+            max_extension: Duration::from_secs(600),
         }
     }
 }

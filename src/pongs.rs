@@ -88,6 +88,13 @@ impl Pongs {
         self.ahead > 0
     }
 
+    /// The output was dropped.
+    pub(crate) fn clear(&mut self) {
+        self.ahead = 0;
+        self.unsent = 0;
+        self.newest = None;
+    }
+
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         self.ahead = self.ahead.saturating_sub(n);

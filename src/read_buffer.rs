@@ -293,7 +293,12 @@ impl ReadBuffer {
 
     /// Says how many bytes the message still takes, or 0. It must be whole after so many.
     pub(crate) const fn set_missing(&mut self, missing: u64) {
-        self.missing = missing;
+        // An empty buffer may serve another connection next, so it knows nothing of this one.
+        self.missing = if self.held.start == self.held.end {
+            0
+        } else {
+            missing
+        };
     }
 
     /// What is held.
@@ -337,6 +342,7 @@ impl ReadBuffer {
         if self.read == self.filled {
             if self.held.start == self.held.end {
                 self.held = Span { start: 0, end: 0 };
+                self.missing = 0;
             }
             self.read = self.held.end;
             self.filled = self.held.end;

@@ -45,6 +45,8 @@ pub(crate) struct Receiver {
     max_message: u64,
     /// The lesser of the two, as far as it fits into 16 bits.
     max_whole: u16,
+    /// Whether payload of a message has been taken in since this was last asked.
+    progress: bool,
     #[cfg(feature = "deflate")]
     inflation: Option<Box<Inflation>>,
 }
@@ -59,7 +61,7 @@ enum Stage {
         key: [u8; 4],
         fin: bool,
     },
-    /// The end of the current frame cannot be known, so nothing more can be read.
+    /// Nothing more is read: no event can follow, or the end of the current frame cannot be known.
     Lost,
 }
 
@@ -88,6 +90,7 @@ impl Receiver {
             max_message: config.max_message_size as u64,
             max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
                 .unwrap_or(u16::MAX),
+            progress: false,
             #[cfg(feature = "deflate")]
             inflation: None,
         }
@@ -134,6 +137,26 @@ impl Receiver {
 
     pub(crate) const fn role(&self) -> Role {
         self.role
+    }
+
+    /// Whether payload of a message has been taken in since this was last asked. Control frames do not count: where one
+    /// can come, the Pong that is awaited could have come as well.
+    pub(crate) const fn take_progress(&mut self) -> bool {
+        core::mem::replace(&mut self.progress, false)
+    }
+
+    /// Nothing more is received: the peer sent a Close frame, or the stream has ended.
+    pub(crate) fn end(&mut self) {
+        self.stage = Stage::Lost;
+        self.abandon_message();
+    }
+
+    /// The rest of the open message will not be taken in.
+    pub(crate) fn abandon_message(&mut self) {
+        #[cfg(feature = "deflate")]
+        if let Some(inflation) = &mut self.inflation {
+            inflation.abandon();
+        }
     }
 
     fn read_header(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
@@ -260,13 +283,16 @@ impl Receiver {
             return Ok(Progress::Incomplete);
         };
         let n = at_most(*remaining, buffer.unread().len());
+        self.progress |= n > 0;
         let piece = buffer.hold(n);
         if self.role == Role::Server {
             apply_mask(buffer.slice_mut(piece), *key, 0);
             *key = rotate(*key, n);
         }
         *remaining -= n as u64;
-        buffer.set_missing(if *fin { *remaining } else { 0 });
+        // Parts of messages are not held until the message is whole.
+        let holds = *fin && self.delivery == Delivery::Messages;
+        buffer.set_missing(if holds { *remaining } else { 0 });
         self.deliver(buffer, Store::Wire)
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Sender {
     output: Output,
     /// Whether the memory of the output is the opening handshake's, which is needed once. What is queued behind goes with it.
     opening: bool,
+    /// How many bytes of output were written to the transport, modulo 2^32.
+    written: u32,
     /// Present in a client, which masks every frame with a key of its own (section 5.3).
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
@@ -34,6 +36,7 @@ impl Sender {
     pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         Self {
             opening: !opening.is_empty(),
+            written: 0,
             output: Output::new(opening),
             keys,
             message: None,
@@ -198,6 +201,7 @@ impl Sender {
     #[inline]
     pub(crate) fn advance_output(&mut self, n: usize) {
         self.output.advance(n);
+        self.count_written(n);
         if self.opening {
             self.after_opening();
         }
@@ -206,13 +210,47 @@ impl Sender {
     /// See [`Connection::swap_output`](crate::Connection::swap_output).
     pub(crate) fn swap_output(&mut self, other: &mut Vec<u8>) {
         self.output.swap(other);
+        self.count_written(other.len());
         self.opening = false;
+    }
+
+    /// Bytes were written to the transport, from the output or from elsewhere.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "only whether the number changes counts, and 4 GiB are never written at once"
+    )]
+    #[inline]
+    pub(crate) const fn count_written(&mut self, n: usize) {
+        self.written = self.written.wrapping_add(n as u32);
+    }
+
+    /// A number that changes whenever bytes are written to the transport.
+    pub(crate) const fn written(&self) -> u32 {
+        self.written
     }
 
     /// Drops all output, and gives its memory back.
     pub(crate) fn drop_output(&mut self) {
         self.output = Output::default();
         self.opening = false;
+    }
+
+    /// Gives up the message of which fragments are still to be sent: nothing can be sent any more.
+    pub(crate) fn abandon_message(&mut self) {
+        self.message = None;
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation {
+            deflation.abandon();
+        }
+    }
+
+    /// Whether fragments of a compressed message are being sent, so that the last one is still to come.
+    pub(crate) fn is_fragmenting_compressed(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &self.deflation {
+            return self.message.is_some() && deflation.is_compressed();
+        }
+        false
     }
 
     /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).

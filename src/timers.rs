@@ -1,54 +1,162 @@
 //! What is due when (RFC 6455 sections 5.5.2, 7.1.1 and 7.2.1).
 //!
-//! Time comes from the caller, seldom and late. So whatever begins to wait asks for the time at once, and counts from
-//! what it is told then.
+//! The caller passes the time, rarely and late. So whatever begins to wait asks for the time at once, and counts from
+//! the time that is passed next. Times that go backwards count as the latest one so far.
 
 use core::time::Duration;
 
 use crate::deadlines::{Deadlines, Timeout};
 
-/// One deadline.
+/// How long something may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timer {
-    /// So long after the time that is told next.
-    After(Duration),
-    At(Duration),
+pub(crate) struct Limit {
+    /// The time without progress. [`Duration::MAX`] is no limit.
+    pub(crate) period: Duration,
+    /// By how much progress may extend that, in all.
+    pub(crate) extension: Duration,
+}
+
+/// One deadline.
+///
+/// ```text
+///   Pending -- first time --> Running -- its time comes --> Passed -- next time --> expired
+///                                ^  |                         |
+///                       progress '--'<------ progress --------'
+/// ```
+///
+/// A deadline that passes ends nothing yet: the answer may have arrived in time and still be unread. It asks for the time
+/// at once, so the caller has one more turn to read, and expires when the time is passed again without progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// Counts from the time that is passed next.
+    Pending,
+    Running {
+        at: Duration,
+        /// Progress extends it no further than this.
+        latest: Duration,
+    },
+    /// The caller has one more turn to read, and as many until then as bring something.
+    Passed {
+        until: Duration,
+        latest: Duration,
+    },
     Never,
 }
 
-impl Timer {
-    pub(crate) const fn new(after: Duration) -> Self {
-        match after {
+impl Deadline {
+    pub(crate) const fn new(period: Duration) -> Self {
+        match period {
             Duration::MAX => Self::Never,
-            after => Self::After(after),
+            _ => Self::Pending,
         }
     }
 
-    /// The deadline of an opening handshake.
-    pub(crate) fn of_handshake(deadlines: Option<Deadlines>) -> Self {
-        Self::new(deadlines.map_or(Duration::MAX, |it| it.handshake))
-    }
-
-    /// Ends it: what was awaited has come.
-    pub(crate) const fn stop(&mut self) {
-        *self = Self::Never;
-    }
-
-    /// Whether it is over at this time.
-    pub(crate) fn is_due(&mut self, now: Duration) -> bool {
-        if let Self::After(after) = *self {
-            *self = now.checked_add(after).map_or(Self::Never, Self::At);
+    /// One that counts from `now`.
+    fn started(now: Duration, limit: Limit) -> Self {
+        match Self::new(limit.period) {
+            Self::Pending => {
+                let at = now.saturating_add(limit.period);
+                let latest = at.saturating_add(limit.extension);
+                Self::Running { at, latest }
+            }
+            deadline => deadline,
         }
-        matches!(*self, Self::At(due) if due <= now)
     }
 
-    /// When to tell the time next: at once, as long as it has nothing to count from.
+    /// Whether it has expired at this time. `progress` says when bytes moved, if they did since the last time.
+    pub(crate) fn expired(
+        &mut self,
+        now: Duration,
+        progress: Option<Duration>,
+        limit: Limit,
+    ) -> bool {
+        if *self == Self::Pending {
+            *self = Self::started(now, limit);
+        }
+        let extended = progress.map(|at| at.saturating_add(limit.period));
+        match *self {
+            Self::Pending | Self::Never => false,
+            Self::Running { at, latest } => {
+                let at = at.max(extended.unwrap_or_default().min(latest));
+                *self = if at > now {
+                    Self::Running { at, latest }
+                } else {
+                    let until = now.saturating_add(limit.period);
+                    Self::Passed { until, latest }
+                };
+                false
+            }
+            Self::Passed { until, latest } => {
+                let extended = extended.unwrap_or_default();
+                let at = extended.min(latest);
+                if at > now {
+                    *self = Self::Running { at, latest };
+                    return false;
+                }
+                // Whoever still reads what arrived in time goes on, but a peer that sends without end does not.
+                extended <= now || until <= now
+            }
+        }
+    }
+
+    /// When to pass the time next: at once if there is nothing to count from yet, or one more turn to read.
     pub(crate) const fn next(self) -> Option<Duration> {
         match self {
-            Self::After(_) => Some(Duration::ZERO),
-            Self::At(due) => Some(due),
+            Self::Pending | Self::Passed { .. } => Some(Duration::ZERO),
+            Self::Running { at, .. } => Some(at),
             Self::Never => None,
         }
+    }
+}
+
+/// The deadline of an opening handshake. Progress does not extend it: a head is short.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandshakeDeadline {
+    deadline: Deadline,
+    period: Duration,
+    /// The latest time so far.
+    now: Duration,
+    /// How much of the head had arrived when it was last looked at.
+    received: usize,
+    /// Whether more has arrived since the last time.
+    progress: bool,
+}
+
+impl HandshakeDeadline {
+    pub(crate) fn new(deadlines: Option<Deadlines>) -> Self {
+        let period = deadlines.map_or(Duration::MAX, |it| it.handshake);
+        Self {
+            deadline: Deadline::new(period),
+            period,
+            now: Duration::ZERO,
+            received: 0,
+            progress: false,
+        }
+    }
+
+    /// So many bytes of the head have arrived, and it is not whole.
+    pub(crate) const fn received(&mut self, received: usize) {
+        self.progress |= received != self.received;
+        self.received = received;
+    }
+
+    /// The head is whole.
+    pub(crate) const fn stop(&mut self) {
+        self.deadline = Deadline::Never;
+    }
+
+    pub(crate) fn expired(&mut self, now: Duration) -> bool {
+        self.now = self.now.max(now);
+        let limit = Limit {
+            period: self.period,
+            extension: Duration::ZERO,
+        };
+        let progress = core::mem::take(&mut self.progress).then_some(self.now);
+        self.deadline.expired(self.now, progress, limit)
+    }
+
+    pub(crate) const fn next(&self) -> Option<Duration> {
+        self.deadline.next()
     }
 }
 
@@ -57,12 +165,23 @@ impl Timer {
 pub(crate) enum Awaited {
     /// The next message, whenever that is.
     Messages,
+    /// The next message. This side is sending fragments that a Ping had better not interrupt.
+    MessagesWithoutPing,
     /// The second Close frame.
     Close,
     /// That the peer reads the rest of the output and ends the stream.
     EndOfStream,
     /// Nothing any more.
     Nothing,
+}
+
+/// What has moved since the time was last passed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    /// Whether payload of messages was received.
+    pub(crate) received: bool,
+    /// A number that changes whenever bytes of output are written.
+    pub(crate) written: u32,
 }
 
 /// What to do now.
@@ -75,146 +194,164 @@ pub(crate) enum Due {
 /// The deadlines of one connection.
 ///
 /// ```text
-///              interval over              Pong              time told
+///              interval over              Pong              next time
 ///   Idle --------------------> Pinged ----------> Answered ----------> Idle
+///    |                           ^
+///    | fragments are being sent  | they end, or another interval is over
+///    '---------> Held -----------'
 ///
-///   Idle, Pinged, Answered -- a Close frame, a failure --> Ending -- another of them --> Ending
+///   any of these -- a Close frame, a failure --> Ending -- another of them --> Ending
 /// ```
 #[derive(Debug)]
 pub(crate) struct Timers {
+    deadlines: Deadlines,
     stage: Stage,
-    interval: Duration,
-    pong: Duration,
-    close: Duration,
+    /// The latest time so far.
+    now: Duration,
     round_trip_time: Option<Duration>,
     /// The payload of the last Ping, as a number.
     pings: u32,
     /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
     ahead: u32,
+    /// What was said last of the output: see [`Progress::written`].
+    written: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Until it is time for a Ping.
-    Idle(Timer),
+    /// Until it is time for a Ping; `None` until the first time is passed.
+    Idle(Option<Duration>),
+    /// A Ping is due, but waits for the end of this side's message until then at most.
+    Held(Duration),
     /// A Ping went into the output.
     Pinged {
         at: Duration,
-        deadline: Timer,
-        /// Section 5.5.3: a peer may answer only the newest of several Pings, so after a later one any Pong will do.
-        newest: Newest,
+        deadline: Deadline,
+        /// Section 5.5.3: a peer may answer only the newest of several Pings. So after a later Ping of the
+        /// application has been written, any Pong will do: this many bytes of output go before.
+        later: Option<u32>,
     },
-    /// The Ping of that time was answered, if by a Pong of its own then since the time that is told next.
-    Answered {
-        at: Option<Duration>,
-    },
-    Ending(Awaited, Timer),
-}
-
-/// Which Ping was sent last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Newest {
-    Own,
-    OfTheApplication,
+    /// The Ping of that time was answered. If by a Pong of its own, that took until the next time that is passed.
+    Answered(Option<Duration>),
+    Ending(Awaited, Deadline),
 }
 
 impl Timers {
     pub(crate) const fn new(deadlines: &Deadlines) -> Self {
         Self {
-            stage: Stage::Idle(Timer::new(deadlines.ping_interval)),
-            interval: deadlines.ping_interval,
-            pong: deadlines.pong,
-            close: deadlines.close,
+            deadlines: *deadlines,
+            stage: Stage::Idle(None),
+            now: Duration::ZERO,
             round_trip_time: None,
             pings: 0,
             ahead: 0,
+            written: 0,
         }
     }
 
-    /// What is due at this time, for a connection that waits for `awaited`.
-    pub(crate) fn due(&mut self, now: Duration, awaited: Awaited) -> Option<Due> {
+    /// What is due at this time, for a connection that waits for `awaited`, and has made `progress` since the last time.
+    pub(crate) fn due(
+        &mut self,
+        now: Duration,
+        awaited: Awaited,
+        progress: Progress,
+    ) -> Option<Due> {
+        let before = self.now;
+        self.now = before.max(now);
+        let now = self.now;
+        // Loops read, then pass the time, then write. So what was received came just now, and what was written was
+        // written at the time before.
+        let written = core::mem::replace(&mut self.written, progress.written) != progress.written;
+        let moved = match (progress.received, written) {
+            (true, _) => Some(now),
+            (false, true) => Some(before),
+            (false, false) => None,
+        };
         self.stage = self.stage_for(awaited);
         match &mut self.stage {
-            Stage::Idle(timer) => {
-                if !timer.is_due(now) {
-                    return None;
+            Stage::Idle(_) if self.deadlines.ping_interval == Duration::MAX => None,
+            Stage::Idle(None) => {
+                self.stage = self.idle();
+                // With an interval of zero the first Ping is due already.
+                if self.stage == Stage::Idle(Some(now)) {
+                    return self.ping();
                 }
-                let mut deadline = Timer::new(self.pong);
-                // It counts from now, and even if it is zero the peer gets the Ping.
-                _ = deadline.is_due(now);
-                self.stage = Stage::Pinged {
-                    at: now,
-                    deadline,
-                    newest: Newest::Own,
-                };
-                // A Pong that nothing has asked for yet, of a peer that does not read, makes no room for another Ping:
-                // the one in the output still has to be answered.
-                if self.ahead > 0 {
-                    return None;
-                }
-                self.pings = self.pings.wrapping_add(1);
-                Some(Due::Ping(self.pings.to_be_bytes()))
+                None
             }
-            Stage::Pinged { deadline, .. } => {
-                deadline.is_due(now).then_some(Due::GiveUp(Timeout::Pong))
+            Stage::Idle(Some(due)) if *due > now => None,
+            Stage::Idle(Some(_)) if awaited == Awaited::MessagesWithoutPing => {
+                self.stage = Stage::Held(now.saturating_add(self.deadlines.ping_interval));
+                None
             }
-            Stage::Answered { at } => {
+            Stage::Held(until) if awaited == Awaited::MessagesWithoutPing && *until > now => None,
+            Stage::Idle(Some(_)) | Stage::Held(_) => self.ping(),
+            Stage::Pinged { deadline, .. } => deadline
+                .expired(now, moved, limit(&self.deadlines, self.deadlines.pong))
+                .then_some(Due::GiveUp(Timeout::Pong)),
+            Stage::Answered(at) => {
                 if let Some(at) = at {
                     self.round_trip_time = Some(now.saturating_sub(*at));
                 }
-                let mut timer = Timer::new(self.interval);
-                _ = timer.is_due(now);
-                self.stage = Stage::Idle(timer);
+                self.stage = self.idle();
                 None
             }
-            Stage::Ending(awaited, timer) => {
+            Stage::Ending(awaited, deadline) => {
                 let timeout = match awaited {
-                    Awaited::Messages | Awaited::Nothing => return None,
                     Awaited::Close => Timeout::Close,
                     Awaited::EndOfStream => Timeout::EndOfStream,
+                    _ => return None,
                 };
-                timer.is_due(now).then_some(Due::GiveUp(timeout))
+                deadline
+                    .expired(now, moved, limit(&self.deadlines, self.deadlines.close))
+                    .then_some(Due::GiveUp(timeout))
             }
         }
     }
 
-    /// When to tell the time next.
+    /// When to pass the time next.
     pub(crate) fn next(&self, awaited: Awaited) -> Option<Duration> {
         match self.stage_for(awaited) {
-            Stage::Idle(timer) | Stage::Ending(_, timer) => timer.next(),
-            Stage::Pinged { deadline, .. } => deadline.next(),
-            Stage::Answered { .. } => Some(Duration::ZERO),
+            Stage::Idle(_) if self.deadlines.ping_interval == Duration::MAX => None,
+            Stage::Held(until) if awaited == Awaited::MessagesWithoutPing => Some(until),
+            Stage::Idle(None) | Stage::Held(_) | Stage::Answered(_) => Some(Duration::ZERO),
+            Stage::Idle(due) => due,
+            Stage::Pinged { deadline, .. } | Stage::Ending(_, deadline) => deadline.next(),
         }
     }
 
     /// The Ping that was due is the last of so many bytes in the output.
     pub(crate) fn queued(&mut self, output: usize) {
-        self.ahead = u32::try_from(output).unwrap_or(u32::MAX);
+        self.ahead = saturated(output);
     }
 
     /// So many bytes of output were written.
     pub(crate) fn written(&mut self, n: usize) {
-        self.ahead = self
-            .ahead
-            .saturating_sub(u32::try_from(n).unwrap_or(u32::MAX));
-    }
-
-    /// A Pong came.
-    pub(crate) fn pong(&mut self, payload: &[u8]) {
-        let Stage::Pinged { at, newest, .. } = self.stage else {
-            return;
-        };
-        if payload == self.pings.to_be_bytes() {
-            self.stage = Stage::Answered { at: Some(at) };
-        } else if newest == Newest::OfTheApplication {
-            self.stage = Stage::Answered { at: None };
+        let n = saturated(n);
+        self.ahead = self.ahead.saturating_sub(n);
+        if let Stage::Pinged {
+            later: Some(ahead), ..
+        } = &mut self.stage
+        {
+            *ahead = ahead.saturating_sub(n);
         }
     }
 
-    /// The application sent a Ping.
-    pub(crate) const fn pinged(&mut self) {
-        if let Stage::Pinged { newest, .. } = &mut self.stage {
-            *newest = Newest::OfTheApplication;
+    /// A Pong came. It answers no Ping that has not been written, whatever its payload.
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
+        let Stage::Pinged { at, later, .. } = self.stage else {
+            return;
+        };
+        if self.ahead == 0 && payload == self.pings.to_be_bytes() {
+            self.stage = Stage::Answered(Some(at));
+        } else if later == Some(0) {
+            self.stage = Stage::Answered(None);
+        }
+    }
+
+    /// The application sent a Ping, the last of so many bytes in the output.
+    pub(crate) fn pinged(&mut self, output: usize) {
+        if let Stage::Pinged { later, .. } = &mut self.stage {
+            *later = Some(saturated(output));
         }
     }
 
@@ -222,15 +359,47 @@ impl Timers {
         self.round_trip_time
     }
 
+    /// Waits for the next Ping from now on.
+    const fn idle(&self) -> Stage {
+        Stage::Idle(Some(self.now.saturating_add(self.deadlines.ping_interval)))
+    }
+
+    /// Begins to wait for a Pong.
+    fn ping(&mut self) -> Option<Due> {
+        let limit = limit(&self.deadlines, self.deadlines.pong);
+        self.stage = Stage::Pinged {
+            at: self.now,
+            deadline: Deadline::started(self.now, limit),
+            later: None,
+        };
+        // A Ping that is still in the output has to be answered anyway, so there is never more than one.
+        if self.ahead > 0 {
+            return None;
+        }
+        self.pings = self.pings.wrapping_add(1);
+        Some(Due::Ping(self.pings.to_be_bytes()))
+    }
+
     /// The stage, or the one that begins now.
     fn stage_for(&self, awaited: Awaited) -> Stage {
         match (awaited, self.stage) {
-            (Awaited::Messages, stage) => stage,
-            (Awaited::Nothing, _) => Stage::Ending(awaited, Timer::Never),
+            (Awaited::Messages | Awaited::MessagesWithoutPing, stage) => stage,
+            (Awaited::Nothing, _) => Stage::Ending(awaited, Deadline::Never),
             (_, stage @ Stage::Ending(before, _)) if before == awaited => stage,
-            _ => Stage::Ending(awaited, Timer::new(self.close)),
+            _ => Stage::Ending(awaited, Deadline::new(self.deadlines.close)),
         }
     }
+}
+
+const fn limit(deadlines: &Deadlines, period: Duration) -> Limit {
+    Limit {
+        period,
+        extension: deadlines.max_extension,
+    }
+}
+
+fn saturated(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -241,32 +410,100 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    const LIMIT: Limit = Limit {
+        period: seconds(3),
+        extension: seconds(10),
+    };
+
+    /// Passes a time at which nothing has moved, and one at which bytes have just come.
+    fn idle(deadline: &mut Deadline, now: u64, limit: Limit) -> bool {
+        deadline.expired(seconds(now), None, limit)
+    }
+
+    fn moving(deadline: &mut Deadline, now: u64, limit: Limit) -> bool {
+        deadline.expired(seconds(now), Some(seconds(now)), limit)
+    }
+
     #[test]
-    fn a_timer_counts_from_the_first_time_told() {
-        let mut timer = Timer::new(seconds(3));
-        assert_eq!(timer.next(), Some(Duration::ZERO));
-        assert!(!timer.is_due(seconds(100)));
-        assert_eq!(timer.next(), Some(seconds(103)));
-        assert!(!timer.is_due(seconds(50)), "time goes backwards");
-        assert!(!timer.is_due(Duration::new(102, 999_999_999)));
-        assert!(timer.is_due(seconds(103)));
-        assert!(timer.is_due(seconds(103)));
-        assert!(Timer::new(Duration::ZERO).is_due(Duration::ZERO));
+    fn a_deadline_counts_from_the_first_time_and_gives_one_more_turn() {
+        let mut deadline = Deadline::new(LIMIT.period);
+        assert_eq!(deadline.next(), Some(Duration::ZERO));
+        assert!(!idle(&mut deadline, 100, LIMIT));
+        assert_eq!(deadline.next(), Some(seconds(103)));
+        assert!(!deadline.expired(Duration::new(102, 999_999_999), None, LIMIT));
+        assert_eq!(deadline.next(), Some(seconds(103)));
+        assert!(!idle(&mut deadline, 5000, LIMIT));
+        assert_eq!(deadline.next(), Some(Duration::ZERO), "one more turn");
+        assert!(idle(&mut deadline, 5000, LIMIT));
+        assert!(idle(&mut deadline, 5000, LIMIT));
+    }
+
+    #[test]
+    fn progress_extends_it_up_to_the_latest_time() {
+        let mut deadline = Deadline::started(seconds(100), LIMIT);
+        for (now, next) in [(101, 104), (103, 106), (108, 111), (111, 113), (112, 113)] {
+            assert!(!moving(&mut deadline, now, LIMIT));
+            assert_eq!(deadline.next(), Some(seconds(next)), "at {now}");
+        }
+        // From then on received data only keeps the turn going, and no longer than one more period.
+        for now in [113, 114, 115] {
+            assert!(!moving(&mut deadline, now, LIMIT), "at {now}");
+            assert_eq!(deadline.next(), Some(Duration::ZERO));
+        }
+        assert!(moving(&mut deadline, 116, LIMIT));
+    }
+
+    #[test]
+    fn progress_in_the_last_turn_counts() {
+        let mut deadline = Deadline::started(seconds(0), LIMIT);
+        assert!(!idle(&mut deadline, 5, LIMIT));
+        assert!(!moving(&mut deadline, 5, LIMIT));
+        assert_eq!(deadline.next(), Some(seconds(8)));
+        // Without an extension there is no more time, only the turn.
+        let strict = Limit {
+            extension: Duration::ZERO,
+            ..LIMIT
+        };
+        let mut deadline = Deadline::started(seconds(0), strict);
+        assert!(!moving(&mut deadline, 2, strict));
+        assert_eq!(deadline.next(), Some(seconds(3)));
+        assert!(!moving(&mut deadline, 4, strict));
+        assert!(!moving(&mut deadline, 4, strict));
+        assert_eq!(deadline.next(), Some(Duration::ZERO));
+        assert!(idle(&mut deadline, 4, strict));
+    }
+
+    /// What moved long ago extends nothing beyond its own period.
+    #[test]
+    fn old_progress_counts_from_its_own_time() {
+        let mut deadline = Deadline::started(seconds(0), LIMIT);
+        assert!(!deadline.expired(seconds(2), Some(seconds(1)), LIMIT));
+        assert_eq!(deadline.next(), Some(seconds(4)));
+        assert!(!deadline.expired(seconds(9), Some(seconds(2)), LIMIT));
+        assert_eq!(deadline.next(), Some(Duration::ZERO));
+        assert!(deadline.expired(seconds(9), Some(seconds(2)), LIMIT));
     }
 
     #[test]
     fn no_deadline_wraps_around() {
-        let mut never = Timer::new(Duration::MAX);
+        let mut never = Deadline::new(Duration::MAX);
         assert_eq!(never.next(), None);
-        assert!(!never.is_due(Duration::ZERO) && !never.is_due(Duration::MAX));
-        let mut beyond = Timer::new(seconds(u64::MAX));
-        assert!(!beyond.is_due(seconds(2)));
-        assert_eq!(beyond.next(), None);
-        assert!(!beyond.is_due(Duration::MAX));
+        assert!(!never.expired(Duration::ZERO, None, LIMIT));
+        assert!(!never.expired(Duration::MAX, None, LIMIT));
+        let far = Limit {
+            period: seconds(u64::MAX),
+            extension: Duration::MAX,
+        };
+        let mut beyond = Deadline::started(seconds(2), far);
+        assert_eq!(beyond.next(), Some(Duration::MAX));
+        assert!(!beyond.expired(seconds(u64::MAX), Some(seconds(3)), far));
+        assert!(!beyond.expired(Duration::MAX, None, far));
+        assert!(beyond.expired(Duration::MAX, None, far));
     }
 
+    /// A connection with deadlines has one of these. It is not part of the promise, but it should not grow unnoticed.
     #[test]
-    fn the_block_is_as_large_as_documented() {
-        assert_eq!(size_of::<Timers>(), 120);
+    fn the_block_stays_small() {
+        assert!(size_of::<Timers>() <= 200, "{}", size_of::<Timers>());
     }
 }

@@ -25,6 +25,12 @@ mod keepalive;
 mod opening;
 #[path = "deadlines/simulation.rs"]
 mod simulation;
+#[path = "deadlines/transfers.rs"]
+mod transfers;
+#[path = "deadlines/turns.rs"]
+mod turns;
+#[path = "deadlines/write_errors.rs"]
+mod write_errors;
 
 /// What every clock here shows at first: deadlines count from any origin.
 const START: Duration = Duration::from_secs(1_000_000);
@@ -35,6 +41,13 @@ fn config() -> Config {
     config.deadlines = Some(Deadlines::default());
     config.max_message_size = 64 << 10;
     config.max_output = 8 << 10;
+    config
+}
+
+/// The same, and progress extends no deadline.
+fn strict() -> Config {
+    let mut config = config();
+    config.deadlines.as_mut().unwrap().max_extension = Duration::ZERO;
     config
 }
 

@@ -284,6 +284,8 @@ enum Step {
     Pong(Vec<u8>),
     Close(u16, String),
     EndOfStream,
+    WriteError,
+    Reset,
     Write(Index),
     Swap,
 }
@@ -306,6 +308,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => control().prop_map(Step::Pong),
         1 => (code, text()).prop_map(|(code, reason)| Step::Close(code, reason)),
         1 => Just(Step::EndOfStream),
+        1 => Just(Step::WriteError),
+        1 => Just(Step::Reset),
         3 => any::<Index>().prop_map(Step::Write),
         1 => Just(Step::Swap),
     ]
@@ -338,6 +342,7 @@ proptest! {
         let mut written = Vec::new();
         let mut error: Option<ProtocolError> = None;
         let mut closed = false;
+        let mut stream_ended = false;
         for step in steps {
             let before = connection.output().to_vec();
             let open = connection.is_open();
@@ -354,6 +359,8 @@ proptest! {
                         }
                         Ok(None) => {
                             prop_assert_eq!(error, None);
+                            // What came before the end of the stream is delivered, and nothing after it.
+                            closed |= stream_ended;
                             break;
                         }
                         Err(new) => {
@@ -381,7 +388,18 @@ proptest! {
                 }
                 Step::EndOfStream => {
                     connection.handle_eof();
-                    closed = true;
+                    stream_ended = true;
+                }
+                Step::WriteError => {
+                    written.extend(connection.output());
+                    connection.handle_write_error();
+                    prop_assert!(connection.output().is_empty() && !connection.is_open());
+                }
+                Step::Reset => {
+                    written.extend(connection.output());
+                    connection.handle_reset();
+                    prop_assert_eq!(connection.transport_action(), TransportAction::Close);
+                    stream_ended = true;
                 }
                 Step::Write(n) => {
                     let n = n.index(connection.output().len() + 1);

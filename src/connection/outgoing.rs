@@ -65,6 +65,7 @@ impl<'a> Outgoing<'a> {
             panic_on_advance()
         };
         sender.advance_output(own);
+        sender.count_written(n - own);
         self.payload = rest;
         self.written += n;
     }

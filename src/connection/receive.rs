@@ -19,8 +19,11 @@ impl Connection {
     ///
     /// Call it until it returns `None` after every read. It looks no further than the frame that completes
     /// the event. The event borrows the buffer and not the connection, so the application can answer
-    /// while it holds it. After the peer's Close frame, and after [`handle_eof`](Self::handle_eof), it
-    /// drops what is in the buffer and returns `None`.
+    /// while it holds it.
+    ///
+    /// What was received is delivered even after [`handle_eof`](Self::handle_eof),
+    /// [`handle_reset`](Self::handle_reset) or [`handle_write_error`](Self::handle_write_error). After the peer's Close frame
+    /// it drops what is in the buffer and returns `None`.
     ///
     /// # Errors
     ///
@@ -42,6 +45,7 @@ impl Connection {
         if self.takes_messages()
             && let Some((kind, header)) = self.receiver.whole_message(buffer)
         {
+            self.received = true;
             let data = self.receiver.take_whole(header, buffer);
             return match kind {
                 MessageType::Binary => Ok(Some(Event::Binary { data, fin: true })),
@@ -67,8 +71,8 @@ impl Connection {
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
         match self.closing.state() {
-            State::Open | State::Closing => {}
-            State::PeerClosing | State::Closed | State::Ended | State::Refused => {
+            State::Open | State::Closing | State::Ended => {}
+            State::PeerClosing | State::Closed | State::Refused => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
                 buffer.clear();
                 return Ok(None);
@@ -83,8 +87,17 @@ impl Connection {
         if let Some(error) = self.overdue.take() {
             return Err(self.fail(error));
         }
-        match self.receiver.next(buffer) {
-            Ok(None) => Ok(None),
+        let received = self.receiver.next(buffer);
+        self.received |= self.receiver.take_progress();
+        match received {
+            Ok(None) => {
+                if !self.closing.may_receive() {
+                    // What is left will never be whole.
+                    buffer.clear();
+                    self.receiver.end();
+                }
+                Ok(None)
+            }
             Ok(Some(received)) => self.deliver(received, buffer).map(Some),
             Err(error) => Err(self.fail(error)),
         }
@@ -154,6 +167,8 @@ impl Connection {
     /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
     fn answer_close(&mut self, close: CloseFrame<'_>) {
         self.closing.received(close);
+        // Section 5.5.1: no message follows.
+        self.receiver.end();
         if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
             // What parsed may also be sent, so this is never refused.
             _ = self.close(close.code, "");

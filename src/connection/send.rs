@@ -94,6 +94,11 @@ impl Connection {
     /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
     /// between fragments.
     ///
+    /// Some peers (wsproto, tornado and cowlib among them) fail on a Ping between the fragments of a compressed message. So
+    /// an automatic Ping waits for the last fragment of such a message, for
+    /// [one interval](crate::Deadlines::ping_interval) at most. Finish a compressed message soon, and do not send a Ping of
+    /// your own before.
+    ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
@@ -119,7 +124,8 @@ impl Connection {
     /// Queues the next fragment of a binary message, the last one with `fin` (RFC 6455 section 5.4).
     ///
     /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
-    /// between fragments.
+    /// between fragments. For a Ping inside a compressed message see
+    /// [`send_text_fragment`](Self::send_text_fragment).
     ///
     /// # Errors
     ///
@@ -177,6 +183,7 @@ impl Connection {
         }
         self.sender.close(CloseFrame { code, reason })?;
         self.closing.sent();
+        self.nothing_more_is_sent();
         Ok(())
     }
 

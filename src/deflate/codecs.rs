@@ -184,10 +184,6 @@ impl Inflation {
     ///
     /// A lent codec forgets the message and can be reclaimed. Any other is freed, and its window with it, so no
     /// compressed message can follow under context takeover.
-    #[allow(
-        dead_code,
-        reason = "the connection calls it where it gives up a message"
-    )]
     pub(crate) fn abandon(&mut self) {
         let inside = self.is_compressed();
         self.message = Message::Plain;
@@ -324,10 +320,6 @@ impl Deflation {
     ///
     /// A lent codec forgets the message and can be reclaimed. Any other is freed. A message that is sent all the
     /// same refers to none before it, so the peer can read it.
-    #[allow(
-        dead_code,
-        reason = "the connection calls it where it gives up a message"
-    )]
     pub(crate) fn abandon(&mut self) {
         let inside = self.is_compressed();
         self.message = Message::Plain;

@@ -13,7 +13,7 @@ use crate::handshake::extensions;
 use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, values};
 use crate::handshake::options::ClientOptions;
 use crate::masking_keys::{MaskingKeys, Seed};
-use crate::timers::Timer;
+use crate::timers::HandshakeDeadline;
 
 /// A client's opening handshake that waits for the server.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Attempt {
     keys: MaskingKeys,
     subprotocols: Vec<String>,
     config: Config,
-    timer: Timer,
+    deadline: HandshakeDeadline,
     /// An error is final.
     failed: Option<ResponseError>,
 }
@@ -50,7 +50,7 @@ impl Attempt {
                 .map(ToString::to_string)
                 .collect(),
             config: options.config,
-            timer: Timer::of_handshake(options.config.deadlines),
+            deadline: HandshakeDeadline::new(options.config.deadlines),
             failed: None,
         })
     }
@@ -75,9 +75,14 @@ impl Attempt {
         judge(self).inspect_err(|error| self.failed = Some(*error))
     }
 
+    /// So many bytes of the answer have come.
+    pub(crate) const fn received(&mut self, received: usize) {
+        self.deadline.received(received);
+    }
+
     /// Says that an answer has come whole: its deadline is over.
     pub(crate) const fn answered(&mut self) {
-        self.timer.stop();
+        self.deadline.stop();
     }
 
     /// The connection that an answer with these headers opens.
@@ -99,7 +104,7 @@ impl Attempt {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
-        if self.failed.is_none() && self.timer.is_due(now) {
+        if self.failed.is_none() && self.deadline.expired(now) {
             self.failed = Some(ResponseError::Timeout);
         }
         self.failed.map_or(Ok(()), Err)
@@ -107,7 +112,7 @@ impl Attempt {
 
     pub(crate) const fn next_timeout(&self) -> Option<Duration> {
         match self.failed {
-            None => self.timer.next(),
+            None => self.deadline.next(),
             Some(_) => None,
         }
     }

@@ -137,6 +137,7 @@ impl ClientHandshake {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Opening<'b>>, ResponseError> {
+        self.attempt.received(buffer.unread().len());
         let config = *self.attempt.config();
         match self
             .attempt
@@ -167,13 +168,17 @@ impl ClientHandshake {
         })
     }
 
-    /// Tells the time, as a [`Duration`] since an origin of the caller's choice: the one that
-    /// [`Connection::handle_timeout`] then counts from.
+    /// Passes the time, as a [`Duration`] since an origin of your choice. Use the same origin for
+    /// [`Connection::handle_timeout`] later.
+    ///
+    /// A deadline that passes is no error at once, since the response may have arrived in time and still be unread. It makes
+    /// [`next_timeout`](Self::next_timeout) zero: read what there is without waiting, call
+    /// [`read_response`](Self::read_response), then this again. An earlier time counts as the latest so far.
     ///
     /// # Errors
     ///
     /// [`ResponseError::Timeout`] when [`Deadlines::handshake`](crate::Deadlines::handshake) has passed since the first time
-    /// that was told, and what was wrong with the response before. Close the transport.
+    /// and nothing came in that last turn, and what was wrong with the response before. Close the transport.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
         self.attempt.handle_timeout(now)
     }
@@ -181,7 +186,8 @@ impl ClientHandshake {
     /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
     /// response has come.
     ///
-    /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
+    /// It is [`Duration::ZERO`], which is in the past, at first (the deadline counts from the first time that you pass), and
+    /// when the deadline has passed and you have one more turn to read.
     #[must_use]
     pub const fn next_timeout(&self) -> Option<Duration> {
         self.attempt.next_timeout()

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
 use crate::read_buffer::ReadBuffer;
-use crate::timers::Timer;
+use crate::timers::HandshakeDeadline;
 
 /// Reads the request of one client, and no longer than [`Deadlines::handshake`](crate::Deadlines::handshake).
 ///
@@ -29,6 +29,10 @@ use crate::timers::Timer;
 ///
 /// assert_eq!(reader.handle_timeout(Duration::from_secs(100)), Ok(()));
 /// assert_eq!(reader.next_timeout(), Some(Duration::from_secs(110)));
+///
+/// // The deadline has passed. What arrived in time may still be unread, so look once more.
+/// assert_eq!(reader.handle_timeout(Duration::from_secs(110)), Ok(()));
+/// assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
 /// let error = reader.handle_timeout(Duration::from_secs(110)).unwrap_err();
 /// assert_eq!(error, RequestError::Timeout);
 /// let connection = Connection::refused(error.response(), &config);
@@ -37,7 +41,7 @@ use crate::timers::Timer;
 #[derive(Clone, Debug)]
 pub struct RequestReader {
     config: Config,
-    timer: Timer,
+    deadline: HandshakeDeadline,
     /// An error is final.
     failed: Option<RequestError>,
 }
@@ -48,15 +52,15 @@ impl RequestReader {
     pub fn new(config: &Config) -> Self {
         Self {
             config: *config,
-            timer: Timer::of_handshake(config.deadlines),
+            deadline: HandshakeDeadline::new(config.deadlines),
             failed: None,
         }
     }
 
     /// Reads a request head, or `None` if it has not all come yet: see [`Request::read`].
     ///
-    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout): what has come is not late. With the
-    /// request the deadline is over, and so is the reader's part.
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). With the request the deadline is over,
+    /// and so is the reader's part.
     ///
     /// # Errors
     ///
@@ -69,22 +73,28 @@ impl RequestReader {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        self.deadline.received(buffer.unread().len());
         let request =
             Request::read(buffer, &self.config).inspect_err(|error| self.failed = Some(*error))?;
         if request.is_some() {
-            self.timer.stop();
+            self.deadline.stop();
         }
         Ok(request)
     }
 
-    /// Tells the time, as a [`Duration`] since an origin of the caller's choice: the one that
-    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout) then counts from.
+    /// Passes the time, as a [`Duration`] since an origin of your choice. Use the same origin for
+    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout) later.
+    ///
+    /// A deadline that passes is no error at once, since the request may have arrived in time and still be unread. It makes
+    /// [`next_timeout`](Self::next_timeout) zero: read what there is without waiting, call [`read`](Self::read), then this
+    /// again. An earlier time counts as the latest so far.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Timeout`] when the deadline has passed, and what [`read`](Self::read) failed with before.
+    /// [`RequestError::Timeout`] when the deadline has passed and nothing came in that last turn, and what
+    /// [`read`](Self::read) failed with before.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), RequestError> {
-        if self.failed.is_none() && self.timer.is_due(now) {
+        if self.failed.is_none() && self.deadline.expired(now) {
             self.failed = Some(RequestError::Timeout);
         }
         self.failed.map_or(Ok(()), Err)
@@ -93,11 +103,12 @@ impl RequestReader {
     /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
     /// request has come.
     ///
-    /// At first it is [`Duration::ZERO`], which is in the past: the deadline counts from the first time that is told.
+    /// It is [`Duration::ZERO`], which is in the past, at first (the deadline counts from the first time that you pass), and
+    /// when the deadline has passed and you have one more turn to read.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         match self.failed {
-            None => self.timer.next(),
+            None => self.deadline.next(),
             Some(_) => None,
         }
     }

@@ -75,6 +75,7 @@ impl ReadBuffer {
     /// Lets go of all that is held, decompressed or not.
     pub(crate) fn release_all(&mut self) {
         self.release(usize::MAX);
+        self.missing = 0;
         self.joined.close();
         #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {

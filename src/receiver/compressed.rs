@@ -34,6 +34,7 @@ impl Receiver {
             return Ok(Progress::Incomplete);
         };
         let mut n = at_most(*remaining, buffer.unread().len());
+        self.progress |= n > inflation.unmasked;
         if self.role == Role::Server {
             // More than there is only if the caller mixed up two buffers.
             let unmasked = inflation.unmasked.min(n);

@@ -48,6 +48,7 @@ impl Receiver {
     ) -> Result<Received, ProtocolError> {
         let last = buffer.store(store).release(usize::MAX);
         if !buffer.is_joining() {
+            buffer.close_joined();
             return Ok(received(message, store, last, true));
         }
         buffer.join_text(store, last, self.max_message())?;

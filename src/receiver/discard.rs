@@ -10,6 +10,7 @@ impl Receiver {
     /// The connection has failed. A Close frame that was itself refused is the end of what is read: it is
     /// no Close frame for the record, and no other can follow it.
     pub(crate) fn failed(&mut self, error: ProtocolError) {
+        self.abandon_message();
         if matches!(
             error,
             ProtocolError::CloseTooShort

@@ -67,6 +67,7 @@ impl Receiver {
                 break;
             }
             self.length = length;
+            self.progress = true;
             let place = buffer.consume(header.size);
             let key = buffer.slice(place).last_chunk().copied();
             let piece = buffer.hold(header.length);

@@ -5,7 +5,7 @@ use sockless::{CloseCode, Connection, Reply, Timeout};
 
 use super::heap::measure;
 use super::simulation::Simulation;
-use super::{START, config, seconds};
+use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
     Simulation::opened(role.connection(config()), config())
@@ -38,15 +38,29 @@ fn a_peer_that_does_not_answer_a_close_is_given_up() {
     }
 }
 
-/// What it sends instead is still delivered, and puts nothing off.
+/// What it sends instead is still delivered, and extends the deadline within the bound.
 #[test]
 fn a_peer_that_talks_on_after_a_close_is_given_up() {
     for role in Role::BOTH {
+        for (config, end) in [(config(), 610), (strict(), 10)] {
+            let mut side = Simulation::opened(role.connection(config), config);
+            close(&mut side);
+            let message = Frame::new(0x81, "and another thing").encode(role);
+            assert_eq!(side.trickle(&message), Some(seconds(end)));
+            assert!(side.events.contains(&OwnedEvent::text("and another thing")));
+            assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
+        }
+    }
+}
+
+/// Control frames extend nothing: where one can come, the Close frame could have come.
+#[test]
+fn a_peer_that_only_pings_after_a_close_is_given_up() {
+    for role in Role::BOTH {
         let mut side = open(role);
         close(&mut side);
-        let message = Frame::new(0x81, "and another thing").encode(role);
-        assert_eq!(side.trickle(&message), Some(seconds(10)));
-        assert!(side.events.contains(&OwnedEvent::text("and another thing")));
+        let ping = Frame::new(0x89, "still here").encode(role);
+        assert_eq!(side.trickle(&ping), Some(seconds(10)));
         assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
     }
 }
@@ -108,7 +122,8 @@ fn an_application_that_does_not_answer_a_close_is_not_waited_for() {
             side.act(|connection| connection.send_text("not yet")),
             Ok(())
         );
-        assert_eq!(side.silence(), Some(seconds(10)));
+        // The peer takes what is sent meanwhile, so it is there for one deadline more.
+        assert_eq!(side.silence(), Some(seconds(19)));
         assert_eq!(ending(&mut side), (1000, false, Some(Timeout::Close)));
     }
 }

@@ -8,7 +8,7 @@ use sockless::{Config, Connection, Timeout};
 
 use super::heap::{NOTHING, measure};
 use super::simulation::Simulation;
-use super::{START, config, seconds};
+use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
     Simulation::opened(role.connection(config()), config())
@@ -119,6 +119,8 @@ fn what_was_answered_is_in_time() {
         connection.handle_timeout(START + seconds(20));
         let asked = pings(role, connection.output()).remove(0);
         buffer.extend_from_slice(&pong(role, &asked));
+        let output = connection.output_len();
+        connection.advance_output(output);
         while connection.next_event(&mut buffer).unwrap().is_some() {}
         connection.handle_timeout(START + seconds(3600));
         assert_eq!(connection.close_event(), None);
@@ -127,20 +129,22 @@ fn what_was_answered_is_in_time() {
     }
 }
 
-/// A frame that never ends, a byte every second: no Pong can come between.
+/// A frame that never ends, a byte every second: no Pong can come between. The bound is the documented one.
 #[test]
 fn a_peer_that_is_slow_in_the_middle_of_a_frame_is_given_up() {
     for role in Role::BOTH {
         let message = Frame::new(0x82, vec![1; 60 << 10]).encode(role);
-        let (closed, heap) = measure(|| {
-            let mut side = open(role);
-            side.send(&message[..20]);
-            let closed = side.trickle(&message[20..21]);
-            no_pong(&mut side);
-            closed
-        });
-        assert_eq!(closed, Some(seconds(40)));
-        assert!(heap.peak < 8 << 10, "{heap:?}: memory follows what came");
+        for (config, end) in [(config(), 640), (strict(), 40)] {
+            let (closed, heap) = measure(|| {
+                let mut side = Simulation::opened(role.connection(config), config);
+                side.send(&message[..20]);
+                let closed = side.trickle(&message[20..21]);
+                no_pong(&mut side);
+                closed
+            });
+            assert_eq!(closed, Some(seconds(end)));
+            assert!(heap.peak < 8 << 10, "{heap:?}: memory follows what came");
+        }
     }
 }
 
@@ -202,7 +206,8 @@ fn deadlines_are_paid_for_by_those_who_have_them() {
     let (_without, heap) = measure(|| Connection::server(Config::default()));
     assert_eq!(heap, NOTHING);
     let (_with, heap) = measure(|| Connection::server(config()));
-    assert_eq!((heap.allocations, heap.kept), (1, 120));
+    assert_eq!(heap.allocations, 1);
+    assert!(heap.kept < 200, "{heap:?}");
 }
 
 #[test]

@@ -80,6 +80,8 @@ fn an_error_is_final() {
     assert_eq!(reader.handle_timeout(START), Ok(()));
     assert_eq!(reader.next_timeout(), Some(START + seconds(10)));
     let late = Err(RequestError::Timeout);
+    assert_eq!(reader.handle_timeout(START + seconds(10)), Ok(()));
+    assert_eq!(reader.next_timeout(), Some(seconds(0)), "one more turn");
     assert_eq!(reader.handle_timeout(START + seconds(10)), late);
     assert_eq!(reader.next_timeout(), None);
     let mut buffer = ReadBuffer::new();

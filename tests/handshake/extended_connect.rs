@@ -333,6 +333,8 @@ fn a_silent_server_is_given_up() {
     assert_eq!(client.next_timeout(), Some(seconds(0)));
     assert_eq!(client.handle_timeout(seconds(5)), Ok(()));
     assert_eq!(client.next_timeout(), Some(seconds(15)));
+    assert_eq!(client.handle_timeout(seconds(15)), Ok(()));
+    assert_eq!(client.next_timeout(), Some(seconds(0)), "one more turn");
     assert_eq!(
         client.handle_timeout(seconds(15)),
         Err(ResponseError::Timeout)

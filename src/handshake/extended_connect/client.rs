@@ -72,19 +72,19 @@ impl ClientHandshake {
                 return Ok(Opening::Refused(response));
             }
             Ok(Opening::Established {
-                connection: attempt.open(response.headers())?,
+                connection: attempt.open(response.headers())?.over_http_stream(),
                 response,
             })
         })
     }
 
-    /// Tells the time: as
-    /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout) over HTTP/1.1.
+    /// Passes the time, as
+    /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout) does over HTTP/1.1.
     ///
     /// # Errors
     ///
     /// [`ResponseError::Timeout`] when [`Deadlines::handshake`](crate::Deadlines::handshake) has passed since the first time
-    /// that was told, and what was wrong with the response before. Reset the stream.
+    /// and no response came in one more turn, and what was wrong with the response before. Reset the stream.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
         self.attempt.handle_timeout(now)
     }

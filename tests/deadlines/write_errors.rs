@@ -1,0 +1,254 @@
+//! What was received is delivered, however the transport ends: by a failed write, a reset, or the end of the stream.
+
+use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Peer, Role};
+use sockless::{
+    CloseCode, Config, Connection, Initiator, ReadBuffer, Reply, SendError, Timeout,
+    TransportAction,
+};
+
+use super::{START, config, seconds};
+
+/// A text and a Close frame that says why, the last that a peer sends before it is gone.
+fn last_words(role: Role) -> Vec<u8> {
+    [
+        Frame::new(0x81, "last words").encode(role),
+        Frame::new(0x89, "ping").encode(role),
+        Frame::close(1008, "policy").encode(role),
+    ]
+    .concat()
+}
+
+fn expected() -> [OwnedEvent; 3] {
+    [
+        OwnedEvent::text("last words"),
+        OwnedEvent::Ping(b"ping".to_vec()),
+        OwnedEvent::Close(1008, "policy".into()),
+    ]
+}
+
+fn assert_told(ending: &OwnedCloseEvent) {
+    assert_eq!((ending.code, &*ending.reason), (1008, "policy"));
+    assert_eq!(
+        (ending.was_clean, ending.initiator),
+        (false, Initiator::Peer)
+    );
+}
+
+/// Our next write fails, since the peer has closed. The system still delivers what it sent before.
+#[test]
+fn what_the_peer_said_last_arrives_after_a_failed_write() {
+    for role in Role::BOTH {
+        // Read before the write fails, after it, and some of it either way.
+        let words = last_words(role);
+        for cut in 0..=words.len() {
+            let mut peer = Peer::new(role, config());
+            peer.connection.send_text("never read").unwrap();
+            peer.buffer.extend_from_slice(&words[..cut]);
+            peer.connection.handle_write_error();
+            assert!(peer.connection.wants_read());
+            assert_eq!(
+                peer.connection.transport_action(),
+                TransportAction::Wait {
+                    until: peer.connection.next_timeout()
+                }
+            );
+            peer.take_events();
+            peer.receive(&words[cut..]);
+            assert_eq!(peer.events(), expected());
+            assert_told(&peer.close_event().unwrap());
+            assert!(peer.connection.output().is_empty());
+            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            assert!(!peer.connection.wants_read());
+        }
+    }
+}
+
+#[test]
+fn what_was_read_is_delivered_after_the_end_of_the_stream_and_after_a_reset() {
+    for role in Role::BOTH {
+        for end in [Connection::handle_eof, Connection::handle_reset] {
+            let mut peer = Peer::new(role, config());
+            peer.buffer.extend_from_slice(&last_words(role));
+            end(&mut peer.connection);
+            assert!(!peer.connection.wants_read());
+            peer.take_events();
+            assert_eq!(peer.events(), expected());
+            assert_told(&peer.close_event().unwrap());
+            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            assert!(peer.buffer.is_empty());
+        }
+    }
+}
+
+/// The stream ends in the middle of a message: what was whole before is delivered, and of the rest nothing is kept.
+#[test]
+fn what_is_not_whole_at_the_end_is_dropped() {
+    for role in Role::BOTH {
+        let bytes = [
+            Frame::new(0x81, "whole").encode(role),
+            Frame::new(0x01, "half").encode(role),
+        ]
+        .concat();
+        for cut in bytes.len() - 5..=bytes.len() {
+            let mut peer = Peer::new(role, config());
+            peer.buffer.extend_from_slice(&bytes[..cut]);
+            peer.connection.handle_eof();
+            peer.take_events();
+            assert_eq!(peer.events(), [OwnedEvent::text("whole")]);
+            assert!(peer.buffer.is_empty());
+            assert_eq!(peer.close_event().unwrap().code, 1006);
+        }
+    }
+}
+
+/// This side had sent its Close frame. With the peer's the connection is closed cleanly, in whatever order the loop
+/// learns of it; but not if this side's went down with the output.
+#[test]
+fn a_close_that_was_written_is_still_answered() {
+    for role in Role::BOTH {
+        for (written, clean) in [(true, true), (false, false)] {
+            let ends: [fn(&mut Connection); 2] =
+                [Connection::handle_write_error, Connection::handle_eof];
+            for (i, end) in ends.into_iter().enumerate() {
+                let mut peer = Peer::new(role, config());
+                peer.connection.close(CloseCode::NORMAL, "").unwrap();
+                if written {
+                    peer.write_all();
+                }
+                peer.buffer
+                    .extend_from_slice(&Frame::close(1000, "").encode(role));
+                end(&mut peer.connection);
+                peer.take_events();
+                let ending = peer.close_event().unwrap();
+                // After the end of the stream the Close frame is still on its way.
+                assert_eq!((ending.code, ending.was_clean), (1000, clean || i == 1));
+                assert_eq!(ending.initiator, Initiator::Local);
+            }
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_write_nothing_is_sent() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config());
+        peer.connection.handle_timeout(START);
+        peer.connection.handle_write_error();
+        assert!(!peer.connection.is_open());
+        assert_eq!(peer.connection.send_text("more"), Err(SendError::Closed));
+        let closed = peer.connection.close(CloseCode::NORMAL, "");
+        assert_eq!(closed, Err(SendError::Closed));
+        peer.receive(&Frame::new(0x89, "ping").encode(role));
+        // Not even a Close frame for a violation.
+        peer.receive(&Frame::new(0x83, "").encode(role));
+        assert!(peer.error.is_some() && peer.connection.output().is_empty());
+        assert_eq!(peer.close_event().unwrap().error, peer.error);
+    }
+}
+
+/// A peer that neither sends nor ends the stream is not waited for longer than for any end of the stream, but one that
+/// goes on sending is heard.
+#[test]
+fn after_a_failed_write_there_is_a_deadline() {
+    for role in Role::BOTH {
+        for talks in [false, true] {
+            let mut peer = Peer::new(role, config());
+            peer.connection.handle_timeout(START);
+            peer.connection.handle_write_error();
+            assert_eq!(peer.connection.next_timeout(), Some(seconds(0)));
+            peer.connection.handle_timeout(START);
+            let mut now = START;
+            if talks {
+                for _ in 0..10 {
+                    now += seconds(9);
+                    peer.receive(&Frame::new(0x81, "more").encode(role));
+                    peer.connection.handle_timeout(now);
+                }
+                assert_eq!(peer.events().len(), 10);
+            }
+            assert_eq!(peer.connection.next_timeout(), Some(now + seconds(10)));
+            for _ in 0..2 {
+                peer.connection.handle_timeout(now + seconds(10));
+            }
+            let ending = peer.close_event().unwrap();
+            assert_eq!(ending.timeout, Some(Timeout::EndOfStream));
+            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+        }
+    }
+}
+
+/// A peer may end its own side and still read: what was queued before is offered to it, within the deadline.
+#[test]
+fn output_is_still_offered_after_the_end_of_the_stream() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config());
+        peer.connection.handle_timeout(START);
+        peer.connection.send_text("for you").unwrap();
+        let queued = peer.connection.output_len();
+        peer.connection.handle_eof();
+        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        assert_eq!(peer.connection.send_text("more"), Err(SendError::Closed));
+        assert_eq!(peer.connection.output_len(), queued);
+        let ending = peer.close_event().unwrap();
+        assert_eq!((ending.code, ending.was_clean), (1006, false));
+        // A peer that does not read it is given up.
+        peer.connection.handle_timeout(START);
+        assert_eq!(peer.connection.next_timeout(), Some(START + seconds(10)));
+        let mut late = Peer::new(role, config());
+        std::mem::swap(&mut late, &mut peer);
+        for _ in 0..2 {
+            late.connection.handle_timeout(START + seconds(10));
+        }
+        assert_eq!(late.connection.transport_action(), TransportAction::Close);
+        let mut peer = Peer::new(role, config());
+        peer.connection.send_text("for you").unwrap();
+        peer.connection.handle_eof();
+        peer.write_all();
+        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+    }
+}
+
+/// Whether to watch the transport for bytes to read, state by state.
+#[test]
+fn a_connection_wants_to_read_until_nothing_can_come() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, Config::default());
+        assert!(peer.connection.wants_read(), "open");
+        peer.connection.close(CloseCode::NORMAL, "").unwrap();
+        assert!(peer.connection.wants_read(), "closing");
+        peer.receive(&Frame::close(1000, "").encode(role));
+        assert!(peer.connection.wants_read(), "closed, with output");
+        peer.write_all();
+        // A client waits for the end of the stream.
+        assert_eq!(peer.connection.wants_read(), role == Role::Client, "closed");
+        peer.connection.handle_eof();
+        assert!(!peer.connection.wants_read(), "at the end");
+
+        let mut peer = Peer::new(role, Config::default());
+        peer.connection.send_text("output").unwrap();
+        peer.connection.handle_eof();
+        assert!(!peer.connection.wants_read(), "at the end, with output");
+
+        let mut config = Config::default();
+        config.close = Reply::Manual;
+        let mut peer = Peer::new(role, config);
+        peer.receive(&Frame::close(1000, "").encode(role));
+        assert!(peer.connection.wants_read(), "the peer has closed");
+
+        let mut peer = Peer::new(role, Config::default());
+        peer.receive(&Frame::new(0x83, "").encode(role));
+        peer.write_all();
+        assert!(peer.connection.wants_read(), "failed");
+        peer.connection.handle_reset();
+        assert!(!peer.connection.wants_read(), "broken");
+    }
+    let mut refused = Connection::refused(b"HTTP/1.1 404\r\n\r\n".to_vec(), &Config::default());
+    assert!(refused.wants_read());
+    refused.handle_write_error();
+    assert!(!refused.wants_read());
+    assert_eq!(refused.transport_action(), TransportAction::Close);
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+    assert!(refused.next_event(&mut buffer).unwrap().is_none());
+    assert!(buffer.is_empty());
+}
