@@ -153,6 +153,7 @@ impl Receiver {
 
     /// The rest of the open message will not be taken in.
     pub(crate) fn abandon_message(&mut self) {
+        self.message = None;
         #[cfg(feature = "deflate")]
         if let Some(inflation) = &mut self.inflation {
             inflation.abandon();
