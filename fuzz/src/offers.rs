@@ -99,7 +99,7 @@ fn bits(digits: &[u8]) -> Option<u8> {
     (8..=15).find(|bits: &u8| bits.to_string().as_bytes() == digits)
 }
 
-/// Whether these are lists of extensions for sure: each with at least one, of tokens without quotes.
+/// Whether these together are a list of extensions for sure: with at least one, of tokens without quotes.
 pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
     let token = |bytes: &[u8]| is_token(trim(bytes));
     let parameter = |bytes: &[u8]| bytes.splitn(2, |byte| *byte == b'=').all(token);
@@ -107,20 +107,15 @@ pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
         let mut parts = bytes.split(|byte| *byte == b';');
         parts.next().is_some_and(token) && parts.all(parameter)
     };
-    values.iter().all(|value| {
-        let elements = elements(&[value]);
-        !elements.is_empty() && elements.iter().all(extension)
-    })
+    let elements = elements(values);
+    elements.is_empty() == values.is_empty() && elements.iter().all(extension)
 }
 
-/// Whether the values are subprotocols as section 4.1, item 10, asks for: tokens, all different, and at least one
-/// if there is a header.
+/// Whether the values are subprotocols as section 4.1, item 10, asks for: tokens, all different. An empty list is none.
 pub(crate) fn are_subprotocols(values: &[&[u8]]) -> bool {
     let names = elements(values);
     let different: BTreeSet<_> = names.iter().collect();
-    names.iter().all(|name| is_token(name))
-        && different.len() == names.len()
-        && names.is_empty() == values.is_empty()
+    names.iter().all(|name| is_token(name)) && different.len() == names.len()
 }
 
 /// The elements of all values as one list, without the empty ones (RFC 9110 section 5.6.1).

@@ -10,7 +10,7 @@ use crate::connection::Connection;
 use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
-use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, values};
+use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, trim, values};
 use crate::handshake::options::ClientOptions;
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::timers::Timer;
@@ -117,6 +117,10 @@ impl Attempt {
         let mut chosen = values(headers, "Sec-WebSocket-Protocol");
         match (chosen.next(), chosen.next()) {
             (None, _) => Ok(()),
+            // An empty value names no subprotocol, so it is not one "that was not present in the client's
+            // handshake". The outcome is that of a response without the header, which every client must be ready
+            // for: `Response::subprotocol` is `None`. Two lines stay an error (section 11.3.4), empty or not.
+            (Some(name), None) if trim(name).is_empty() => Ok(()),
             (Some(name), None)
                 if self
                     .subprotocols

@@ -135,11 +135,11 @@ fn choose_subprotocol<'a>(
         .iter()
         .filter_map(|offer| token(offer))
         .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
-    // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
-    // would let a request cost the square of its size.
-    let empty = offers.is_empty() && !headers.is_empty();
+    // Section 4.1, item 10: tokens, all different. They are sorted, because comparing each with each would let a
+    // request cost the square of its size. The same item asks for at least one token, but clients exist that send
+    // the header with an empty list. Such a client offers none, and nothing can be chosen from its list.
     offers.sort_unstable();
-    if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
+    if !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
         return Err(RequestError::Subprotocols);
     }
     if chosen.is_none() && options.require_subprotocol {

@@ -25,7 +25,8 @@ pub struct ServerOptions<'a> {
     /// [`ServerHandshake::subprotocol`](crate::handshake::ServerHandshake::subprotocol) tells which it was.
     /// One that is no token is never chosen.
     pub subprotocols: &'a [&'a str],
-    /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
+    /// Whether to refuse a client that offers none of them, or none at all. Default: it is accepted without a
+    /// subprotocol.
     pub require_subprotocol: bool,
     /// Which web pages may connect. Default: those from the same host.
     pub origins: Origins<'a>,

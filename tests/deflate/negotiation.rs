@@ -300,8 +300,6 @@ fn malformed_headers() {
         "permessage-deflate; server_max_window_bits==10",
         "; server_max_window_bits=10",
         "permessage-deflate; client_max_window_bits, ;",
-        "",
-        ",",
     ] {
         for headers in [&[header][..], &[OFFER, header], &[header, OFFER]] {
             let error = serve(headers, everything()).unwrap_err();
@@ -309,6 +307,28 @@ fn malformed_headers() {
             assert_eq!(error.status(), 400);
             let error = ask(headers, everything()).0.unwrap_err();
             assert_eq!(error, ResponseError::Extensions, "{header}");
+        }
+    }
+}
+
+/// RFC 9110 sections 5.3 and 5.6.1.2: all lines are one list, and an empty element is ignored; only a list without an
+/// element is malformed (RFC 6455 section 9.1).
+#[test]
+fn an_empty_line_is_an_empty_element() {
+    const NAME: &str = "permessage-deflate";
+    for empty in ["", ",", " ,\t,"] {
+        for headers in [&[NAME, empty][..], &[empty, NAME], &[empty, NAME, empty]] {
+            let (connection, answer) = serve(headers, everything()).unwrap();
+            assert!(connection.is_deflate_agreed(), "{headers:?}");
+            assert_eq!(answer.as_deref(), Some(NAME), "{headers:?}");
+            let client = ask(headers, everything()).0.unwrap();
+            assert!(client.is_deflate_agreed(), "{headers:?}");
+        }
+        for headers in [&[empty][..], &[empty, empty]] {
+            let error = serve(headers, everything()).unwrap_err();
+            assert_eq!(error, RequestError::Extensions, "{headers:?}");
+            let error = ask(headers, everything()).0.unwrap_err();
+            assert_eq!(error, ResponseError::Extensions, "{headers:?}");
         }
     }
 }

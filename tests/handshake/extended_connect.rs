@@ -62,6 +62,9 @@ fn the_server_accepts() {
         changed("host", Some("example.com:")),
         changed("origin", Some("https://example.com")),
         changed("sec-websocket-extensions", Some("unknown; a=1")),
+        // None is offered.
+        changed("sec-websocket-protocol", Some("")),
+        changed("sec-websocket-protocol", Some(" ,")),
         // Not used, whoever adds it (RFC 8441 section 5).
         changed("sec-websocket-key", Some("anything")),
         changed("cookie", Some("a=b")),
@@ -306,7 +309,8 @@ fn the_client_refuses() {
 
 #[test]
 fn every_other_status_is_an_outcome() {
-    for status in [101, 199, 300, 400, 403, 404, 405, 501, 599] {
+    // RFC 9110 section 15: those over 599 are invalid, and a client treats them as server errors.
+    for status in [101, 199, 300, 400, 403, 404, 405, 501, 599, 600, 999] {
         let mut client = client(&ClientOptions::default());
         let response = Response::new(status, list(&[("a", "b")]));
         match client.establish(response) {
@@ -321,6 +325,13 @@ fn every_other_status_is_an_outcome() {
             matches!(opened, Ok(Opening::Established { .. })),
             "{status}"
         );
+    }
+    // An empty value chooses no subprotocol.
+    let mut client = client(&ClientOptions::default());
+    let fields = list(&[("sec-websocket-protocol", "")]);
+    match client.establish(Response::new(200, fields)) {
+        Ok(Opening::Established { response, .. }) => assert_eq!(response.subprotocol(), None),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -126,12 +126,14 @@ const EDITS: &[&[&[&str]]] = &[
         &["Sec-WebSocket-Protocol: b, a"],
         &["Sec-WebSocket-Protocol: c", "Sec-WebSocket-Protocol: b"],
         &["Sec-WebSocket-Protocol: caf\u{e9}"],
+        &["Sec-WebSocket-Protocol:"],
         &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"],
     ],
     &[
         &[],
         &["Sec-WebSocket-Extensions: unknown; a=\"b\""],
         &["Sec-WebSocket-Extensions: ;"],
+        &["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions:"],
         &["Sec-WebSocket-Extensions: permessage-deflate"],
     ],
 ];
@@ -386,9 +388,18 @@ fn a_client_judges_a_response() {
     };
     assert_eq!(judge(&answer()), Ok((true, 101)));
 
-    let mut other = answer();
-    *other.status_mut() = StatusCode::FORBIDDEN;
-    assert_eq!(judge(&other), Ok((false, 403)));
+    // RFC 9110 section 15: a status over 599 is invalid, and a client treats it as a server error.
+    for status in [403, 600, 999] {
+        let mut other = answer();
+        *other.status_mut() = StatusCode::from_u16(status).unwrap();
+        assert_eq!(judge(&other), Ok((false, status)));
+    }
+    // An empty value chooses no subprotocol.
+    let mut none = answer();
+    let empty = HeaderValue::from_static("");
+    none.headers_mut().insert("sec-websocket-protocol", empty);
+    assert_eq!(judge(&none), Ok((true, 101)));
+    assert_eq!(Response::from_http(&none).subprotocol(), None);
 
     for (name, value, error) in [
         ("upgrade", "h2c", ResponseError::NotAnUpgrade),

@@ -60,6 +60,108 @@ fn the_server_accepts() {
     }
 }
 
+/// RFC 9110 sections 5.3 and 5.6.1.2: all lines of a list are one list, and an empty element is ignored.
+#[test]
+fn an_empty_line_of_a_list_is_an_empty_element() {
+    const FOO: &str = "Sec-WebSocket-Extensions: foo";
+    const EMPTY: &str = "Sec-WebSocket-Extensions:";
+    for edits in [
+        &[FOO, EMPTY][..],
+        &[EMPTY, FOO],
+        &["Sec-WebSocket-Extensions: , ,", FOO, EMPTY],
+        &["Connection:", "Upgrade: ,"],
+        &["Sec-WebSocket-Protocol: b", "Sec-WebSocket-Protocol:"],
+    ] {
+        let request = head(REQUEST, edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+    }
+}
+
+/// RFC 6455 section 4.1, item 10, asks for one subprotocol at least; clients with none to offer send the header all
+/// the same.
+#[test]
+fn an_empty_subprotocol_header_offers_none() {
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["a", ""];
+    for edits in [
+        &["Sec-WebSocket-Protocol:"][..],
+        &["Sec-WebSocket-Protocol: ,"],
+        &["Sec-WebSocket-Protocol: \t, ,"],
+        &["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol:"],
+    ] {
+        let request = head(REQUEST, edits);
+        options.require_subprotocol = false;
+        let served = serve_cut(request.as_bytes(), &options);
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+        options.require_subprotocol = true;
+        let served = serve_cut(request.as_bytes(), &options);
+        assert_eq!(served, Err(RequestError::NoCommonSubprotocol), "{edits:?}");
+        // Lists of an HTTP library get the same verdict, also with white space that it left there.
+        let (_, mut headers) = split_head(&request);
+        for header in &mut headers {
+            if header.value.is_empty() {
+                header.value = b" \t";
+            }
+        }
+        let request = Request::new("GET", "/chat", headers);
+        assert_eq!(request.subprotocols().count(), 0, "{edits:?}");
+        let found = request.negotiate(&options).map(drop);
+        assert_eq!(found, Err(RequestError::NoCommonSubprotocol), "{edits:?}");
+        options.require_subprotocol = false;
+        let handshake = request.negotiate(&options).unwrap();
+        assert_eq!(handshake.subprotocol(), None, "{edits:?}");
+    }
+}
+
+/// RFC 9110 section 7.6.1: `close` is about the connection after this exchange, which a WebSocket takes over.
+#[test]
+fn close_beside_upgrade_does_not_stop_the_upgrade() {
+    for edits in [
+        &["-Connection", "Connection: close, Upgrade"][..],
+        &["-Connection", "Connection: Upgrade, close"],
+        &["Connection: close"],
+    ] {
+        let request = head(REQUEST, edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+    }
+}
+
+/// RFC 9110 section 5.5: bytes over 0x7f in a value are opaque, whether they are UTF-8 or not.
+#[test]
+fn a_value_may_have_bytes_over_0x7f() {
+    let line = [&b"X-Latin: "[..], &(0x80..=0xff).collect::<Vec<u8>>(), b"x"].concat();
+    let request = head(REQUEST, &[]);
+    let request = request.strip_suffix("\r\n").unwrap();
+    let bytes = [request.as_bytes(), &line, b"\r\n\r\n"].concat();
+    let served = serve_cut(&bytes, &ServerOptions::default());
+    assert_eq!(opened(&served, "bytes over 0x7f"), []);
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(&bytes);
+    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    assert_eq!(request.unwrap().header("x-latin"), line.get(9..));
+}
+
+/// RFC 9110 section 10.1.1: a server that answers with a final status omits the 100. So there is one answer, which is
+/// the 101 or the refusal.
+#[test]
+fn an_expectation_gets_the_final_answer() {
+    let request = head(REQUEST, &["Expect: 100-continue"]);
+    let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+    assert_eq!(opened(&served, "Expect"), []);
+    for (edit, error) in [
+        ("Content-Length: 5", RequestError::Body),
+        ("Transfer-Encoding: chunked", RequestError::Body),
+        ("Origin: http://evil.example", RequestError::Origin),
+    ] {
+        let request = head(REQUEST, &["Expect: 100-continue", edit]);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(served, Err(error), "{edit}");
+        assert_eq!(split_message(&error.response()).0, error.status());
+    }
+}
+
 #[test]
 fn the_accept_value() {
     assert_eq!(&accept_key(KEY.as_bytes()), ACCEPT.as_bytes());
@@ -160,6 +262,11 @@ fn the_server_refuses() {
         ),
         (&["Content-Length: 1"], Body, 400),
         (&["Content-Length: -1"], Body, 400),
+        // Only "0" is sure to mean the same to a proxy, although RFC 9110 section 8.6 allows more digits.
+        (&["Content-Length: 00"], Body, 400),
+        (&["Content-Length: +0"], Body, 400),
+        (&["Content-Length: 0, 0"], Body, 400),
+        (&["Content-Length:"], Body, 400),
         (&["Content-Length: 0", "Content-Length: 9"], Body, 400),
         (&["Transfer-Encoding: chunked"], Body, 400),
         (&["Transfer-Encoding: identity"], Body, 400),
@@ -173,10 +280,20 @@ fn the_server_refuses() {
         ),
         (&["Sec-WebSocket-Extensions: ;"], Extensions, 400),
         (&["Sec-WebSocket-Extensions:"], Extensions, 400),
+        (
+            &["Sec-WebSocket-Extensions:", "Sec-WebSocket-Extensions: ,"],
+            Extensions,
+            400,
+        ),
+        (
+            &["Sec-WebSocket-Extensions: a;", "Sec-WebSocket-Extensions:"],
+            Extensions,
+            400,
+        ),
         (&["Sec-WebSocket-Extensions: a; b=\"c"], Extensions, 400),
         (&["Sec-WebSocket-Extensions: a b"], Extensions, 400),
         (&["Sec-WebSocket-Protocol: a b"], Subprotocols, 400),
-        (&["Sec-WebSocket-Protocol:"], Subprotocols, 400),
+        (&["Sec-WebSocket-Protocol: a, b c,"], Subprotocols, 400),
         (
             &["Sec-WebSocket-Protocol: a, b", "Sec-WebSocket-Protocol: a"],
             Subprotocols,
