@@ -160,7 +160,9 @@ fn the_other_errors_say_what_is_wrong() {
         &ResponseError::Head(HeadError::TooLarge),
         &ResponseError::NotAnUpgrade,
         &ResponseError::Accept,
-        &ResponseError::Extensions,
+        &ResponseError::MalformedExtensions,
+        &ResponseError::ExtensionNotOffered,
+        &ResponseError::ExtensionParameters,
         &ResponseError::Subprotocol,
         &ResponseError::Timeout,
     ]);

@@ -10,6 +10,8 @@ pub(crate) struct Wishes {
     pub(crate) peer_bits: u8,
     pub(crate) takeover: bool,
     pub(crate) peer_takeover: bool,
+    /// Of a client: whether its offer has `client_max_window_bits`.
+    pub(crate) offers_client_bits: bool,
 }
 
 /// The parameters of permessage-deflate.
@@ -91,6 +93,7 @@ impl Parameters {
         (wishes.peer_takeover || self.server_alone)
             && self.server_bits.unwrap_or(15) <= wishes.peer_bits
             && client_bits <= wishes.bits
+            && (self.client_bits.is_none() || wishes.offers_client_bits)
     }
 }
 

@@ -84,16 +84,17 @@ impl Attempt {
     pub(crate) fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
         self.check_subprotocol(headers)?;
         // Item 5: only extensions that were offered, as they were offered.
-        let extensions = extensions::parse(headers).map_err(|_| ResponseError::Extensions)?;
+        let extensions =
+            extensions::parse(headers).map_err(|_| ResponseError::MalformedExtensions)?;
         let connection = Connection::client(self.config, self.keys.fork());
         #[cfg(feature = "deflate")]
         let connection = {
-            let agreed = deflate::check_response(&extensions, self.config.deflate);
-            connection.with_deflate(agreed.map_err(|_| ResponseError::Extensions)?.as_ref())
+            let agreed = deflate::check_response(&extensions, self.config.deflate)?;
+            connection.with_deflate(agreed.as_ref())
         };
         #[cfg(not(feature = "deflate"))]
         if !extensions.is_empty() {
-            return Err(ResponseError::Extensions);
+            return Err(ResponseError::ExtensionNotOffered);
         }
         Ok(connection)
     }

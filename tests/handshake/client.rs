@@ -283,7 +283,9 @@ fn an_empty_subprotocol_in_a_response_is_none() {
 
 #[test]
 fn the_client_refuses() {
-    use ResponseError::{Accept, Extensions, NotAnUpgrade, Subprotocol};
+    use ResponseError::{
+        Accept, ExtensionNotOffered, MalformedExtensions, NotAnUpgrade, Subprotocol,
+    };
     const A: &str = "-Sec-WebSocket-Accept";
     let malformed = ResponseError::Head(HeadError::Malformed);
     let http = ResponseError::Head(HeadError::UnsupportedVersion);
@@ -306,10 +308,14 @@ fn the_client_refuses() {
         ),
         (
             &["Sec-WebSocket-Extensions: permessage-deflate"],
-            Extensions,
+            ExtensionNotOffered,
         ),
-        (&["Sec-WebSocket-Extensions: foo; bar=1"], Extensions),
-        (&["Sec-WebSocket-Extensions: ;"], Extensions),
+        (
+            &["Sec-WebSocket-Extensions: foo; bar=1"],
+            ExtensionNotOffered,
+        ),
+        (&["Sec-WebSocket-Extensions: ;"], MalformedExtensions),
+        (&["Sec-WebSocket-Extensions:"], MalformedExtensions),
         (&["Sec-WebSocket-Protocol: c"], Subprotocol),
         (&["Sec-WebSocket-Protocol: A"], Subprotocol),
         (&["Sec-WebSocket-Protocol: ,"], Subprotocol),

@@ -290,11 +290,11 @@ fn the_client_refuses() {
         ),
         (
             &[("sec-websocket-extensions", "permessage-deflate")],
-            ResponseError::Extensions,
+            ResponseError::ExtensionNotOffered,
         ),
         (
             &[("sec-websocket-extensions", "")],
-            ResponseError::Extensions,
+            ResponseError::MalformedExtensions,
         ),
     ] {
         let mut client = client(&options);

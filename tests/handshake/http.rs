@@ -406,7 +406,16 @@ fn a_client_judges_a_response() {
         ("connection", "close", ResponseError::NotAnUpgrade),
         ("sec-websocket-accept", "wrong", ResponseError::Accept),
         ("sec-websocket-protocol", "c", ResponseError::Subprotocol),
-        ("sec-websocket-extensions", "x", ResponseError::Extensions),
+        (
+            "sec-websocket-extensions",
+            "x",
+            ResponseError::ExtensionNotOffered,
+        ),
+        (
+            "sec-websocket-extensions",
+            "",
+            ResponseError::MalformedExtensions,
+        ),
     ] {
         let mut response = answer();
         let headers = response.headers_mut();
