@@ -168,6 +168,7 @@ fn the_other_errors_say_what_is_wrong() {
     ]);
     all_differ_and_cite(&[
         &InputError::Uri,
+        &InputError::Host,
         &InputError::HeaderName,
         &InputError::HeaderValue,
         &InputError::ReservedHeader,

@@ -1,5 +1,6 @@
 //! What both openings of a client offer and demand in the same way (RFC 6455 section 4.1).
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -12,6 +13,7 @@ use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, trim, values};
 use crate::handshake::options::ClientOptions;
+use crate::handshake::uri::{Authority, Uri};
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::timers::Timer;
 
@@ -31,6 +33,9 @@ impl Attempt {
     pub(crate) fn new(options: &ClientOptions<'_>, seed: &Seed) -> Result<Self, InputError> {
         for header in options.headers {
             check_for_handshake(header)?;
+        }
+        if let Some(host) = options.host {
+            Authority::parse(host.as_bytes()).ok_or(InputError::Host)?;
         }
         if let Some(origin) = options.origin {
             check_value(origin.as_bytes())?;
@@ -133,6 +138,13 @@ impl Attempt {
             _ => Err(ResponseError::Subprotocol),
         }
     }
+}
+
+/// Whom the request is for: the `Host` header or the `:authority` (section 4.1, item 4). It has been checked.
+pub(crate) fn authority<'a>(uri: &Uri<'_>, options: &ClientOptions<'a>) -> Cow<'a, str> {
+    options
+        .host
+        .map_or_else(|| Cow::Owned(uri.authority()), Cow::Borrowed)
 }
 
 /// The headers with which a client says what it wants, one after the other to `add`. All parts have been checked.

@@ -96,6 +96,9 @@ impl core::error::Error for ResponseError {}
 pub enum InputError {
     /// Not a `ws:` or `wss:` URI as RFC 6455 section 3 defines it.
     Uri,
+    /// A [`ClientOptions::host`](crate::handshake::ClientOptions::host) that is not a host with or without a port
+    /// (RFC 9110 section 7.2).
+    Host,
     /// A header name that is not a token (RFC 9110 section 5.6.2), or over HTTP/2 and HTTP/3 not in lower case
     /// (RFC 9113 section 8.2).
     HeaderName,
@@ -113,6 +116,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Uri => "not a WebSocket URI (RFC 6455 section 3)",
+            Self::Host => "not a host with or without a port (RFC 9110 section 7.2)",
             Self::HeaderName => "header name is not a token (RFC 9110 section 5.6.2), or over HTTP/2 not in lower case (RFC 9113 section 8.2)",
             Self::HeaderValue => "header value has a forbidden character (RFC 9110 section 5.5)",
             Self::ReservedHeader => "header belongs to the handshake (RFC 6455 section 4)",

@@ -50,6 +50,12 @@ pub struct ClientOptions<'a> {
     pub config: Config,
     /// The subprotocols the client speaks, each a token, the preferred first.
     pub subprotocols: &'a [&'a str],
+    /// The value of the `Host` header, in place of the host and port of the URI. Over HTTP/2 and HTTP/3 it is the
+    /// `:authority` (RFC 9113 section 8.3.1).
+    ///
+    /// Set it if you connect to another address than the one the server knows itself by, for instance through a
+    /// tunnel. It is a name, an address or an IPv6 address in brackets, and a port unless that is the default.
+    pub host: Option<&'a str>,
     /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
     pub origin: Option<&'a str>,
     /// Further headers, such as cookies or credentials; over HTTP/2 and HTTP/3 their names are in lower case

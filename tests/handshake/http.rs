@@ -370,6 +370,19 @@ fn the_request_of_a_client() {
 }
 
 #[test]
+fn the_host_that_a_client_sets() {
+    let mut options = client_options();
+    options.host = Some("example.org:8080");
+    let request = client("wss://127.0.0.1/chat", &options).to_http().unwrap();
+    assert_eq!(request.uri(), "/chat");
+    assert_eq!(request.headers()["host"], "example.org:8080");
+    let request = http2_client("wss://127.0.0.1/chat", &options).to_http();
+    let request = request.unwrap();
+    assert_eq!(request.uri(), "https://example.org:8080/chat");
+    assert!(request.headers().get("host").is_none());
+}
+
+#[test]
 fn a_client_judges_a_response() {
     let answer = || {
         let request = client("ws://example.com/", &client_options());
