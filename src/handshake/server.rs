@@ -11,10 +11,9 @@ use crate::handshake::headers::{Header, Single};
 use crate::handshake::key::{accept_key, is_valid_key};
 use crate::handshake::negotiated::{Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
-use crate::handshake::request::{Request, host};
+use crate::handshake::request::{Request, host, is_path};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
-use crate::handshake::uri::Authority;
 
 /// # Accepting
 impl Request<'_> {
@@ -78,11 +77,11 @@ impl<'a> ServerHandshake<'a> {
         if !request.is_http11() {
             return Err(RequestError::Http10);
         }
-        // Section 4.2.1, items 1 and 2. RFC 9112 section 3.2.2: the host in the target wins.
-        let host = match target_host(request.target())? {
-            Some(host) => host.as_bytes(),
-            None => host(fields.host)?,
-        };
+        // Section 4.2.1, items 1 and 2.
+        if !is_path(request.target()) {
+            return Err(RequestError::Target);
+        }
+        let host = host(fields.host)?;
         if request.method() != "GET" {
             return Err(RequestError::Method);
         }
@@ -160,20 +159,6 @@ impl<'a> ServerHandshake<'a> {
     pub const fn subprotocol(&self) -> Option<&'a str> {
         self.negotiated.subprotocol()
     }
-}
-
-/// The host in an absolute target; `None` in a path.
-fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
-    if target.starts_with('/') && !target.contains('#') {
-        return Ok(None);
-    }
-    let absolute = target.split_once("://").filter(|(scheme, _)| {
-        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
-    });
-    let host = absolute.and_then(|(_, rest)| rest.split(['/', '?']).next());
-    host.filter(|host| Authority::parse(host.as_bytes()).is_some() && !target.contains('#'))
-        .map(Some)
-        .ok_or(RequestError::Target)
 }
 
 #[cfg(test)]

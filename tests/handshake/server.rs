@@ -399,6 +399,94 @@ fn header_lists_get_the_same_verdict_as_bytes() {
     }
 }
 
+/// RFC 9112 section 3.2.2: who compares paths must not be fooled by the absolute form, and its host is the one that
+/// counts.
+#[test]
+fn an_absolute_target_is_its_path_and_its_host() {
+    let table = [
+        ("/admin", "/admin", "example.com"),
+        ("/", "/", "example.com"),
+        ("//b/admin", "//b/admin", "example.com"),
+        ("/?x=1", "/?x=1", "example.com"),
+        ("/http://b/c", "/http://b/c", "example.com"),
+        ("http://a/admin", "/admin", "a"),
+        ("HTTPS://A:1/admin?x=1", "/admin?x=1", "A:1"),
+        ("http://a", "/", "a"),
+        ("http://a?x=1", "/?x=1", "a"),
+        ("http://a?", "/?", "a"),
+        ("http://a//", "//", "a"),
+        ("http://a/b://c", "/b://c", "a"),
+        ("http://[::1]:80/?", "/?", "[::1]:80"),
+    ];
+    for (target, path, host) in table {
+        let start = format!("=GET {target} HTTP/1.1");
+        let bytes = head(REQUEST, &[&start]);
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(bytes.as_bytes());
+        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = request.unwrap();
+        let (_, headers) = split_head(&bytes);
+        let list = Request::new("GET", target, headers.clone());
+        assert_eq!(request, list, "{target}");
+        assert_eq!(request.target(), path, "{target}");
+        assert_eq!(request.host(), Some(host), "{target}");
+        assert_eq!(request.header("Host"), Some(host.as_bytes()), "{target}");
+        assert_eq!(request.headers().len(), REQUEST.len() - 1, "{target}");
+        assert!(request.accept(&ServerOptions::default()).is_ok());
+
+        // A list may come without the header, or with several.
+        let none = headers.iter().copied().filter(|it| !it.is("Host"));
+        let none = Request::new("GET", target, none.collect());
+        let twice = Request::new("GET", target, [&headers[..], &headers[..1]].concat());
+        let found = (!target.starts_with('/')).then_some(host);
+        assert_eq!((none.host(), twice.host()), (found, found), "{target}");
+    }
+    // Of another form they stay as they are, and are refused.
+    for target in [
+        "*",
+        "admin",
+        "a:80",
+        "ws://a/admin",
+        "ftp://a/admin",
+        "http:/a",
+        "http:///admin",
+        "http://user@a/admin",
+        "http://a:99999/admin",
+        "http://a/admin#b",
+        "/admin#b",
+        "",
+    ] {
+        let lines = head(REQUEST, &[]);
+        let (_, headers) = split_head(&lines);
+        let request = Request::new("GET", target, headers);
+        assert_eq!(request.target(), target);
+        assert_eq!(request.host(), Some("example.com"), "{target}");
+        let refused = request.accept(&ServerOptions::default()).unwrap_err();
+        assert_eq!(refused, RequestError::Target, "{target}");
+    }
+    // RFC 9112 section 3.2: a request without a valid Host is refused, whatever its target.
+    for edits in [&["-Host"][..], &["-Host", "Host:"], &["Host: b"]] {
+        let edits = [&["=GET http://a/ HTTP/1.1"], edits].concat();
+        let request = head(REQUEST, &edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(served, Err(RequestError::Host), "{edits:?}");
+    }
+    // HTTP/1.0 asks for none.
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"GET http://a/b HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
+    for (path, host) in [("/b", Some("a")), ("/", None)] {
+        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = request.unwrap();
+        assert_eq!((request.target(), request.host()), (path, host));
+    }
+    for (host, valid) in [("a b", None), ("", None), ("[::1]", Some("[::1]"))] {
+        let name = "host";
+        let value = host.as_bytes();
+        let request = Request::new("GET", "/", vec![Header { name, value }]);
+        assert_eq!(request.host(), valid);
+    }
+}
+
 #[test]
 fn origins() {
     let only = ["https://a.example", "http://b.example:8080"];
