@@ -42,6 +42,7 @@ const REQUESTS: &[(RequestError, u16)] = &[
     (RequestError::Head(HeadError::UnsupportedVersion), 505),
     (RequestError::Http10, 505),
     (RequestError::Host, 400),
+    (RequestError::Misdirected, 421),
     (RequestError::Target, 400),
     (RequestError::Method, 405),
     (RequestError::NotAnUpgrade, 426),

@@ -197,6 +197,10 @@ impl<'b> extended_connect::Request<'b> {
     /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
     ///
+    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme
+    /// either, so that the library drops the `:scheme` of such a request. It is accepted without: whether it was `http`
+    /// or `https` stays unknown.
+    ///
     /// # Example
     ///
     /// ```
@@ -239,8 +243,12 @@ impl<'b> extended_connect::Request<'b> {
             Some(Header { name, value })
         };
         let fields = pseudo.into_iter().filter_map(field);
-        let headers = Header::from_map(headers);
-        Self::new(fields.chain(headers).collect())
+        let headers = fields.chain(Header::from_map(headers)).collect();
+        if uri.scheme().is_none() && uri.authority().is_none() {
+            Self::without_scheme(headers)
+        } else {
+            Self::new(headers)
+        }
     }
 }
 

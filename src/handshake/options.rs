@@ -14,6 +14,7 @@ use crate::handshake::origin::Origins;
 /// let mut options = ServerOptions::default();
 /// options.subprotocols = &["chat", "superchat"];
 /// options.origins = Origins::Only(&["https://example.com"]);
+/// options.hosts = &["example.com", "localhost:8080"];
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -30,6 +31,20 @@ pub struct ServerOptions<'a> {
     pub require_subprotocol: bool,
     /// Which web pages may connect. Default: those from the same host.
     pub origins: Origins<'a>,
+    /// The hosts that the server answers for, such as `example.com`, `example.com:8080` or `[::1]`. Empty, which is the
+    /// default: every host.
+    ///
+    /// A request for another host is refused with status 421 ([`RequestError::Misdirected`]). This protects
+    /// [`Origins::SameHost`] from DNS rebinding. Upper and lower case are the same.
+    ///
+    /// A host without a port stands for all its ports. With a port it stands for that port only. A request without a
+    /// port is for the default port of its scheme: 80 or 443. HTTP/1.1 does not tell the scheme, so there such a
+    /// request is for both ports.
+    ///
+    /// There are no wildcards. An entry that is no host, such as `https://example.com`, matches no request.
+    ///
+    /// [`RequestError::Misdirected`]: crate::handshake::RequestError::Misdirected
+    pub hosts: &'a [&'a str],
 }
 
 /// What a client asks for in the opening handshake.

@@ -9,7 +9,7 @@ use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single};
 use crate::handshake::key::{accept_key, is_valid_key};
-use crate::handshake::negotiated::{Negotiated, check_version};
+use crate::handshake::negotiated::{EITHER, Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
 use crate::handshake::request::{Request, host, is_path};
 use crate::handshake::request_error::RequestError;
@@ -21,6 +21,9 @@ impl Request<'_> {
     ///
     /// The connection's output begins with the answer to the client. For what was agreed on, and for headers in the
     /// answer, see [`negotiate`](Self::negotiate).
+    ///
+    /// The answer is final, also to a request with `Expect: 100-continue`: it is the 101 or a refusal, never a 100
+    /// (RFC 9110 section 10.1.1).
     ///
     /// # Errors
     ///
@@ -102,7 +105,8 @@ impl<'a> ServerHandshake<'a> {
         };
         Ok(Self {
             accept: accept_key(key),
-            negotiated: Negotiated::new(&fields, host, options)?,
+            // No header says whether TLS is in use, here or at a proxy.
+            negotiated: Negotiated::new(&fields, host, &EITHER, options)?,
         })
     }
 

@@ -467,7 +467,13 @@ fn an_extended_connect() {
         (connect(), "connect-udp", NotAnUpgrade),
         (connect().method("GET"), websocket, Method),
         (connect().uri("example.com:443"), websocket, Target),
-        (connect().uri("/chat"), websocket, Target),
+        (connect().uri("/chat"), websocket, Host),
+        (connect().uri("*").header("host", "a"), websocket, Target),
+        (
+            connect().uri("/chat").header("host", "user@a"),
+            websocket,
+            Host,
+        ),
         (connect().uri("ftp://example.com/"), websocket, Target),
         (connect().uri("https://a@example.com/"), websocket, Host),
         (connect().header("host", "other.example"), websocket, Host),
@@ -509,6 +515,41 @@ fn an_extended_connect() {
     let written = Header::from_map(response.headers());
     assert_eq!(sorted(&written), sorted(&handshake.headers()));
     assert_eq!(written.len(), 3, "a subprotocol and two cookies");
+}
+
+/// A client may send Host in place of `:authority` (RFC 9113 section 8.3.1). A URI of the types without an authority has no
+/// scheme, so that hyper drops the `:scheme`.
+#[test]
+fn a_host_in_place_of_an_authority() {
+    let request = |host: &str| {
+        let builder = http::Request::connect("/chat?room=1").header("host", host);
+        http2_request(builder.header("origin", format!("https://{host}")))
+    };
+    let with_host = request("example.com");
+    let found = extended_connect::Request::from_http(&with_host, "websocket");
+    assert!(found.is_websocket());
+    assert_eq!(found.host(), Some("example.com"));
+    assert_eq!(found.path(), Some("/chat?room=1"));
+    assert_eq!(found.negotiate(&options()).map(drop), Ok(()));
+    let (parts, ()) = with_host.clone().into_parts();
+    let from_parts = extended_connect::Request::from_http_parts(&parts, "websocket");
+    assert_eq!(from_parts, found);
+    // A list with all fields says which scheme it is, or is no good.
+    let list = extended_connect::Request::new(found.headers().to_vec());
+    let refused = list.negotiate(&options()).map(drop);
+    assert_eq!(refused, Err(RequestError::Target));
+
+    for &(hosts, host, [.., answered]) in super::HOSTS {
+        let mut options = options();
+        options.hosts = hosts;
+        let request = request(host);
+        let request = extended_connect::Request::from_http(&request, "websocket");
+        let found = request.negotiate(&options).map(drop);
+        let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
+        assert_eq!(found, verdict, "{hosts:?} {host}");
+    }
+    assert_eq!(RequestError::Misdirected.to_http().status(), 421);
+    assert_eq!(RequestError::Misdirected.to_http2().status(), 421);
 }
 
 /// What the application says over both connections comes through.

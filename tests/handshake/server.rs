@@ -1,7 +1,7 @@
 //! What a server accepts, refuses and answers (RFC 6455 section 4.2).
 
 use super::{
-    ACCEPT, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
+    ACCEPT, HOSTS, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
 };
 use sockless::handshake::{
     HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions, accept_key,
@@ -530,6 +530,41 @@ fn origins() {
         let served = serve(two.as_bytes(), &[], &options);
         assert_eq!(served, Err(RequestError::DuplicateOrigin));
     }
+}
+
+/// RFC 9110 sections 7.4 and 15.5.20. HTTP/1.1 does not tell the scheme.
+#[test]
+fn the_hosts_that_a_server_answers_for() {
+    for &(hosts, host, [.., answered]) in HOSTS {
+        let mut options = ServerOptions::default();
+        options.hosts = hosts;
+        let edits = [
+            vec!["-Host".to_owned(), format!("Host: {host}")],
+            // It is the host in the target that counts.
+            vec![format!("=GET http://{host}/chat HTTP/1.1")],
+        ];
+        for edits in edits {
+            let edits: Vec<_> = edits.iter().map(String::as_str).collect();
+            let request = head(REQUEST, &edits);
+            let served = serve(request.as_bytes(), &[], &options).map(drop);
+            let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
+            assert_eq!(served, verdict, "{hosts:?} {edits:?}");
+        }
+    }
+    let answer = RequestError::Misdirected.response();
+    assert!(answer.starts_with(b"HTTP/1.1 421 Misdirected Request\r\n"));
+}
+
+/// A page whose name points to the address of another server has the same host as that (DNS rebinding).
+#[test]
+fn named_hosts_protect_from_dns_rebinding() {
+    let edits = ["-Host", "Host: evil.example", "Origin: http://evil.example"];
+    let request = head(REQUEST, &edits);
+    let mut options = ServerOptions::default();
+    assert!(serve(request.as_bytes(), &[], &options).is_ok());
+    options.hosts = &["localhost", "127.0.0.1", "[::1]"];
+    let served = serve_cut(request.as_bytes(), &options);
+    assert_eq!(served, Err(RequestError::Misdirected));
 }
 
 #[test]
