@@ -43,6 +43,42 @@ const REQUEST: &[&str] = &[
     "Sec-WebSocket-Version: 13",
 ];
 
+/// The hosts of a server, that of a request, and whether it is answered over http, over https, and where the scheme is
+/// not known.
+const HOSTS: &[(&[&str], &str, [bool; 3])] = &[
+    (&[], "anything.example:1", [true; 3]),
+    (&["a.example"], "a.example", [true; 3]),
+    (&["a.example"], "A.EXAMPLE:1", [true; 3]),
+    (&["a.example:"], "a.example:443", [true; 3]),
+    (&["b.example", "A.Example"], "a.example", [true; 3]),
+    (&["a.example:8080"], "a.example:8080", [true; 3]),
+    (&["A.example:8080"], "a.Example:8080", [true; 3]),
+    (&["[::1]"], "[::1]:9000", [true; 3]),
+    (&["[::a]:9000"], "[::A]:9000", [true; 3]),
+    (&["127.0.0.1"], "127.0.0.1", [true; 3]),
+    // Without a port it is the default one of the scheme.
+    (&["a.example:80"], "a.example", [true, false, true]),
+    (&["a.example:443"], "a.example:", [false, true, true]),
+    (&["a.example:80"], "a.example:80", [true; 3]),
+    (&["a.example:80"], "a.example:443", [false; 3]),
+    (&["a.example:8080"], "a.example", [false; 3]),
+    (&["a.example:8080"], "a.example:8081", [false; 3]),
+    (&["a.example", "b.example:1"], "b.example:2", [false; 3]),
+    (&["a.example"], "evil.example", [false; 3]),
+    (&["a.example"], "a.example.evil.example", [false; 3]),
+    (&["a.example"], "sub.a.example", [false; 3]),
+    (&["a.example"], "a.example.", [false; 3]),
+    (&["*.example"], "a.example", [false; 3]),
+    (&["[::1]"], "[::2]", [false; 3]),
+    (&["localhost"], "127.0.0.1", [false; 3]),
+    // What is no host matches none.
+    (
+        &["", "::1", "https://a.example", "a b"],
+        "a.example",
+        [false; 3],
+    ),
+];
+
 /// A head of these lines with edits: `-Name` takes a header away, `=` replaces the start line, anything
 /// else is a line to add.
 fn head(lines: &[&str], edits: &[&str]) -> String {

@@ -60,13 +60,14 @@ impl<'a> Input<'a> {
 
 const COMMON: [&str; 3] = ["chat", "superchat", "v1.mqtt"];
 
-/// Half a byte for each window, in its range and around it; a bit for each takeover.
+/// Half a byte for each window, in its range and around it; a bit for each takeover, and one for what is offered.
 fn deflate(windows: u8, takeover: u8) -> Deflate {
     let mut deflate = Deflate::default();
     deflate.max_window_bits = 16 - windows % 16 % 10;
     deflate.peer_max_window_bits = 16 - windows / 16 % 10;
     deflate.context_takeover = takeover & 1 == 0;
     deflate.peer_context_takeover = takeover & 2 == 0;
+    deflate.offer_client_max_window_bits = takeover & 4 == 0;
     deflate
 }
 
@@ -109,7 +110,13 @@ fn own_offer(input: &Input<'_>) {
     let client = client.expect("an answer to its own offer");
     let (server_http2, client_http2) = http2.expect("as over HTTP/1.1");
     let client_http2 = client_http2.expect("an answer to its own offer");
-    let both = input.client.is_some() && input.server.is_some();
+    let both = match (input.client, input.server) {
+        // A server can limit only a client that offers it (RFC 7692 section 7.1.2.2).
+        (Some(client), Some(server)) => {
+            client.offer_client_max_window_bits || server.peer_max_window_bits >= 15
+        }
+        _ => false,
+    };
     for connection in [client, server, client_http2, server_http2] {
         assert_eq!(connection.is_deflate_agreed(), both);
     }
@@ -235,30 +242,54 @@ fn any_answer(input: &Input<'_>) {
         }
         _ => false,
     };
+    // An empty value chooses none, and there may be one line only (RFC 6455 sections 4.1 and 11.3.4).
+    let none_chosen = match &input.subprotocols[..] {
+        [] => true,
+        [value] => value.iter().all(|byte| b" \t".contains(byte)),
+        _ => false,
+    };
     match opened {
         Ok(deflate) => {
             // No subprotocol was offered.
-            assert!(agreed && input.subprotocols.is_empty());
+            assert!(agreed && none_chosen);
             assert_eq!(deflate, !input.extensions.is_empty());
         }
         Err(error) => {
-            assert!(
-                matches!(
-                    error,
-                    ResponseError::Extensions | ResponseError::Subprotocol
-                ),
-                "{error}"
-            );
             let plain = plainly_legal(&input.extensions);
-            assert!(!(agreed && plain && input.subprotocols.is_empty()));
+            match error {
+                // It is the first to be judged.
+                ResponseError::Subprotocol => assert!(!none_chosen),
+                ResponseError::MalformedExtensions => assert!(!plain),
+                ResponseError::ExtensionNotOffered => {
+                    assert!(!is_offered(&input.extensions, input.client));
+                }
+                ResponseError::ExtensionParameters => {
+                    assert!(!agreed && is_offered(&input.extensions, input.client));
+                }
+                error => panic!("{error}"),
+            }
+            assert!(!(agreed && plain && none_chosen));
             let again = client.establish(Response::new(101, headers)).err();
             assert_eq!(again, Some(error), "an error is final");
         }
     }
 }
 
+/// Whether there is one extension, and a client that offered it.
+fn is_offered(extensions: &[&[u8]], client: Option<Deflate>) -> bool {
+    let ([extension], Some(_)) = (&elements(extensions)[..], client) else {
+        return false;
+    };
+    let name = extension.split(|byte| *byte == b';').next();
+    name.is_some_and(|name| {
+        name.trim_ascii()
+            .eq_ignore_ascii_case(b"permessage-deflate")
+    })
+}
+
 fn wishes(deflate: Deflate) -> Wishes {
     Wishes {
+        offers_client_bits: deflate.offer_client_max_window_bits,
         bits: deflate.max_window_bits.clamp(9, 15),
         peer_bits: deflate.peer_max_window_bits.clamp(9, 15),
         takeover: deflate.context_takeover,

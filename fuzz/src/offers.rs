@@ -10,6 +10,8 @@ pub(crate) struct Wishes {
     pub(crate) peer_bits: u8,
     pub(crate) takeover: bool,
     pub(crate) peer_takeover: bool,
+    /// Of a client: whether its offer has `client_max_window_bits`.
+    pub(crate) offers_client_bits: bool,
 }
 
 /// The parameters of permessage-deflate.
@@ -91,6 +93,7 @@ impl Parameters {
         (wishes.peer_takeover || self.server_alone)
             && self.server_bits.unwrap_or(15) <= wishes.peer_bits
             && client_bits <= wishes.bits
+            && (self.client_bits.is_none() || wishes.offers_client_bits)
     }
 }
 
@@ -99,7 +102,7 @@ fn bits(digits: &[u8]) -> Option<u8> {
     (8..=15).find(|bits: &u8| bits.to_string().as_bytes() == digits)
 }
 
-/// Whether these are lists of extensions for sure: each with at least one, of tokens without quotes.
+/// Whether these together are a list of extensions for sure: with at least one, of tokens without quotes.
 pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
     let token = |bytes: &[u8]| is_token(trim(bytes));
     let parameter = |bytes: &[u8]| bytes.splitn(2, |byte| *byte == b'=').all(token);
@@ -107,20 +110,15 @@ pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
         let mut parts = bytes.split(|byte| *byte == b';');
         parts.next().is_some_and(token) && parts.all(parameter)
     };
-    values.iter().all(|value| {
-        let elements = elements(&[value]);
-        !elements.is_empty() && elements.iter().all(extension)
-    })
+    let elements = elements(values);
+    elements.is_empty() == values.is_empty() && elements.iter().all(extension)
 }
 
-/// Whether the values are subprotocols as section 4.1, item 10, asks for: tokens, all different, and at least one
-/// if there is a header.
+/// Whether the values are subprotocols as section 4.1, item 10, asks for: tokens, all different. An empty list is none.
 pub(crate) fn are_subprotocols(values: &[&[u8]]) -> bool {
     let names = elements(values);
     let different: BTreeSet<_> = names.iter().collect();
-    names.iter().all(|name| is_token(name))
-        && different.len() == names.len()
-        && names.is_empty() == values.is_empty()
+    names.iter().all(|name| is_token(name)) && different.len() == names.len()
 }
 
 /// The elements of all values as one list, without the empty ones (RFC 9110 section 5.6.1).

@@ -54,7 +54,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                     Ok(None) => Outcome::Waits,
                     Err(error) => Outcome::Failed(error),
                     Ok(Some(Opening::Refused(response))) => {
-                        assert!((200..600).contains(&response.status()));
+                        assert!((200..1000).contains(&response.status()));
                         Outcome::Refused(
                             response.status(),
                             response.headers().len(),

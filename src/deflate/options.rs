@@ -60,6 +60,13 @@ pub struct Deflate {
     /// The decompressor needs that much. A server can ask a client for less only if the client offers
     /// it; otherwise the server then declines the extension.
     pub peer_max_window_bits: u8,
+    /// Whether a client offers the parameter `client_max_window_bits` (RFC 7692 section 7.1.2.2). Default: yes.
+    ///
+    /// It lets the server limit the window of the client. Some servers reject an offer with this parameter. Set it
+    /// to `false` for them: then the offer is a bare `permessage-deflate`, as far as the other fields allow.
+    /// [`max_window_bits`](Self::max_window_bits) still holds, though the server does not learn of it. A server that
+    /// wants a smaller window declines the extension. A server does not use this field.
+    pub offer_client_max_window_bits: bool,
     /// Whether messages refer to earlier ones when compressing. Default: yes.
     pub context_takeover: bool,
     /// Whether the peer's messages may refer to its earlier ones. Default: yes.
@@ -76,6 +83,7 @@ impl Deflate {
             min_size: 128,
             max_window_bits: 15,
             peer_max_window_bits: 15,
+            offer_client_max_window_bits: true,
             context_takeover: true,
             peer_context_takeover: true,
         }

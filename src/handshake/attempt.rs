@@ -1,5 +1,6 @@
 //! What both openings of a client offer and demand in the same way (RFC 6455 section 4.1).
 
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -10,8 +11,9 @@ use crate::connection::Connection;
 use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
-use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, values};
+use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, trim, values};
 use crate::handshake::options::ClientOptions;
+use crate::handshake::uri::{Authority, Uri};
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::timers::HandshakeDeadline;
 
@@ -31,6 +33,9 @@ impl Attempt {
     pub(crate) fn new(options: &ClientOptions<'_>, seed: &Seed) -> Result<Self, InputError> {
         for header in options.headers {
             check_for_handshake(header)?;
+        }
+        if let Some(host) = options.host {
+            Authority::parse(host.as_bytes()).ok_or(InputError::Host)?;
         }
         if let Some(origin) = options.origin {
             check_value(origin.as_bytes())?;
@@ -89,16 +94,17 @@ impl Attempt {
     pub(crate) fn open(&mut self, headers: &[Header<'_>]) -> Result<Connection, ResponseError> {
         self.check_subprotocol(headers)?;
         // Item 5: only extensions that were offered, as they were offered.
-        let extensions = extensions::parse(headers).map_err(|_| ResponseError::Extensions)?;
+        let extensions =
+            extensions::parse(headers).map_err(|_| ResponseError::MalformedExtensions)?;
         let connection = Connection::client(self.config, self.keys.fork());
         #[cfg(feature = "deflate")]
         let connection = {
-            let agreed = deflate::check_response(&extensions, self.config.deflate);
-            connection.with_deflate(agreed.map_err(|_| ResponseError::Extensions)?.as_ref())
+            let agreed = deflate::check_response(&extensions, self.config.deflate)?;
+            connection.with_deflate(agreed.as_ref())
         };
         #[cfg(not(feature = "deflate"))]
         if !extensions.is_empty() {
-            return Err(ResponseError::Extensions);
+            return Err(ResponseError::ExtensionNotOffered);
         }
         Ok(connection)
     }
@@ -122,6 +128,10 @@ impl Attempt {
         let mut chosen = values(headers, "Sec-WebSocket-Protocol");
         match (chosen.next(), chosen.next()) {
             (None, _) => Ok(()),
+            // An empty value names no subprotocol, so it is not one "that was not present in the client's
+            // handshake". The outcome is that of a response without the header, which every client must be ready
+            // for: `Response::subprotocol` is `None`. Two lines stay an error (section 11.3.4), empty or not.
+            (Some(name), None) if trim(name).is_empty() => Ok(()),
             (Some(name), None)
                 if self
                     .subprotocols
@@ -133,6 +143,13 @@ impl Attempt {
             _ => Err(ResponseError::Subprotocol),
         }
     }
+}
+
+/// Whom the request is for: the `Host` header or the `:authority` (section 4.1, item 4). It has been checked.
+pub(crate) fn authority<'a>(uri: &Uri<'_>, options: &ClientOptions<'a>) -> Cow<'a, str> {
+    options
+        .host
+        .map_or_else(|| Cow::Owned(uri.authority()), Cow::Borrowed)
 }
 
 /// The headers with which a client says what it wants, one after the other to `add`. All parts have been checked.

@@ -5,7 +5,7 @@ use core::str;
 use core::time::Duration;
 
 use crate::connection::Connection;
-use crate::handshake::attempt::{Attempt, offer};
+use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, Single, contains_token, single};
@@ -110,7 +110,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a header, origin or subprotocol that must not be written.
+    /// [`InputError`] for a host, header, origin or subprotocol that must not be written.
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         let mut attempt = Attempt::new(options, &seed)?;
@@ -269,7 +269,7 @@ fn write_request(uri: &Uri<'_>, options: &ClientOptions<'_>, key: &[u8]) -> Vec<
     let mut request = alloc::format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\n",
         uri.target(),
-        uri.authority()
+        authority(uri, options)
     )
     .into_bytes();
     let mut add = |name: &str, value: &[u8]| write_header(&mut request, &Header { name, value });

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt::Write;
 
 use crate::deflate::{Agreed, Deflate};
+use crate::handshake::error::ResponseError;
 use crate::handshake::extensions::{Extension, Malformed, Parameter};
 use crate::role::Role;
 
@@ -43,10 +44,13 @@ pub(crate) fn offer(wishes: Deflate) -> String {
         client_no_context_takeover: !wishes.context_takeover,
         server_max_window_bits: (wishes.peer_max_window_bits < 15)
             .then_some(wishes.peer_max_window_bits),
-        client_max_window_bits: Some(match wishes.max_window_bits {
-            15 => Bits::Any,
-            bits => Bits::Most(bits),
-        }),
+        // Without it this side may use a smaller window all the same: any peer can read that (section 7.1.2.2).
+        client_max_window_bits: wishes.offer_client_max_window_bits.then_some(
+            match wishes.max_window_bits {
+                15 => Bits::Any,
+                bits => Bits::Most(bits),
+            },
+        ),
     };
     parameters.write()
 }
@@ -95,28 +99,31 @@ fn accept_offer(offer: Parameters, wishes: Deflate) -> Option<(Agreed, String)> 
 pub(crate) fn check_response(
     extensions: &[Extension<'_>],
     wishes: Option<Deflate>,
-) -> Result<Option<Agreed>, Malformed> {
+) -> Result<Option<Agreed>, ResponseError> {
     let (extension, wishes) = match (extensions, wishes) {
         ([], _) => return Ok(None),
         ([extension], Some(wishes)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
             (extension, wishes.clamped())
         }
-        // An extension that was not offered, or one twice.
-        _ => return Err(Malformed),
+        // RFC 6455 section 4.1, item 5: an extension that was not offered, or one twice.
+        _ => return Err(ResponseError::ExtensionNotOffered),
     };
-    let answer = Parameters::parse(&extension.parameters)?;
+    let answer = Parameters::parse(&extension.parameters)
+        .map_err(|Malformed| ResponseError::ExtensionParameters)?;
     let refused =
         // Section 7.1.1.1: a server that accepts the offer says so.
         (!wishes.peer_context_takeover && !answer.server_no_context_takeover)
         // Section 7.1.2.1: likewise, with the same value or a smaller one.
         || answer.server_max_window_bits.unwrap_or(15) > wishes.peer_max_window_bits
-        // Section 7.1.2.2: an answer has a value, not larger than the one offered.
+        // Section 7.1.2.2: only the answer to an offer of it may have it, with a value not larger than the one offered.
         || answer.client_max_window_bits.is_some_and(|bits| match bits {
             Bits::Any => true,
-            Bits::Most(bits) => bits > wishes.max_window_bits,
+            Bits::Most(bits) => {
+                !wishes.offer_client_max_window_bits || bits > wishes.max_window_bits
+            }
         });
     if refused {
-        Err(Malformed)
+        Err(ResponseError::ExtensionParameters)
     } else {
         Ok(Some(answer.agreed(Role::Client, wishes)))
     }
@@ -220,6 +227,8 @@ fn window_bits(mut digits: impl Iterator<Item = u8>) -> Result<u8, Malformed> {
 mod tests {
     use alloc::vec::Vec;
 
+    use ResponseError::{ExtensionNotOffered, ExtensionParameters, MalformedExtensions};
+
     use super::*;
     use crate::handshake::extensions::parse;
     use crate::handshake::headers::Header;
@@ -265,9 +274,10 @@ mod tests {
         Some((terms(&agreed), rest.into()))
     }
 
-    fn response(answers: &[&str], wished: Option<Terms>) -> Result<Option<Terms>, Malformed> {
+    fn response(answers: &[&str], wished: Option<Terms>) -> Result<Option<Terms>, ResponseError> {
         let headers = headers(answers);
-        let agreed = check_response(&parse(&headers)?, wished.map(wishes))?;
+        let extensions = parse(&headers).map_err(|Malformed| MalformedExtensions)?;
+        let agreed = check_response(&extensions, wished.map(wishes))?;
         Ok(agreed.as_ref().map(terms))
     }
 
@@ -409,12 +419,15 @@ mod tests {
         ];
         for name in ["server_max_window_bits", "client_max_window_bits"] {
             for value in bits {
-                // `:` is no token, so that the whole header is wrong.
                 let offer = alloc::format!("permessage-deflate; {name}={value}");
-                if value != ":" {
+                // `:` is no token, so that the whole header is wrong.
+                let error = if value == ":" {
+                    MalformedExtensions
+                } else {
                     assert_eq!(answer(&[&offer], FULL), None, "{offer}");
-                }
-                assert_eq!(response(&[&offer], Some(FULL)), Err(Malformed), "{offer}");
+                    ExtensionParameters
+                };
+                assert_eq!(response(&[&offer], Some(FULL)), Err(error), "{offer}");
             }
         }
         for rest in [
@@ -433,7 +446,8 @@ mod tests {
             let offer = alloc::format!("permessage-deflate; {rest}");
             assert_eq!(answer(&[&offer], FULL), None, "{offer}");
             if rest != "server_max_window_bits=8" {
-                assert_eq!(response(&[&offer], Some(FULL)), Err(Malformed), "{offer}");
+                let found = response(&[&offer], Some(FULL));
+                assert_eq!(found, Err(ExtensionParameters), "{offer}");
             }
         }
     }
@@ -475,25 +489,43 @@ mod tests {
                 "{answer}"
             );
         }
-        for (answers, wished) in [
-            (&["permessage-deflate"][..], None),
-            (&["a"], None),
-            (&["a"], Some(FULL)),
-            (&["permessage-deflate, a"], Some(FULL)),
-            (&["permessage-deflate", "permessage-deflate"], Some(FULL)),
-            (&["permessage-deflate; client_max_window_bits"], Some(FULL)),
-            (&["permessage-deflate"], Some((15, true, 15, false))),
-            (&["permessage-deflate"], Some((15, true, 14, true))),
+        for (answers, wished, error) in [
+            (&["permessage-deflate"][..], None, ExtensionNotOffered),
+            (&["a"], None, ExtensionNotOffered),
+            (&["a"], Some(FULL), ExtensionNotOffered),
+            (&["permessage-deflate, a"], Some(FULL), ExtensionNotOffered),
+            (
+                &["permessage-deflate", "permessage-deflate"],
+                Some(FULL),
+                ExtensionNotOffered,
+            ),
+            (
+                &["permessage-deflate; client_max_window_bits"],
+                Some(FULL),
+                ExtensionParameters,
+            ),
+            (
+                &["permessage-deflate"],
+                Some((15, true, 15, false)),
+                ExtensionParameters,
+            ),
+            (
+                &["permessage-deflate"],
+                Some((15, true, 14, true)),
+                ExtensionParameters,
+            ),
             (
                 &["permessage-deflate; server_max_window_bits=15"],
                 Some((15, true, 14, true)),
+                ExtensionParameters,
             ),
             (
                 &["permessage-deflate; client_max_window_bits=15"],
                 Some((14, true, 15, true)),
+                ExtensionParameters,
             ),
         ] {
-            assert_eq!(response(answers, wished), Err(Malformed), "{answers:?}");
+            assert_eq!(response(answers, wished), Err(error), "{answers:?}");
         }
         assert_eq!(response(&[], Some(small)), Ok(None));
         assert_eq!(response(&[], None), Ok(None));

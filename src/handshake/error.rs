@@ -46,8 +46,13 @@ pub enum ResponseError {
     NotAnUpgrade,
     /// No `Sec-WebSocket-Accept` header, two, or one that does not answer the key (item 4).
     Accept,
-    /// An extension that was not offered, or a header that is not a list of extensions (item 5).
-    Extensions,
+    /// A `Sec-WebSocket-Extensions` header that does not fit its grammar (RFC 6455 section 9.1).
+    MalformedExtensions,
+    /// An extension that was not offered, or the same extension twice (item 5).
+    ExtensionNotOffered,
+    /// The parameters of an extension do not fit the offer (RFC 7692 section 7.1): one is unknown, was not offered,
+    /// stands twice or has a wrong or too large value, or one that the client asked for is missing.
+    ExtensionParameters,
     /// A subprotocol that was not offered, or two (item 6).
     Subprotocol,
     /// No response within [`Deadlines::handshake`](crate::Deadlines::handshake).
@@ -66,7 +71,15 @@ impl fmt::Display for ResponseError {
             Self::Head(error) => return error.fmt(f),
             Self::NotAnUpgrade => "101 without an upgrade to websocket (RFC 6455 section 4.1)",
             Self::Accept => "wrong Sec-WebSocket-Accept (RFC 6455 section 4.1)",
-            Self::Extensions => "extension that was not offered (RFC 6455 section 4.1)",
+            Self::MalformedExtensions => {
+                "malformed Sec-WebSocket-Extensions (RFC 6455 section 9.1)"
+            }
+            Self::ExtensionNotOffered => {
+                "extension that was not offered, or the same twice (RFC 6455 section 4.1)"
+            }
+            Self::ExtensionParameters => {
+                "extension parameters that do not fit the offer (RFC 7692 section 7.1)"
+            }
             Self::Subprotocol => "subprotocol that was not offered (RFC 6455 section 4.1)",
             Self::Timeout => "no response in time (RFC 6455 section 4.1)",
         })
@@ -83,6 +96,9 @@ impl core::error::Error for ResponseError {}
 pub enum InputError {
     /// Not a `ws:` or `wss:` URI as RFC 6455 section 3 defines it.
     Uri,
+    /// A [`ClientOptions::host`](crate::handshake::ClientOptions::host) that is not a host with or without a port
+    /// (RFC 9110 section 7.2).
+    Host,
     /// A header name that is not a token (RFC 9110 section 5.6.2), or over HTTP/2 and HTTP/3 not in lower case
     /// (RFC 9113 section 8.2).
     HeaderName,
@@ -100,6 +116,7 @@ impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Uri => "not a WebSocket URI (RFC 6455 section 3)",
+            Self::Host => "not a host with or without a port (RFC 9110 section 7.2)",
             Self::HeaderName => "header name is not a token (RFC 9110 section 5.6.2), or over HTTP/2 not in lower case (RFC 9113 section 8.2)",
             Self::HeaderValue => "header value has a forbidden character (RFC 9110 section 5.5)",
             Self::ReservedHeader => "header belongs to the handshake (RFC 6455 section 4)",

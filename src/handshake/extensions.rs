@@ -36,14 +36,15 @@ impl<'h> Parameter<'h> {
     }
 }
 
-/// All extensions of all headers, in their order.
+/// All extensions of all header lines, in their order. The lines together are one list (RFC 9110 section 5.3).
 pub(crate) fn parse<'h>(headers: &'h [Header<'_>]) -> Result<Vec<Extension<'h>>, Malformed> {
     let mut extensions = Vec::new();
+    let mut is_present = false;
     for value in values(headers, NAME) {
-        let before = extensions.len();
+        is_present = true;
         let mut rest = trim(value);
         while !rest.is_empty() {
-            // RFC 9110 section 5.6.1.2: empty elements are skipped.
+            // RFC 9110 section 5.6.1.2: a recipient ignores empty elements. An empty line is one of them.
             if let Some(tail) = rest.strip_prefix(b",") {
                 rest = trim(tail);
                 continue;
@@ -55,10 +56,10 @@ pub(crate) fn parse<'h>(headers: &'h [Header<'_>]) -> Result<Vec<Extension<'h>>,
             }
             extensions.push(extension);
         }
-        // A list of one or more (`1#extension`), so a header without any is malformed.
-        if extensions.len() == before {
-            return Err(Malformed);
-        }
+    }
+    // RFC 6455 section 9.1: `1#extension`, so a list without an element is malformed.
+    if is_present && extensions.is_empty() {
+        return Err(Malformed);
     }
     Ok(extensions)
 }
@@ -189,15 +190,29 @@ mod tests {
             },
         ];
         assert_eq!(parse(&headers).map(|all| all.len()), Ok(2));
-        assert_eq!(
-            parse(&[
-                headers[0],
-                Header {
-                    name: NAME,
-                    value: b""
-                }
-            ]),
-            Err(Malformed)
-        );
+    }
+
+    /// RFC 9110 sections 5.3 and 5.6.1.2: an empty line is an empty element of the one list.
+    #[test]
+    fn all_lines_are_one_list() {
+        fn line(value: &str) -> Header<'_> {
+            let value = value.as_bytes();
+            Header { name: NAME, value }
+        }
+        for (lines, count) in [
+            (&["a", ""][..], Some(1)),
+            (&["", "a"], Some(1)),
+            (&[", ,", "a", "\t", "b, c"], Some(3)),
+            // `1#extension` (RFC 6455 section 9.1) needs one element.
+            (&["", ""], None),
+            (&[",", " , "], None),
+            // An element does not continue on the next line.
+            (&["a;", "b"], None),
+            (&["a; b=", "c"], None),
+        ] {
+            let headers: Vec<_> = lines.iter().copied().map(line).collect();
+            let parsed = parse(&headers).ok();
+            assert_eq!(parsed.map(|all| all.len()), count, "{lines:?}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Names are compared and written in lower case, as in that crate; a header that stands several times is several headers.
 
+use alloc::borrow::Cow;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use http::request::{self, Parts};
@@ -11,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use crate::handshake::client::ClientHandshake;
 use crate::handshake::extended_connect;
 use crate::handshake::headers::Header;
-use crate::handshake::request::Request;
+use crate::handshake::request::{Request, origin_form, set_host};
 use crate::handshake::request_error::{RequestError, TEXT};
 use crate::handshake::response::Response;
 use crate::handshake::server::ServerHandshake;
@@ -54,9 +56,9 @@ impl<'b> Request<'b> {
     /// A request over HTTP/1.1; its body plays no part.
     ///
     /// One over another version can be read, but not accepted: over HTTP/2 and HTTP/3 it takes
-    /// [`extended_connect::Request::from_http`](crate::handshake::extended_connect::Request::from_http). Of an absolute
-    /// target, which servers see seldom, the host becomes the `Host` header (RFC 9112 section 3.2.2) and the path the
-    /// target; that is empty if it is not for `http:` or `https:`, and then refused.
+    /// [`extended_connect::Request::from_http`](crate::handshake::extended_connect::Request::from_http). An absolute
+    /// target, which servers see seldom, gets the same treatment as by [`new`](Self::new): its host becomes the `Host`
+    /// header and its path the target.
     ///
     /// # Example
     ///
@@ -101,23 +103,22 @@ impl<'b> Request<'b> {
 
     fn of(method: &'b Method, uri: &'b Uri, version: Version, headers: &'b HeaderMap) -> Self {
         let mut headers = Header::from_map(headers);
-        let mut target = uri.path_and_query().map_or("", PathAndQuery::as_str);
-        if let Some(authority) = uri.authority() {
-            let value = authority.as_str().as_bytes();
-            let http = matches!(uri.scheme_str(), Some("http" | "https"));
-            if !http || Authority::parse(value).is_none() {
-                target = "";
+        let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+        let target = match uri.authority().map(uri::Authority::as_str) {
+            None => Cow::Borrowed(path),
+            Some(host) if is_http && Authority::parse(host.as_bytes()).is_some() => {
+                set_host(&mut headers, host);
+                origin_form(path)
             }
-            // RFC 9112 section 3.2.2: a host in the target stands in place of the header.
-            headers.retain(|header| !header.is("Host"));
-            let name = "host";
-            headers.push(Header { name, value });
-        }
-        if version == Version::HTTP_11 {
-            Self::new(method.as_str(), target, headers)
-        } else {
-            Self::without_upgrade(method.as_str(), target, headers)
-        }
+            Some(_) => Cow::Owned(uri.to_string()),
+        };
+        Self::with_target(
+            method.as_str(),
+            target,
+            version == Version::HTTP_11,
+            headers,
+        )
     }
 }
 
@@ -196,6 +197,10 @@ impl<'b> extended_connect::Request<'b> {
     /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
     ///
+    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme
+    /// either, so that the library drops the `:scheme` of such a request. It is accepted without: whether it was `http`
+    /// or `https` stays unknown.
+    ///
     /// # Example
     ///
     /// ```
@@ -238,8 +243,12 @@ impl<'b> extended_connect::Request<'b> {
             Some(Header { name, value })
         };
         let fields = pseudo.into_iter().filter_map(field);
-        let headers = Header::from_map(headers);
-        Self::new(fields.chain(headers).collect())
+        let headers = fields.chain(Header::from_map(headers)).collect();
+        if uri.scheme().is_none() && uri.authority().is_none() {
+            Self::without_scheme(headers)
+        } else {
+            Self::new(headers)
+        }
     }
 }
 

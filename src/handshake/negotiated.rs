@@ -16,6 +16,7 @@ use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
 use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
+use crate::handshake::uri::Authority;
 
 /// What a server has agreed on with a client.
 #[derive(Clone, Debug)]
@@ -28,12 +29,18 @@ pub(crate) struct Negotiated<'a> {
 }
 
 impl<'a> Negotiated<'a> {
-    /// Checks what the client wants against the options.
+    /// Checks what the client wants against the options. The host is valid; without a port it may have each of
+    /// `default_ports`.
     pub(crate) fn new(
         fields: &Fields<'_>,
         host: &[u8],
+        default_ports: &[u16],
         options: &ServerOptions<'a>,
     ) -> Result<Self, RequestError> {
+        // RFC 9110 section 7.4: a server may be asked for a host that it does not speak for.
+        if !is_answered_for(options.hosts, host, default_ports) {
+            return Err(RequestError::Misdirected);
+        }
         // Section 4.2.1, item 7, and section 10.2.
         match fields.origin {
             Single::Missing => {}
@@ -115,6 +122,23 @@ impl<'a> Negotiated<'a> {
     }
 }
 
+/// The default ports where the scheme is not known: that of `http:` and that of `https:`.
+pub(crate) const EITHER: [u16; 2] = [80, 443];
+
+/// Whether the server answers for a host; without any hosts it answers for all.
+fn is_answered_for(hosts: &[&str], host: &[u8], default_ports: &[u16]) -> bool {
+    let is_host = |asked: &Authority<'_>, known: &Authority<'_>| match known.port {
+        None => asked.host.eq_ignore_ascii_case(known.host),
+        Some(_) => default_ports.iter().any(|port| asked.is_same(known, *port)),
+    };
+    hosts.is_empty()
+        || Authority::parse(host).is_some_and(|asked| {
+            let known = hosts.iter();
+            let mut known = known.filter_map(|known| Authority::parse(known.as_bytes()));
+            known.any(|known| is_host(&asked, &known))
+        })
+}
+
 /// Section 4.2.1, item 6, and section 4.4.
 pub(crate) const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
     match fields.version {
@@ -135,11 +159,11 @@ fn choose_subprotocol<'a>(
         .iter()
         .filter_map(|offer| token(offer))
         .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
-    // Section 4.1, item 10: one or more tokens, all different. Sorted, because comparing each with each
-    // would let a request cost the square of its size.
-    let empty = offers.is_empty() && !headers.is_empty();
+    // Section 4.1, item 10: tokens, all different. They are sorted, because comparing each with each would let a
+    // request cost the square of its size. The same item asks for at least one token, but clients exist that send
+    // the header with an empty list. Such a client offers none, and nothing can be chosen from its list.
     offers.sort_unstable();
-    if empty || !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
+    if !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
         return Err(RequestError::Subprotocols);
     }
     if chosen.is_none() && options.require_subprotocol {

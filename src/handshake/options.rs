@@ -14,6 +14,7 @@ use crate::handshake::origin::Origins;
 /// let mut options = ServerOptions::default();
 /// options.subprotocols = &["chat", "superchat"];
 /// options.origins = Origins::Only(&["https://example.com"]);
+/// options.hosts = &["example.com", "localhost:8080"];
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -25,10 +26,25 @@ pub struct ServerOptions<'a> {
     /// [`ServerHandshake::subprotocol`](crate::handshake::ServerHandshake::subprotocol) tells which it was.
     /// One that is no token is never chosen.
     pub subprotocols: &'a [&'a str],
-    /// Whether to refuse a client that offers none of them. Default: accepted without a subprotocol.
+    /// Whether to refuse a client that offers none of them, or none at all. Default: it is accepted without a
+    /// subprotocol.
     pub require_subprotocol: bool,
     /// Which web pages may connect. Default: those from the same host.
     pub origins: Origins<'a>,
+    /// The hosts that the server answers for, such as `example.com`, `example.com:8080` or `[::1]`. Empty, which is the
+    /// default: every host.
+    ///
+    /// A request for another host is refused with status 421 ([`RequestError::Misdirected`]). This protects
+    /// [`Origins::SameHost`] from DNS rebinding. Upper and lower case are the same.
+    ///
+    /// A host without a port stands for all its ports. With a port it stands for that port only. A request without a
+    /// port is for the default port of its scheme: 80 or 443. HTTP/1.1 does not tell the scheme, so there such a
+    /// request is for both ports.
+    ///
+    /// There are no wildcards. An entry that is no host, such as `https://example.com`, matches no request.
+    ///
+    /// [`RequestError::Misdirected`]: crate::handshake::RequestError::Misdirected
+    pub hosts: &'a [&'a str],
 }
 
 /// What a client asks for in the opening handshake.
@@ -49,6 +65,12 @@ pub struct ClientOptions<'a> {
     pub config: Config,
     /// The subprotocols the client speaks, each a token, the preferred first.
     pub subprotocols: &'a [&'a str],
+    /// The value of the `Host` header, in place of the host and port of the URI. Over HTTP/2 and HTTP/3 it is the
+    /// `:authority` (RFC 9113 section 8.3.1).
+    ///
+    /// Set it if you connect to another address than the one the server knows itself by, for instance through a
+    /// tunnel. It is a name, an address or an IPv6 address in brackets, and a port unless that is the default.
+    pub host: Option<&'a str>,
     /// The `Origin` header: sent by browsers always, by other clients if they speak for a web page.
     pub origin: Option<&'a str>,
     /// Further headers, such as cookies or credentials; over HTTP/2 and HTTP/3 their names are in lower case

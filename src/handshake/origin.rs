@@ -9,6 +9,22 @@ use crate::handshake::uri::Authority;
 /// can speak in its visitor's name. Other programs send no `Origin`; a request without one is accepted
 /// under every policy.
 ///
+/// # `SameHost` trusts the `Host` of the request
+///
+/// `SameHost` compares the page's origin with the host that the request itself names. This fails in two cases:
+///
+/// - **DNS rebinding.** An attacker lets the name `evil.example` point to your server's address, for instance
+///   127.0.0.1. For the browser, the page from `evil.example` and your server then have the same host. Origin and
+///   `Host` both say `evil.example`, so the check passes. Servers on a local or private network without a login are
+///   the usual victims. Name the hosts of your server in [`ServerOptions::hosts`], or use [`Origins::Only`].
+/// - **A proxy that changes `Host`.** The server sees an internal name, and the browser tells the public one. The check
+///   then refuses every browser with status 403. Let the proxy pass `Host` on unchanged, or use
+///   [`Origins::Only`] with the public origins.
+///
+/// If you know your public origins, [`Origins::Only`] depends on nothing else and is the safest choice.
+///
+/// [`ServerOptions::hosts`]: crate::handshake::ServerOptions::hosts
+///
 /// # Example
 ///
 /// ```
@@ -24,7 +40,8 @@ use crate::handshake::uri::Authority;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origins<'a> {
     /// Pages from the host and port that the request itself is for, over `http:` or `https:`: a server
-    /// behind a proxy cannot tell which of the two it is reached by.
+    /// behind a proxy cannot tell which of the two it is reached by. See [above](Self#samehost-trusts-the-host-of-the-request)
+    /// for its limits.
     #[default]
     SameHost,
     /// Pages with one of these origins, each written exactly as browsers do: scheme, host and port if it is

@@ -1,5 +1,6 @@
 //! The request of a client, as a server reads it (RFC 6455 section 4.2.1).
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::str;
@@ -39,8 +40,10 @@ use crate::read_buffer::ReadBuffer;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'b> {
     method: &'b str,
-    target: &'b str,
+    /// The path and query; as received if it is of another form, which no WebSocket has.
+    target: Cow<'b, str>,
     version: Version,
+    /// The host of an absolute target is the `Host` here.
     headers: Vec<Header<'b>>,
 }
 
@@ -72,26 +75,32 @@ impl<'b> Request<'b> {
     /// # Ok::<(), sockless::handshake::RequestError>(())
     /// ```
     #[must_use]
-    pub const fn new(method: &'b str, target: &'b str, headers: Vec<Header<'b>>) -> Self {
+    pub fn new(method: &'b str, target: &'b str, headers: Vec<Header<'b>>) -> Self {
         Self {
             method,
-            target,
+            target: Cow::Borrowed(target),
             version: Version::Http11,
             headers,
         }
+        .with_path()
     }
 
-    /// The same over another version than HTTP/1.1, from which there is no upgrade.
+    /// A request whose target is its path already. Only HTTP/1.1 has an upgrade.
     #[cfg(feature = "http")]
-    pub(crate) const fn without_upgrade(
+    pub(crate) const fn with_target(
         method: &'b str,
-        target: &'b str,
+        target: Cow<'b, str>,
+        is_http11: bool,
         headers: Vec<Header<'b>>,
     ) -> Self {
         Self {
             method,
             target,
-            version: Version::Http10,
+            version: if is_http11 {
+                Version::Http11
+            } else {
+                Version::Http10
+            },
             headers,
         }
     }
@@ -134,11 +143,12 @@ impl<'b> Request<'b> {
             let (head, read) = buffer.front(size);
             (Self::parse(head)?, size, read)
         };
+        // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
         if request.version == Version::Http11 {
             host(single(&request.headers, "Host"))?;
         }
         *read += size;
-        Ok(Some(request))
+        Ok(Some(request.with_path()))
     }
 
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
@@ -191,19 +201,38 @@ impl<'b> Request<'b> {
         self.method
     }
 
-    /// The target: the path, with the query if there is one, such as `/chat?room=1`.
+    /// The path, with the query if there is one, such as `/chat?room=1`.
+    ///
+    /// It is the same for an absolute target, such as `http://example.com/chat?room=1` (RFC 9112 section 3.2.2). An empty
+    /// path is `/`. A target of another form is here as received, for instance `*`, and
+    /// [`accept`](Self::accept) refuses it.
     #[must_use]
-    pub const fn target(&self) -> &'b str {
-        self.target
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The host that the request is for, with the port if there is one, such as `example.com:8080`.
+    ///
+    /// It is the host in an absolute target, else that of the `Host` header (RFC 9112 section 3.2.2). `None` if there is
+    /// none, or if it is not valid.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let host = host(single(&self.headers, "Host")).ok()?;
+        str::from_utf8(host).ok()
     }
 
     /// All headers in their order.
+    ///
+    /// With an absolute target, `Host` has the host of the target in place of what was received: RFC 9112 section 3.2.2
+    /// tells servers to ignore that.
     #[must_use]
     pub fn headers(&self) -> &[Header<'b>] {
         &self.headers
     }
 
     /// The value of the header with this name, if there is exactly one.
+    ///
+    /// For `Host` see [`headers`](Self::headers), and better use [`host`](Self::host).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         match single(&self.headers, name) {
@@ -257,7 +286,7 @@ impl<'b> Request<'b> {
         };
         Some(Self {
             method,
-            target,
+            target: Cow::Borrowed(target),
             version: if version == 0 {
                 Version::Http10
             } else {
@@ -267,10 +296,67 @@ impl<'b> Request<'b> {
         })
     }
 
+    /// Takes an absolute target apart, as [`target`](Self::target) and [`headers`](Self::headers) describe.
+    fn with_path(mut self) -> Self {
+        if let Cow::Borrowed(target) = self.target
+            && let Some((host, path)) = split_absolute(target)
+        {
+            set_host(&mut self.headers, host);
+            self.target = origin_form(path);
+        }
+        self
+    }
+
     /// Whether the version allows an upgrade (RFC 9110 section 7.8).
     pub(crate) fn is_http11(&self) -> bool {
         self.version == Version::Http11
     }
+}
+
+/// The host and the rest of an absolute `http:` or `https:` URI (RFC 9112 section 3.2.2).
+fn split_absolute(target: &str) -> Option<(&str, &str)> {
+    // RFC 6455 section 3: no fragment.
+    if target.starts_with('/') || target.contains('#') {
+        return None;
+    }
+    let (scheme, rest) = target.split_once("://")?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return None;
+    }
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    Authority::parse(host.as_bytes())?;
+    Some((host, path))
+}
+
+/// What follows the host in a URI, in the form of a target that is a path (RFC 9112 section 3.2.1).
+pub(crate) fn origin_form(path: &str) -> Cow<'_, str> {
+    match path {
+        "" => Cow::Borrowed("/"),
+        path if path.starts_with('/') => Cow::Borrowed(path),
+        query => Cow::Owned(alloc::format!("/{query}")),
+    }
+}
+
+/// Puts the host of an absolute target in place of what the `Host` header says (RFC 9112 section 3.2.2).
+pub(crate) fn set_host<'b>(headers: &mut Vec<Header<'b>>, host: &'b str) {
+    let value = host.as_bytes();
+    let mut is_set = false;
+    headers.retain_mut(|header| {
+        if !header.is("Host") {
+            return true;
+        }
+        header.value = value;
+        !core::mem::replace(&mut is_set, true)
+    });
+    if !is_set {
+        let name = "host";
+        headers.push(Header { name, value });
+    }
+}
+
+/// Whether a target is a path (RFC 6455 section 4.2.1, item 1); it has no fragment (section 3).
+pub(crate) fn is_path(target: &str) -> bool {
+    target.starts_with('/') && !target.contains('#')
 }
 
 /// The only `Host` header, if it names a host.

@@ -32,10 +32,14 @@ pub enum RequestError {
     Head(HeadError),
     /// HTTP/1.0: an upgrade needs HTTP/1.1 (RFC 6455 section 4.1, item 2).
     Http10,
-    /// No `Host` header, two, or one that names no host (RFC 9112 section 3.2).
+    /// No `Host` header, two, or one that names no host (RFC 9112 section 3.2). Over HTTP/2 and HTTP/3: neither
+    /// `:authority` nor `Host`, or both with different hosts (RFC 9113 section 8.3.1).
     Host,
+    /// The request is for none of the hosts that [`ServerOptions::hosts`](crate::handshake::ServerOptions::hosts) names
+    /// (RFC 9110 section 15.5.20).
+    Misdirected,
     /// A target that is neither a path nor an absolute `http:` or `https:` URI (RFC 6455 section 4.2.1,
-    /// item 1).
+    /// item 1). Over HTTP/2 and HTTP/3: not exactly one good `:scheme` and `:path` (RFC 8441 section 4).
     Target,
     /// A method other than GET (RFC 6455 section 4.1, item 2), or than CONNECT over HTTP/2 and HTTP/3
     /// (RFC 8441 section 4).
@@ -71,7 +75,8 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 426, 431 or 505.
+    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 421, 426, 431 or
+    /// 505.
     ///
     /// Over HTTP/1.1, as all that follows; for HTTP/2 and HTTP/3 see
     /// [`extended_connect::refusal`](crate::handshake::extended_connect::refusal).
@@ -93,6 +98,7 @@ impl RequestError {
             Self::Method => 405,
             Self::Timeout => 408,
             Self::Head(HeadError::StartLineTooLong) => 414,
+            Self::Misdirected => 421,
             Self::NotAnUpgrade | Self::UnsupportedVersion => 426,
             Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
             Self::Head(HeadError::UnsupportedVersion) | Self::Http10 => 505,
@@ -166,6 +172,9 @@ impl fmt::Display for RequestError {
             Self::Head(error) => return error.fmt(f),
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
             Self::Host => "not exactly one valid Host (RFC 9112 section 3.2)",
+            Self::Misdirected => {
+                "this server does not answer for that host (RFC 9110 section 15.5.20)"
+            }
             Self::Target => "target is no path (RFC 6455 section 4.2.1)",
             Self::Method => "the method opens no WebSocket: that is GET, or CONNECT over HTTP/2 and HTTP/3 (RFC 6455 section 4.1)",
             Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",

@@ -6,7 +6,7 @@ use core::str;
 use crate::config::Config;
 use crate::handshake::error::HeadError;
 use crate::handshake::head;
-use crate::handshake::headers::{Header, Single, single};
+use crate::handshake::headers::{Header, Single, single, trim};
 use crate::read_buffer::ReadBuffer;
 
 /// The head of a server's response, as a client reads it.
@@ -60,7 +60,9 @@ impl<'b> Response<'b> {
         Ok(Some(response))
     }
 
-    /// The status code: 101 for an upgrade, 200 to 599 for anything else.
+    /// The status code: 101 for an upgrade, 200 to 999 for anything else.
+    ///
+    /// Treat a status over 599 as a server error, like 500 (RFC 9110 section 15).
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
@@ -73,9 +75,12 @@ impl<'b> Response<'b> {
     }
 
     /// The subprotocol the server chose, if it did (RFC 6455 section 4.2.2, item 5).
+    ///
+    /// A server that sends the header with an empty value chose none.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.header("Sec-WebSocket-Protocol")
+            .filter(|name| !trim(name).is_empty())
             .and_then(|name| str::from_utf8(name).ok())
     }
 
@@ -102,7 +107,8 @@ impl<'b> Response<'b> {
         match (parsed.version, parsed.code) {
             // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
             (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),
-            (Some(_), Some(status @ 100..=599)) => Ok(Self {
+            // RFC 9110 section 15: a client treats an invalid status from 600 to 999 as a server error.
+            (Some(_), Some(status @ 100..=999)) => Ok(Self {
                 status,
                 headers: head::headers(parsed.headers),
                 body: &[],

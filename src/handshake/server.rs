@@ -9,12 +9,11 @@ use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single};
 use crate::handshake::key::{accept_key, is_valid_key};
-use crate::handshake::negotiated::{Negotiated, check_version};
+use crate::handshake::negotiated::{EITHER, Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
-use crate::handshake::request::{Request, host};
+use crate::handshake::request::{Request, host, is_path};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
-use crate::handshake::uri::Authority;
 
 /// # Accepting
 impl Request<'_> {
@@ -22,6 +21,9 @@ impl Request<'_> {
     ///
     /// The connection's output begins with the answer to the client. For what was agreed on, and for headers in the
     /// answer, see [`negotiate`](Self::negotiate).
+    ///
+    /// The answer is final, also to a request with `Expect: 100-continue`: it is the 101 or a refusal, never a 100
+    /// (RFC 9110 section 10.1.1).
     ///
     /// # Errors
     ///
@@ -78,11 +80,11 @@ impl<'a> ServerHandshake<'a> {
         if !request.is_http11() {
             return Err(RequestError::Http10);
         }
-        // Section 4.2.1, items 1 and 2. RFC 9112 section 3.2.2: the host in the target wins.
-        let host = match target_host(request.target())? {
-            Some(host) => host.as_bytes(),
-            None => host(fields.host)?,
-        };
+        // Section 4.2.1, items 1 and 2.
+        if !is_path(request.target()) {
+            return Err(RequestError::Target);
+        }
+        let host = host(fields.host)?;
         if request.method() != "GET" {
             return Err(RequestError::Method);
         }
@@ -103,7 +105,8 @@ impl<'a> ServerHandshake<'a> {
         };
         Ok(Self {
             accept: accept_key(key),
-            negotiated: Negotiated::new(&fields, host, options)?,
+            // No header says whether TLS is in use, here or at a proxy.
+            negotiated: Negotiated::new(&fields, host, &EITHER, options)?,
         })
     }
 
@@ -160,20 +163,6 @@ impl<'a> ServerHandshake<'a> {
     pub const fn subprotocol(&self) -> Option<&'a str> {
         self.negotiated.subprotocol()
     }
-}
-
-/// The host in an absolute target; `None` in a path.
-fn target_host(target: &str) -> Result<Option<&str>, RequestError> {
-    if target.starts_with('/') && !target.contains('#') {
-        return Ok(None);
-    }
-    let absolute = target.split_once("://").filter(|(scheme, _)| {
-        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
-    });
-    let host = absolute.and_then(|(_, rest)| rest.split(['/', '?']).next());
-    host.filter(|host| Authority::parse(host.as_bytes()).is_some() && !target.contains('#'))
-        .map(Some)
-        .ok_or(RequestError::Target)
 }
 
 #[cfg(test)]

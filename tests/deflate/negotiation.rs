@@ -281,7 +281,8 @@ fn servers_decline() {
         }
         // A client is told the same and fails (section 5.1).
         let client = ask(&[&wrong], everything()).0;
-        assert_eq!(client.unwrap_err(), ResponseError::Extensions, "{wrong}");
+        let error = client.unwrap_err();
+        assert_eq!(error, ResponseError::ExtensionParameters, "{wrong}");
     }
 }
 
@@ -300,15 +301,35 @@ fn malformed_headers() {
         "permessage-deflate; server_max_window_bits==10",
         "; server_max_window_bits=10",
         "permessage-deflate; client_max_window_bits, ;",
-        "",
-        ",",
     ] {
         for headers in [&[header][..], &[OFFER, header], &[header, OFFER]] {
             let error = serve(headers, everything()).unwrap_err();
             assert_eq!(error, RequestError::Extensions, "{header}");
             assert_eq!(error.status(), 400);
             let error = ask(headers, everything()).0.unwrap_err();
-            assert_eq!(error, ResponseError::Extensions, "{header}");
+            assert_eq!(error, ResponseError::MalformedExtensions, "{header}");
+        }
+    }
+}
+
+/// RFC 9110 sections 5.3 and 5.6.1.2: all lines are one list, and an empty element is ignored; only a list without an
+/// element is malformed (RFC 6455 section 9.1).
+#[test]
+fn an_empty_line_is_an_empty_element() {
+    const NAME: &str = "permessage-deflate";
+    for empty in ["", ",", " ,\t,"] {
+        for headers in [&[NAME, empty][..], &[empty, NAME], &[empty, NAME, empty]] {
+            let (connection, answer) = serve(headers, everything()).unwrap();
+            assert!(connection.is_deflate_agreed(), "{headers:?}");
+            assert_eq!(answer.as_deref(), Some(NAME), "{headers:?}");
+            let client = ask(headers, everything()).0.unwrap();
+            assert!(client.is_deflate_agreed(), "{headers:?}");
+        }
+        for headers in [&[empty][..], &[empty, empty]] {
+            let error = serve(headers, everything()).unwrap_err();
+            assert_eq!(error, RequestError::Extensions, "{headers:?}");
+            let error = ask(headers, everything()).0.unwrap_err();
+            assert_eq!(error, ResponseError::MalformedExtensions, "{headers:?}");
         }
     }
 }
@@ -371,24 +392,104 @@ fn clients_agree() {
     }
 }
 
+/// Some servers reject an offer of `client_max_window_bits`.
+#[test]
+fn a_client_may_leave_the_limit_of_its_window_out() {
+    let bare = |terms| {
+        let mut config = wishes(terms);
+        config
+            .deflate
+            .as_mut()
+            .unwrap()
+            .offer_client_max_window_bits = false;
+        config
+    };
+    for (terms, offer) in [
+        (FULL, "permessage-deflate"),
+        // A server need not know that a window is smaller than it may be (RFC 7692 section 7.1.2.2).
+        ((9, true, 15, true), "permessage-deflate"),
+        (
+            (10, false, 12, false),
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+             server_max_window_bits=12",
+        ),
+    ] {
+        let (_, found) = ask(&[], bare(terms));
+        assert_eq!(found.as_deref(), Some(offer));
+        // The server agrees to that, and the client keeps to its own wishes.
+        let (server, answer) = serve(&[offer], everything()).unwrap();
+        assert!(server.is_deflate_agreed(), "{offer}");
+        let answer = answer.unwrap();
+        let connect = || {
+            let connection = ask(&[&answer], bare(terms)).0.unwrap();
+            assert!(connection.is_deflate_agreed(), "{answer}");
+            connection
+        };
+        check_terms(Role::Client, connect, terms, &answer);
+    }
+    // What was not offered may not be in the answer, whatever its value.
+    for bits in ["", "=15", "=9", "=8"] {
+        let answer = format!("permessage-deflate; client_max_window_bits{bits}");
+        let error = ask(&[&answer], bare(FULL)).0.unwrap_err();
+        assert_eq!(error, ResponseError::ExtensionParameters, "{answer}");
+    }
+    // A server that wants a smaller window declines.
+    let server = wishes((15, true, 14, true));
+    let mut pair = pair(server, bare(FULL));
+    for role in Role::BOTH {
+        assert!(!pair.peer(role).connection.is_deflate_agreed());
+    }
+    // A server of this library does not use the field.
+    assert_eq!(
+        serve(&[OFFER], bare(FULL)).unwrap().1,
+        serve(&[OFFER], wishes(FULL)).unwrap().1
+    );
+}
+
 #[test]
 fn clients_refuse() {
+    use ResponseError::{ExtensionNotOffered, ExtensionParameters};
     let full = everything();
     let small = wishes((10, true, 11, false));
-    let table: &[(&[&str], Config)] = &[
-        (&["foo"], full),
-        (&["permessage-deflate, foo"], full),
-        (&["permessage-deflate, permessage-deflate"], full),
-        (&["permessage-deflate", "permessage-deflate"], full),
-        (&["permessage-deflate; client_max_window_bits"], full),
-        (&["permessage-deflate; client_max_window_bits=16"], full),
+    let table: &[(&[&str], Config, ResponseError)] = &[
+        (&["foo"], full, ExtensionNotOffered),
+        (&["permessage-deflate, foo"], full, ExtensionNotOffered),
+        (
+            &["permessage-deflate, permessage-deflate"],
+            full,
+            ExtensionNotOffered,
+        ),
+        (
+            &["permessage-deflate", "permessage-deflate"],
+            full,
+            ExtensionNotOffered,
+        ),
+        (
+            &["permessage-deflate; client_max_window_bits"],
+            full,
+            ExtensionParameters,
+        ),
+        (
+            &["permessage-deflate; client_max_window_bits=16"],
+            full,
+            ExtensionParameters,
+        ),
         // Not what was offered: a larger window, or takeover.
-        (&["permessage-deflate"], small),
-        (&["permessage-deflate; server_no_context_takeover"], small),
-        (&["permessage-deflate; server_max_window_bits=11"], small),
+        (&["permessage-deflate"], small, ExtensionParameters),
+        (
+            &["permessage-deflate; server_no_context_takeover"],
+            small,
+            ExtensionParameters,
+        ),
+        (
+            &["permessage-deflate; server_max_window_bits=11"],
+            small,
+            ExtensionParameters,
+        ),
         (
             &["permessage-deflate; server_no_context_takeover; server_max_window_bits=12"],
             small,
+            ExtensionParameters,
         ),
         (
             &[
@@ -396,14 +497,19 @@ fn clients_refuse() {
                  client_max_window_bits=11",
             ],
             small,
+            ExtensionParameters,
         ),
         // Not offered at all.
-        (&["permessage-deflate"], Config::default()),
-        (&["foo"], Config::default()),
+        (
+            &["permessage-deflate"],
+            Config::default(),
+            ExtensionNotOffered,
+        ),
+        (&["foo"], Config::default(), ExtensionNotOffered),
     ];
-    for (answers, config) in table {
+    for (answers, config, expected) in table {
         let error = ask(answers, *config).0.unwrap_err();
-        assert_eq!(error, ResponseError::Extensions, "{answers:?}");
+        assert_eq!(error, *expected, "{answers:?}");
     }
     let answer = "permessage-deflate; server_no_context_takeover; server_max_window_bits=11";
     assert!(ask(&[answer], small).0.is_ok());

@@ -3,6 +3,7 @@
 use super::{REQUEST, head, opened, serve};
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Request, ServerOptions, Uri,
+    extended_connect,
 };
 use sockless::{Config, ReadBuffer, Seed};
 
@@ -51,6 +52,9 @@ fn nothing_the_application_passes_breaks_the_head() {
             options.subprotocols = &subprotocols;
             assert_eq!(attempt(&options), InputError::Subprotocol, "{wrong:?}");
             let mut options = ClientOptions::default();
+            options.host = Some(&wrong);
+            assert_eq!(attempt(&options), InputError::Host, "{wrong:?}");
+            let mut options = ClientOptions::default();
             options.origin = Some(&wrong);
             assert_eq!(attempt(&options), InputError::HeaderValue, "{wrong:?}");
 
@@ -86,6 +90,41 @@ fn nothing_the_application_passes_breaks_the_head() {
             assert_eq!(opened(&served, "a, b").len(), 1);
             assert_eq!(opened(&served, "a, b")[0].value, b"b");
         }
+    }
+}
+
+/// It is written as it is, in place of that of the URI; only what names a host may be (RFC 9110 section 7.2).
+#[test]
+fn the_host_that_the_application_sets() {
+    let uri = Uri::parse("wss://127.0.0.1:8443/chat").unwrap();
+    let mut options = ClientOptions::default();
+    for host in ["example.com", "Example.com:1", "[::1]:80", "a%20b", "a:"] {
+        options.host = Some(host);
+        let handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+        let start = format!("GET /chat HTTP/1.1\r\nHost: {host}\r\nUpgrade: ");
+        assert!(handshake.request().starts_with(start.as_bytes()), "{host}");
+        let hosts = handshake.headers().into_iter().filter(|it| it.is("host"));
+        assert_eq!(hosts.count(), 1, "{host}");
+
+        let client = extended_connect::ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        let client = client.unwrap();
+        let fields = client.headers();
+        let named = |name| fields.iter().find(|it| it.is(name)).map(|it| it.value);
+        assert_eq!(named(":authority"), Some(host.as_bytes()));
+        assert_eq!(named("host"), None);
+        // A server of this library takes it.
+        let request = extended_connect::Request::new(fields);
+        assert!(request.negotiate(&ServerOptions::default()).is_ok());
+    }
+    for host in [
+        "", " ", ":80", "a b", "a:b", "a:65536", "::1", "[::1", "[a]", "user@a", "http://a", "a/b",
+        "a?b", "a#b", "a, b", "\u{e9}",
+    ] {
+        options.host = Some(host);
+        let http1 = ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        assert_eq!(http1.map(drop), Err(InputError::Host), "{host:?}");
+        let http2 = extended_connect::ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        assert_eq!(http2.map(drop), Err(InputError::Host), "{host:?}");
     }
 }
 

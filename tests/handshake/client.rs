@@ -188,9 +188,104 @@ fn the_client_accepts() {
     }
 }
 
+/// RFC 9112 section 6.3, item 1: an interim response ends with its head, whatever it says about a body. A 101 is one.
+#[test]
+fn a_101_has_no_body() {
+    let options = ClientOptions::default();
+    for edits in [
+        &["Content-Length: 0"][..],
+        &["Content-Length: 7"],
+        &["Transfer-Encoding: chunked"],
+        &["Transfer-Encoding: chunked", "Content-Length: 1"],
+    ] {
+        let head = response(&client(&options), edits);
+        let frame = Frame::new(0x81, "early").encode(Role::Client);
+        let bytes = [head.as_bytes(), &frame].concat();
+        let headers = owned(&split_head(&head).1);
+        let events = vec![OwnedEvent::text("early")];
+        let opened = open_cut(&bytes, &options);
+        assert_eq!(opened, Opened::Established(headers, events), "{edits:?}");
+    }
+}
+
+/// RFC 9112 section 4: the reason may be empty, and some servers leave out the space before it, too.
+#[test]
+fn a_status_line_may_have_no_reason() {
+    let options = ClientOptions::default();
+    for start in ["=HTTP/1.1 101 ", "=HTTP/1.1 101"] {
+        let head = response(&client(&options), &[start]);
+        let headers = owned(&split_head(&head).1);
+        let opened = open_cut(head.as_bytes(), &options);
+        assert_eq!(opened, Opened::Established(headers, vec![]), "{start:?}");
+    }
+}
+
+/// RFC 9110 section 7.6.1: `close` is about the connection after this exchange, which a WebSocket takes over.
+#[test]
+fn close_beside_upgrade_does_not_stop_the_upgrade() {
+    let options = ClientOptions::default();
+    for edits in [
+        &["-Connection", "Connection: close, Upgrade"][..],
+        &["-Connection", "Connection: Upgrade, close"],
+        &["Connection: close"],
+    ] {
+        let head = response(&client(&options), edits);
+        let headers = owned(&split_head(&head).1);
+        let opened = open_cut(head.as_bytes(), &options);
+        assert_eq!(opened, Opened::Established(headers, vec![]), "{edits:?}");
+    }
+}
+
+/// RFC 9110 section 5.5: bytes over 0x7f in a value are opaque, whether they are UTF-8 or not. RFC 9112 section 4 lets
+/// a reason have them, too.
+#[test]
+fn a_response_may_have_bytes_over_0x7f() {
+    let options = ClientOptions::default();
+    let over = (0x80..=0xff).collect::<Vec<u8>>();
+    let head = response(&client(&options), &["=HTTP/1.1 101 "]);
+    let (start, rest) = head.split_once("\r\n").unwrap();
+    let lines = [b"\r\nX-Latin: x", &over[..], b"\r\n"].concat();
+    for reason in [&b""[..], &over] {
+        let bytes = [start.as_bytes(), reason, &lines, rest.as_bytes()].concat();
+        let Opened::Established(headers, _) = open_cut(&bytes, &options) else {
+            panic!("{}", bytes.escape_ascii());
+        };
+        let value = [b"x", &over[..]].concat();
+        assert_eq!(headers[0], ("X-Latin".to_owned(), value));
+    }
+}
+
+/// RFC 6455 section 4.1, item 6: only "the use of a subprotocol that was not present" in the request is an error, and
+/// an empty value names none.
+#[test]
+fn an_empty_subprotocol_in_a_response_is_none() {
+    let mut options = ClientOptions::default();
+    for offered in [&[][..], &["a", "b"]] {
+        options.subprotocols = offered;
+        let head = response(&client(&options), &["Sec-WebSocket-Protocol: \t"]);
+        let headers = owned(&split_head(&head).1);
+        let opened = open_cut(head.as_bytes(), &options);
+        assert_eq!(opened, Opened::Established(headers, vec![]), "{offered:?}");
+
+        // Lists of an HTTP library get the same verdict, also with white space that it left there.
+        for value in [&b""[..], b" \t"] {
+            let mut handshake = client(&options);
+            let head = response(&handshake, &["Sec-WebSocket-Protocol:"]);
+            let (_, mut headers) = split_head(&head);
+            headers.last_mut().unwrap().value = value;
+            let list = Response::new(101, headers);
+            assert_eq!(list.subprotocol(), None);
+            let opened = handshake.establish(list);
+            assert!(matches!(opened, Ok(Opening::Established { .. })));
+        }
+    }
+}
+
 #[test]
 fn the_client_refuses() {
-    use ResponseError::{Accept, Extensions, NotAnUpgrade, Subprotocol};
+    use ResponseError::{
+        Accept, ExtensionNotOffered, MalformedExtensions, NotAnUpgrade, Subprotocol,
+    };
     const A: &str = "-Sec-WebSocket-Accept";
     let malformed = ResponseError::Head(HeadError::Malformed);
     let http = ResponseError::Head(HeadError::UnsupportedVersion);
@@ -213,13 +308,25 @@ fn the_client_refuses() {
         ),
         (
             &["Sec-WebSocket-Extensions: permessage-deflate"],
-            Extensions,
+            ExtensionNotOffered,
         ),
-        (&["Sec-WebSocket-Extensions: foo; bar=1"], Extensions),
-        (&["Sec-WebSocket-Extensions: ;"], Extensions),
+        (
+            &["Sec-WebSocket-Extensions: foo; bar=1"],
+            ExtensionNotOffered,
+        ),
+        (&["Sec-WebSocket-Extensions: ;"], MalformedExtensions),
+        (&["Sec-WebSocket-Extensions:"], MalformedExtensions),
         (&["Sec-WebSocket-Protocol: c"], Subprotocol),
         (&["Sec-WebSocket-Protocol: A"], Subprotocol),
-        (&["Sec-WebSocket-Protocol:"], Subprotocol),
+        (&["Sec-WebSocket-Protocol: ,"], Subprotocol),
+        (
+            &["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol:"],
+            Subprotocol,
+        ),
+        (
+            &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol:"],
+            Subprotocol,
+        ),
         (&["Sec-WebSocket-Protocol: a, b"], Subprotocol),
         (
             &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: b"],
@@ -231,8 +338,9 @@ fn the_client_refuses() {
         ),
         (&["=HTTP/1.0 101 Switching Protocols"], http),
         (&["=HTTP/2.0 101 Switching Protocols"], http),
-        (&["=HTTP/1.1 600 What"], malformed),
+        (&["=HTTP/1.1 000 What"], malformed),
         (&["=HTTP/1.1 099 What"], malformed),
+        (&["=HTTP/1.1 6000 What"], malformed),
         (&["=HTTP/1.1 1010 What"], malformed),
         (&["=HTTP/1.1 x01 What"], malformed),
         (&["X: folded", " line"], malformed),
@@ -336,6 +444,10 @@ fn every_other_status_is_an_outcome() {
         ("HTTP/1.1 503", 503),
         ("HTTP/1.0 400 Bad Request", 400),
         ("HTTP/1.1 599 Custom", 599),
+        // RFC 9110 section 15: they are invalid, and a client treats them as server errors.
+        ("HTTP/1.1 600 What", 600),
+        ("HTTP/1.1 700 ", 700),
+        ("HTTP/1.0 999", 999),
     ];
     for (start, status) in table {
         let head = format!("{start}\r\nLocation: wss://b.example/\r\nX: \r\n\r\n");

@@ -1,5 +1,6 @@
 //! The opening handshake over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220), as lists of header fields.
 
+use super::HOSTS;
 use proptest::prelude::*;
 use sockless::handshake::extended_connect::{ClientHandshake, Request, refusal};
 use sockless::handshake::{
@@ -62,6 +63,9 @@ fn the_server_accepts() {
         changed("host", Some("example.com:")),
         changed("origin", Some("https://example.com")),
         changed("sec-websocket-extensions", Some("unknown; a=1")),
+        // None is offered.
+        changed("sec-websocket-protocol", Some("")),
+        changed("sec-websocket-protocol", Some(" ,")),
         // Not used, whoever adds it (RFC 8441 section 5).
         changed("sec-websocket-key", Some("anything")),
         changed("cookie", Some("a=b")),
@@ -138,6 +142,77 @@ fn the_server_refuses() {
         }
     }
     assert!(refusal(UnsupportedVersion).1[0].is("sec-websocket-version"));
+}
+
+/// RFC 9113 section 8.3.1 and RFC 9114 section 4.3.1: a request may have Host in place of `:authority`. With both they
+/// must say the same.
+#[test]
+fn a_host_in_place_of_an_authority() {
+    let request = |authority: Option<&'static str>, host: Option<&'static str>| {
+        let mut fields = changed(":authority", authority);
+        fields.extend(list(
+            &host
+                .map(|host| ("host", host))
+                .into_iter()
+                .collect::<Vec<_>>(),
+        ));
+        fields.extend(list(&[("origin", "https://a.example")]));
+        Request::new(fields)
+    };
+    for (authority, host, found) in [
+        (Some("a.example"), None, Some("a.example")),
+        (None, Some("a.example"), Some("a.example")),
+        (None, Some("A.example:443"), Some("A.example:443")),
+        (Some("a.example"), Some("A.example:443"), Some("a.example")),
+        (Some("a.example"), Some("b.example"), None),
+        (Some("a.example"), Some("a.example:80"), None),
+        (Some("a.example"), Some(""), None),
+        (Some(""), Some("a.example"), None),
+        (None, Some(""), None),
+        (None, Some("user@a.example"), None),
+        (None, None, None),
+    ] {
+        let request = request(authority, host);
+        assert_eq!(request.host(), found, "{authority:?} {host:?}");
+        let verdict = found.map(drop).ok_or(RequestError::Host);
+        let negotiated = request.negotiate(&options()).map(drop);
+        assert_eq!(negotiated, verdict, "{authority:?} {host:?}");
+    }
+    // The Origin is compared with it.
+    let refused = request(None, Some("b.example")).negotiate(&options());
+    assert_eq!(refused.map(drop), Err(RequestError::Origin));
+    // Two are no host, with or without an authority.
+    for name in [":authority", "host"] {
+        let fields = [
+            changed(":authority", None),
+            list(&[(name, "a"), (name, "a")]),
+        ]
+        .concat();
+        let request = Request::new(fields);
+        assert_eq!(request.host(), None);
+        let found = request.negotiate(&options()).map(drop);
+        assert_eq!(found, Err(RequestError::Host));
+    }
+}
+
+/// RFC 9110 sections 7.4 and 15.5.20, with the default port of the scheme.
+#[test]
+fn the_hosts_that_a_server_answers_for() {
+    for &(hosts, host, [http, https, _]) in HOSTS {
+        let mut options = options();
+        options.hosts = hosts;
+        for (scheme, answered) in [("http", http), ("https", https)] {
+            let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
+            for name in [":authority", "host"] {
+                let mut fields = changed(":authority", None);
+                fields.retain(|field| field.name != ":scheme");
+                fields.extend(list(&[(":scheme", scheme), (name, host)]));
+                let found = Request::new(fields).negotiate(&options).map(drop);
+                assert_eq!(found, verdict, "{hosts:?} {scheme} {name} {host}");
+            }
+        }
+    }
+    assert_eq!(refusal(RequestError::Misdirected), (421, &[][..]));
 }
 
 /// A field that must not be repeated.
@@ -287,11 +362,11 @@ fn the_client_refuses() {
         ),
         (
             &[("sec-websocket-extensions", "permessage-deflate")],
-            ResponseError::Extensions,
+            ResponseError::ExtensionNotOffered,
         ),
         (
             &[("sec-websocket-extensions", "")],
-            ResponseError::Extensions,
+            ResponseError::MalformedExtensions,
         ),
     ] {
         let mut client = client(&options);
@@ -306,7 +381,8 @@ fn the_client_refuses() {
 
 #[test]
 fn every_other_status_is_an_outcome() {
-    for status in [101, 199, 300, 400, 403, 404, 405, 501, 599] {
+    // RFC 9110 section 15: those over 599 are invalid, and a client treats them as server errors.
+    for status in [101, 199, 300, 400, 403, 404, 405, 501, 599, 600, 999] {
         let mut client = client(&ClientOptions::default());
         let response = Response::new(status, list(&[("a", "b")]));
         match client.establish(response) {
@@ -321,6 +397,13 @@ fn every_other_status_is_an_outcome() {
             matches!(opened, Ok(Opening::Established { .. })),
             "{status}"
         );
+    }
+    // An empty value chooses no subprotocol.
+    let mut client = client(&ClientOptions::default());
+    let fields = list(&[("sec-websocket-protocol", "")]);
+    match client.establish(Response::new(200, fields)) {
+        Ok(Opening::Established { response, .. }) => assert_eq!(response.subprotocol(), None),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -43,7 +43,14 @@ fn same_verdict_as_lists(head: &str) {
     let words: Vec<_> = start.split(' ').collect();
     let list = Request::new(words[0], words[1], headers);
     let options = options();
-    let from_types = Request::from_http(&request).negotiate(&options);
+    let from_types = Request::from_http(&request);
+    if list.target().starts_with('/') {
+        assert_eq!(from_types.target(), list.target(), "{head}");
+        assert_eq!(from_types.host(), list.host(), "{head}");
+    } else {
+        assert!(!from_types.target().starts_with('/'), "{head}");
+    }
+    let from_types = from_types.negotiate(&options);
     match (from_types, list.negotiate(&options)) {
         (Ok(handshake), Ok(expected)) => {
             let response = handshake.to_http();
@@ -76,6 +83,7 @@ const EDITS: &[&[&[&str]]] = &[
         &["=CONNECT example.com:80 HTTP/1.1"],
         &["=GET http://example.com/chat HTTP/1.1"],
         &["=GET http://example.com HTTP/1.1"],
+        &["=GET http://example.com?room=1 HTTP/1.1"],
         &["=GET HTTPS://example.com:8080/chat?room=1 HTTP/1.1"],
         &["=GET ftp://example.com/chat HTTP/1.1"],
         &["=GET ws://example.com/chat HTTP/1.1"],
@@ -126,12 +134,14 @@ const EDITS: &[&[&[&str]]] = &[
         &["Sec-WebSocket-Protocol: b, a"],
         &["Sec-WebSocket-Protocol: c", "Sec-WebSocket-Protocol: b"],
         &["Sec-WebSocket-Protocol: caf\u{e9}"],
+        &["Sec-WebSocket-Protocol:"],
         &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"],
     ],
     &[
         &[],
         &["Sec-WebSocket-Extensions: unknown; a=\"b\""],
         &["Sec-WebSocket-Extensions: ;"],
+        &["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions:"],
         &["Sec-WebSocket-Extensions: permessage-deflate"],
     ],
 ];
@@ -141,17 +151,12 @@ fn a_request_gets_the_same_verdict_as_lists() {
     for edits in EDITS.iter().copied().flatten() {
         same_verdict_as_lists(&head(REQUEST, edits));
     }
-    // A target that the types take apart and cannot show as a path.
-    let request = head(REQUEST, &["=GET http://example.com?room=1 HTTP/1.1"]);
-    let request = typed(&request).unwrap();
-    let request = Request::from_http(&request);
-    let found = request.negotiate(&options()).map(drop);
-    assert_eq!(found, Err(RequestError::Target));
     // An absolute target says it all.
     let request = head(REQUEST, &["=GET http://example.com/ HTTP/1.1", "-Host"]);
     let request = typed(&request).unwrap();
     let request = Request::from_http(&request);
     assert_eq!(request.header("Host"), Some(&b"example.com"[..]));
+    assert_eq!(request.host(), Some("example.com"));
     assert!(request.negotiate(&options()).is_ok());
 }
 
@@ -368,6 +373,19 @@ fn the_request_of_a_client() {
 }
 
 #[test]
+fn the_host_that_a_client_sets() {
+    let mut options = client_options();
+    options.host = Some("example.org:8080");
+    let request = client("wss://127.0.0.1/chat", &options).to_http().unwrap();
+    assert_eq!(request.uri(), "/chat");
+    assert_eq!(request.headers()["host"], "example.org:8080");
+    let request = http2_client("wss://127.0.0.1/chat", &options).to_http();
+    let request = request.unwrap();
+    assert_eq!(request.uri(), "https://example.org:8080/chat");
+    assert!(request.headers().get("host").is_none());
+}
+
+#[test]
 fn a_client_judges_a_response() {
     let answer = || {
         let request = client("ws://example.com/", &client_options());
@@ -386,16 +404,34 @@ fn a_client_judges_a_response() {
     };
     assert_eq!(judge(&answer()), Ok((true, 101)));
 
-    let mut other = answer();
-    *other.status_mut() = StatusCode::FORBIDDEN;
-    assert_eq!(judge(&other), Ok((false, 403)));
+    // RFC 9110 section 15: a status over 599 is invalid, and a client treats it as a server error.
+    for status in [403, 600, 999] {
+        let mut other = answer();
+        *other.status_mut() = StatusCode::from_u16(status).unwrap();
+        assert_eq!(judge(&other), Ok((false, status)));
+    }
+    // An empty value chooses no subprotocol.
+    let mut none = answer();
+    let empty = HeaderValue::from_static("");
+    none.headers_mut().insert("sec-websocket-protocol", empty);
+    assert_eq!(judge(&none), Ok((true, 101)));
+    assert_eq!(Response::from_http(&none).subprotocol(), None);
 
     for (name, value, error) in [
         ("upgrade", "h2c", ResponseError::NotAnUpgrade),
         ("connection", "close", ResponseError::NotAnUpgrade),
         ("sec-websocket-accept", "wrong", ResponseError::Accept),
         ("sec-websocket-protocol", "c", ResponseError::Subprotocol),
-        ("sec-websocket-extensions", "x", ResponseError::Extensions),
+        (
+            "sec-websocket-extensions",
+            "x",
+            ResponseError::ExtensionNotOffered,
+        ),
+        (
+            "sec-websocket-extensions",
+            "",
+            ResponseError::MalformedExtensions,
+        ),
     ] {
         let mut response = answer();
         let headers = response.headers_mut();
@@ -431,7 +467,13 @@ fn an_extended_connect() {
         (connect(), "connect-udp", NotAnUpgrade),
         (connect().method("GET"), websocket, Method),
         (connect().uri("example.com:443"), websocket, Target),
-        (connect().uri("/chat"), websocket, Target),
+        (connect().uri("/chat"), websocket, Host),
+        (connect().uri("*").header("host", "a"), websocket, Target),
+        (
+            connect().uri("/chat").header("host", "user@a"),
+            websocket,
+            Host,
+        ),
         (connect().uri("ftp://example.com/"), websocket, Target),
         (connect().uri("https://a@example.com/"), websocket, Host),
         (connect().header("host", "other.example"), websocket, Host),
@@ -473,6 +515,41 @@ fn an_extended_connect() {
     let written = Header::from_map(response.headers());
     assert_eq!(sorted(&written), sorted(&handshake.headers()));
     assert_eq!(written.len(), 3, "a subprotocol and two cookies");
+}
+
+/// A client may send Host in place of `:authority` (RFC 9113 section 8.3.1). A URI of the types without an authority has no
+/// scheme, so that hyper drops the `:scheme`.
+#[test]
+fn a_host_in_place_of_an_authority() {
+    let request = |host: &str| {
+        let builder = http::Request::connect("/chat?room=1").header("host", host);
+        http2_request(builder.header("origin", format!("https://{host}")))
+    };
+    let with_host = request("example.com");
+    let found = extended_connect::Request::from_http(&with_host, "websocket");
+    assert!(found.is_websocket());
+    assert_eq!(found.host(), Some("example.com"));
+    assert_eq!(found.path(), Some("/chat?room=1"));
+    assert_eq!(found.negotiate(&options()).map(drop), Ok(()));
+    let (parts, ()) = with_host.clone().into_parts();
+    let from_parts = extended_connect::Request::from_http_parts(&parts, "websocket");
+    assert_eq!(from_parts, found);
+    // A list with all fields says which scheme it is, or is no good.
+    let list = extended_connect::Request::new(found.headers().to_vec());
+    let refused = list.negotiate(&options()).map(drop);
+    assert_eq!(refused, Err(RequestError::Target));
+
+    for &(hosts, host, [.., answered]) in super::HOSTS {
+        let mut options = options();
+        options.hosts = hosts;
+        let request = request(host);
+        let request = extended_connect::Request::from_http(&request, "websocket");
+        let found = request.negotiate(&options).map(drop);
+        let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
+        assert_eq!(found, verdict, "{hosts:?} {host}");
+    }
+    assert_eq!(RequestError::Misdirected.to_http().status(), 421);
+    assert_eq!(RequestError::Misdirected.to_http2().status(), 421);
 }
 
 /// What the application says over both connections comes through.

@@ -1,7 +1,7 @@
 //! What a server accepts, refuses and answers (RFC 6455 section 4.2).
 
 use super::{
-    ACCEPT, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
+    ACCEPT, HOSTS, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
 };
 use sockless::handshake::{
     HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions, accept_key,
@@ -57,6 +57,108 @@ fn the_server_accepts() {
         let (_, headers, _) = split_message(output);
         let accept = values(&headers, "Sec-WebSocket-Accept");
         assert_eq!(accept, [ACCEPT.as_bytes()], "{what}");
+    }
+}
+
+/// RFC 9110 sections 5.3 and 5.6.1.2: all lines of a list are one list, and an empty element is ignored.
+#[test]
+fn an_empty_line_of_a_list_is_an_empty_element() {
+    const FOO: &str = "Sec-WebSocket-Extensions: foo";
+    const EMPTY: &str = "Sec-WebSocket-Extensions:";
+    for edits in [
+        &[FOO, EMPTY][..],
+        &[EMPTY, FOO],
+        &["Sec-WebSocket-Extensions: , ,", FOO, EMPTY],
+        &["Connection:", "Upgrade: ,"],
+        &["Sec-WebSocket-Protocol: b", "Sec-WebSocket-Protocol:"],
+    ] {
+        let request = head(REQUEST, edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+    }
+}
+
+/// RFC 6455 section 4.1, item 10, asks for one subprotocol at least; clients with none to offer send the header all
+/// the same.
+#[test]
+fn an_empty_subprotocol_header_offers_none() {
+    let mut options = ServerOptions::default();
+    options.subprotocols = &["a", ""];
+    for edits in [
+        &["Sec-WebSocket-Protocol:"][..],
+        &["Sec-WebSocket-Protocol: ,"],
+        &["Sec-WebSocket-Protocol: \t, ,"],
+        &["Sec-WebSocket-Protocol:", "Sec-WebSocket-Protocol:"],
+    ] {
+        let request = head(REQUEST, edits);
+        options.require_subprotocol = false;
+        let served = serve_cut(request.as_bytes(), &options);
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+        options.require_subprotocol = true;
+        let served = serve_cut(request.as_bytes(), &options);
+        assert_eq!(served, Err(RequestError::NoCommonSubprotocol), "{edits:?}");
+        // Lists of an HTTP library get the same verdict, also with white space that it left there.
+        let (_, mut headers) = split_head(&request);
+        for header in &mut headers {
+            if header.value.is_empty() {
+                header.value = b" \t";
+            }
+        }
+        let request = Request::new("GET", "/chat", headers);
+        assert_eq!(request.subprotocols().count(), 0, "{edits:?}");
+        let found = request.negotiate(&options).map(drop);
+        assert_eq!(found, Err(RequestError::NoCommonSubprotocol), "{edits:?}");
+        options.require_subprotocol = false;
+        let handshake = request.negotiate(&options).unwrap();
+        assert_eq!(handshake.subprotocol(), None, "{edits:?}");
+    }
+}
+
+/// RFC 9110 section 7.6.1: `close` is about the connection after this exchange, which a WebSocket takes over.
+#[test]
+fn close_beside_upgrade_does_not_stop_the_upgrade() {
+    for edits in [
+        &["-Connection", "Connection: close, Upgrade"][..],
+        &["-Connection", "Connection: Upgrade, close"],
+        &["Connection: close"],
+    ] {
+        let request = head(REQUEST, edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(opened(&served, &format!("{edits:?}")), []);
+    }
+}
+
+/// RFC 9110 section 5.5: bytes over 0x7f in a value are opaque, whether they are UTF-8 or not.
+#[test]
+fn a_value_may_have_bytes_over_0x7f() {
+    let line = [&b"X-Latin: "[..], &(0x80..=0xff).collect::<Vec<u8>>(), b"x"].concat();
+    let request = head(REQUEST, &[]);
+    let request = request.strip_suffix("\r\n").unwrap();
+    let bytes = [request.as_bytes(), &line, b"\r\n\r\n"].concat();
+    let served = serve_cut(&bytes, &ServerOptions::default());
+    assert_eq!(opened(&served, "bytes over 0x7f"), []);
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(&bytes);
+    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    assert_eq!(request.unwrap().header("x-latin"), line.get(9..));
+}
+
+/// RFC 9110 section 10.1.1: a server that answers with a final status omits the 100. So there is one answer, which is
+/// the 101 or the refusal.
+#[test]
+fn an_expectation_gets_the_final_answer() {
+    let request = head(REQUEST, &["Expect: 100-continue"]);
+    let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+    assert_eq!(opened(&served, "Expect"), []);
+    for (edit, error) in [
+        ("Content-Length: 5", RequestError::Body),
+        ("Transfer-Encoding: chunked", RequestError::Body),
+        ("Origin: http://evil.example", RequestError::Origin),
+    ] {
+        let request = head(REQUEST, &["Expect: 100-continue", edit]);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(served, Err(error), "{edit}");
+        assert_eq!(split_message(&error.response()).0, error.status());
     }
 }
 
@@ -160,6 +262,11 @@ fn the_server_refuses() {
         ),
         (&["Content-Length: 1"], Body, 400),
         (&["Content-Length: -1"], Body, 400),
+        // Only "0" is sure to mean the same to a proxy, although RFC 9110 section 8.6 allows more digits.
+        (&["Content-Length: 00"], Body, 400),
+        (&["Content-Length: +0"], Body, 400),
+        (&["Content-Length: 0, 0"], Body, 400),
+        (&["Content-Length:"], Body, 400),
         (&["Content-Length: 0", "Content-Length: 9"], Body, 400),
         (&["Transfer-Encoding: chunked"], Body, 400),
         (&["Transfer-Encoding: identity"], Body, 400),
@@ -173,10 +280,20 @@ fn the_server_refuses() {
         ),
         (&["Sec-WebSocket-Extensions: ;"], Extensions, 400),
         (&["Sec-WebSocket-Extensions:"], Extensions, 400),
+        (
+            &["Sec-WebSocket-Extensions:", "Sec-WebSocket-Extensions: ,"],
+            Extensions,
+            400,
+        ),
+        (
+            &["Sec-WebSocket-Extensions: a;", "Sec-WebSocket-Extensions:"],
+            Extensions,
+            400,
+        ),
         (&["Sec-WebSocket-Extensions: a; b=\"c"], Extensions, 400),
         (&["Sec-WebSocket-Extensions: a b"], Extensions, 400),
         (&["Sec-WebSocket-Protocol: a b"], Subprotocols, 400),
-        (&["Sec-WebSocket-Protocol:"], Subprotocols, 400),
+        (&["Sec-WebSocket-Protocol: a, b c,"], Subprotocols, 400),
         (
             &["Sec-WebSocket-Protocol: a, b", "Sec-WebSocket-Protocol: a"],
             Subprotocols,
@@ -282,6 +399,94 @@ fn header_lists_get_the_same_verdict_as_bytes() {
     }
 }
 
+/// RFC 9112 section 3.2.2: who compares paths must not be fooled by the absolute form, and its host is the one that
+/// counts.
+#[test]
+fn an_absolute_target_is_its_path_and_its_host() {
+    let table = [
+        ("/admin", "/admin", "example.com"),
+        ("/", "/", "example.com"),
+        ("//b/admin", "//b/admin", "example.com"),
+        ("/?x=1", "/?x=1", "example.com"),
+        ("/http://b/c", "/http://b/c", "example.com"),
+        ("http://a/admin", "/admin", "a"),
+        ("HTTPS://A:1/admin?x=1", "/admin?x=1", "A:1"),
+        ("http://a", "/", "a"),
+        ("http://a?x=1", "/?x=1", "a"),
+        ("http://a?", "/?", "a"),
+        ("http://a//", "//", "a"),
+        ("http://a/b://c", "/b://c", "a"),
+        ("http://[::1]:80/?", "/?", "[::1]:80"),
+    ];
+    for (target, path, host) in table {
+        let start = format!("=GET {target} HTTP/1.1");
+        let bytes = head(REQUEST, &[&start]);
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(bytes.as_bytes());
+        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = request.unwrap();
+        let (_, headers) = split_head(&bytes);
+        let list = Request::new("GET", target, headers.clone());
+        assert_eq!(request, list, "{target}");
+        assert_eq!(request.target(), path, "{target}");
+        assert_eq!(request.host(), Some(host), "{target}");
+        assert_eq!(request.header("Host"), Some(host.as_bytes()), "{target}");
+        assert_eq!(request.headers().len(), REQUEST.len() - 1, "{target}");
+        assert!(request.accept(&ServerOptions::default()).is_ok());
+
+        // A list may come without the header, or with several.
+        let none = headers.iter().copied().filter(|it| !it.is("Host"));
+        let none = Request::new("GET", target, none.collect());
+        let twice = Request::new("GET", target, [&headers[..], &headers[..1]].concat());
+        let found = (!target.starts_with('/')).then_some(host);
+        assert_eq!((none.host(), twice.host()), (found, found), "{target}");
+    }
+    // Of another form they stay as they are, and are refused.
+    for target in [
+        "*",
+        "admin",
+        "a:80",
+        "ws://a/admin",
+        "ftp://a/admin",
+        "http:/a",
+        "http:///admin",
+        "http://user@a/admin",
+        "http://a:99999/admin",
+        "http://a/admin#b",
+        "/admin#b",
+        "",
+    ] {
+        let lines = head(REQUEST, &[]);
+        let (_, headers) = split_head(&lines);
+        let request = Request::new("GET", target, headers);
+        assert_eq!(request.target(), target);
+        assert_eq!(request.host(), Some("example.com"), "{target}");
+        let refused = request.accept(&ServerOptions::default()).unwrap_err();
+        assert_eq!(refused, RequestError::Target, "{target}");
+    }
+    // RFC 9112 section 3.2: a request without a valid Host is refused, whatever its target.
+    for edits in [&["-Host"][..], &["-Host", "Host:"], &["Host: b"]] {
+        let edits = [&["=GET http://a/ HTTP/1.1"], edits].concat();
+        let request = head(REQUEST, &edits);
+        let served = serve_cut(request.as_bytes(), &ServerOptions::default());
+        assert_eq!(served, Err(RequestError::Host), "{edits:?}");
+    }
+    // HTTP/1.0 asks for none.
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"GET http://a/b HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
+    for (path, host) in [("/b", Some("a")), ("/", None)] {
+        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = request.unwrap();
+        assert_eq!((request.target(), request.host()), (path, host));
+    }
+    for (host, valid) in [("a b", None), ("", None), ("[::1]", Some("[::1]"))] {
+        let name = "host";
+        let value = host.as_bytes();
+        let request = Request::new("GET", "/", vec![Header { name, value }]);
+        assert_eq!(request.host(), valid);
+    }
+}
+
 #[test]
 fn origins() {
     let only = ["https://a.example", "http://b.example:8080"];
@@ -325,6 +530,41 @@ fn origins() {
         let served = serve(two.as_bytes(), &[], &options);
         assert_eq!(served, Err(RequestError::DuplicateOrigin));
     }
+}
+
+/// RFC 9110 sections 7.4 and 15.5.20. HTTP/1.1 does not tell the scheme.
+#[test]
+fn the_hosts_that_a_server_answers_for() {
+    for &(hosts, host, [.., answered]) in HOSTS {
+        let mut options = ServerOptions::default();
+        options.hosts = hosts;
+        let edits = [
+            vec!["-Host".to_owned(), format!("Host: {host}")],
+            // It is the host in the target that counts.
+            vec![format!("=GET http://{host}/chat HTTP/1.1")],
+        ];
+        for edits in edits {
+            let edits: Vec<_> = edits.iter().map(String::as_str).collect();
+            let request = head(REQUEST, &edits);
+            let served = serve(request.as_bytes(), &[], &options).map(drop);
+            let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
+            assert_eq!(served, verdict, "{hosts:?} {edits:?}");
+        }
+    }
+    let answer = RequestError::Misdirected.response();
+    assert!(answer.starts_with(b"HTTP/1.1 421 Misdirected Request\r\n"));
+}
+
+/// A page whose name points to the address of another server has the same host as that (DNS rebinding).
+#[test]
+fn named_hosts_protect_from_dns_rebinding() {
+    let edits = ["-Host", "Host: evil.example", "Origin: http://evil.example"];
+    let request = head(REQUEST, &edits);
+    let mut options = ServerOptions::default();
+    assert!(serve(request.as_bytes(), &[], &options).is_ok());
+    options.hosts = &["localhost", "127.0.0.1", "[::1]"];
+    let served = serve_cut(request.as_bytes(), &options);
+    assert_eq!(served, Err(RequestError::Misdirected));
 }
 
 #[test]

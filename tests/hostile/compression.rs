@@ -217,7 +217,7 @@ fn window_bits_are_judged_before_a_codec_sees_them() {
                 }
                 Err(error) => {
                     assert!(!right, "{parameters}");
-                    assert_eq!(error, ResponseError::Extensions);
+                    assert_eq!(error, ResponseError::ExtensionParameters);
                 }
             }
             if right && !mine {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::handshake::attempt::{Attempt, offer};
+use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::client::Opening;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extended_connect::{EXTENSIONS, ORIGIN, PROTOCOL, VERSION};
@@ -29,7 +29,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a header, origin or subprotocol that must not be written.
+    /// [`InputError`] for a host, header, origin or subprotocol that must not be written.
     #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
     pub fn new(uri: &Uri<'_>, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         for header in options.headers {
@@ -44,7 +44,7 @@ impl ClientHandshake {
         add(":protocol", b"websocket");
         add(":scheme", scheme);
         add(":path", uri.target().as_bytes());
-        add(":authority", uri.authority().as_bytes());
+        add(":authority", authority(uri, options).as_bytes());
         add(VERSION, b"13");
         offer(options, [ORIGIN, PROTOCOL, EXTENSIONS], add);
         Ok(Self { attempt, fields })

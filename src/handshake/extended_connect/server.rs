@@ -8,7 +8,7 @@ use crate::handshake::error::InputError;
 use crate::handshake::extended_connect::{EXTENSIONS, PROTOCOL, VERSION};
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, check_lower_case, elements, single};
-use crate::handshake::negotiated::{Negotiated, check_version};
+use crate::handshake::negotiated::{EITHER, Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
 use crate::handshake::uri::Authority;
@@ -17,13 +17,27 @@ use crate::handshake::uri::Authority;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'b> {
     headers: Vec<Header<'b>>,
+    /// Whether an HTTP library has dropped the scheme.
+    is_scheme_unknown: bool,
 }
 
 impl<'b> Request<'b> {
     /// A request of these fields, pseudo-header fields (`:method`, `:protocol`, `:scheme`, `:authority`, `:path`) included.
     #[must_use]
     pub const fn new(headers: Vec<Header<'b>>) -> Self {
-        Self { headers }
+        Self {
+            headers,
+            is_scheme_unknown: false,
+        }
+    }
+
+    /// The same from an HTTP library that has dropped the scheme.
+    #[cfg(feature = "http")]
+    pub(crate) const fn without_scheme(headers: Vec<Header<'b>>) -> Self {
+        Self {
+            headers,
+            is_scheme_unknown: true,
+        }
     }
 
     /// Whether it asks for a WebSocket, so that [`negotiate`](Self::negotiate) is worth a try.
@@ -36,6 +50,20 @@ impl<'b> Request<'b> {
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         str::from_utf8(self.header(":path")?).ok()
+    }
+
+    /// The host that the request is for, with the port if there is one, such as `example.com:8080`.
+    ///
+    /// It is the `:authority`, or the `host` field of a request without one (RFC 9113 section 8.3.1, RFC 9114
+    /// section 4.3.1). `None` if there is neither, if it is not valid, or if both are there and differ.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let default_port = match self.header(":scheme") {
+            Some(b"https") => 443,
+            _ => 80,
+        };
+        let host = self.authority(single(&self.headers, "host"), default_port);
+        str::from_utf8(host.ok()?).ok()
     }
 
     /// All fields in their order.
@@ -74,15 +102,20 @@ impl<'b> Request<'b> {
             return Err(RequestError::NotAnUpgrade);
         }
         // RFC 8441 section 4: both must be there; section 5: the target is made of them.
-        let scheme = self.header(":scheme").unwrap_or_default();
+        let default_ports: &[u16] = match single(&self.headers, ":scheme") {
+            Single::One(b"https") => &[443],
+            Single::One(b"http") => &[80],
+            Single::Missing if self.is_scheme_unknown => &EITHER,
+            _ => return Err(RequestError::Target),
+        };
         let path = self.header(":path").unwrap_or_default();
-        if !matches!(scheme, b"http" | b"https") || !path.starts_with(b"/") || path.contains(&b'#')
-        {
+        if !path.starts_with(b"/") || path.contains(&b'#') {
             return Err(RequestError::Target);
         }
         let fields = Fields::new(&self.headers);
-        let default_port = if scheme == b"https" { 443 } else { 80 };
-        let authority = self.authority(&fields, default_port)?;
+        // A library that drops the scheme does so because there is no `:authority`, and nothing to compare.
+        let default_port = default_ports.first().copied().unwrap_or_default();
+        let authority = self.authority(fields.host, default_port)?;
         // RFC 9113 section 8.2.2: there is no connection they could be about, so a request with one is malformed.
         let of_a_connection = |header: &Header<'_>| {
             ["connection", "upgrade", "keep-alive", "proxy-connection"]
@@ -98,21 +131,28 @@ impl<'b> Request<'b> {
         }
         check_version(&fields)?;
         Ok(ServerHandshake {
-            negotiated: Negotiated::new(&fields, authority, options)?,
+            negotiated: Negotiated::new(&fields, authority, default_ports, options)?,
         })
     }
 
-    /// Whom the request is for (RFC 9113 section 8.3.1): a Host beside it must say the same, if perhaps in other words.
-    fn authority(&self, fields: &Fields<'_>, default_port: u16) -> Result<&[u8], RequestError> {
-        let authority = self.header(":authority").ok_or(RequestError::Host)?;
-        let parsed = Authority::parse(authority).ok_or(RequestError::Host)?;
-        let agrees = match fields.host {
-            Single::Missing => true,
-            Single::One(host) => {
-                Authority::parse(host).is_some_and(|host| host.is_same(&parsed, default_port))
+    /// Whom the request is for (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1): the `:authority`, or Host where there
+    /// is none. Both must say the same, if perhaps in other words.
+    fn authority<'h>(
+        &'h self,
+        host: Single<'h>,
+        default_port: u16,
+    ) -> Result<&'h [u8], RequestError> {
+        let (authority, other) = match (single(&self.headers, ":authority"), host) {
+            (Single::One(authority), Single::One(host)) => (authority, Some(host)),
+            (Single::One(value), Single::Missing) | (Single::Missing, Single::One(value)) => {
+                (value, None)
             }
-            Single::Several => false,
+            _ => return Err(RequestError::Host),
         };
+        let parsed = Authority::parse(authority).ok_or(RequestError::Host)?;
+        let agrees = other.is_none_or(|host| {
+            Authority::parse(host).is_some_and(|host| host.is_same(&parsed, default_port))
+        });
         agrees.then_some(authority).ok_or(RequestError::Host)
     }
 }

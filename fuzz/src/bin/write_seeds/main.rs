@@ -74,6 +74,10 @@ fn heads(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
             request("Sec-WebSocket-Extensions: x, permessage-deflate; client_max_window_bits\r\n"),
         ),
         ("origin", request("Origin: http://localhost\r\n")),
+        (
+            "absolute_target",
+            request("").replace(" /chat", " http://a:81?x=1"),
+        ),
         ("frames_behind", request("") + "\u{1}\u{2}frames"),
         ("body", request("Content-Length: 5\r\n") + "12345"),
         ("page", "GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()),
@@ -103,6 +107,7 @@ fn heads(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
             "compressed",
             response("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n"),
         ),
+        ("no_subprotocol", response("Sec-WebSocket-Protocol:\r\n")),
         ("frames_behind", response("") + "\u{1}\u{2}Hi"),
         (
             "interim",
@@ -115,6 +120,7 @@ fn heads(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
             "refused",
             "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone".into(),
         ),
+        ("over_599", "HTTP/1.1 600 What\r\n\r\n".into()),
         (
             "redirect",
             "HTTP/1.1 301 Moved\r\nLocation: /there\r\n\r\n".into(),

@@ -18,12 +18,32 @@ pub(crate) fn seeds(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
     // Windows of 15 bits and takeover; the smallest windows and none.
     const DEFAULT: [u8; 2] = [0x11, 0];
     const SMALL: [u8; 2] = [0x77, 3];
+    // Without `client_max_window_bits` in the offer.
+    const BARE: [u8; 2] = [0x71, 4];
     let (both, none, required, names) = (3, 0, 4, 0x78);
     let rows: &[Row] = &[
         ("both_default", both, DEFAULT, DEFAULT, EXTENSION, &[]),
         ("both_small", both, SMALL, SMALL, EXTENSION, &[]),
         ("small_client", both, SMALL, DEFAULT, EXTENSION, &[]),
         ("small_server", both, DEFAULT, SMALL, EXTENSION, &[]),
+        ("bare_client", both, BARE, DEFAULT, EXTENSION, &[]),
+        ("bare_small_server", both, BARE, SMALL, EXTENSION, &[]),
+        (
+            "not_offered",
+            both,
+            BARE,
+            DEFAULT,
+            EXTENSION,
+            &["permessage-deflate; client_max_window_bits=9"],
+        ),
+        (
+            "empty_line",
+            both,
+            DEFAULT,
+            DEFAULT,
+            EXTENSION,
+            &["", "permessage-deflate", ","],
+        ),
         (
             "names",
             names,
