@@ -247,10 +247,13 @@ impl Sender {
     /// Whether fragments of a compressed message are being sent, so that the last one is still to come.
     pub(crate) fn is_fragmenting_compressed(&self) -> bool {
         #[cfg(feature = "deflate")]
-        if let Some(deflation) = &self.deflation {
-            return self.message.is_some() && deflation.is_compressed();
-        }
-        false
+        let compressed = self
+            .deflation
+            .as_ref()
+            .is_some_and(|deflation| deflation.is_compressed());
+        #[cfg(not(feature = "deflate"))]
+        let compressed = false;
+        compressed && self.message.is_some()
     }
 
     /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).
