@@ -1,8 +1,8 @@
 //! A connection used by two threads: one blocks in reads, the other in writes. So a peer that writes
 //! without reading does not stop this side from reading.
 //!
-//! The writing thread also tells the connection the time, and ends the transport when the connection says so; that wakes
-//! the reading thread, which needs no clock.
+//! The reading thread passes the time, and only after it has read: so no deadline ends a connection while something that
+//! arrived in time is still in the socket. The writing thread closes the transport when the connection says so.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,8 +18,18 @@ const READ: usize = 16 << 10;
 /// How much is written at once.
 const WRITE: usize = 64 << 10;
 
-/// How long a write may block before the time is told again.
+/// How long a read or a write blocks at most. Another thread can shorten a deadline (by closing the connection), but it cannot
+/// interrupt a read. So a deadline may be this much late.
 const TICK: Duration = Duration::from_secs(1);
+
+/// What the application does with events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// It answers them, so each needs room in the output. A peer that sends without reading must wait.
+    Answered,
+    /// It answers none, so it reads on while the output is full. If both sides waited for room, neither would go on.
+    Heard,
+}
 
 pub(crate) struct Shared {
     connection: Mutex<Connection>,
@@ -34,14 +44,14 @@ impl Shared {
         }
     }
 
-    /// Gives the connection to `act`, then wakes the other thread.
+    /// Gives the connection to `act`, then wakes the other threads.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Connection) -> T) -> T {
         let result = act(&mut self.lock());
         self.changed.notify_all();
         result
     }
 
-    /// Waits until there is room for more output, and says whether there is; if not, the connection is at its end.
+    /// Waits until there is room for more output. Returns false if the connection is at its end.
     pub(crate) fn wait_for_room(&self) -> bool {
         let mut connection = self.lock();
         loop {
@@ -51,29 +61,27 @@ impl Shared {
             if connection.has_room() {
                 return true;
             }
-            connection = self
-                .changed
-                .wait(connection)
-                .unwrap_or_else(PoisonError::into_inner);
+            connection = self.wait(connection);
         }
     }
 
-    /// Reads and writes until the end: every piece read goes to `watch`, every event in it to `take`, which
-    /// finds room for an answer.
+    /// Reads and writes until the end. Every piece read goes to `watch`, every event in it to `take`, which
+    /// finds room for an answer if it has `Events::Answered`.
     pub(crate) fn run(
         &self,
         transport: &TcpStream,
         buffer: &mut ReadBuffer,
+        events: Events,
         watch: impl FnMut(&[u8]),
         take: impl FnMut(Event<'_>),
     ) {
         thread::scope(|scope| {
             // Lets the writing thread end, also when this one panics.
-            let _end = EndOfStream(self);
+            let _end = End(self);
             let writer = thread::Builder::new().spawn_scoped(scope, || self.write_all(transport));
             match writer {
-                Ok(_) => self.read_all(transport, buffer, watch, take),
-                Err(error) => eprintln!("no thread for a connection: {error}"),
+                Ok(_) => self.read_all(transport, buffer, events, watch, take),
+                Err(error) => complain(&format!("no thread for a connection: {error}")),
             }
         });
     }
@@ -82,35 +90,47 @@ impl Shared {
         &self,
         transport: &TcpStream,
         buffer: &mut ReadBuffer,
+        events: Events,
         mut watch: impl FnMut(&[u8]),
         mut take: impl FnMut(Event<'_>),
     ) {
-        // A peer that sends more than it reads has to wait.
-        while self.wait_for_room() {
+        loop {
+            if events == Events::Answered && !self.wait_for_room_until_late() {
+                return;
+            }
             // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
             if let Ok(Some(event)) = self.with(|connection| connection.next_event(buffer)) {
                 take(event);
                 continue;
             }
-            match read(transport, buffer, None) {
-                // The end of the stream.
-                Ok(Some(0)) | Err(_) => return,
+            let (until, wants_read) = self.with(|connection| {
+                connection.handle_timeout(now());
+                (connection.next_timeout(), connection.wants_read())
+            });
+            if !wants_read {
+                if self.is_over_after_a_tick() {
+                    return;
+                }
+                continue;
+            }
+            match read(transport, buffer, Some(until.map_or(now() + TICK, |it| it.min(now() + TICK)))) {
+                Ok(Some(0)) => self.with(Connection::handle_eof),
                 Ok(Some(n)) => {
                     let unread = buffer.unread();
                     watch(&unread[unread.len() - n..]);
                 }
                 Ok(None) => {}
+                Err(_) => self.with(Connection::handle_reset),
             }
         }
     }
 
-    /// Writes all output as it appears and tells the time, until it is time to close the transport, and closes it.
+    /// Writes all output as it appears, until it is time to close the transport, and closes it.
     fn write_all(&self, transport: &TcpStream) {
         let mut bytes = Vec::new();
         let mut shut_down = false;
         let mut connection = self.lock();
         loop {
-            connection.handle_timeout(now());
             match connection.transport_action() {
                 TransportAction::Close => break,
                 TransportAction::Write => {
@@ -124,9 +144,9 @@ impl Shared {
                     let written = write(transport, &bytes, Some(now() + TICK));
                     connection = self.lock();
                     match written {
-                        Ok(n) => connection.advance_output(n),
-                        // What is left will never be written.
-                        Err(_) => connection.handle_reset(),
+                        // A deadline may have dropped the output meanwhile, but nothing else has.
+                        Ok(n) => connection.advance_output(n.min(connection.output_len())),
+                        Err(_) => connection.handle_write_error(),
                     }
                     self.changed.notify_all();
                     continue;
@@ -146,36 +166,66 @@ impl Shared {
         _ = transport.shutdown(Shutdown::Both);
     }
 
+    /// As `wait_for_room`, for the thread that passes the time: a peer that does not read is given up.
+    fn wait_for_room_until_late(&self) -> bool {
+        loop {
+            let mut connection = self.lock();
+            if connection.transport_action() == TransportAction::Close {
+                return false;
+            }
+            if connection.has_room() {
+                return true;
+            }
+            connection.handle_timeout(now());
+            drop(connection);
+            self.changed.notify_all();
+            // Never shorter: the writing thread may have written, and not said so yet.
+            drop(self.wait_for(self.lock(), TICK));
+        }
+    }
+
+    /// Nothing more can be read. Waits a little for what is still to be written, and returns whether all is done.
+    fn is_over_after_a_tick(&self) -> bool {
+        let connection = self.lock();
+        if connection.transport_action() == TransportAction::Close {
+            return true;
+        }
+        drop(self.wait_for(connection, TICK));
+        false
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the connection is changed, or has to be told the time.
+    /// Waits until the connection is changed.
     fn wait<'a>(&self, connection: MutexGuard<'a, Connection>) -> MutexGuard<'a, Connection> {
-        match connection.next_timeout() {
-            None => self
-                .changed
-                .wait(connection)
-                .unwrap_or_else(PoisonError::into_inner),
-            Some(until) => {
-                let wait = until.saturating_sub(now());
-                let (connection, _) = self
-                    .changed
-                    .wait_timeout(connection, wait)
-                    .unwrap_or_else(PoisonError::into_inner);
-                connection
-            }
-        }
+        self.changed
+            .wait(connection)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the connection is changed, so long at most.
+    fn wait_for<'a>(
+        &self,
+        connection: MutexGuard<'a, Connection>,
+        time: Duration,
+    ) -> MutexGuard<'a, Connection> {
+        let (connection, _) = self
+            .changed
+            .wait_timeout(connection, time)
+            .unwrap_or_else(PoisonError::into_inner);
+        connection
     }
 }
 
-struct EndOfStream<'a>(&'a Shared);
+struct End<'a>(&'a Shared);
 
-impl Drop for EndOfStream<'_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.with(Connection::handle_eof);
+        self.0.with(Connection::handle_reset);
     }
 }
 
@@ -226,6 +276,11 @@ fn is_late(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
     )
+}
+
+/// Says a line on standard error, if anybody reads it.
+pub(crate) fn complain(line: &str) {
+    _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a line at once; whoever does not listen any more is no reason to stop.
