@@ -1,36 +1,60 @@
 //! A client on threads: lines from standard input go out as text, events are printed.
 //!
 //! ```text
-//! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] ws://127.0.0.1:8080/
+//! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] [--timeout SECONDS] ws://127.0.0.1:8080/
 //! cargo run --features deflate --example client -- --deflate ws://127.0.0.1:8080/
 //! ```
 //!
-//! `/close 1000 bye` closes, `/ping x` sends a Ping, the end of input closes with 1000. `--echo` sends back
-//! every message instead of reading input. The exit status is 0 after a clean close with 1000, 1 after
-//! any other ending, 2 for bad arguments.
+//! Lines that begin with a slash are commands: `/close 1000 bye` closes, `/ping x` sends a Ping, `/help` lists them all.
+//! The end of input closes with 1000. `--echo` sends back every message instead of reading input. The exit status is 0
+//! after a clean close with 1000, 1 after any other ending, 2 for bad arguments.
 //!
 //! `--deflate` offers compression with permessage-deflate; `--deflate=no-context-takeover` offers, too,
 //! to compress every message by itself, and does so whatever the server answers.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::io::{self, BufRead};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::thread;
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening, Uri};
+use lexopt::prelude::*;
+use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening};
 use sockless::{CloseCode, Config, Connection, Deadlines, Event, ReadBuffer, Seed, SendError};
 
+use crate::command_line::{Program, complain, timeout};
 use crate::threads::{Shared, now, read, say, write};
 
+#[path = "shared/advice.rs"]
+#[expect(unreachable_pub, reason = "libraries include it, too")]
+mod advice;
+#[path = "shared/command_line.rs"]
+#[expect(dead_code, unreachable_pub, reason = "servers include it, too")]
+mod command_line;
 #[path = "shared/deflate.rs"]
 mod deflate;
 #[path = "shared/threads.rs"]
+#[allow(clippy::print_stderr, reason = "one line that is still to be replaced")]
 mod threads;
 
-const USAGE: &str = "usage: client [--echo] [--deflate[=no-context-takeover]] [--protocol a,b] \
-    [--header 'Name: value'] URL";
+const PROGRAM: Program = Program {
+    name: "client",
+    arguments: "[--echo] [--deflate[=no-context-takeover]] [--protocol a,b] \
+        [--header 'Name: value'] [--timeout SECONDS] URL",
+    options: "  URL                ws://HOST[:PORT]/PATH
+  --echo             sends back every message, and does not read the input
+  --deflate          offers compression; =no-context-takeover: of every message by itself
+  --protocol a,b     offers these subprotocols, the preferred first
+  --header HEADER    sends this header, too; may be given more than once",
+};
 
-#[derive(Default)]
+const COMMANDS: &str = "/ping [PAYLOAD]         sends a Ping
+/pong [PAYLOAD]         sends a Pong
+/close [CODE [REASON]]  closes, with 1000 unless given
+/help                   prints this
+//TEXT                  sends text that begins with a slash: /TEXT";
+
 struct Arguments {
     echo: bool,
     config: Config,
@@ -40,62 +64,55 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = match parse_arguments(std::env::args().skip(1)) {
+    let arguments = match PROGRAM.read(parse_arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            eprintln!("client: {error}\n{USAGE}");
-            return ExitCode::from(2);
-        }
+        Err(status) => return status,
     };
     match run(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("{error}");
+            complain(error);
             ExitCode::FAILURE
         }
     }
 }
 
-fn parse_arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut arguments = Arguments::default();
-    arguments.config.deadlines = Some(Deadlines::default());
-    while let Some(argument) = given.next() {
-        match argument.as_str() {
-            "--echo" => arguments.echo = true,
-            "--protocol" => {
-                let names = given.next().ok_or("--protocol needs a value")?;
-                arguments.protocols = names
-                    .split(',')
-                    .map(|name| name.trim().to_owned())
-                    .collect();
+fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let (mut echo, mut protocols, mut headers) = (false, Vec::new(), Vec::new());
+    let mut config = Config::default();
+    config.deadlines = Some(Deadlines::default());
+    let mut url = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("echo") => echo = true,
+            Long("deflate") => deflate::configure(&mut config, parser.optional_value())?,
+            Long("timeout") => config.deadlines = Some(timeout(parser)?),
+            Long("protocol") => {
+                let names = parser.value()?.string()?;
+                protocols = names.split(',').map(|name| name.trim().into()).collect();
             }
-            "--header" => {
-                let header = given.next().ok_or("--header needs a value")?;
+            Long("header") => {
+                let header = parser.value()?.string()?;
                 let (name, value) = header
                     .split_once(':')
-                    .ok_or("--header needs 'Name: value'")?;
-                arguments
-                    .headers
-                    .push((name.to_owned(), value.trim().to_owned()));
+                    .ok_or_else(|| format!("--header needs 'Name: value', and not {header:?}"))?;
+                headers.push((name.into(), value.trim().into()));
             }
-            _ if deflate::is_option(&argument) => {
-                deflate::configure(&mut arguments.config, &argument)?;
-            }
-            _ if argument.starts_with('-') || !arguments.url.is_empty() => {
-                return Err(format!("unexpected argument {argument:?}"));
-            }
-            _ => arguments.url = argument,
+            Value(value) if url.is_none() => url = Some(value.string()?),
+            _ => return Err(argument.unexpected()),
         }
     }
-    let uri =
-        Uri::parse(&arguments.url).map_err(|error| format!("{:?}: {error}", arguments.url))?;
-    if uri.is_secure() {
-        return Err(String::from(
-            "wss: needs TLS, which this example leaves out",
-        ));
-    }
-    Ok(arguments)
+    let url = url.ok_or("the URL is missing, such as ws://127.0.0.1:8080/")?;
+    advice::uri_without_tls(&url)?;
+    Ok(Some(Arguments {
+        echo,
+        config,
+        protocols,
+        headers,
+        url,
+    }))
 }
 
 /// Connects and talks; whether the connection ended cleanly with 1000.
@@ -114,7 +131,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     options.subprotocols = &protocols;
     options.headers = &headers;
 
-    let uri = Uri::parse(&arguments.url).map_err(|error| error.to_string())?;
+    let uri = advice::uri_without_tls(&arguments.url)?;
     let seed = Seed::from_os().map_err(|error| error.to_string())?;
     let handshake =
         ClientHandshake::new(&uri, &options, seed).map_err(|error| error.to_string())?;
@@ -136,7 +153,7 @@ fn open(
     loop {
         handshake
             .handle_timeout(now())
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| advice::broken(error, buffer.unread()))?;
         let until = handshake.next_timeout();
         if !handshake.output().is_empty() {
             let n = write(transport, handshake.output(), until).map_err(failed)?;
@@ -144,13 +161,12 @@ fn open(
             continue;
         }
         if read(transport, buffer, until).map_err(failed)? == Some(0) {
-            return Err(String::from(
-                "opening handshake: the server ended the stream",
-            ));
+            return Err(String::from(advice::ENDED));
         }
+        let start = buffer.unread().iter().take(5).copied().collect::<Vec<_>>();
         match handshake
             .read_response(buffer)
-            .map_err(|error| error.to_string())?
+            .map_err(|error| advice::broken(error, &start))?
         {
             None => {}
             Some(Opening::Established {
@@ -168,7 +184,10 @@ fn open(
                 return Ok(connection);
             }
             Some(Opening::Refused(response)) => {
-                return Err(format!("refused {}", response.status()));
+                let header = |name: &str| response.header(name).map(String::from_utf8_lossy);
+                return Err(advice::refused(response.status(), |name| {
+                    header(name).map(Into::into)
+                }));
             }
         }
     }
@@ -205,10 +224,10 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
             ending.reason
         ));
         if let Some(error) = ending.error {
-            eprintln!("failed: {error}");
+            complain(format_args!("failed: {error}"));
         }
         if let Some(timeout) = ending.timeout {
-            eprintln!("too late: {timeout:?}");
+            complain(format_args!("too late: {timeout:?}"));
         }
         ending.was_clean && ending.code == CloseCode::NORMAL
     })
@@ -221,7 +240,7 @@ fn send_lines(shared: &Shared) {
         let line = match line {
             Ok(line) => line,
             Err(error) => {
-                eprintln!("standard input: {error}");
+                complain(format_args!("standard input: {error}"));
                 code = CloseCode::GOING_AWAY;
                 break;
             }
@@ -230,24 +249,56 @@ fn send_lines(shared: &Shared) {
         shared.wait_for_room();
         let sent = shared.with(|connection| send_line(connection, &line));
         if let Err(error) = sent {
-            eprintln!("not sent: {error}");
+            complain(format_args!("not sent: {error}"));
         }
     }
     // Refused if `/close` or the server came first, which serves as well.
     _ = shared.with(|connection| connection.close(code, ""));
 }
 
-fn send_line(connection: &mut Connection, line: &str) -> Result<(), SendError> {
-    match line.split_once(' ').unwrap_or((line, "")) {
-        ("/ping", payload) => connection.send_ping(payload.as_bytes()),
-        ("/close", how) => {
-            let (code, reason) = how.split_once(' ').unwrap_or((how, ""));
-            let code = code
-                .parse()
-                .map_or(CloseCode::NO_STATUS_RECEIVED, CloseCode::new);
-            connection.close(code, reason)
+/// Sends a line as text, or does what it commands.
+fn send_line(connection: &mut Connection, line: &str) -> Result<(), String> {
+    let Some(command) = line.strip_prefix('/') else {
+        return connection
+            .send_text(line)
+            .map_err(|error| error.to_string());
+    };
+    let (command, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let sent = match command {
+        "ping" => connection.send_ping(rest.as_bytes()),
+        "pong" => connection.send_pong(rest.as_bytes()),
+        "close" => {
+            let (code, reason) = rest.trim_start().split_once(' ').unwrap_or((rest, ""));
+            connection.close(parse_close_code(code.trim())?, reason)
         }
-        _ => connection.send_text(line),
+        "help" => {
+            say(COMMANDS);
+            Ok(())
+        }
+        _ if command.starts_with('/') => connection.send_text(&line[1..]),
+        _ => {
+            return Err(format!(
+                "there is no command /{command}: /help lists them, //{command} is text"
+            ));
+        }
+    };
+    sent.map_err(|error| error.to_string())
+}
+
+/// The code of `/close`: one that may be sent.
+fn parse_close_code(code: &str) -> Result<CloseCode, String> {
+    if code.is_empty() {
+        return Ok(CloseCode::NORMAL);
+    }
+    let number: u16 = code
+        .parse()
+        .map_err(|_| format!("{code:?} is no close code: /close 1000 bye"))?;
+    match CloseCode::new(number) {
+        // `Connection::close` sends no code for it (RFC 6455 section 7.4.1), which is not what was asked for.
+        CloseCode::NO_STATUS_RECEIVED => {
+            Err(SendError::InvalidCloseCode(CloseCode::NO_STATUS_RECEIVED).to_string())
+        }
+        code => Ok(code),
     }
 }
 

@@ -2,7 +2,7 @@
 //! frame it receives printed bit by bit.
 //!
 //! ```text
-//! cargo run --example echo_server [-- [ADDRESS] [--quiet]]
+//! cargo run --example echo_server [-- [ADDRESS] [--quiet] [--timeout SECONDS]]
 //! cargo run --features deflate --example echo_server -- --deflate
 //! ```
 //!
@@ -13,84 +13,117 @@
 //! `--deflate` accepts compression with permessage-deflate; `--deflate=no-context-takeover` then
 //! compresses every message by itself.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use lexopt::prelude::*;
 use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event, ReadBuffer};
 
+use crate::command_line::{Program, complain, timeout};
 use crate::frame_log::FrameLog;
 use crate::threads::{Shared, now, read, say};
 
+#[path = "shared/command_line.rs"]
+#[expect(dead_code, unreachable_pub, reason = "other programs include it, too")]
+mod command_line;
 #[path = "shared/deflate.rs"]
 mod deflate;
 #[path = "echo_server/frame_log.rs"]
 mod frame_log;
 #[path = "shared/threads.rs"]
+#[allow(clippy::print_stderr, reason = "one line that is still to be replaced")]
 mod threads;
 
-const USAGE: &str = "usage: echo_server [ADDRESS] [--quiet] [--deflate[=no-context-takeover]]";
+const PROGRAM: Program = Program {
+    name: "echo_server",
+    arguments: "[ADDRESS] [--quiet] [--deflate[=no-context-takeover]] [--timeout SECONDS]",
+    options:
+        "  ADDRESS            where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
+  --quiet            leaves out the greeting and the printing
+  --deflate          accepts compression; =no-context-takeover: of every message by itself",
+};
+
+/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+const PAUSE: Duration = Duration::from_millis(100);
+
 const PAGE: &[u8] = include_bytes!("echo_server.html");
 const GREETING: &str = "Hello! Whatever you send comes back to you.";
 
+struct Arguments {
+    address: String,
+    quiet: bool,
+    config: Config,
+}
+
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo_server: {error}");
-            ExitCode::from(2)
-        }
+    match PROGRAM.read(parse_arguments) {
+        Ok(arguments) => PROGRAM.ended(run(&arguments)),
+        Err(status) => status,
     }
 }
 
-fn run() -> Result<(), String> {
-    let mut address = None;
-    let mut quiet = false;
-    let mut config = Config::default();
+fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let (mut address, mut quiet, mut config) = (None, false, Config::default());
     config.deadlines = Some(Deadlines::default());
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--quiet" => quiet = true,
-            "--help" | "-h" => {
-                println!("{USAGE}");
-                return Ok(());
-            }
-            _ if deflate::is_option(&argument) => deflate::configure(&mut config, &argument)?,
-            _ if argument.starts_with('-') || address.is_some() => {
-                return Err(format!("unexpected argument {argument:?}\n{USAGE}"));
-            }
-            _ => address = Some(argument),
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("quiet") => quiet = true,
+            Long("deflate") => deflate::configure(&mut config, parser.optional_value())?,
+            Long("timeout") => config.deadlines = Some(timeout(parser)?),
+            Value(value) if address.is_none() => address = Some(value.string()?),
+            _ => return Err(argument.unexpected()),
         }
     }
-    let address = address.unwrap_or_else(|| String::from("127.0.0.1:8080"));
-    let listener = TcpListener::bind(&address)
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    let local = listener
-        .local_addr()
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    Ok(Some(Arguments {
+        address: address.unwrap_or_else(|| String::from("127.0.0.1:8080")),
+        quiet,
+        config,
+    }))
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let &Arguments {
+        ref address,
+        quiet,
+        config,
+    } = arguments;
+    let cannot = |error| format!("cannot listen on {address}: {error}");
+    let listener = TcpListener::bind(address).map_err(cannot)?;
+    let local = listener.local_addr().map_err(cannot)?;
     say(&format!("listening on http://{local}/"));
 
-    for number in 1.. {
+    let mut fails = false;
+    let mut numbers = 1..;
+    loop {
         match listener.accept() {
             Ok((transport, _)) => {
+                fails = false;
+                let number = numbers.next().unwrap_or_default();
                 let thread =
                     thread::Builder::new().spawn(move || serve(&transport, config, number, quiet));
                 if let Err(error) = thread {
-                    eprintln!("[{number}] no thread: {error}");
+                    complain(format_args!("[{number}] no thread: {error}"));
                 }
             }
+            // This client left before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // One connection that failed before it began says nothing about the next; one that
-                // found no room left may find some soon.
-                eprintln!("echo_server: {error}");
-                thread::sleep(Duration::from_millis(100));
+                // Said once, not ten times a second.
+                if !fails {
+                    complain(format_args!("cannot accept: {error}"));
+                }
+                fails = true;
+                thread::sleep(PAUSE);
             }
         }
     }
-    Ok(())
 }
 
 /// Answers one request, and stays for the whole connection if it is for a WebSocket.
@@ -111,7 +144,7 @@ fn serve(transport: &TcpStream, config: Config, number: u64, quiet: bool) {
             Shared::new(connection).run(transport, &mut buffer, |_| {}, |_| {});
         }
         Ok(None) => {}
-        Err(error) => eprintln!("[{number}] {error}"),
+        Err(error) => complain(format_args!("[{number}] {error}")),
     }
 }
 

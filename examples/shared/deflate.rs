@@ -1,27 +1,25 @@
 //! The option `--deflate` of both programs: permessage-deflate, if the crate is built with it.
 
+use std::ffi::OsString;
+
 use sockless::{Config, Connection};
 
-/// Whether this argument is the option, in any of its forms.
-pub(crate) fn is_option(argument: &str) -> bool {
-    argument == "--deflate" || argument.starts_with("--deflate=")
-}
-
-/// Asks for permessage-deflate as the option says.
+/// Asks for permessage-deflate as the value of the option says, if it has one.
 #[cfg(feature = "deflate")]
-pub(crate) fn configure(config: &mut Config, option: &str) -> Result<(), String> {
+pub(crate) fn configure(config: &mut Config, value: Option<OsString>) -> Result<(), String> {
     let mut deflate = sockless::Deflate::default();
-    match option.strip_prefix("--deflate=") {
-        None => {}
-        Some("no-context-takeover") => deflate.context_takeover = false,
-        Some(other) => return Err(format!("--deflate cannot be {other:?}")),
+    if let Some(value) = value {
+        if value != "no-context-takeover" {
+            return Err(format!("--deflate cannot be {:?}", value.to_string_lossy()));
+        }
+        deflate.context_takeover = false;
     }
     config.deflate = Some(deflate);
     Ok(())
 }
 
 #[cfg(not(feature = "deflate"))]
-pub(crate) fn configure(_: &mut Config, _: &str) -> Result<(), String> {
+pub(crate) fn configure(_: &mut Config, _: Option<OsString>) -> Result<(), String> {
     Err(String::from(
         "--deflate needs the crate's feature \"deflate\": cargo run --features deflate ...",
     ))

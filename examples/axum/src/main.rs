@@ -2,7 +2,7 @@
 //! answers are is decided by sockless, and the upgraded transport goes to the connection of the tokio example.
 //!
 //! ```text
-//! cargo run --package example-axum [-- ADDRESS]
+//! cargo run --package example-axum [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one.
@@ -15,46 +15,55 @@ use axum::body::Body;
 use axum::extract::{Extension, Request};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use example_tokio::WebSocket;
+use example_tokio::command_line::{self, Listen, Program};
 use example_tokio::server::{self, Ending};
-use example_tokio::{WebSocket, command_line};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use sockless::{Connection, ReadBuffer, handshake};
+use sockless::handshake::{self, ServerOptions};
+use sockless::{Connection, ReadBuffer};
 use tokio::net::TcpStream;
-
-/// How long a client may take for the head of a request.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    command_line::ended("axum", run().await)
+    let program = Program::server("axum");
+    match program.read(Listen::read) {
+        Ok(arguments) => program.ended(run(arguments).await),
+        Err(status) => status,
+    }
 }
 
-async fn run() -> Result<(), String> {
-    let Some(address) = command_line::address("axum")? else {
-        return Ok(());
-    };
+async fn run(arguments: Listen) -> Result<(), String> {
+    let deadlines = arguments.deadlines.unwrap_or_default();
     let end = server::signalled().map_err(|error| error.to_string())?;
-    let listener = command_line::listen("http", &address).await?;
-    let application = Router::new().route("/", any(echo)).route(
-        "/about",
-        get("WebSockets of sockless in an axum application\n"),
-    );
+    let listener = command_line::listen("http", &arguments.address).await?;
+    let application = Router::new()
+        .route("/", any(echo))
+        .route(
+            "/about",
+            get("WebSockets of sockless in an axum application\n"),
+        )
+        .layer(Extension(server::options(deadlines)));
     server::serve(listener, end, |transport, ending| {
-        requests(transport, application.clone(), ending)
+        requests(transport, application.clone(), deadlines.handshake, ending)
     })
     .await;
     Ok(())
 }
 
 /// Answers all requests of a client. `axum::serve` would do as well, but for two things: it has no deadline for the head of
-/// a request, and it does not tell connections that were upgraded when the server is to end.
-async fn requests(transport: TcpStream, application: Router, mut ending: Ending) {
+/// a request, which is `patience` here, and it does not tell connections that were upgraded when the server is to end.
+async fn requests(
+    transport: TcpStream,
+    application: Router,
+    patience: Duration,
+    mut ending: Ending,
+) {
     let application = application.layer(Extension(ending.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(patience)
         .serve_connection(
             TokioIo::new(transport),
             TowerToHyperService::new(application),
@@ -73,12 +82,16 @@ async fn requests(transport: TcpStream, application: Router, mut ending: Ending)
 }
 
 /// The route of the WebSocket, and of a line about it.
-async fn echo(Extension(ending): Extension<Ending>, request: Request) -> Response {
+async fn echo(
+    Extension(ending): Extension<Ending>,
+    Extension(options): Extension<ServerOptions<'static>>,
+    request: Request,
+) -> Response {
     let asked = handshake::Request::from_http(&request);
     if !asked.is_upgrade() {
         return "an echo server: connect with a WebSocket\n".into_response();
     }
-    match asked.negotiate(&server::options()) {
+    match asked.negotiate(&options) {
         Ok(handshake) => {
             let (connection, answer) = (handshake.connection(), handshake.to_http());
             tokio::spawn(converse(request, connection, ending));

@@ -2,7 +2,7 @@
 //! a page to use it.
 //!
 //! ```text
-//! cargo run --package example-chat [-- ADDRESS]
+//! cargo run --package example-chat [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. Open the page in two windows.
@@ -16,7 +16,8 @@ mod rooms;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use example_mio::{Application, ClientId, EventLoop, Outbox, command_line};
+use example_mio::command_line::{Listen, Program, say};
+use example_mio::{Application, ClientId, EventLoop, Outbox};
 use sockless::handshake::{Header, Request, RequestError, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event};
 
@@ -103,27 +104,34 @@ fn send(mail: Vec<Mail<ClientId>>, outbox: &mut Outbox) {
 }
 
 fn main() -> ExitCode {
-    command_line::run("chat", |address| {
-        // A file for each client; as many as the system lets it have.
-        _ = rlimit::increase_nofile_limit(u64::MAX);
-        let mut deadlines = Deadlines::default();
-        deadlines.close = Duration::from_secs(5);
-        let mut config = Config::default();
-        config.deadlines = Some(deadlines);
-        config.max_message_size = 16 << 10;
-        config.max_output = 256 << 10;
-        let mut options = ServerOptions::default();
-        options.config = config;
-        let chat = Chat {
-            rooms: Rooms::new(),
-            options,
-        };
-        let mut event_loop = EventLoop::bind(address, config, chat)
-            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        let local = event_loop.local_addr().map_err(|error| error.to_string())?;
-        command_line::listening(local);
-        event_loop
-            .run()
-            .map_err(|error| format!("cannot wait for clients: {error}"))
-    })
+    let program = Program::server("chat");
+    match program.read(Listen::read) {
+        Ok(listen) => program.ended(run(&listen)),
+        Err(status) => status,
+    }
+}
+
+fn run(listen: &Listen) -> Result<(), String> {
+    let address = listen.resolve()?;
+    // A file for each client; as many as the system lets it have.
+    _ = rlimit::increase_nofile_limit(u64::MAX);
+    let mut deadlines = Deadlines::default();
+    deadlines.close = Duration::from_secs(5);
+    let mut config = Config::default();
+    config.deadlines = Some(listen.deadlines.unwrap_or(deadlines));
+    config.max_message_size = 16 << 10;
+    config.max_output = 256 << 10;
+    let mut options = ServerOptions::default();
+    options.config = config;
+    let chat = Chat {
+        rooms: Rooms::new(),
+        options,
+    };
+    let mut event_loop = EventLoop::bind(address, config, chat)
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let local = event_loop.local_addr().map_err(|error| error.to_string())?;
+    say(format_args!("listening on http://{local}/"));
+    event_loop
+        .run()
+        .map_err(|error| format!("cannot wait for clients: {error}"))
 }

@@ -1,7 +1,7 @@
 //! An echo server without the standard library: what a kernel, a unikernel or firmware would do.
 //!
 //! ```text
-//! cargo run --profile freestanding --package example-freestanding [-- ADDRESS]
+//! cargo run --profile freestanding --package example-freestanding [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given, an IPv4 address always; port 0 takes a free one. The parts that another
@@ -38,31 +38,50 @@ fn main() {
 
 use core::fmt::Arguments;
 use core::net::SocketAddrV4;
+use core::time::Duration;
 
 use crate::runtime::{print, print_error};
 use crate::server::Server;
 
-const USAGE: &str = "usage: freestanding [ADDRESS]";
+const USAGE: &str = "usage: freestanding [ADDRESS] [--timeout SECONDS]";
+
+const OPTIONS: &str = "  ADDRESS            where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
+  --timeout SECONDS  how long to wait for the opening handshake, between Pings, for a Pong, and for the close
+  --help             prints this";
+
+/// The longest `--timeout`, about 11 days: no clock overflows with it.
+const LONGEST: u64 = 1_000_000;
 
 /// Runs the program with its arguments, and returns its exit status.
 fn run<'a>(mut arguments: impl Iterator<Item = &'a str>) -> u8 {
-    let address = match arguments.next() {
-        Some("--help" | "-h") => {
-            print(format_args!("{USAGE}\n"));
-            return 0;
+    let (mut address, mut timeout) = (None, None);
+    while let Some(argument) = arguments.next() {
+        match argument {
+            "--help" | "-h" => {
+                print(format_args!("{USAGE}\n{OPTIONS}\n"));
+                return 0;
+            }
+            "--timeout" => {
+                let value = arguments.next().unwrap_or_default();
+                match value.parse() {
+                    Ok(seconds @ 1..=LONGEST) => timeout = Some(Duration::from_secs(seconds)),
+                    _ => {
+                        return failed(format_args!(
+                            "--timeout needs whole seconds over 0, and not {value:?}\n{USAGE}"
+                        ));
+                    }
+                }
+            }
+            _ if address.is_none() && !argument.starts_with('-') => address = Some(argument),
+            _ => return failed(format_args!("unexpected argument {argument:?}\n{USAGE}")),
         }
-        Some(address) => address,
-        None => "127.0.0.1:8080",
-    };
-    let option = address.starts_with('-').then_some(address);
-    if let Some(argument) = option.or_else(|| arguments.next()) {
-        return failed(format_args!("unexpected argument {argument:?}\n{USAGE}"));
     }
+    let address = address.unwrap_or("127.0.0.1:8080");
     let resolved = match address.parse::<SocketAddrV4>() {
         Ok(resolved) => resolved,
         Err(error) => return failed(format_args!("{address:?} is no address: {error}")),
     };
-    let (mut server, local) = match Server::bind(resolved) {
+    let (mut server, local) = match Server::bind(resolved, timeout) {
         Ok(bound) => bound,
         Err(error) => return failed(format_args!("cannot listen on {address}: {error}")),
     };

@@ -2,7 +2,7 @@
 //!
 //! The panic handler is half of the proof that there is no std: there can be one only, and std has its own, so the
 //! compiler refuses the program as soon as anything in it uses std. Of the C library there are only the start files, which
-//! call `main`, what compiled code expects to move and compare memory, and `_exit`.
+//! call `main`, what compiled code expects to move and compare memory, `signal` and `_exit`.
 
 #![expect(
     unsafe_code,
@@ -29,7 +29,7 @@ struct Stream(i32);
 
 impl Write for Stream {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // SAFETY: nobody closes them.
+        // SAFETY: they are open from the beginning, and nobody closes them.
         let file = unsafe { BorrowedFd::borrow_raw(self.0) };
         let mut bytes = text.as_bytes();
         while !bytes.is_empty() {
@@ -49,6 +49,8 @@ mod freestanding {
     use core::ffi::{CStr, c_char, c_int};
     use core::panic::PanicInfo;
 
+    use rustix::fd::{AsRawFd as _, IntoRawFd as _};
+    use rustix::fs::{Mode, OFlags, open};
     use spinning_top::RawSpinlock;
     use talc::TalcLock;
     use talc::source::Claim;
@@ -66,6 +68,31 @@ mod freestanding {
     #[link(name = "c")]
     unsafe extern "C" {
         safe fn _exit(status: c_int) -> !;
+        fn signal(signal: c_int, handler: usize) -> usize;
+    }
+
+    /// The signal for a write to a pipe that nobody reads, and the handler that ignores it: Linux's numbers.
+    const SIGPIPE: c_int = 13;
+    const SIG_IGN: usize = 1;
+
+    /// Does what std does before `main`: nobody has to read what this program prints.
+    fn prepare() {
+        // SAFETY: to ignore a signal runs no code in its place, and no other thread is there yet.
+        unsafe { signal(SIGPIPE, SIG_IGN) };
+        // If standard output or standard error is closed, a transport would get its number, and what is printed.
+        loop {
+            match open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
+                // It stays open.
+                Ok(file) if file.as_raw_fd() <= 2 => _ = file.into_raw_fd(),
+                Ok(_) => return,
+                Err(error) => {
+                    super::print_error(format_args!(
+                        "freestanding: cannot open /dev/null: {error}\n"
+                    ));
+                    _exit(2)
+                }
+            }
+        }
     }
 
     // The alloc crate that comes with the compiler for Linux is made for programs that unwind, and asks for these. Nothing
@@ -84,6 +111,7 @@ mod freestanding {
     // SAFETY: there is no other `main`, and this is how the start files of the C library call it.
     #[unsafe(no_mangle)]
     extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+        prepare();
         let count = usize::try_from(count).unwrap_or_default();
         // The first is the name of the program.
         let arguments = (1..count).map(|i| {

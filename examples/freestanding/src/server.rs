@@ -13,8 +13,8 @@ use rustix::net::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
-use sockless::ReadBuffer;
 use sockless::handshake::{Origins, ServerOptions};
+use sockless::{Deadlines, ReadBuffer};
 
 use crate::client::Client;
 use crate::limits::{self, CLIENTS};
@@ -31,6 +31,8 @@ pub(crate) struct Server {
     listener: OwnedFd,
     /// When to accept again, where that has to wait.
     accept_at: Duration,
+    /// Whether it did not work the last time.
+    accept_fails: bool,
     clients: Vec<Client>,
     options: ServerOptions<'static>,
     /// Lent to one client after the other, so that memory for reading is needed once.
@@ -38,12 +40,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens at `address`, and says where that is.
+    /// Listens at `address`, and says where that is. Without a `timeout`, the default deadlines hold.
     ///
     /// # Errors
     ///
     /// What the system says, for instance that the address is in use.
-    pub(crate) fn bind(address: SocketAddrV4) -> Result<(Self, SocketAddr)> {
+    pub(crate) fn bind(
+        address: SocketAddrV4,
+        timeout: Option<Duration>,
+    ) -> Result<(Self, SocketAddr)> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let listener = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
         set_socket_reuseaddr(&listener, true)?;
@@ -63,11 +68,15 @@ impl Server {
 
         let mut options = ServerOptions::default();
         options.config = limits::config();
+        if let Some(timeout) = timeout {
+            options.config.deadlines = Some(deadlines(timeout));
+        }
         // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
         options.origins = Origins::Any;
         let server = Self {
             listener,
             accept_at: Duration::ZERO,
+            accept_fails: false,
             clients: Vec::with_capacity(CLIENTS),
             options,
             buffer: ReadBuffer::new(),
@@ -133,6 +142,7 @@ impl Server {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match accept_with(&self.listener, flags) {
                 Ok(transport) => {
+                    self.accept_fails = false;
                     // What is written is meant to go.
                     _ = set_tcp_nodelay(&transport, true);
                     self.clients.push(Client::new(transport, &self.options));
@@ -140,13 +150,27 @@ impl Server {
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => return,
                 Err(error) => {
-                    print_error(format_args!("cannot accept: {error}\n"));
+                    // Said once, not ten times a second.
+                    if !self.accept_fails {
+                        print_error(format_args!("cannot accept: {error}\n"));
+                    }
+                    self.accept_fails = true;
                     self.accept_at = now() + PAUSE;
                     return;
                 }
             }
         }
     }
+}
+
+/// All deadlines this long.
+fn deadlines(timeout: Duration) -> Deadlines {
+    let mut deadlines = Deadlines::default();
+    deadlines.handshake = timeout;
+    deadlines.ping_interval = timeout;
+    deadlines.pong = timeout;
+    deadlines.close = timeout;
+    deadlines
 }
 
 /// Time since the system started, which all deadlines count from.

@@ -2,7 +2,7 @@
 //! extended CONNECT (RFC 8441), on a transport of their own by the upgrade of HTTP/1.1.
 //!
 //! ```text
-//! cargo run --package example-http2 [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE]]
+//! cargo run --package example-http2 [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8443` unless given; port 0 takes a free one. FILEs are PEM. Without a certificate one is made for
@@ -13,11 +13,11 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use bytes::Bytes;
 use example_rustls::Options;
-use example_tokio::{WebSocket, command_line, server};
+use example_tokio::command_line::{self, complain, say};
+use example_tokio::{WebSocket, server};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::ext::Protocol;
@@ -27,7 +27,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use server::Ending;
 use sockless::handshake::{self, RequestError, ServerOptions, extended_connect};
-use sockless::{Connection, ReadBuffer};
+use sockless::{Connection, Deadlines, ReadBuffer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 const PAGE: &str = include_str!("page.html");
@@ -36,27 +36,26 @@ const PAGE: &str = include_str!("page.html");
 /// once; h2 takes those for an attack when they are too many for this window.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// How long a client may take for the head of a request over HTTP/1.1.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    command_line::ended("http2", run().await)
+    let program = example_rustls::program("http2");
+    match program.read(Options::read) {
+        Ok(arguments) => program.ended(run(arguments).await),
+        Err(status) => status,
+    }
 }
 
-async fn run() -> Result<(), String> {
-    let Some(options) = Options::read("http2")? else {
-        return Ok(());
-    };
-    let acceptor = options.acceptor(&[b"h2", b"http/1.1"])?;
+async fn run(arguments: Options) -> Result<(), String> {
+    let acceptor = arguments.acceptor(&[b"h2", b"http/1.1"])?;
+    let deadlines = arguments.deadlines.unwrap_or_default();
     let end = server::signalled().map_err(|error| error.to_string())?;
-    let listener = command_line::listen("https", &options.address).await?;
+    let listener = command_line::listen("https", &arguments.address).await?;
     server::serve(listener, end, |transport, ending| {
         let acceptor = acceptor.clone();
         async move {
-            match example_rustls::accept(&acceptor, transport).await {
-                Ok(transport) => requests(transport, ending).await,
-                Err(error) => eprintln!("http2: {error}"),
+            match example_rustls::accept(&acceptor, transport, deadlines.handshake).await {
+                Ok(transport) => requests(transport, deadlines, ending).await,
+                Err(error) => complain(format_args!("http2: {error}")),
             }
         }
     })
@@ -65,12 +64,16 @@ async fn run() -> Result<(), String> {
 }
 
 /// Answers all requests of a client. Each WebSocket has a task of its own.
-async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, ending: Ending) {
+async fn requests(
+    transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    deadlines: Deadlines,
+    ending: Ending,
+) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE);
+        .header_read_timeout(deadlines.handshake);
     // RFC 8441 section 3: the server says that it can.
     builder
         .http2()
@@ -78,9 +81,10 @@ async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
         .initial_connection_window_size(CONNECTION_WINDOW)
         .enable_connect_protocol();
     let service = {
+        let options = server::options(deadlines);
         let ending = ending.clone();
         service_fn(move |request| {
-            let answer = answer(request, ending.clone());
+            let answer = answer(request, &options, ending.clone());
             async { Ok::<_, Infallible>(answer.map(|body| Full::new(Bytes::from(body)))) }
         })
     };
@@ -97,7 +101,7 @@ async fn requests(transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
     if let Err(error) = served
         && !is_break(&*error)
     {
-        eprintln!("http2: {error}");
+        complain(format_args!("http2: {error}"));
     }
 }
 
@@ -106,19 +110,22 @@ fn is_break(error: &(dyn Error + 'static)) -> bool {
     error.is::<io::Error>() || error.source().is_some_and(is_break)
 }
 
-fn answer(request: Request<Incoming>, ending: Ending) -> Response<Vec<u8>> {
-    let options = server::options();
+fn answer(
+    request: Request<Incoming>,
+    options: &ServerOptions<'_>,
+    ending: Ending,
+) -> Response<Vec<u8>> {
     let protocol = request.extensions().get::<Protocol>();
     let negotiated = if let Some(protocol) = protocol {
-        connect(&request, protocol, &options)
+        connect(&request, protocol, options)
     } else if handshake::Request::from_http(&request).is_upgrade() {
-        upgrade(&request, &options)
+        upgrade(&request, options)
     } else {
         return page(&request);
     };
     match negotiated {
         Ok((connection, answer)) => {
-            println!("WebSocket over {:?}", request.version());
+            say(format_args!("WebSocket over {:?}", request.version()));
             tokio::spawn(echo(request, connection, ending));
             answer.map(|()| Vec::new())
         }
@@ -156,7 +163,7 @@ async fn echo(request: Request<Incoming>, connection: Connection, ending: Ending
             let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
             server::echo(websocket, ending).await;
         }
-        Err(error) => eprintln!("http2: {error}"),
+        Err(error) => complain(format_args!("http2: {error}")),
     }
 }
 

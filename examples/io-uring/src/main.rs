@@ -1,7 +1,7 @@
 //! An echo server for many clients on one thread, with `io_uring`.
 //!
 //! ```text
-//! cargo run --package example-io-uring [-- ADDRESS]
+//! cargo run --package example-io-uring [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. It needs Linux 5.19 or newer, and a system that lets
@@ -24,6 +24,10 @@ mod server;
 #[cfg(target_os = "linux")]
 mod timers;
 
+#[cfg(target_os = "linux")]
+#[path = "../../shared/command_line.rs"]
+mod command_line;
+
 use std::process::ExitCode;
 
 /// The system gives no ring to this program.
@@ -31,69 +35,56 @@ const UNAVAILABLE: u8 = 3;
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    eprintln!("io-uring: only Linux has io_uring: try another of the examples");
+    use std::io::Write as _;
+
+    _ = writeln!(
+        std::io::stderr(),
+        "io-uring: only Linux has io_uring: try another of the examples"
+    );
     ExitCode::from(UNAVAILABLE)
 }
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
-    const USAGE: &str = "usage: io-uring [ADDRESS]";
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next();
-    let bad = address
-        .iter()
-        .find(|argument| argument.starts_with('-'))
-        .cloned()
-        .or_else(|| arguments.next());
-    match (address.as_deref(), bad) {
-        (Some("--help" | "-h"), _) => {
-            println!("{USAGE}");
-            ExitCode::SUCCESS
+    use command_line::{Listen, Program, complain};
+
+    let program = Program::server("io-uring");
+    let arguments = match program.read(Listen::read) {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
+    let address = match arguments.resolve() {
+        Ok(address) => address,
+        Err(error) => return program.ended(Err(error)),
+    };
+    match ring::Ring::new() {
+        Ok(ring) => program.ended(serve(&arguments, address, ring)),
+        Err(error) => {
+            complain(format_args!("io-uring: {}", refusal::explain(&error)));
+            ExitCode::from(UNAVAILABLE)
         }
-        (_, Some(argument)) => failed(2, &format!("unexpected argument {argument:?}\n{USAGE}")),
-        (address, None) => serve(address.unwrap_or("127.0.0.1:8080")),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn serve(address: &str) -> ExitCode {
-    use std::io::Write as _;
-    use std::net::ToSocketAddrs as _;
-
-    use sockless::Deadlines;
+fn serve(
+    arguments: &command_line::Listen,
+    resolved: std::net::SocketAddr,
+    ring: ring::Ring,
+) -> Result<(), String> {
     use sockless::handshake::{Origins, ServerOptions};
 
-    let resolved = match address.to_socket_addrs().map(|mut all| all.next()) {
-        Ok(Some(address)) => address,
-        Ok(None) => return failed(2, &format!("no address in {address:?}")),
-        Err(error) => return failed(2, &format!("{address:?} is no address: {error}")),
-    };
-    let ring = match ring::Ring::new() {
-        Ok(ring) => ring,
-        Err(error) => return failed(UNAVAILABLE, &refusal::explain(&error)),
-    };
     // A file for each client; as many as the system lets it have.
     _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut options = ServerOptions::default();
-    options.config.deadlines = Some(Deadlines::default());
+    options.config.deadlines = Some(arguments.deadlines.unwrap_or_default());
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
     options.origins = Origins::Any;
-    let bound = server::Server::bind(resolved, ring, options)
-        .and_then(|server| Ok((server.local_addr()?, server)));
-    let (local, mut server) = match bound {
-        Ok(bound) => bound,
-        Err(error) => return failed(2, &format!("cannot listen on {address}: {error}")),
-    };
-    println!("listening on http://{local}/");
-    _ = std::io::stdout().flush();
-    match server.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(2, &format!("cannot wait for clients: {error}")),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn failed(status: u8, error: &str) -> ExitCode {
-    eprintln!("io-uring: {error}");
-    ExitCode::from(status)
+    let cannot = |error| format!("cannot listen on {}: {error}", arguments.address);
+    let mut server = server::Server::bind(resolved, ring, options).map_err(cannot)?;
+    let local = server.local_addr().map_err(cannot)?;
+    command_line::say(format_args!("listening on http://{local}/"));
+    server
+        .run()
+        .map_err(|error| format!("cannot wait for clients: {error}"))
 }

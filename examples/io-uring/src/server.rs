@@ -9,6 +9,7 @@ use slab::Slab;
 use sockless::handshake::ServerOptions;
 
 use crate::client::{Client, Common};
+use crate::command_line::complain;
 use crate::ring::{Completion, Ring};
 use crate::timers::Timers;
 
@@ -20,6 +21,8 @@ pub(crate) struct Server {
     listener: Rc<TcpListener>,
     /// When to accept again, where that has to wait.
     accept_at: Option<Duration>,
+    /// Whether it did not work the last time.
+    accept_fails: bool,
     /// A client keeps its number until no operation for it is under way.
     clients: Slab<Client>,
     timers: Timers,
@@ -43,6 +46,7 @@ impl Server {
         Ok(Self {
             listener: Rc::new(TcpListener::bind(address)?),
             accept_at: Some(Duration::ZERO),
+            accept_fails: false,
             clients: Slab::new(),
             timers: Timers::default(),
             wakes_at: None,
@@ -102,10 +106,17 @@ impl Server {
                     self.accept_at = Some(Duration::ZERO);
                 }
                 match result {
-                    Ok(transport) => self.accepted(transport),
+                    Ok(transport) => {
+                        self.accept_fails = false;
+                        self.accepted(transport);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        eprintln!("cannot accept: {error}");
+                        // Said once, not ten times a second.
+                        if !self.accept_fails {
+                            complain(format_args!("cannot accept: {error}"));
+                        }
+                        self.accept_fails = true;
                         self.accept_at = self.accept_at.map(|_| self.now() + PAUSE);
                     }
                 }

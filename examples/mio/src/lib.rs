@@ -3,10 +3,11 @@
 //! - [`event_loop`]: waits, accepts, and goes round.
 //! - `client`: one transport and its connection, from the request to the end.
 //! - [`application`]: what is asked of whoever uses the loop.
-//! - [`command_line`]: the one argument of the programs.
+//! - [`command_line`]: the arguments of the programs.
 
 pub mod application;
 mod client;
+#[path = "../../shared/command_line.rs"]
 pub mod command_line;
 pub mod event_loop;
 mod timers;

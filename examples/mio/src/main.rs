@@ -1,7 +1,7 @@
 //! An echo server for many clients on one thread, with mio.
 //!
 //! ```text
-//! cargo run --package example-mio [-- ADDRESS]
+//! cargo run --package example-mio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. A silent client is pinged and given up, one that
@@ -10,9 +10,10 @@
 
 use std::process::ExitCode;
 
-use example_mio::{Application, ClientId, EventLoop, Outbox, command_line};
+use example_mio::command_line::{Listen, Program, say};
+use example_mio::{Application, ClientId, EventLoop, Outbox};
 use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
-use sockless::{Config, Connection, Deadlines, Event};
+use sockless::{Config, Connection, Event};
 
 /// Sends everything back.
 struct Echo {
@@ -54,21 +55,28 @@ impl Application for Echo {
 }
 
 fn main() -> ExitCode {
-    command_line::run("mio", |address| {
-        // A file for each client; as many as the system lets it have.
-        _ = rlimit::increase_nofile_limit(u64::MAX);
-        let mut config = Config::default();
-        config.deadlines = Some(Deadlines::default());
-        let mut options = ServerOptions::default();
-        options.config = config;
-        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-        options.origins = Origins::Any;
-        let mut event_loop = EventLoop::bind(address, config, Echo { options })
-            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        let local = event_loop.local_addr().map_err(|error| error.to_string())?;
-        command_line::listening(local);
-        event_loop
-            .run()
-            .map_err(|error| format!("cannot wait for clients: {error}"))
-    })
+    let program = Program::server("mio");
+    match program.read(Listen::read) {
+        Ok(listen) => program.ended(run(&listen)),
+        Err(status) => status,
+    }
+}
+
+fn run(listen: &Listen) -> Result<(), String> {
+    let address = listen.resolve()?;
+    // A file for each client; as many as the system lets it have.
+    _ = rlimit::increase_nofile_limit(u64::MAX);
+    let mut config = Config::default();
+    config.deadlines = Some(listen.deadlines.unwrap_or_default());
+    let mut options = ServerOptions::default();
+    options.config = config;
+    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    options.origins = Origins::Any;
+    let mut event_loop = EventLoop::bind(address, config, Echo { options })
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let local = event_loop.local_addr().map_err(|error| error.to_string())?;
+    say(format_args!("listening on http://{local}/"));
+    event_loop
+        .run()
+        .map_err(|error| format!("cannot wait for clients: {error}"))
 }

@@ -22,7 +22,7 @@ fn says_what_is_wrong_with_its_argument() {
     for (arguments, complaint) in [
         (
             &[OsStr::new("--port")][..],
-            "unexpected argument \"--port\"\nusage: mio [ADDRESS]",
+            "invalid option '--port'\nusage: mio [ADDRESS]",
         ),
         (
             &[OsStr::new("127.0.0.1:0"), OsStr::new("more")],
@@ -31,7 +31,7 @@ fn says_what_is_wrong_with_its_argument() {
         (&[OsStr::new("nowhere")], "\"nowhere\" is no address: "),
         (
             &[OsStr::from_bytes(b"\xff")],
-            "\"\u{fffd}\" is no address: ",
+            "argument is invalid unicode: \"\\xFF\"\nusage: ",
         ),
         (
             &[OsStr::new(&taken)],
@@ -44,7 +44,7 @@ fn says_what_is_wrong_with_its_argument() {
         assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]));
     }
     let output = run(&[OsStr::new("--help")]);
-    assert_eq!(output.stdout, b"usage: mio [ADDRESS]\n");
+    assert!(output.stdout.starts_with(b"usage: mio [ADDRESS] "));
     assert_eq!((output.status.code(), &*output.stderr), (Some(0), &b""[..]));
 }
 

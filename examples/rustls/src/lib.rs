@@ -1,72 +1,77 @@
 //! TLS for the example servers on tokio: certificates from files, or one that is made for the occasion.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use example_tokio::command_line::{Program, timeout};
+use lexopt::Parser;
+use lexopt::prelude::*;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sockless::Deadlines;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// How long a client may take for the TLS handshake.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What the command line says: where to listen, and with which certificate.
+/// What the command line says: where to listen, with which certificate, and how long to wait for clients.
 #[derive(Debug)]
 pub struct Options {
     pub address: String,
-    certificate: Option<String>,
-    key: Option<String>,
-    write: Option<String>,
+    /// What `--timeout` asks for.
+    pub deadlines: Option<Deadlines>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    write: Option<PathBuf>,
+}
+
+/// A server that has the arguments of [`Options`].
+#[must_use]
+pub const fn program(name: &'static str) -> Program {
+    Program {
+        name,
+        arguments: "[ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]",
+        options: "  ADDRESS            where to listen, 127.0.0.1:8443 unless given; port 0 takes a free one
+  --cert FILE        the certificate, in PEM; without one, one is made for localhost
+  --key FILE         its key, in PEM
+  --write-cert FILE  where to put the certificate that is made, for clients that are to trust it",
+    }
 }
 
 impl Options {
-    /// Reads the command line; `None` if it only asks for help, which is given.
+    /// Reads the command line; `None` if it asks for help.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn read(name: &str) -> Result<Option<Self>, String> {
-        let usage = format!("usage: {name} [ADDRESS] [--cert FILE --key FILE | --write-cert FILE]");
+    pub fn read(parser: &mut Parser) -> Result<Option<Self>, lexopt::Error> {
+        let mut address = None;
         let mut options = Self {
-            address: String::new(),
+            address: String::from("127.0.0.1:8443"),
+            deadlines: None,
             certificate: None,
             key: None,
             write: None,
         };
-        let mut arguments = std::env::args().skip(1);
-        while let Some(argument) = arguments.next() {
-            let place = match argument.as_str() {
-                "--help" | "-h" => {
-                    example_tokio::command_line::say(&usage);
-                    return Ok(None);
-                }
-                "--cert" => &mut options.certificate,
-                "--key" => &mut options.key,
-                "--write-cert" => &mut options.write,
-                _ if !argument.starts_with('-') && options.address.is_empty() => {
-                    options.address = argument;
-                    continue;
-                }
-                _ => return Err(format!("unexpected argument {argument:?}\n{usage}")),
-            };
-            let file = arguments.next();
-            *place = Some(file.ok_or_else(|| format!("{argument} needs a file\n{usage}"))?);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("help") | Short('h') => return Ok(None),
+                Long("timeout") => options.deadlines = Some(timeout(parser)?),
+                Long("cert") => options.certificate = Some(parser.value()?.into()),
+                Long("key") => options.key = Some(parser.value()?.into()),
+                Long("write-cert") => options.write = Some(parser.value()?.into()),
+                Value(value) if address.is_none() => address = Some(value.string()?),
+                _ => return Err(argument.unexpected()),
+            }
         }
         if options.certificate.is_some() != options.key.is_some()
             || options.certificate.is_some() && options.write.is_some()
         {
-            return Err(format!(
-                "--cert and --key go together, without --write-cert\n{usage}"
-            ));
+            return Err("--cert and --key go together, without --write-cert".into());
         }
-        if options.address.is_empty() {
-            options.address = String::from("127.0.0.1:8443");
-        }
+        options.address = address.unwrap_or(options.address);
         Ok(Some(options))
     }
 
@@ -81,7 +86,11 @@ impl Options {
         let origin;
         let (certificates, key) =
             if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
-                origin = format!("the certificate {certificate} and the key {key}");
+                origin = format!(
+                    "the certificate {} and the key {}",
+                    certificate.display(),
+                    key.display()
+                );
                 (read_certificates(certificate)?, read_key(key)?)
             } else {
                 origin = String::from("the certificate that was made");
@@ -103,7 +112,7 @@ impl Options {
             .map_err(|error| format!("cannot make a certificate: {error}"))?;
         if let Some(file) = &self.write {
             fs::write(file, made.cert.pem())
-                .map_err(|error| format!("cannot write {file}: {error}"))?;
+                .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         }
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
             .map_err(|error| format!("cannot use the key that was made: {error}"))?;
@@ -111,23 +120,23 @@ impl Options {
     }
 }
 
-fn read_certificates(file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let cannot = |error| format!("cannot read the certificate {file}: {error}");
-    let certificates = CertificateDer::pem_file_iter(Path::new(file))
+fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let cannot = |error| format!("cannot read the certificate {}: {error}", file.display());
+    let certificates = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(cannot)?;
     if certificates.is_empty() {
-        return Err(format!("there is no certificate in {file}"));
+        return Err(format!("there is no certificate in {}", file.display()));
     }
     Ok(certificates)
 }
 
-fn read_key(file: &str) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(Path::new(file))
-        .map_err(|error| format!("cannot read the key {file}: {error}"))
+fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_file(file)
+        .map_err(|error| format!("cannot read the key {}: {error}", file.display()))
 }
 
-/// The client behind TLS.
+/// The client behind TLS, for whose handshake it has so long.
 ///
 /// # Errors
 ///
@@ -135,8 +144,9 @@ fn read_key(file: &str) -> Result<PrivateKeyDer<'static>, String> {
 pub async fn accept(
     acceptor: &TlsAcceptor,
     transport: TcpStream,
+    patience: Duration,
 ) -> Result<TlsStream<TcpStream>, String> {
-    let accepted = tokio::time::timeout(PATIENCE, acceptor.accept(transport)).await;
+    let accepted = tokio::time::timeout(patience, acceptor.accept(transport)).await;
     accepted
         .map_err(|_| String::from("no TLS handshake in time"))?
         .map_err(|error| format!("no TLS: {error}"))

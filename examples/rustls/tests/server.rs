@@ -240,7 +240,7 @@ fn its_own_files() {
         (vec!["--write-cert", unwritable], unwritable),
         (vec!["--cert", certificate], "--key"),
         (vec!["--key", key], "--cert"),
-        (vec!["--cert"], "--cert needs a file"),
+        (vec!["--cert"], "option '--cert'"),
         (vec!["--nonsense"], "--nonsense"),
         (vec!["127.0.0.1:0", "more"], "more"),
     ] {

@@ -4,10 +4,13 @@
 //!   [`connect`](WebSocket::connect), or [`new`](WebSocket::new) after an upgrade made elsewhere.
 //! - [`split`](WebSocket::split): its two halves, for two tasks.
 //! - [`server`]: accepts clients, and ends gracefully.
+//! - [`command_line`], [`advice`]: what the programs say before they begin, and why they cannot.
 //!
 //! Every method of a connection can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
 //! the buffer, what was sent in the output, and the next call goes on.
 
+#[path = "../../shared/advice.rs"]
+pub mod advice;
 pub mod command_line;
 mod driver;
 mod handshake;

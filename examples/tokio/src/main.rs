@@ -2,7 +2,7 @@
 //! with code 1001, and ends when they have.
 //!
 //! ```text
-//! cargo run --package example-tokio [-- ADDRESS]
+//! cargo run --package example-tokio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
 //! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. All that is worth copying is in the library of this
@@ -10,22 +10,25 @@
 
 use std::process::ExitCode;
 
-use example_tokio::{command_line, server};
+use example_tokio::command_line::{self, Listen, Program};
+use example_tokio::server;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    command_line::ended("tokio", run().await)
+    let program = Program::server("tokio");
+    match program.read(Listen::read) {
+        Ok(arguments) => program.ended(run(arguments).await),
+        Err(status) => status,
+    }
 }
 
-async fn run() -> Result<(), String> {
-    let Some(address) = command_line::address("tokio")? else {
-        return Ok(());
-    };
+async fn run(arguments: Listen) -> Result<(), String> {
+    let options = server::options(arguments.deadlines.unwrap_or_default());
     let end = server::signalled().map_err(|error| error.to_string())?;
-    let listener = command_line::listen("http", &address).await?;
-    server::serve(listener, end, |transport, ending| async {
+    let listener = command_line::listen("http", &arguments.address).await?;
+    server::serve(listener, end, |transport, ending| async move {
         // A client that left, or got another answer, is nothing to complain about.
-        _ = server::talk(transport, ending).await;
+        _ = server::talk(transport, &options, ending).await;
     })
     .await;
     Ok(())

@@ -10,8 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::command_line::complain;
 use crate::handshake::AcceptError;
 use crate::websocket::WebSocket;
+
+/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The end of a server: tells the tasks of its clients, and waits for them.
 #[derive(Debug)]
@@ -78,17 +82,24 @@ async fn accept<F>(listener: &TcpListener, clients: &End, client: impl Fn(TcpStr
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let mut fails = false;
     loop {
         match listener.accept().await {
             Ok((transport, _)) => {
+                fails = false;
                 // What is written is meant to go.
                 _ = transport.set_nodelay(true);
                 tokio::spawn(client(transport, clients.ending()));
             }
+            // This client left before it was accepted.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Most likely there are no more files, and there will be.
-                eprintln!("cannot accept: {error}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                // Said once, not ten times a second.
+                if !fails {
+                    complain(format_args!("cannot accept: {error}"));
+                }
+                fails = true;
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -110,11 +121,11 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// On what terms the example servers take connections.
+/// On what terms the example servers take connections, with these deadlines.
 #[must_use]
-pub fn options() -> ServerOptions<'static> {
+pub fn options(deadlines: Deadlines) -> ServerOptions<'static> {
     let mut config = Config::default();
-    config.deadlines = Some(Deadlines::default());
+    config.deadlines = Some(deadlines);
     let mut options = ServerOptions::default();
     options.config = config;
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
@@ -129,11 +140,11 @@ pub fn options() -> ServerOptions<'static> {
 /// As of [`WebSocket::accept`].
 pub async fn talk(
     transport: impl AsyncRead + AsyncWrite + Unpin,
+    options: &ServerOptions<'_>,
     mut ending: Ending,
 ) -> Result<(), AcceptError> {
-    let options = options();
     let accept = WebSocket::accept(transport, &options.config, |request| {
-        answer(request, &options)
+        answer(request, options)
     });
     let websocket = tokio::select! {
         accepted = accept => accepted?,

@@ -1,21 +1,22 @@
 //! A client whose WebSocket is a stream of HTTP/2 (RFC 8441), on h2: sends each MESSAGE and prints what comes back.
 //!
 //! ```text
-//! cargo run --package example-http2 --bin client -- wss://HOST[:PORT]/PATH --ca FILE [MESSAGE]...
+//! cargo run --package example-http2 --bin client -- wss://HOST[:PORT]/PATH --ca FILE [--timeout SECONDS] [MESSAGE]...
 //! ```
 //!
 //! FILE has the certificates to trust, in PEM: that of the server beside it, say, which `--write-cert` writes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use example_http2::Stream;
-use example_tokio::{Message, WebSocket, command_line};
+use example_tokio::command_line::{Program, say, timeout};
+use example_tokio::{Message, WebSocket, advice};
 use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{Ping, client};
+use lexopt::prelude::*;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 use sockless::handshake::extended_connect::ClientHandshake;
@@ -25,38 +26,63 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-const USAGE: &str = "usage: client wss://HOST[:PORT]/PATH --ca FILE [MESSAGE]...";
+const PROGRAM: Program = Program {
+    name: "client",
+    arguments: "wss://HOST[:PORT]/PATH --ca FILE [--timeout SECONDS] [--] [MESSAGE]...",
+    options: "  --ca FILE          the certificates to trust, in PEM
+  MESSAGE            what to send; those that begin with a dash come after --",
+};
 
-/// How long the server may take until the WebSocket is open.
-const PATIENCE: Duration = Duration::from_secs(10);
+struct Arguments {
+    url: String,
+    certificates: PathBuf,
+    messages: Vec<String>,
+    deadlines: Deadlines,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    command_line::ended("client", run().await)
+    match PROGRAM.read(read) {
+        Ok(arguments) => PROGRAM.ended(run(arguments).await),
+        Err(status) => status,
+    }
 }
 
-async fn run() -> Result<(), String> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(url), Some(option), Some(file)) =
-        (arguments.next(), arguments.next(), arguments.next())
-    else {
-        return Err(format!("too few arguments\n{USAGE}"));
-    };
-    if option != "--ca" {
-        return Err(format!("unexpected argument {option:?}\n{USAGE}"));
+fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let (mut url, mut certificates, mut messages) = (None, None, Vec::new());
+    let mut deadlines = Deadlines::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("ca") => certificates = Some(parser.value()?.into()),
+            Long("timeout") => deadlines = timeout(parser)?,
+            Value(value) if url.is_none() => url = Some(value.string()?),
+            Value(value) => messages.push(value.string()?),
+            _ => return Err(argument.unexpected()),
+        }
     }
-    let uri = Uri::parse(&url).map_err(|error| format!("{url:?}: {error}"))?;
-    if !uri.is_secure() {
-        return Err(format!("{url:?}: only wss is over TLS\n{USAGE}"));
+    let url = url.ok_or("the URL is missing, such as wss://127.0.0.1:8443/")?;
+    if !advice::uri(&url)?.is_secure() {
+        return Err(format!("{url:?}: only wss: is over TLS").into());
     }
-    let opened = tokio::time::timeout(PATIENCE, open(&uri, &file)).await;
+    Ok(Some(Arguments {
+        url,
+        certificates: certificates.ok_or("--ca is missing: the certificates to trust")?,
+        messages,
+        deadlines,
+    }))
+}
+
+async fn run(arguments: Arguments) -> Result<(), String> {
+    let patience = arguments.deadlines.handshake;
+    let opened = tokio::time::timeout(patience, open(&arguments)).await;
     let mut websocket = opened.map_err(|_| String::from("no WebSocket in time"))??;
-    for message in arguments {
+    for message in arguments.messages {
         let sent = websocket.send(&Message::Text(message)).await;
         sent.map_err(|error| error.to_string())?;
         match websocket.recv().await {
-            Some(Message::Text(text)) => println!("{text}"),
-            Some(Message::Binary(data)) => println!("{} bytes", data.len()),
+            Some(Message::Text(text)) => say(text),
+            Some(Message::Binary(data)) => say(format_args!("{} bytes", data.len())),
             None => break,
         }
     }
@@ -65,21 +91,19 @@ async fn run() -> Result<(), String> {
     let ending = websocket
         .close_event()
         .ok_or("the connection has not ended")?;
-    println!(
-        "closed with {}, {}",
-        ending.code,
-        if ending.was_clean {
-            "cleanly"
-        } else {
-            "not cleanly"
-        }
-    );
+    let cleanly = if ending.was_clean {
+        "cleanly"
+    } else {
+        "not cleanly"
+    };
+    say(format_args!("closed with {}, {cleanly}", ending.code));
     Ok(())
 }
 
 /// A WebSocket in a stream of a new HTTP/2 connection.
-async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, String> {
-    let requests = connect(uri, certificates).await?;
+async fn open(arguments: &Arguments) -> Result<WebSocket<Stream>, String> {
+    let uri = &advice::uri(&arguments.url)?;
+    let requests = connect(uri, &arguments.certificates).await?;
     // RFC 8441 section 3: without the setting such a request would be malformed.
     if !requests.is_extended_connect_protocol_enabled() {
         return Err(String::from(
@@ -87,7 +111,7 @@ async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, St
         ));
     }
     let mut options = ClientOptions::default();
-    options.config.deadlines = Some(Deadlines::default());
+    options.config.deadlines = Some(arguments.deadlines);
     let seed = Seed::from_os().map_err(|error| error.to_string())?;
     let mut handshake =
         ClientHandshake::new(uri, &options, seed).map_err(|error| error.to_string())?;
@@ -105,21 +129,23 @@ async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, St
             let stream = Stream::new(sending, response.into_body());
             Ok(WebSocket::new(stream, connection, ReadBuffer::new()))
         }
-        Ok(Opening::Refused(response)) => Err(format!(
-            "the server answered with status {}",
-            response.status()
-        )),
+        Ok(Opening::Refused(response)) => Err(advice::refused(response.status(), |name| {
+            response
+                .header(name)
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+        })),
         Err(error) => Err(error.to_string()),
     }
 }
 
 /// A new HTTP/2 connection, of which the server's settings have come.
-async fn connect(uri: &Uri<'_>, certificates: &str) -> Result<SendRequest<bytes::Bytes>, String> {
+async fn connect(uri: &Uri<'_>, file: &Path) -> Result<SendRequest<bytes::Bytes>, String> {
     let mut roots = RootCertStore::empty();
-    let cannot = |error| format!("cannot read the certificates {certificates}: {error}");
-    for certificate in CertificateDer::pem_file_iter(Path::new(certificates)).map_err(cannot)? {
-        let added = roots.add(certificate.map_err(cannot)?);
-        added.map_err(|error| format!("cannot use a certificate of {certificates}: {error}"))?;
+    let cannot = |error| format!("cannot read the certificates {}: {error}", file.display());
+    for certificate in CertificateDer::pem_file_iter(file).map_err(cannot)? {
+        roots
+            .add(certificate.map_err(cannot)?)
+            .map_err(|error| format!("cannot use a certificate of {}: {error}", file.display()))?;
     }
     let mut config = ClientConfig::builder()
         .with_root_certificates(roots)

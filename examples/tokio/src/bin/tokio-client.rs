@@ -1,51 +1,69 @@
 //! A client for the terminal, in two tasks: each line of stdin is sent as a message, each message that comes is a line.
 //!
 //! ```text
-//! cargo run --package example-tokio --bin tokio-client -- ws://127.0.0.1:8080/
+//! cargo run --package example-tokio --bin tokio-client -- [--timeout SECONDS] ws://127.0.0.1:8080/
 //! ```
 //!
 //! The end of stdin closes the connection.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use example_tokio::{Message, Receiver, Sender, WebSocket};
-use sockless::handshake::{ClientOptions, Uri};
+use example_tokio::command_line::{Program, timeout};
+use example_tokio::{ConnectError, Message, Receiver, Sender, WebSocket, advice};
+use lexopt::prelude::*;
+use sockless::handshake::ClientOptions;
 use sockless::{CloseCode, Deadlines};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 use tokio::net::TcpStream;
 
-const USAGE: &str = "usage: tokio-client URL";
+const PROGRAM: Program = Program {
+    name: "tokio-client",
+    arguments: "[--timeout SECONDS] URL",
+    options: "  URL                ws://HOST[:PORT]/PATH",
+};
+
+struct Arguments {
+    url: String,
+    deadlines: Deadlines,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("tokio-client: {error}");
-            ExitCode::from(2)
-        }
+    match PROGRAM.read(read) {
+        Ok(arguments) => PROGRAM.ended(run(&arguments).await),
+        Err(status) => status,
     }
 }
 
-async fn run() -> Result<(), String> {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [url] = arguments.as_slice() else {
-        return Err(String::from(USAGE));
-    };
-    let uri = Uri::parse(url).map_err(|error| format!("{url}: {error}\n{USAGE}"))?;
-    if uri.is_secure() {
-        return Err(format!("{url}: only ws: is spoken here"));
+fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
+    let (mut url, mut deadlines) = (None, Deadlines::default());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Long("timeout") => deadlines = timeout(parser)?,
+            Value(value) if url.is_none() => url = Some(value.string()?),
+            _ => return Err(argument.unexpected()),
+        }
     }
+    let url = url.ok_or("the URL is missing, such as ws://127.0.0.1:8080/")?;
+    advice::uri_without_tls(&url)?;
+    Ok(Some(Arguments { url, deadlines }))
+}
+
+async fn run(arguments: &Arguments) -> Result<(), String> {
+    let url = &arguments.url;
+    let uri = advice::uri_without_tls(url)?;
     let address = (uri.host(), uri.port());
     let transport = TcpStream::connect(address)
         .await
         .map_err(|error| format!("cannot connect to {url}: {error}"))?;
     _ = transport.set_nodelay(true);
     let mut options = ClientOptions::default();
-    options.config.deadlines = Some(Deadlines::default());
+    options.config.deadlines = Some(arguments.deadlines);
     let websocket = WebSocket::connect(transport, &uri, &options)
         .await
-        .map_err(|error| format!("{url}: {error}"))?;
+        .map_err(|error| format!("{url}: {}", explain(error)))?;
 
     let (receiver, sender) = websocket.split();
     let sending = tokio::spawn(send_lines(sender));
@@ -53,6 +71,17 @@ async fn run() -> Result<(), String> {
     // It may still wait for a line, which nobody would get.
     sending.abort();
     Ok(())
+}
+
+fn explain(error: ConnectError) -> String {
+    match error {
+        ConnectError::Refused(status) => advice::refused(status, |_| None),
+        ConnectError::Response(error) => advice::broken(error, &[]),
+        ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            String::from(advice::ENDED)
+        }
+        error => error.to_string(),
+    }
 }
 
 async fn send_lines(mut sender: Sender<TcpStream>) {

@@ -8,6 +8,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,13 +17,14 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsage
 fn main() -> ExitCode {
     let folder: Vec<_> = std::env::args_os().skip(1).collect();
     let [folder] = folder.as_slice() else {
-        eprintln!("usage: certificate FOLDER");
+        _ = writeln!(std::io::stderr(), "usage: certificate FOLDER");
         return ExitCode::from(2);
     };
     match write(Path::new(folder)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("certificate: {}: {error}", Path::new(folder).display());
+            let folder = Path::new(folder).display();
+            _ = writeln!(std::io::stderr(), "certificate: {folder}: {error}");
             ExitCode::from(2)
         }
     }

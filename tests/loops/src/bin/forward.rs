@@ -2,10 +2,11 @@
 //!
 //! Listens at ADDRESS and says so as an example server does. URL is the server's.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use loops::{Http2, Target};
@@ -14,6 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::accept_async;
 
 const USAGE: &str = "usage: forward ADDRESS URL [--ca FILE] [--http2]";
+
+/// How long not to accept after that has failed.
+const PAUSE: Duration = Duration::from_millis(100);
 
 struct Plan {
     address: String,
@@ -30,10 +34,14 @@ fn main() -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(serve(plan?))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("forward: {error}");
+            complain(&error);
             ExitCode::from(2)
         }
     }
+}
+
+fn complain(error: &str) {
+    _ = writeln!(io::stderr(), "forward: {error}");
 }
 
 fn arguments() -> Result<Plan, lexopt::Error> {
@@ -60,17 +68,29 @@ async fn serve(plan: Plan) -> Result<(), String> {
     let cannot = |error| format!("cannot listen on {}: {error}", plan.address);
     let listener = TcpListener::bind(&plan.address).await.map_err(cannot)?;
     let local = listener.local_addr().map_err(cannot)?;
-    println!("listening on http://{local}/");
-    std::io::stdout()
-        .flush()
-        .map_err(|error| error.to_string())?;
+    let mut stdout = io::stdout();
+    // It goes on whoever reads its output.
+    _ = writeln!(stdout, "listening on http://{local}/").and_then(|()| stdout.flush());
     let plan = Arc::new(plan);
+    let mut fails = false;
     loop {
-        let (client, _) = listener.accept().await.map_err(|error| error.to_string())?;
+        let client = match listener.accept().await {
+            Ok((client, _)) => client,
+            Err(error) => {
+                // Most likely there are no more files, and there will be. Said once.
+                if !fails {
+                    complain(&format!("cannot accept: {error}"));
+                }
+                fails = true;
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        fails = false;
         let plan = Arc::clone(&plan);
         tokio::spawn(async move {
             if let Err(error) = forward(client, &plan).await {
-                eprintln!("forward: {error}");
+                complain(&error);
             }
         });
     }

@@ -4,6 +4,7 @@
 //! Ping has to be answered, and a Close with 1000 has to come back and be followed by the end of the stream. Ends with 1
 //! if anything was lost, and with 2 if nothing could be tried.
 
+use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,27 +28,30 @@ usage: load URL [--connections N] [--messages M] [--size BYTES] [--http2 K] [--c
 fn main() -> ExitCode {
     let result = plan().and_then(|plan| {
         let Some(plan) = plan else {
-            println!("{USAGE}");
-            return Ok(());
+            return say(USAGE);
         };
         raise_file_limit(plan.connections).map_err(Failure::Unable)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Failure::Unable(error.to_string()))?;
-        println!("{}", runtime.block_on(run(plan))?);
-        Ok(())
+        say(&runtime.block_on(run(plan))?.to_string())
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("load: {error}");
+            _ = writeln!(io::stderr(), "load: {error}");
             ExitCode::from(match error {
                 Failure::Lost(_) => 1,
                 Failure::Unable(_) => 2,
             })
         }
     }
+}
+
+fn say(line: &str) -> Result<(), Failure> {
+    let cannot = |error| Failure::Unable(format!("cannot write to stdout: {error}"));
+    writeln!(io::stdout(), "{line}").map_err(cannot)
 }
 
 /// What the arguments ask for; nothing if that is help.
