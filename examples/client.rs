@@ -23,8 +23,8 @@ use lexopt::prelude::*;
 use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening};
 use sockless::{CloseCode, Config, Connection, Deadlines, Event, ReadBuffer, Seed, SendError};
 
-use crate::command_line::{Program, complain, timeout};
-use crate::threads::{Shared, now, read, say, write};
+use crate::command_line::{Program, complain, say, timeout};
+use crate::threads::{Events, Shared, now, read, write};
 
 #[path = "shared/advice.rs"]
 #[expect(unreachable_pub, reason = "libraries include it, too")]
@@ -177,7 +177,7 @@ fn open(
                 let subprotocol = response
                     .subprotocol()
                     .map_or(String::new(), |name| format!(" subprotocol={name}"));
-                say(&format!(
+                say(format_args!(
                     "open{subprotocol}{}",
                     deflate::agreed(&connection)
                 ));
@@ -208,7 +208,12 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
             print(event);
         }
     };
-    shared.run(transport, &mut buffer, |_| {}, take);
+    let events = if echo {
+        Events::Answered
+    } else {
+        Events::Heard
+    };
+    shared.run(transport, &mut buffer, events, |_| {}, take);
     shared.with(|connection| {
         let Some(ending) = connection.close_event() else {
             return false;
@@ -218,7 +223,7 @@ fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, e
         } else {
             "not clean"
         };
-        say(&format!(
+        say(format_args!(
             "closed {} {:?} {clean}",
             u16::from(ending.code),
             ending.reason
@@ -246,7 +251,7 @@ fn send_lines(shared: &Shared) {
             }
         };
         // If there is none, the connection is at its end, which is what the error says.
-        shared.wait_for_room();
+        shared.wait_for_room(None);
         let sent = shared.with(|connection| send_line(connection, &line));
         if let Err(error) = sent {
             complain(format_args!("not sent: {error}"));
@@ -313,10 +318,10 @@ fn send_back(shared: &Shared, event: Event<'_>) {
 
 fn print(event: Event<'_>) {
     match event {
-        Event::Text { text, .. } => say(&format!("text: {text}")),
-        Event::Binary { data, .. } => say(&format!("binary: {} bytes", data.len())),
-        Event::Ping(payload) => say(&format!("ping: {}", String::from_utf8_lossy(payload))),
-        Event::Pong(payload) => say(&format!("pong: {}", String::from_utf8_lossy(payload))),
+        Event::Text { text, .. } => say(format_args!("text: {text}")),
+        Event::Binary { data, .. } => say(format_args!("binary: {} bytes", data.len())),
+        Event::Ping(payload) => say(format_args!("ping: {}", String::from_utf8_lossy(payload))),
+        Event::Pong(payload) => say(format_args!("pong: {}", String::from_utf8_lossy(payload))),
         Event::Close(_) => {} // already answered; said at the end
     }
 }

@@ -25,9 +25,9 @@ use lexopt::prelude::*;
 use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event, ReadBuffer};
 
-use crate::command_line::{Program, complain, timeout};
+use crate::command_line::{Program, complain, say, timeout};
 use crate::frame_log::FrameLog;
-use crate::threads::{Shared, now, read, say};
+use crate::threads::{Events, Shared, now, read};
 
 #[path = "shared/command_line.rs"]
 #[expect(dead_code, unreachable_pub, reason = "other programs include it, too")]
@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let cannot = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).map_err(cannot)?;
     let local = listener.local_addr().map_err(cannot)?;
-    say(&format!("listening on http://{local}/"));
+    say(format_args!("listening on http://{local}/"));
 
     let mut fails = false;
     let mut numbers = 1..;
@@ -136,12 +136,12 @@ fn serve(transport: &TcpStream, config: Config, number: u64, quiet: bool) {
         Ok(Some(Opened::Accepted { connection, target })) => {
             let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
             if !quiet {
-                say(&format!("[{number}] {ending}"));
+                say(format_args!("[{number}] {ending}"));
             }
         }
         // The answer has to be written, and to arrive. There are no events.
         Ok(Some(Opened::Refused(connection))) => {
-            Shared::new(connection).run(transport, &mut buffer, |_| {}, |_| {});
+            Shared::new(connection).run(transport, &mut buffer, Events::Heard, |_| {}, |_| {});
         }
         Ok(None) => {}
         Err(error) => complain(format_args!("[{number}] {error}")),
@@ -229,7 +229,7 @@ fn talk(
     let extensions = deflate::agreed(&connection);
     let mut log = FrameLog::new(number, !extensions.is_empty());
     if !quiet {
-        say(&format!("[{number}] open {target}{extensions}"));
+        say(format_args!("[{number}] open {target}{extensions}"));
         log.watch(buffer.unread());
         // The output is empty but for the handshake, so a greeting is never refused.
         _ = connection.send_text(GREETING);
@@ -244,7 +244,8 @@ fn talk(
             log.watch(bytes);
         }
     };
-    shared.run(transport, buffer, watch, |event| echo(&shared, event));
+    let take = |event: Event<'_>| echo(&shared, event);
+    shared.run(transport, buffer, Events::Answered, watch, take);
     shared.with(|connection| connection.close_event().map_or(String::new(), describe))
 }
 

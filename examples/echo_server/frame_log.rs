@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::threads::say;
+use crate::command_line::say;
 use sockless::{CloseFrame, FrameHeader, Opcode, apply_mask};
 
 /// How many bytes of a payload are shown.
@@ -53,7 +53,7 @@ impl FrameLog {
             };
             bytes = &bytes[n..];
             if let Some(frame) = self.frame.take_if(|frame| frame.remaining == 0) {
-                say(&describe(self.connection, &frame));
+                say(describe(self.connection, &frame));
             }
         }
     }
@@ -73,7 +73,7 @@ impl FrameLog {
                 });
             }
             Err(error) => {
-                say(&format!(
+                say(format_args!(
                     "[{}] {}\n    {error}",
                     self.connection,
                     bits(&self.start)

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
+use crate::command_line::complain;
+
 /// How much is read at once.
 const READ: usize = 16 << 10;
 
@@ -52,7 +54,10 @@ impl Shared {
     }
 
     /// Waits until there is room for more output. Returns false if the connection is at its end.
-    pub(crate) fn wait_for_room(&self) -> bool {
+    ///
+    /// Only the reading thread has a `tick`: that often it also passes the time, so a peer that does not read is given
+    /// up. The tick is long enough for the writing thread to say what it has written.
+    pub(crate) fn wait_for_room(&self, tick: Option<Duration>) -> bool {
         let mut connection = self.lock();
         loop {
             if connection.transport_action() == TransportAction::Close {
@@ -61,7 +66,14 @@ impl Shared {
             if connection.has_room() {
                 return true;
             }
-            connection = self.wait(connection);
+            connection = match tick {
+                None => self.wait(connection),
+                Some(tick) => {
+                    connection.handle_timeout(now());
+                    self.changed.notify_all();
+                    self.wait_for(connection, tick)
+                }
+            };
         }
     }
 
@@ -81,7 +93,7 @@ impl Shared {
             let writer = thread::Builder::new().spawn_scoped(scope, || self.write_all(transport));
             match writer {
                 Ok(_) => self.read_all(transport, buffer, events, watch, take),
-                Err(error) => complain(&format!("no thread for a connection: {error}")),
+                Err(error) => complain(format_args!("no thread for a connection: {error}")),
             }
         });
     }
@@ -95,7 +107,7 @@ impl Shared {
         mut take: impl FnMut(Event<'_>),
     ) {
         loop {
-            if events == Events::Answered && !self.wait_for_room_until_late() {
+            if events == Events::Answered && !self.wait_for_room(Some(TICK)) {
                 return;
             }
             // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
@@ -113,7 +125,11 @@ impl Shared {
                 }
                 continue;
             }
-            match read(transport, buffer, Some(until.map_or(now() + TICK, |it| it.min(now() + TICK)))) {
+            match read(
+                transport,
+                buffer,
+                Some(until.map_or(now() + TICK, |it| it.min(now() + TICK))),
+            ) {
                 Ok(Some(0)) => self.with(Connection::handle_eof),
                 Ok(Some(n)) => {
                     let unread = buffer.unread();
@@ -144,8 +160,11 @@ impl Shared {
                     let written = write(transport, &bytes, Some(now() + TICK));
                     connection = self.lock();
                     match written {
-                        // A deadline may have dropped the output meanwhile, but nothing else has.
-                        Ok(n) => connection.advance_output(n.min(connection.output_len())),
+                        Ok(n) => {
+                            // The other thread drops the output when reading fails.
+                            let left = connection.output_len();
+                            connection.advance_output(n.min(left));
+                        }
                         Err(_) => connection.handle_write_error(),
                     }
                     self.changed.notify_all();
@@ -164,24 +183,6 @@ impl Shared {
         self.changed.notify_all();
         // Ends the other thread's read, if it is in one.
         _ = transport.shutdown(Shutdown::Both);
-    }
-
-    /// As `wait_for_room`, for the thread that passes the time: a peer that does not read is given up.
-    fn wait_for_room_until_late(&self) -> bool {
-        loop {
-            let mut connection = self.lock();
-            if connection.transport_action() == TransportAction::Close {
-                return false;
-            }
-            if connection.has_room() {
-                return true;
-            }
-            connection.handle_timeout(now());
-            drop(connection);
-            self.changed.notify_all();
-            // Never shorter: the writing thread may have written, and not said so yet.
-            drop(self.wait_for(self.lock(), TICK));
-        }
     }
 
     /// Nothing more can be read. Waits a little for what is still to be written, and returns whether all is done.
@@ -276,15 +277,4 @@ fn is_late(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
     )
-}
-
-/// Says a line on standard error, if anybody reads it.
-pub(crate) fn complain(line: &str) {
-    _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Prints a line at once; whoever does not listen any more is no reason to stop.
-pub(crate) fn say(line: &str) {
-    let mut out = io::stdout().lock();
-    _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
