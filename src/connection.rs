@@ -46,57 +46,56 @@ pub use outgoing::Outgoing;
 ///
 /// # Deadlines
 ///
-/// A peer may be silent for ever, unless [`Config::deadlines`] are set and the caller tells the time:
-/// [`handle_timeout`](Self::handle_timeout), [`next_timeout`](Self::next_timeout). Who counts by other means calls
-/// [`handle_eof`](Self::handle_eof) when patience ends, and closes the transport.
+/// A peer may be silent for ever, unless you set [`Config::deadlines`] and pass the time:
+/// [`handle_timeout`](Self::handle_timeout), [`next_timeout`](Self::next_timeout).
 ///
 /// # Example: an echo server's loop
 ///
 /// ```
-/// use std::io::{self, Read, Write};
+/// use std::io::{ErrorKind, Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use sockless::{Connection, Event, ReadBuffer, TransportAction};
 ///
-/// fn echo(
-///     transport: &mut TcpStream,
-///     connection: &mut Connection,
-///     buffer: &mut ReadBuffer, // what the opening handshake has left in it included
-/// ) -> io::Result<()> {
+/// /// `buffer` may hold bytes that followed the opening handshake.
+/// fn echo(transport: &mut TcpStream, connection: &mut Connection, buffer: &mut ReadBuffer) {
 ///     loop {
 ///         // After an error the Close frame that tells the peer is in the output.
 ///         while let Ok(Some(event)) = connection.next_event(buffer) {
-///             // Refused only if the connection is closing: there is room.
+///             // This fails only if the connection is closing, since there is room.
 ///             _ = match event {
 ///                 Event::Text { text, .. } => connection.send_text(text),
 ///                 Event::Binary { data, .. } => connection.send_binary(data),
 ///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
 ///             };
 ///             if !connection.has_room() {
-///                 write(transport, connection)?;
+///                 write(transport, connection);
 ///             }
 ///         }
-///         // At first it is the answer to the opening handshake.
-///         write(transport, connection)?;
+///         // At first the output is the answer to the opening handshake.
+///         write(transport, connection);
 ///         match connection.transport_action() {
-///             TransportAction::Close => return Ok(()),
+///             TransportAction::Close => return,
 ///             TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
-///             _ => {} // to wait: all is written
+///             _ => {} // all is written: read
 ///         }
-///         let n = transport.read(buffer.spare_mut(4096))?;
-///         buffer.advance(n);
-///         if n == 0 {
-///             connection.handle_eof();
+///         match transport.read(buffer.spare_mut(4096)) {
+///             Ok(0) => connection.handle_eof(),
+///             Ok(n) => buffer.advance(n),
+///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+///             Err(_) => connection.handle_reset(),
 ///         }
 ///     }
 /// }
 ///
-/// fn write(transport: &mut impl Write, connection: &mut Connection) -> io::Result<()> {
-///     // In one piece, unless a shared message waits.
+/// fn write(transport: &mut impl Write, connection: &mut Connection) {
 ///     while !connection.output().is_empty() {
-///         transport.write_all(connection.output())?;
-///         connection.advance_output(connection.output().len());
+///         match transport.write(connection.output()) {
+///             Ok(n) if n > 0 => connection.advance_output(n),
+///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+///             // The peer may have said why it left, so reading goes on.
+///             _ => connection.handle_write_error(),
+///         }
 ///     }
-///     Ok(())
 /// }
 /// ```
 #[derive(Debug)]

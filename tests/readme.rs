@@ -6,7 +6,7 @@
 )]
 
 // begin
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use sockless::handshake::{Request, ServerOptions};
@@ -32,42 +32,44 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
     };
 
     loop {
-        // Take all events. An error ends the connection, and the Close frame that tells the peer is in
-        // the output then, so there is nothing more to do about it here.
+        // After an error the Close frame that tells the peer is in the output.
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            // The event borrows the buffer, not the connection, so it can be answered right here.
-            // It is refused only behind a Close frame of this side: there is room.
+            // The event borrows the buffer, not the connection, so you can answer it right here.
+            // This fails only if the connection is closing, since there is room.
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
             };
-            // A peer that sends more than it reads has to wait.
+            // A peer that sends without reading must wait.
             if !connection.has_room() {
-                flush(&mut transport, &mut connection)?;
+                write(&mut transport, &mut connection);
             }
         }
-        flush(&mut transport, &mut connection)?;
+        write(&mut transport, &mut connection);
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
             TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
-            _ => {} // to wait: all is written
+            _ => {} // all is written: read
         }
-        let n = transport.read(buffer.spare_mut(4096))?;
-        buffer.advance(n);
-        if n == 0 {
-            connection.handle_eof();
+        match transport.read(buffer.spare_mut(4096)) {
+            Ok(0) => connection.handle_eof(),
+            Ok(n) => buffer.advance(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => connection.handle_reset(),
         }
     }
 }
 
-fn flush(transport: &mut TcpStream, connection: &mut Connection) -> io::Result<()> {
-    // In one piece, unless a `SharedMessage` waits.
+fn write(transport: &mut TcpStream, connection: &mut Connection) {
     while !connection.output().is_empty() {
-        transport.write_all(connection.output())?;
-        connection.advance_output(connection.output().len());
+        match transport.write(connection.output()) {
+            Ok(n) if n > 0 => connection.advance_output(n),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The peer may have said why it left, so reading goes on.
+            _ => connection.handle_write_error(),
+        }
     }
-    Ok(())
 }
 // end
 
