@@ -180,6 +180,25 @@ impl Inflation {
         Ok(())
     }
 
+    /// The message being received is given up, because the connection has failed or ended.
+    ///
+    /// A lent codec forgets the message and can be reclaimed. Any other is freed, and its window with it, so no
+    /// compressed message can follow under context takeover.
+    #[allow(
+        dead_code,
+        reason = "the connection calls it where it gives up a message"
+    )]
+    pub(crate) fn abandon(&mut self) {
+        let inside = self.is_compressed();
+        self.message = Message::Plain;
+        self.unmasked = 0;
+        match (self.between, &mut self.inflater) {
+            (Between::Lent, Some(inflater)) if inside => inflater.reset(),
+            (Between::Lent, _) => {}
+            (Between::Kept | Between::Freed, inflater) => *inflater = None,
+        }
+    }
+
     pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
         if self.between.lend()
             && self.inflater.is_none()
@@ -301,6 +320,25 @@ impl Deflation {
         }
     }
 
+    /// The message being sent is given up, because a Close frame is sent in its place or the connection has ended.
+    ///
+    /// A lent codec forgets the message and can be reclaimed. Any other is freed. A message that is sent all the
+    /// same refers to none before it, so the peer can read it.
+    #[allow(
+        dead_code,
+        reason = "the connection calls it where it gives up a message"
+    )]
+    pub(crate) fn abandon(&mut self) {
+        let inside = self.is_compressed();
+        self.message = Message::Plain;
+        self.window = Window::Current;
+        match (self.between, &mut self.deflater) {
+            (Between::Lent, Some(deflater)) if inside => deflater.reset(),
+            (Between::Lent, _) => {}
+            (Between::Kept | Between::Freed, deflater) => *deflater = None,
+        }
+    }
+
     pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
         if self.between.lend()
             && self.deflater.is_none()
@@ -347,6 +385,127 @@ impl fmt::Debug for Deflation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// "Hello" as section 7.2.3.1 has it, and the same with a window that holds it already (section 7.2.3.2).
+    const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+    const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
+
+    fn agreed(context_takeover: bool) -> Agreed {
+        Agreed {
+            window_bits: 15,
+            context_takeover,
+            peer_window_bits: 15,
+            peer_context_takeover: context_takeover,
+            wishes: Deflate::default(),
+        }
+    }
+
+    /// Receives the beginning of a message.
+    fn receive(inflation: &mut Inflation, input: &[u8]) -> Progress {
+        inflation.begin(true);
+        inflation.inflate(input, &mut [0; 100])
+    }
+
+    fn send(deflation: &mut Deflation, payload: &[u8], fin: bool) -> Vec<u8> {
+        let mut output = Vec::new();
+        deflation.deflate(payload, fin, &mut output);
+        output
+    }
+
+    #[test]
+    fn a_message_that_is_given_up_frees_the_decompressor() {
+        for context_takeover in [false, true] {
+            // In mid-message; wrong within it; wrong at its end.
+            for (input, ends) in [(&HELLO[..4], false), (&[0x07], false), (&HELLO[..6], true)] {
+                let mut inflation = Inflation::new(&agreed(context_takeover));
+                receive(&mut inflation, input);
+                inflation.unmasked = 3;
+                if ends {
+                    assert_eq!(inflation.finish(), Err(Corrupt));
+                }
+                assert!(inflation.inflater.is_some());
+                inflation.abandon();
+                assert!(inflation.inflater.is_none(), "{input:02x?}");
+                assert_eq!((inflation.is_compressed(), inflation.unmasked), (false, 0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_given_up_frees_the_compressor() {
+        for context_takeover in [false, true] {
+            let mut deflation = Deflation::new(&agreed(context_takeover));
+            deflation.begin(None);
+            send(&mut deflation, b"Hello", false);
+            assert!(deflation.deflater.is_some());
+            deflation.abandon();
+            assert!(deflation.deflater.is_none() && !deflation.is_compressed());
+            // Whatever is sent then, the peer can read it.
+            deflation.begin(None);
+            assert_eq!(send(&mut deflation, b"Hello", true), HELLO);
+        }
+    }
+
+    /// A window kept between messages goes, too, and nothing is left that clears a new compressor later.
+    #[test]
+    fn between_messages_the_codecs_are_freed_as_well() {
+        let mut inflation = Inflation::new(&agreed(true));
+        receive(&mut inflation, HELLO);
+        assert_eq!(inflation.finish(), Ok(()));
+        assert!(inflation.inflater.is_some());
+        inflation.abandon();
+        assert!(inflation.inflater.is_none());
+
+        let mut deflation = Deflation::new(&agreed(true));
+        deflation.begin(None);
+        send(&mut deflation, b"Hello", true);
+        deflation.overtaken();
+        deflation.abandon();
+        assert!(deflation.deflater.is_none());
+        assert_eq!(deflation.window, Window::Current);
+    }
+
+    #[test]
+    fn lent_codecs_survive_a_message_that_is_given_up() {
+        let mut codecs = Codecs::new();
+        for input in [&HELLO[..4], &[0x07], HELLO, b""] {
+            let mut inflation = Inflation::new(&agreed(false));
+            let mut deflation = Deflation::new(&agreed(false));
+            inflation.lend(&mut codecs);
+            deflation.lend(&mut codecs);
+            receive(&mut inflation, input);
+            deflation.begin(None);
+            send(&mut deflation, input, false);
+
+            // In mid-message they are still needed.
+            inflation.reclaim(&mut codecs);
+            deflation.reclaim(&mut codecs);
+            assert!(codecs.inflater.is_none() && codecs.deflater.is_none());
+
+            inflation.abandon();
+            deflation.abandon();
+            inflation.reclaim(&mut codecs);
+            deflation.reclaim(&mut codecs);
+            assert!(codecs.inflater.is_some() && codecs.deflater.is_some());
+
+            // They know nothing of the message that was given up.
+            let mut inflation = Inflation::new(&agreed(false));
+            let mut deflation = Deflation::new(&agreed(false));
+            inflation.lend(&mut codecs);
+            deflation.lend(&mut codecs);
+            assert!(receive(&mut inflation, AGAIN).corrupt);
+            inflation.abandon();
+            let mut output = [0; 100];
+            inflation.begin(true);
+            let progress = inflation.inflate(HELLO, &mut output);
+            assert_eq!(&output[..progress.produced], b"Hello");
+            assert_eq!(inflation.finish(), Ok(()));
+            deflation.begin(None);
+            assert_eq!(send(&mut deflation, b"Hello", true), HELLO);
+            inflation.reclaim(&mut codecs);
+            deflation.reclaim(&mut codecs);
+        }
+    }
 
     /// For whoever looks into a connection: what was agreed on, and nothing that was said.
     #[test]
