@@ -24,14 +24,17 @@ use crate::deflate::Deflate;
 pub struct Config {
     /// The largest message to receive, in bytes of payload over all its fragments. Default: 16 MiB.
     ///
-    /// Also with [`Delivery::Chunks`]. Checked when a frame header arrives, before any of its payload;
-    /// over it, the connection fails with 1009.
-    pub max_message_size: usize,
+    /// It is checked when a frame header arrives, before any of its payload. Over it, the connection fails with 1009.
+    ///
+    /// With [`Delivery::Chunks`] any number is a limit, also one that no memory can hold. With
+    /// [`Delivery::Messages`] a message must fit into memory, so the limit is never more than a quarter of the address
+    /// space. On a 32-bit machine that is 1 GiB.
+    pub max_message_size: u64,
     /// The largest frame to receive, in bytes of payload. Default: 16 MiB.
     ///
     /// Worth lowering when messages may be large but must come in fragments. Over it, the connection
     /// fails with 1009 when the header arrives.
-    pub max_frame_size: usize,
+    pub max_frame_size: u64,
     /// How many bytes of output may wait before sends are refused with
     /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
     ///
@@ -98,6 +101,18 @@ impl Config {
             deadlines: None,
             #[cfg(feature = "deflate")]
             deflate: None,
+        }
+    }
+
+    /// The limit for messages that counts.
+    ///
+    /// No vector takes more than `isize::MAX` bytes, and one that grows beyond it panics. The read buffer holds one
+    /// message and grows by half, so the largest message may take half of that.
+    pub(crate) const fn message_limit(&self) -> u64 {
+        const MOST_IN_MEMORY: u64 = (usize::MAX / 4) as u64;
+        match self.delivery {
+            Delivery::Messages if self.max_message_size > MOST_IN_MEMORY => MOST_IN_MEMORY,
+            Delivery::Messages | Delivery::Chunks => self.max_message_size,
         }
     }
 }

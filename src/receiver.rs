@@ -84,8 +84,8 @@ impl Receiver {
             role,
             delivery: config.delivery,
             length: 0,
-            max_frame: config.max_frame_size as u64,
-            max_message: config.max_message_size as u64,
+            max_frame: config.max_frame_size,
+            max_message: config.message_limit(),
             max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
                 .unwrap_or(u16::MAX),
             #[cfg(feature = "deflate")]

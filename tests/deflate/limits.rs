@@ -8,7 +8,7 @@ use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
 
 const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
-fn limited(limit: usize, delivery: Delivery) -> Config {
+fn limited(limit: u64, delivery: Delivery) -> Config {
     let mut config = everything();
     config.max_message_size = limit;
     config.delivery = delivery;
@@ -35,7 +35,7 @@ fn some_cuts(length: usize) -> Vec<Vec<usize>> {
 }
 
 /// Either the message or 1009, and in the latter case no more than the limit.
-fn check(limit: usize, frames: &[Frame], data: &[u8]) {
+fn check(limit: u64, frames: &[Frame], data: &[u8]) {
     for role in Role::BOTH {
         for delivery in MODES {
             let config = limited(limit, delivery);
@@ -43,7 +43,7 @@ fn check(limit: usize, frames: &[Frame], data: &[u8]) {
             for cuts in some_cuts(bytes.len()) {
                 let outcome = run(agreed(role, config), &bytes, &cuts);
                 let what = format!("{role:?} {delivery:?} {limit} for {}", data.len());
-                if data.len() <= limit {
+                if data.len() as u64 <= limit {
                     assert_eq!(outcome.error, None, "{what}");
                     assert_eq!(outcome.events.len(), 1, "{what}");
                     assert!(outcome.events[0] == OwnedEvent::binary(data), "{what}");
@@ -57,7 +57,7 @@ fn check(limit: usize, frames: &[Frame], data: &[u8]) {
                         (_, None) => {}
                         (Delivery::Messages, open) => panic!("{what}: {open:?}"),
                         (Delivery::Chunks, Some(open)) => {
-                            assert!(open.data().len() <= limit, "{what}");
+                            assert!(open.data().len() as u64 <= limit, "{what}");
                             assert!(data.starts_with(open.data()), "{what}");
                         }
                     }
@@ -75,7 +75,7 @@ fn exact_to_the_byte() {
     ] {
         for data in [vec![b'a'; length], noise(length, 7)] {
             for payload in [compressed(&data), stored(&data)] {
-                for limit in [length - 1, length] {
+                for limit in [length - 1, length].map(|limit| limit as u64) {
                     check(limit, &[Frame::new(0xc2, &payload)], &data);
                 }
             }
@@ -95,7 +95,7 @@ fn summed_over_fragments() {
             frames[0].first |= 0x42;
             frames.insert(1, Frame::new(0x00, ""));
             frames.push(Frame::new(0x80, ""));
-            for limit in [data.len() - 1, data.len()] {
+            for limit in [data.len() - 1, data.len()].map(|limit| limit as u64) {
                 check(limit, &frames, &data);
             }
         }
@@ -108,7 +108,7 @@ fn every_message_anew() {
     let full = [b'x'; 1000];
     for role in Role::BOTH {
         for delivery in MODES {
-            let config = limited(full.len(), delivery);
+            let config = limited(full.len() as u64, delivery);
             let good = [
                 Frame::new(0xc2, compressed(&full)),
                 Frame::new(0x82, full),
@@ -153,7 +153,7 @@ fn no_limit() {
     let payload = stored(&data);
     let (first, rest) = payload.split_at(payload.len() / 2);
     let frames = [Frame::new(0x42, first), Frame::new(0x80, rest)];
-    check(usize::MAX, &frames, &data);
+    check(u64::MAX, &frames, &data);
 }
 
 /// The other limit counts what a frame has on the wire.
@@ -165,8 +165,8 @@ fn frames_are_measured_compressed() {
     for role in Role::BOTH {
         for delivery in MODES {
             for less in [0, 1] {
-                let mut config = limited(data.len(), delivery);
-                config.max_frame_size = payload.len() - less;
+                let mut config = limited(data.len() as u64, delivery);
+                config.max_frame_size = (payload.len() - less) as u64;
                 let bytes = Frame::new(0xc2, &payload).encode(role);
                 let outcome = run(agreed(role, config), &bytes, &[]);
                 let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
@@ -207,7 +207,10 @@ fn a_bomb_takes_no_more_than_the_limit() {
     for role in Role::BOTH {
         for delivery in MODES {
             let limit = 300_000;
-            let mut peer = Peer::with(agreed(role, limited(limit, delivery)), ReadBuffer::new());
+            let mut peer = Peer::with(
+                agreed(role, limited(limit as u64, delivery)),
+                ReadBuffer::new(),
+            );
             peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
             let capacity = peer.buffer.capacity();
