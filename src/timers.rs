@@ -267,6 +267,12 @@ mod tests {
 
     #[test]
     fn the_block_is_as_large_as_documented() {
-        assert_eq!(size_of::<Timers>(), 120);
+        // The documented size is that of a 64-bit machine. The other one is that of i686.
+        let size = if cfg!(target_pointer_width = "64") {
+            120
+        } else {
+            88
+        };
+        assert_eq!(size_of::<Timers>(), size);
     }
 }

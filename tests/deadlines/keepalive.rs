@@ -202,7 +202,13 @@ fn deadlines_are_paid_for_by_those_who_have_them() {
     let (_without, heap) = measure(|| Connection::server(Config::default()));
     assert_eq!(heap, NOTHING);
     let (_with, heap) = measure(|| Connection::server(config()));
-    assert_eq!((heap.allocations, heap.kept), (1, 120));
+    // The documented size is that of a 64-bit machine. The other one is that of i686.
+    let size = if cfg!(target_pointer_width = "64") {
+        120
+    } else {
+        88
+    };
+    assert_eq!((heap.allocations, heap.kept), (1, size));
 }
 
 #[test]
