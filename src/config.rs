@@ -34,6 +34,9 @@ pub struct Config {
     ///
     /// Worth lowering when messages may be large but must come in fragments. Over it, the connection
     /// fails with 1009 when the header arrives.
+    ///
+    /// A frame of a compressed message may have an eighth, a 64th and 32 bytes more than that on the wire. Compression
+    /// makes data longer that does not compress, and this is the most that zlib adds, whatever its settings.
     pub max_frame_size: u64,
     /// How many bytes of output may wait before sends are refused with
     /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
@@ -77,8 +80,8 @@ pub struct Config {
     ///
     /// It takes effect in the opening handshake: a client offers the extension, a server accepts it.
     /// [`max_message_size`](Self::max_message_size) then counts the bytes of a message as they are
-    /// delivered, and [`max_frame_size`](Self::max_frame_size) those on the wire: what does not compress is
-    /// up to a hundredth longer there, so leave it that much room if the two are to agree.
+    /// delivered. [`max_frame_size`](Self::max_frame_size) counts those on the wire, and allows for what compression
+    /// adds.
     #[cfg(feature = "deflate")]
     #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub deflate: Option<Deflate>,
@@ -102,6 +105,18 @@ impl Config {
             #[cfg(feature = "deflate")]
             deflate: None,
         }
+    }
+
+    /// The limit for what a frame of a compressed message has on the wire.
+    ///
+    /// zlib's `deflateBound` states what compression can add, at the smallest memory level: an eighth, a 64th and 5
+    /// bytes, where both fractions are rounded up. A fragment also ends with a flush, which takes 5 bytes (RFC 7692
+    /// section 7.2.1).
+    pub(crate) const fn compressed_frame_limit(max_frame_size: u64) -> u64 {
+        max_frame_size
+            .saturating_add(max_frame_size >> 3)
+            .saturating_add(max_frame_size >> 6)
+            .saturating_add(32)
     }
 
     /// The limit for messages that counts.

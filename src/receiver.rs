@@ -232,12 +232,17 @@ impl Receiver {
 
     /// The limits, before any payload is taken in (section 10.4).
     fn check_length(&self, start: FrameStart, length: u64) -> Result<(), ProtocolError> {
-        if length > self.max_frame {
-            return Err(ProtocolError::FrameTooLarge);
-        }
         // A compressed message is measured as it is decompressed.
         let compressed =
             self.is_compressed(start) || (self.message.is_some() && self.store() != Store::Wire);
+        let max_frame = if compressed {
+            Config::compressed_frame_limit(self.max_frame)
+        } else {
+            self.max_frame
+        };
+        if length > max_frame {
+            return Err(ProtocolError::FrameTooLarge);
+        }
         if !compressed && self.length.saturating_add(length) > self.max_message {
             return Err(ProtocolError::MessageTooLarge);
         }
