@@ -24,14 +24,20 @@ use crate::deflate::Deflate;
 pub struct Config {
     /// The largest message to receive, in bytes of payload over all its fragments. Default: 16 MiB.
     ///
-    /// Also with [`Delivery::Chunks`]. Checked when a frame header arrives, before any of its payload;
-    /// over it, the connection fails with 1009.
-    pub max_message_size: usize,
+    /// It is checked when a frame header arrives, before any of its payload. Over it, the connection fails with 1009.
+    ///
+    /// With [`Delivery::Chunks`] any number is a limit, also one that no memory can hold. With
+    /// [`Delivery::Messages`] a message must fit into memory, so the limit is never more than a quarter of the address
+    /// space. On a 32-bit machine that is 1 GiB.
+    pub max_message_size: u64,
     /// The largest frame to receive, in bytes of payload. Default: 16 MiB.
     ///
     /// Worth lowering when messages may be large but must come in fragments. Over it, the connection
     /// fails with 1009 when the header arrives.
-    pub max_frame_size: usize,
+    ///
+    /// A frame of a compressed message may have an eighth, a 64th and 32 bytes more than that on the wire. Compression
+    /// makes data longer that does not compress, and this is the most that zlib adds, whatever its settings.
+    pub max_frame_size: u64,
     /// How many bytes of output may wait before sends are refused with
     /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
     ///
@@ -74,8 +80,8 @@ pub struct Config {
     ///
     /// It takes effect in the opening handshake: a client offers the extension, a server accepts it.
     /// [`max_message_size`](Self::max_message_size) then counts the bytes of a message as they are
-    /// delivered, and [`max_frame_size`](Self::max_frame_size) those on the wire: what does not compress is
-    /// up to a hundredth longer there, so leave it that much room if the two are to agree.
+    /// delivered. [`max_frame_size`](Self::max_frame_size) counts those on the wire, and allows for what compression
+    /// adds.
     #[cfg(feature = "deflate")]
     #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub deflate: Option<Deflate>,
@@ -98,6 +104,30 @@ impl Config {
             deadlines: None,
             #[cfg(feature = "deflate")]
             deflate: None,
+        }
+    }
+
+    /// The limit for what a frame of a compressed message has on the wire.
+    ///
+    /// zlib's `deflateBound` states what compression can add, at the smallest memory level: an eighth, a 64th and 5
+    /// bytes, where both fractions are rounded up. A fragment also ends with a flush, which takes 5 bytes (RFC 7692
+    /// section 7.2.1).
+    pub(crate) const fn compressed_frame_limit(max_frame_size: u64) -> u64 {
+        max_frame_size
+            .saturating_add(max_frame_size >> 3)
+            .saturating_add(max_frame_size >> 6)
+            .saturating_add(32)
+    }
+
+    /// The limit for messages that counts.
+    ///
+    /// No vector takes more than `isize::MAX` bytes, and one that grows beyond it panics. The read buffer holds one
+    /// message and grows by half, so the largest message may take half of that.
+    pub(crate) const fn message_limit(&self) -> u64 {
+        const MOST_IN_MEMORY: u64 = (usize::MAX / 4) as u64;
+        match self.delivery {
+            Delivery::Messages if self.max_message_size > MOST_IN_MEMORY => MOST_IN_MEMORY,
+            Delivery::Messages | Delivery::Chunks => self.max_message_size,
         }
     }
 }

@@ -52,7 +52,8 @@ pub enum ProtocolError {
     InvalidCloseCode(CloseCode),
     /// A Close frame with a reason that is not UTF-8.
     InvalidCloseReason,
-    /// A frame announced a payload over [`Config::max_frame_size`](crate::Config::max_frame_size).
+    /// A frame announced a payload over [`Config::max_frame_size`](crate::Config::max_frame_size), and over what
+    /// compression may add to it if the message is compressed.
     FrameTooLarge,
     /// A compressed message that is no DEFLATE data, or is cut off (RFC 7692 section 7.2.2).
     #[cfg(feature = "deflate")]

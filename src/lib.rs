@@ -84,7 +84,7 @@ mod receiver;
 mod role;
 #[cfg(feature = "alloc")]
 mod sender;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod shared_message;
 #[cfg(feature = "alloc")]
 mod timers;
@@ -116,8 +116,10 @@ pub use {
     event::Event,
     masking_keys::Seed,
     read_buffer::ReadBuffer,
-    shared_message::SharedMessage,
 };
+
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use shared_message::SharedMessage;
 
 #[cfg(feature = "deflate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]

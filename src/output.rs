@@ -1,7 +1,6 @@
 //! Bytes that wait to be written to the transport.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -9,6 +8,10 @@ use crate::frame::FrameHeader;
 use crate::mask::{copy_masked, copy_short};
 use shared::{Frames, Shared};
 
+#[cfg(target_has_atomic = "ptr")]
+mod shared;
+#[cfg(not(target_has_atomic = "ptr"))]
+#[path = "output/unshared.rs"]
 mod shared;
 
 /// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
@@ -89,14 +92,6 @@ impl Output {
         }
         self.start = 0;
         self.end = 0;
-    }
-
-    /// Adds a whole frame that others send, too.
-    pub(crate) fn push_shared(&mut self, frame: &Arc<[u8]>) {
-        let own = self.end - self.start;
-        self.shared
-            .get_or_insert_default()
-            .push(own, Arc::clone(frame));
     }
 
     /// Adds bytes that are a frame, or the rest of one.

@@ -86,8 +86,8 @@ impl Receiver {
             role,
             delivery: config.delivery,
             length: 0,
-            max_frame: config.max_frame_size as u64,
-            max_message: config.max_message_size as u64,
+            max_frame: config.max_frame_size,
+            max_message: config.message_limit(),
             max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
                 .unwrap_or(u16::MAX),
             progress: false,
@@ -256,12 +256,17 @@ impl Receiver {
 
     /// The limits, before any payload is taken in (section 10.4).
     fn check_length(&self, start: FrameStart, length: u64) -> Result<(), ProtocolError> {
-        if length > self.max_frame {
-            return Err(ProtocolError::FrameTooLarge);
-        }
         // A compressed message is measured as it is decompressed.
         let compressed =
             self.is_compressed(start) || (self.message.is_some() && self.store() != Store::Wire);
+        let max_frame = if compressed {
+            Config::compressed_frame_limit(self.max_frame)
+        } else {
+            self.max_frame
+        };
+        if length > max_frame {
+            return Err(ProtocolError::FrameTooLarge);
+        }
         if !compressed && self.length.saturating_add(length) > self.max_message {
             return Err(ProtocolError::MessageTooLarge);
         }

@@ -13,7 +13,9 @@ use crate::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
 use crate::mask::apply_mask;
 use crate::masking_keys::MaskingKeys;
 use crate::output::Output;
-use crate::shared_message::{SharedFrame, SharedMessage};
+
+#[cfg(target_has_atomic = "ptr")]
+mod shared;
 
 /// Writes frames into the output. Every method either queues the whole frame or changes nothing.
 #[derive(Debug)]
@@ -94,27 +96,6 @@ impl Sender {
         self.output
             .push_header(&FrameHeader::whole(message, payload.len()));
         Ok(payload)
-    }
-
-    /// A whole message in one frame that others send, too.
-    pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        /// Below it, a copy costs less than a write in parts.
-        const WORTH_SHARING: usize = 4096;
-        if self.message.is_some() {
-            return Err(SendError::MessageOpen);
-        }
-        let frame = self.form(message);
-        let payload = frame.payload();
-        if self.keys.is_some() {
-            let opcode = message.kind().opcode();
-            let header = self.header(opcode, true, frame.rsv(), payload.len());
-            self.output.push(&header, payload);
-        } else if payload.len() < WORTH_SHARING {
-            self.output.push_bytes(frame.bytes());
-        } else {
-            self.output.push_shared(frame.bytes());
-        }
-        Ok(())
     }
 
     /// The next fragment of a message, or its first.
@@ -268,27 +249,6 @@ impl Sender {
         if self.output.is_empty() {
             self.drop_output();
         }
-    }
-
-    /// The form in which a message of many goes out here.
-    #[cfg_attr(
-        not(feature = "deflate"),
-        expect(
-            clippy::unused_self,
-            clippy::needless_pass_by_ref_mut,
-            reason = "there is but one"
-        )
-    )]
-    fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
-        #[cfg(feature = "deflate")]
-        if let Some(deflation) = &mut self.deflation
-            && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
-            && let Some(frame) = message.compressed(wishes, bits)
-        {
-            deflation.overtaken();
-            return frame;
-        }
-        message.plain()
     }
 
     /// A frame of a message, compressed if the message is.

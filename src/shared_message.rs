@@ -18,6 +18,10 @@ mod frame;
 /// To clone it costs as much as to count a reference, and threads may share it. See
 /// [`Connection::send_shared`](crate::Connection::send_shared).
 ///
+/// The references are counted atomically. A target without atomic operations on pointers (`target_has_atomic = "ptr"`)
+/// has neither this type nor `send_shared`: the RP2040 (`thumbv6m-none-eabi`) and the ESP32-C3
+/// (`riscv32imc-unknown-none-elf`) are such. All else works there.
+///
 /// # Compression
 ///
 /// With the feature `deflate` the message is compressed once, too, for all connections that have agreed on the same

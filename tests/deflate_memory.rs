@@ -62,7 +62,7 @@ fn server(config: Config) -> Connection {
 fn with_delivery(delivery: Delivery, max_message_size: usize) -> Config {
     let mut config = Config::default();
     config.delivery = delivery;
-    config.max_message_size = max_message_size;
+    config.max_message_size = max_message_size as u64;
     config
 }
 

@@ -23,7 +23,8 @@ pub fn run(data: &[u8]) {
         return;
     };
     let mut config = Config::default();
-    config.max_message_size = LIMITS[usize::from(input.choices & 3)];
+    let limit = LIMITS[usize::from(input.choices & 3)];
+    config.max_message_size = limit as u64;
     config.deflate = Some(Deflate::default());
     if input.chooses(2) {
         config.delivery = Delivery::Chunks;
@@ -48,7 +49,7 @@ pub fn run(data: &[u8]) {
             message,
             OwnedEvent::Ping(_) | OwnedEvent::Pong(_) | OwnedEvent::Close(..)
         ) {
-            assert!(message.data().len() <= config.max_message_size);
+            assert!(message.data().len() <= limit);
         }
     }
     step_by_step(role, config, &bytes, &input.places(bytes.len()), &whole);
@@ -58,14 +59,14 @@ pub fn run(data: &[u8]) {
 /// With room for everything the same comes out, up to the first message that is too large, which is refused.
 fn against_a_generous_limit(role: Role, config: Config, bytes: &[u8], limited: &Outcome) {
     let mut generous = config;
-    generous.max_message_size = GENEROUS;
+    generous.max_message_size = GENEROUS as u64;
     let mut all = receive(role, generous, bytes, &[]);
     if all.error == Some(ProtocolError::MessageTooLarge) {
         return;
     }
     let fits = |event: &OwnedEvent| match event {
         OwnedEvent::Text(_) | OwnedEvent::Binary(_) => {
-            event.data().len() <= config.max_message_size
+            event.data().len() as u64 <= config.max_message_size
         }
         _ => true,
     };
@@ -132,7 +133,7 @@ fn receive(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcom
 fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
     let mut connection = connection(role, config);
     let mut buffer = ReadBuffer::new();
-    let limit = config.max_message_size;
+    let limit = usize::try_from(config.max_message_size).expect("one of LIMITS");
     // One that failed may have grown to the limit; the others are whole.
     let largest = if whole.error.is_some() {
         limit
@@ -143,7 +144,7 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
         });
         sizes.max().unwrap_or_default()
     };
-    let mut watch = Watch::with_inflated(config.delivery, largest, limit);
+    let mut watch = Watch::with_inflated(config.delivery, largest, config.max_message_size);
     let mut message = 0;
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
@@ -155,10 +156,7 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
                     _ => continue,
                 };
                 message += size;
-                assert!(
-                    message <= config.max_message_size,
-                    "{message} bytes of a message"
-                );
+                assert!(message <= limit, "{message} bytes of a message");
                 if fin {
                     message = 0;
                 }

@@ -28,13 +28,14 @@ impl Watch {
 
     /// The same for a buffer that compressed messages come into, the largest of `largest` bytes and none over
     /// `limit`.
-    pub(crate) fn with_inflated(delivery: Delivery, largest: usize, limit: usize) -> Self {
+    pub(crate) fn with_inflated(delivery: Delivery, largest: usize, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let most = match delivery {
             Delivery::Messages => (2 * largest + (16 << 10)).max(80 << 10),
             Delivery::Chunks => 80 << 10,
         };
         Self {
-            inflated: most.min(limit + 1),
+            inflated: most.min(limit.saturating_add(1)),
             largest: largest.min(limit),
             ..Self::with_messages(delivery)
         }

@@ -5,6 +5,7 @@ use crate::close_code::CloseCode;
 use crate::connection::{Connection, Outgoing};
 use crate::error::SendError;
 use crate::frame::{MessageType, Opcode};
+#[cfg(target_has_atomic = "ptr")]
 use crate::shared_message::SharedMessage;
 
 /// # Sending
@@ -84,6 +85,7 @@ impl Connection {
     ///
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
+    #[cfg(target_has_atomic = "ptr")]
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.shared(message)

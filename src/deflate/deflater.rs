@@ -1,6 +1,7 @@
 //! Compressing (RFC 7692 section 7.2.1).
 
 use alloc::vec::Vec;
+use core::panic::AssertUnwindSafe;
 
 use zlib_rs::{Deflate as Stream, DeflateConfig, DeflateFlush};
 
@@ -11,7 +12,9 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A compressor.
 pub(crate) struct Deflater {
-    stream: Stream,
+    /// A connection is `UnwindSafe` without the feature, and a feature only adds. The codec calls no code of the caller,
+    /// so a panic that the caller catches never leaves it half changed.
+    stream: AssertUnwindSafe<Stream>,
     level: u8,
     memory_level: u8,
     window_bits: u8,
@@ -29,7 +32,7 @@ impl Deflater {
             ..DeflateConfig::default()
         };
         Self {
-            stream: Stream::new_with_config(config),
+            stream: AssertUnwindSafe(Stream::new_with_config(config)),
             level: wishes.level,
             memory_level: wishes.memory_level,
             window_bits: bits,

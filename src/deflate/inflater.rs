@@ -1,6 +1,7 @@
 //! Decompressing (RFC 7692 section 7.2.2).
 
 use alloc::vec::Vec;
+use core::panic::AssertUnwindSafe;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
@@ -9,7 +10,9 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A decompressor and the text its next input may refer to.
 pub(crate) struct Inflater {
-    inflate: Inflate,
+    /// A connection is `UnwindSafe` without the feature, and a feature only adds. The codec calls no code of the caller,
+    /// so a panic that the caller catches never leaves it half changed.
+    inflate: AssertUnwindSafe<Inflate>,
     /// The last bytes that came out, as a ring: a block with BFINAL ends a DEFLATE stream, and the next
     /// one starts without a window of its own.
     history: Vec<u8>,
@@ -42,7 +45,7 @@ impl Inflater {
     pub(crate) fn new(bits: u8) -> Self {
         let bits = bits.clamp(8, 15);
         Self {
-            inflate: Inflate::new(false, bits),
+            inflate: AssertUnwindSafe(Inflate::new(false, bits)),
             history: Vec::new(),
             end: 0,
             window: 1 << bits,

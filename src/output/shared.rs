@@ -3,6 +3,8 @@
 use alloc::collections::{VecDeque, vec_deque};
 use alloc::sync::Arc;
 
+use crate::output::Output;
+
 /// Shared frames in the output, and where they stand between the bytes that are the connection's own.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -24,6 +26,16 @@ struct Frame {
 impl Frame {
     fn unsent(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()
+    }
+}
+
+impl Output {
+    /// Adds a whole frame that others send, too.
+    pub(crate) fn push_shared(&mut self, frame: &Arc<[u8]>) {
+        let own = self.own().len();
+        self.shared
+            .get_or_insert_default()
+            .push(own, Arc::clone(frame));
     }
 }
 

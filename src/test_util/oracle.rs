@@ -57,8 +57,8 @@ impl Rules {
     pub const fn new(role: Role, config: &Config) -> Self {
         Self {
             server: matches!(role, Role::Server),
-            max_frame: config.max_frame_size as u64,
-            max_message: config.max_message_size as u64,
+            max_frame: config.max_frame_size,
+            max_message: config.max_message_size,
             chunks: matches!(config.delivery, Delivery::Chunks),
         }
     }

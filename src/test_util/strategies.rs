@@ -23,7 +23,7 @@ pub fn cuts() -> impl Strategy<Value = Cuts> {
 
 /// Small limits or the default ones, both ways of delivery, and a Pong for every Ping.
 pub fn configs() -> impl Strategy<Value = Config> {
-    let limit = || prop_oneof![2 => Just(1_usize << 24), 1 => 0..200_usize];
+    let limit = || prop_oneof![2 => Just(1_u64 << 24), 1 => 0..200_u64];
     let delivery = select(vec![Delivery::Messages, Delivery::Chunks]);
     (limit(), limit(), delivery).prop_map(|(frame, message, delivery)| {
         Config {

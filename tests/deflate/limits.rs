@@ -4,11 +4,11 @@ use sockless::{Config, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
 
 use super::support::hex;
 use super::{agreed, everything, noise, repeat, run, sent, stored};
-use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
+use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode};
 
 const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
-fn limited(limit: usize, delivery: Delivery) -> Config {
+fn limited(limit: u64, delivery: Delivery) -> Config {
     let mut config = everything();
     config.max_message_size = limit;
     config.delivery = delivery;
@@ -35,7 +35,7 @@ fn some_cuts(length: usize) -> Vec<Vec<usize>> {
 }
 
 /// Either the message or 1009, and in the latter case no more than the limit.
-fn check(limit: usize, frames: &[Frame], data: &[u8]) {
+fn check(limit: u64, frames: &[Frame], data: &[u8]) {
     for role in Role::BOTH {
         for delivery in MODES {
             let config = limited(limit, delivery);
@@ -43,7 +43,7 @@ fn check(limit: usize, frames: &[Frame], data: &[u8]) {
             for cuts in some_cuts(bytes.len()) {
                 let outcome = run(agreed(role, config), &bytes, &cuts);
                 let what = format!("{role:?} {delivery:?} {limit} for {}", data.len());
-                if data.len() <= limit {
+                if data.len() as u64 <= limit {
                     assert_eq!(outcome.error, None, "{what}");
                     assert_eq!(outcome.events.len(), 1, "{what}");
                     assert!(outcome.events[0] == OwnedEvent::binary(data), "{what}");
@@ -57,7 +57,7 @@ fn check(limit: usize, frames: &[Frame], data: &[u8]) {
                         (_, None) => {}
                         (Delivery::Messages, open) => panic!("{what}: {open:?}"),
                         (Delivery::Chunks, Some(open)) => {
-                            assert!(open.data().len() <= limit, "{what}");
+                            assert!(open.data().len() as u64 <= limit, "{what}");
                             assert!(data.starts_with(open.data()), "{what}");
                         }
                     }
@@ -75,7 +75,7 @@ fn exact_to_the_byte() {
     ] {
         for data in [vec![b'a'; length], noise(length, 7)] {
             for payload in [compressed(&data), stored(&data)] {
-                for limit in [length - 1, length] {
+                for limit in [length - 1, length].map(|limit| limit as u64) {
                     check(limit, &[Frame::new(0xc2, &payload)], &data);
                 }
             }
@@ -95,7 +95,7 @@ fn summed_over_fragments() {
             frames[0].first |= 0x42;
             frames.insert(1, Frame::new(0x00, ""));
             frames.push(Frame::new(0x80, ""));
-            for limit in [data.len() - 1, data.len()] {
+            for limit in [data.len() - 1, data.len()].map(|limit| limit as u64) {
                 check(limit, &frames, &data);
             }
         }
@@ -108,7 +108,7 @@ fn every_message_anew() {
     let full = [b'x'; 1000];
     for role in Role::BOTH {
         for delivery in MODES {
-            let config = limited(full.len(), delivery);
+            let config = limited(full.len() as u64, delivery);
             let good = [
                 Frame::new(0xc2, compressed(&full)),
                 Frame::new(0x82, full),
@@ -153,20 +153,27 @@ fn no_limit() {
     let payload = stored(&data);
     let (first, rest) = payload.split_at(payload.len() / 2);
     let frames = [Frame::new(0x42, first), Frame::new(0x80, rest)];
-    check(usize::MAX, &frames, &data);
+    check(u64::MAX, &frames, &data);
 }
 
-/// The other limit counts what a frame has on the wire.
+/// What a frame of a compressed message may have on the wire, as `Config::max_frame_size` states it.
+fn on_the_wire(max_frame_size: u64) -> u64 {
+    max_frame_size + max_frame_size / 8 + max_frame_size / 64 + 32
+}
+
+/// The other limit counts what a frame has on the wire, and allows for what compression adds.
 #[test]
 fn frames_are_measured_compressed() {
     let data = vec![b'a'; 100_000];
     let payload = compressed(&data);
     assert!(payload.len() < 500);
+    // The smallest limit that lets it pass.
+    let least = (0..1000).find(|limit| on_the_wire(*limit) >= payload.len() as u64);
     for role in Role::BOTH {
         for delivery in MODES {
             for less in [0, 1] {
-                let mut config = limited(data.len(), delivery);
-                config.max_frame_size = payload.len() - less;
+                let mut config = limited(data.len() as u64, delivery);
+                config.max_frame_size = least.unwrap() - less as u64;
                 let bytes = Frame::new(0xc2, &payload).encode(role);
                 let outcome = run(agreed(role, config), &bytes, &[]);
                 let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
@@ -193,6 +200,174 @@ fn frames_are_measured_compressed() {
     check(4, &[Frame::new(0xc2, &padded)], b"small");
 }
 
+/// A plain frame is as long as what it delivers, on a compressed connection, too.
+#[test]
+fn only_compressed_frames_may_be_longer() {
+    // A frame up to its length, which alone decides.
+    let start = |first, length: u64, role| {
+        let (frame, size) = match length {
+            0..=125 => (Frame::new(first, vec![0; length as usize]), 2),
+            126..=0xffff => (Frame::new(first, vec![0; length as usize]), 4),
+            _ => (
+                Frame::new(first, "").with_length(Length::Claimed(length)),
+                10,
+            ),
+        };
+        frame.encode(role)[..size].to_vec()
+    };
+    for role in Role::BOTH {
+        for delivery in MODES {
+            for limit in [
+                0_u64,
+                1,
+                63,
+                64,
+                100,
+                1000,
+                16 << 20,
+                1 << 62,
+                (1 << 63) - 1,
+            ] {
+                let most = u128::from(limit) + u128::from(limit / 8) + u128::from(limit / 64) + 32;
+                let most = u64::try_from(most).unwrap_or(u64::MAX).min((1 << 63) - 1);
+                let mut config = limited(u64::MAX, delivery);
+                config.max_frame_size = limit;
+                for (before, first, most) in [
+                    (None, 0xc2, most),
+                    (Some(0x42), 0x80, most),
+                    (Some(0x42), 0x00, most),
+                    (None, 0x82, limit),
+                    (Some(0x02), 0x80, limit),
+                    (Some(0x02), 0x00, limit),
+                ] {
+                    // Longer ones are refused for another reason, and some do not fit into memory.
+                    let fits = first == 0xc2
+                        || before == Some(0x42)
+                        || delivery == Delivery::Chunks
+                        || most <= (usize::MAX / 4) as u64;
+                    for (length, error) in
+                        [(most, None), (most + 1, Some(ProtocolError::FrameTooLarge))]
+                    {
+                        if length >> 63 > 0 || (error.is_none() && !fits) {
+                            continue;
+                        }
+                        let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+                        if let Some(before) = before {
+                            peer.receive(&Frame::new(before, "").encode(role));
+                        }
+                        peer.receive(&start(first, length, role));
+                        assert_eq!(peer.error, error, "{first:x} {limit} {length} {role:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A message of the largest size comes through in one frame, though compression made it longer.
+#[test]
+fn noise_of_the_largest_size_passes() {
+    fn takes(delivery: Delivery, data: &[u8], payload: &[u8], what: &str) {
+        let mut config = limited(data.len() as u64, delivery);
+        config.max_frame_size = data.len() as u64;
+        let frame = Frame::new(0xc2, payload).encode(Role::Client);
+        let outcome = run(agreed(Role::Client, config), &frame, &[]);
+        assert_eq!(outcome.error, None, "{what}");
+        assert!(outcome.events == [OwnedEvent::binary(data)], "{what}");
+        // One byte less is one byte too few.
+        config.max_message_size -= 1;
+        let outcome = run(agreed(Role::Client, config), &frame, &[]);
+        assert_eq!(
+            outcome.error,
+            Some(ProtocolError::MessageTooLarge),
+            "{what}"
+        );
+    }
+    let mut longest = 0;
+    for length in [1, 5, 64, 1000, 300_000] {
+        let data = noise(length, 11);
+        for level in [1, 9] {
+            for memory_level in [1, 9] {
+                let mut deflate = Deflate::default();
+                (deflate.level, deflate.memory_level, deflate.min_size) = (level, memory_level, 0);
+                let mut server = agreed(Role::Server, super::with(deflate));
+                server.send_binary(&data).unwrap();
+                let (first, payload) = sent(server.output()).pop().unwrap();
+                assert_eq!(first, 0xc2);
+                longest = longest.max(payload.len().saturating_sub(length));
+                // The last bytes of a flush may be there, too.
+                let flushed = [&payload[..], &[0, 0, 0xff, 0xff, 0]].concat();
+                for delivery in MODES {
+                    let what = format!("{length} B, level {level}, memory level {memory_level}");
+                    takes(delivery, &data, &payload, &what);
+                    takes(delivery, &data, &flushed, &what);
+                }
+            }
+            // Another implementation.
+            let mut other = flate2::Compress::new(flate2::Compression::new(level.into()), false);
+            let mut payload = Vec::with_capacity(2 * length + 100);
+            other
+                .compress_vec(&data, &mut payload, flate2::FlushCompress::Sync)
+                .unwrap();
+            assert_eq!(payload.split_off(payload.len() - 4), [0, 0, 0xff, 0xff]);
+            for delivery in MODES {
+                takes(
+                    delivery,
+                    &data,
+                    &payload,
+                    &format!("{length} B, flate2, level {level}"),
+                );
+            }
+        }
+    }
+    // It does become longer, and not by a few bytes alone.
+    assert!(longest > 1000, "{longest}");
+}
+
+/// Each fragment ends with a flush, which the limit for frames allows for.
+#[test]
+fn fragments_of_noise_pass() {
+    for length in [1, 5, 64, 1000] {
+        let data = noise(5 * length, 17);
+        for (level, memory_level) in [(1, 1), (9, 1), (1, 9), (9, 9)] {
+            let mut deflate = Deflate::default();
+            (deflate.level, deflate.memory_level) = (level, memory_level);
+            let mut config = super::with(deflate);
+            config.max_frame_size = length as u64;
+            config.max_message_size = data.len() as u64;
+            let mut pair = super::pair(config, config);
+            for _ in 0..2 {
+                for (i, piece) in data.chunks(length).enumerate() {
+                    let server = &mut pair.server.connection;
+                    server.send_binary_fragment(piece, i == 4).unwrap();
+                }
+            }
+            pair.client.receive(pair.server.connection.output());
+            assert_eq!(
+                pair.client.error, None,
+                "{length} B, {level}, {memory_level}"
+            );
+            let message = OwnedEvent::binary(&data);
+            assert!(pair.client.events == [message.clone(), message]);
+        }
+    }
+}
+
+/// The same with the default limits, from one connection to another.
+#[test]
+fn noise_of_16_mib_passes_by_default() {
+    let data = noise(16 << 20, 13);
+    let mut deflate = Deflate::default();
+    deflate.level = 1;
+    let mut pair = super::pair(super::with(deflate), super::with(deflate));
+    pair.server.connection.send_binary(&data).unwrap();
+    let output = pair.server.connection.output();
+    assert!(output.len() > data.len() + 100);
+    pair.client.receive(output);
+    assert_eq!(pair.client.error, None);
+    assert!(pair.client.events == [OwnedEvent::binary(&data)]);
+}
+
 /// What is stored grows to the limit and no further, however much the input would make.
 #[test]
 fn a_bomb_takes_no_more_than_the_limit() {
@@ -207,7 +382,10 @@ fn a_bomb_takes_no_more_than_the_limit() {
     for role in Role::BOTH {
         for delivery in MODES {
             let limit = 300_000;
-            let mut peer = Peer::with(agreed(role, limited(limit, delivery)), ReadBuffer::new());
+            let mut peer = Peer::with(
+                agreed(role, limited(limit as u64, delivery)),
+                ReadBuffer::new(),
+            );
             peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
             let capacity = peer.buffer.capacity();

@@ -739,7 +739,7 @@ proptest! {
         }
         let mut config = super::everything();
         config.delivery = delivery;
-        config.max_message_size = limit;
+        config.max_message_size = limit as u64;
         let bytes = encode(&all, role);
         let cuts = cuts(bytes.len(), &sizes);
         let mut outcome = run(agreed(role, config), &bytes, &cuts);

@@ -139,6 +139,83 @@ fn good_messages() {
     }
 }
 
+/// Section 7.2.1: only the last fragment leaves out the marker of its flush, `00 00 ff ff`. In the others it stays.
+#[test]
+fn a_flush_marker_may_end_any_fragment_but_the_last() {
+    let table: &[&[(u8, &str)]] = &[
+        &[(0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"), (0x80, AGAIN)],
+        // The last fragment is an empty block, and a Ping comes between.
+        &[
+            (0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"),
+            (0x89, "70"),
+            (0x00, "f2 00 11 00 00 00 00 ff ff"),
+            (0x80, "00"),
+        ],
+        // A fragment of nothing but an empty block, first and in the middle.
+        &[
+            (0x41, "00 00 00 ff ff"),
+            (0x00, "f2 48 cd c9 c9 07 00 00 00 ff ff"),
+            (0x00, "00 00 00 ff ff"),
+            (0x80, AGAIN),
+        ],
+    ];
+    for rows in table {
+        let (events, error) = received(everything(), &frames(rows));
+        assert_eq!(error, None, "{rows:?}");
+        let messages = events
+            .iter()
+            .filter(|event| matches!(event, OwnedEvent::Text(_)));
+        assert!(messages.eq(&texts(&["HelloHello"])), "{rows:?}");
+    }
+    // At the end of a message it stands for nothing.
+    let last = [(0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"), (0x80, "")];
+    let (events, error) = received(everything(), &frames(&last));
+    assert_eq!(events, []);
+    assert_eq!(error, Some(ProtocolError::CorruptCompression));
+}
+
+/// Fragments may end anywhere, also in the marker of a flush.
+#[test]
+fn a_flush_marker_split_over_fragments() {
+    // "He", flushed, and "llo", and the same message with the window of the first one.
+    for (before, message) in [
+        ("", "f2 48 05 00 00 00 ff ff ca c9 c9 07 00"),
+        (HELLO, "f2 00 11 00 00 00 00 ff ff 00"),
+    ] {
+        let payload = hex(message);
+        let marker = payload
+            .windows(4)
+            .position(|bytes| bytes == [0, 0, 0xff, 0xff]);
+        let marker = marker.unwrap();
+        // One place to split at, two, and every byte of the marker alone.
+        let mut places: Vec<Vec<usize>> = Vec::new();
+        for a in marker..=marker + 4 {
+            places.push(vec![a]);
+            places.extend((a..=marker + 4).map(|b| vec![a, b]));
+        }
+        places.push((marker..=marker + 4).collect());
+        for places in places {
+            let mut all = Vec::new();
+            if !before.is_empty() {
+                all.push(Frame::new(0xc1, hex(before)));
+            }
+            let mut start = 0;
+            for (i, &end) in places.iter().chain(&[payload.len()]).enumerate() {
+                let first = if i == 0 { 0x41 } else { 0x00 };
+                all.push(Frame::new(first, &payload[start..end]));
+                start = end;
+            }
+            all.last_mut().unwrap().first |= 0x80;
+            let expected = if before.is_empty() {
+                texts(&["Hello"])
+            } else {
+                texts(&["Hello", "Hello"])
+            };
+            assert_eq!(received(everything(), &all), (expected, None), "{places:?}");
+        }
+    }
+}
+
 /// RFC 6455 section 5.4: control frames between the fragments; they are never compressed (section 6).
 #[test]
 fn control_frames_between_fragments() {

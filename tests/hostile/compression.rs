@@ -81,7 +81,7 @@ fn a_bomb_is_stopped_at_the_limit() {
                     ],
                 ] {
                     let mut config = config();
-                    config.max_message_size = N;
+                    config.max_message_size = N as u64;
                     config.delivery = delivery;
                     let bytes = sockless::test_util::encode(&frames, role);
                     let mut connection = agreed(role, config);

@@ -80,14 +80,17 @@ fn no_two_frames_share_a_masking_key() {
 /// limits before they become a size in memory.
 #[test]
 fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
-    let most = usize::MAX as u64;
+    let most = u64::MAX;
+    // With whole messages no limit is beyond what fits into memory.
+    let in_memory = (usize::MAX / 4) as u64;
     // Frame and message limits.
     let table = [
         (16 << 20, 16 << 20),
-        (usize::MAX, usize::MAX),
-        (usize::MAX, usize::MAX >> 1),
-        (usize::MAX, 1000),
-        (1 << 20, usize::MAX),
+        (most, most),
+        (most, most >> 1),
+        (most, in_memory),
+        (most, 1000),
+        (1 << 20, most),
     ];
     let claims = [
         65536,
@@ -98,7 +101,12 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
         1 << 32,
         (1 << 32) + 1,
         1 << 62,
-        // With five bytes before, the greatest sum that `usize::MAX >> 1` allows, and one more.
+        // With five bytes before, the greatest sum that fits into memory, and one more.
+        in_memory - 5,
+        in_memory - 4,
+        in_memory,
+        in_memory + 1,
+        // The same for `u64::MAX >> 1`.
         (most >> 1) - 5,
         (most >> 1) - 4,
         (1 << 63) - 1,
@@ -109,16 +117,20 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     for (max_frame, max_message) in table {
         for claim in claims {
             for before in [0, 5] {
-                let mut expected = None;
-                if claim > u64::MAX >> 1 {
-                    expected = Some(ProtocolError::LengthTooLarge);
-                } else if claim > max_frame as u64 {
-                    expected = Some(ProtocolError::FrameTooLarge);
-                } else if u128::from(claim) + before as u128 > max_message as u128 {
-                    expected = Some(ProtocolError::MessageTooLarge);
-                }
                 for role in Role::BOTH {
                     for delivery in [Delivery::Messages, Delivery::Chunks] {
+                        let limit = match delivery {
+                            Delivery::Messages => max_message.min(in_memory),
+                            Delivery::Chunks => max_message,
+                        };
+                        let mut expected = None;
+                        if claim > u64::MAX >> 1 {
+                            expected = Some(ProtocolError::LengthTooLarge);
+                        } else if claim > max_frame {
+                            expected = Some(ProtocolError::FrameTooLarge);
+                        } else if u128::from(claim) + before as u128 > u128::from(limit) {
+                            expected = Some(ProtocolError::MessageTooLarge);
+                        }
                         let mut config = Config::default();
                         config.max_frame_size = max_frame;
                         config.max_message_size = max_message;

@@ -3,7 +3,7 @@
 use super::support::hex;
 use super::{accepts, heard, refuses, start};
 use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, same_however_cut};
-use sockless::{Config, Connection, ProtocolError};
+use sockless::{Config, Connection, Delivery, ProtocolError};
 
 #[test]
 fn two_bytes_show_a_reserved_bit_or_opcode_or_a_bad_control_frame() {
@@ -196,8 +196,10 @@ fn lengths_of_every_form_both_ways() {
 fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete() {
     let generous = {
         let mut config = Config::default();
-        config.max_frame_size = usize::MAX;
-        config.max_message_size = usize::MAX;
+        config.max_frame_size = u64::MAX;
+        config.max_message_size = u64::MAX;
+        // Whole messages must fit into memory, too.
+        config.delivery = Delivery::Chunks;
         config
     };
     let table = [

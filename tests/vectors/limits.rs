@@ -2,7 +2,7 @@
 
 use super::{DELIVERIES, accepts, config, refuses};
 use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, join_parts, refused_at};
-use sockless::{Config, Delivery, ProtocolError, Reply};
+use sockless::{Config, Delivery, Event, ProtocolError, ReadBuffer, Reply};
 
 #[test]
 fn a_huge_ping_or_message_header_allocates_nothing() {
@@ -21,7 +21,7 @@ fn a_huge_ping_or_message_header_allocates_nothing() {
     }
 }
 
-fn limits(frame: usize, message: usize) -> Config {
+fn limits(frame: u64, message: u64) -> Config {
     let mut config = Config::default();
     config.max_frame_size = frame;
     config.max_message_size = message;
@@ -73,7 +73,7 @@ fn limits_are_exact() {
     let big = 1 << 20;
     let part = |first, size| Frame::new(first, vec![b'x'; size]);
     // Limits of frame and message, frames that pass, the size of one more that does not.
-    let table: &[(usize, usize, &[Frame], u8, usize, ProtocolError)] = &[
+    let table: &[(u64, u64, &[Frame], u8, usize, ProtocolError)] = &[
         (big, 0, &[part(0x81, 0)], 0x81, 1, MessageTooLarge),
         (big, 5, &[part(0x81, 5)], 0x81, 6, MessageTooLarge),
         (big, 5, &[part(0x82, 5)], 0x02, 6, MessageTooLarge),
@@ -204,5 +204,43 @@ fn the_buffer_is_bounded_by_what_was_received() {
                 assert!(peer.buffer.is_empty());
             }
         }
+    }
+}
+
+/// A limit counts announced bytes, not bytes in memory: a machine with 32-bit addresses streams more than they reach.
+#[test]
+fn a_message_over_4_gib_streams_in_chunks() {
+    const GIB: u64 = 1 << 30;
+    const PIECE: usize = 1 << 20;
+    for (frames, size) in [(1, 5 * GIB), (5, GIB)] {
+        let mut config = limits(size, 5 * GIB);
+        config.delivery = Delivery::Chunks;
+        let mut client = Role::Client.connection(config);
+        let mut buffer = ReadBuffer::with_capacity(PIECE);
+        let mut received = 0;
+        for i in 0..frames {
+            let first = if i == 0 { 0x02 } else { 0x00 };
+            let header = Frame::new(first, "").with_length(Length::Claimed(size));
+            buffer.extend_from_slice(&header.encode(Role::Client));
+            assert_eq!(client.next_event(&mut buffer), Ok(None));
+            for _ in 0..size / PIECE as u64 {
+                // What was left there by the piece before is as good as any.
+                assert!(buffer.spare_mut(PIECE).len() >= PIECE);
+                buffer.advance(PIECE);
+                let Ok(Some(Event::Binary { data, fin: false })) = client.next_event(&mut buffer)
+                else {
+                    panic!("no chunk after {received} bytes");
+                };
+                received += data.len() as u64;
+            }
+        }
+        assert_eq!(received, 5 * GIB);
+        assert_eq!(buffer.capacity(), PIECE);
+        // The limit is exact there, too.
+        buffer.extend_from_slice(&Frame::new(0x00, "x").encode(Role::Client));
+        assert_eq!(
+            client.next_event(&mut buffer),
+            Err(ProtocolError::MessageTooLarge)
+        );
     }
 }
