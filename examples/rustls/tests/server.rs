@@ -191,6 +191,67 @@ async fn truncation_by_the_client() {
     assert_eq!(server.program.0.try_wait().unwrap(), None);
 }
 
+/// Writes this, ends TCP without `close_notify`, and reads what still comes.
+async fn cut_after(server: &Server, sent: &[u8]) -> Vec<u8> {
+    let mut transport = server.tls().await;
+    transport.write_all(sent).await.unwrap();
+    let mut received = Vec::new();
+    cut(transport, &mut received).await;
+    received
+}
+
+/// FIN of TCP under TLS, after all that was written. Then reads until the server has ended, however it does.
+async fn cut(mut transport: TlsStream<TcpStream>, received: &mut Vec<u8>) {
+    transport.flush().await.unwrap();
+    transport.get_mut().0.shutdown().await.unwrap();
+    _ = transport.read_to_end(received).await;
+}
+
+/// Wherever TLS is cut, what came whole before is answered, nothing is said on stderr, and others are served.
+#[tokio::test]
+async fn an_end_without_close_notify() {
+    const MESSAGE: &[u8] = b"\x81\x85\0\0\0\0Hello";
+    const CLOSE: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
+    let server = Server::start("cut");
+    let mut stays = server.connect().await;
+    let upgrade = UPGRADE.as_bytes();
+    for _ in 0..3 {
+        // Before the request, and within it.
+        assert_eq!(cut_after(&server, b"").await, b"");
+        let received = cut_after(&server, &upgrade[..40]).await;
+        assert!(!received.starts_with(b"HTTP/1.1 101 "));
+        // In mid-message, after one that is whole.
+        let received = cut_after(&server, &[upgrade, MESSAGE, &MESSAGE[..8]].concat()).await;
+        assert!(received.starts_with(b"HTTP/1.1 101 "));
+        assert!(received.ends_with(b"\r\n\r\n\x81\x05Hello"));
+        // After the client's Close frame.
+        let received = cut_after(&server, &[upgrade, MESSAGE, CLOSE].concat()).await;
+        assert!(received.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x02\x03\xe8"));
+        // After both.
+        let mut transport = server.tls().await;
+        transport
+            .write_all(&[upgrade, CLOSE].concat())
+            .await
+            .unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(b"\r\n\r\n\x88\x02\x03\xe8") {
+            received.push(transport.read_u8().await.unwrap());
+        }
+        let length = received.len();
+        cut(transport, &mut received).await;
+        assert_eq!(received.len(), length);
+        let message = Message::Text("Hello".into());
+        stays.send(&message).await.unwrap();
+        assert_eq!(stays.recv().await, Some(message));
+    }
+    drop(stays);
+    let killed = Command::new("kill")
+        .arg(server.program.0.id().to_string())
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(server.program.finish(), (Some(0), String::new()));
+}
+
 #[tokio::test]
 async fn a_signal_ends_it() {
     let server = Server::start("signal");

@@ -6,6 +6,7 @@ mod http2;
 pub mod load;
 mod memory;
 mod message;
+pub mod scenarios;
 mod target;
 mod watched;
 

@@ -1,9 +1,10 @@
 //! Where the server is, and how to get there.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -80,15 +81,37 @@ impl Target {
         self.tls.is_some()
     }
 
+    /// The host and the port, as in the URL.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path and the query.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// A TCP connection to the server.
     ///
     /// # Errors
     ///
     /// That it cannot be reached.
     pub async fn connect(&self) -> Result<TcpStream, String> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .map_err(|error| format!("cannot connect to {}: {error}", self.authority))?;
+        self.connect_with(None).await
+    }
+
+    /// A TCP connection whose receive buffer has this size, if one is given.
+    pub(crate) async fn connect_with(
+        &self,
+        receive_buffer: Option<u32>,
+    ) -> Result<TcpStream, String> {
+        let host = (self.host.as_str(), self.port);
+        let stream = match receive_buffer {
+            None => TcpStream::connect(host).await,
+            Some(size) => connect_small(host, size).await,
+        };
+        let stream =
+            stream.map_err(|error| format!("cannot connect to {}: {error}", self.authority))?;
         stream
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;
@@ -107,6 +130,19 @@ impl Target {
             .await
             .map_err(|error| format!("no TLS with {}: {error}", self.authority))
     }
+}
+
+/// The size has to be there before the connection is: TCP agrees on the scale of windows then.
+async fn connect_small(host: (&str, u16), size: u32) -> io::Result<TcpStream> {
+    let mut addresses = lookup_host(host).await?;
+    let address = addresses.next().ok_or(io::ErrorKind::NotFound)?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_recv_buffer_size(size)?;
+    socket.connect(address).await
 }
 
 fn connector(ca: &Path, protocol: &str) -> Result<TlsConnector, String> {
