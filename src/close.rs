@@ -1,8 +1,9 @@
 //! The payload of a Close frame (RFC 6455 section 5.5.1).
 
-use core::str;
+use core::{fmt, str};
 
 use crate::close_code::CloseCode;
+use crate::debug::Bytes;
 use crate::error::ProtocolError;
 use crate::frame::MAX_CONTROL_PAYLOAD;
 
@@ -23,12 +24,22 @@ use crate::frame::MAX_CONTROL_PAYLOAD;
 /// assert_eq!(close.write(&mut buffer), Some(&b"\x03\xe8bye"[..]));
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CloseFrame<'a> {
     /// Why the connection is closed; 1005 if the frame does not say.
     pub code: CloseCode,
     /// An explanation for people, at most 123 bytes on the wire; often empty.
     pub reason: &'a str,
+}
+
+/// Shows how long the reason is, not what it says.
+impl fmt::Debug for CloseFrame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseFrame")
+            .field("code", &self.code)
+            .field("reason", &Bytes(self.reason.len()))
+            .finish()
+    }
 }
 
 impl<'a> CloseFrame<'a> {

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::close::CloseFrame;
 use crate::close_code::CloseCode;
 use crate::deadlines::Timeout;
+use crate::debug::Bytes;
 use crate::error::ProtocolError;
 use crate::output::Output;
 use crate::role::Role;
@@ -89,7 +90,7 @@ impl fmt::Debug for PeerClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerClose")
             .field("code", &self.code)
-            .field("reason", &self.reason.len())
+            .field("reason", &Bytes(self.reason.len()))
             .finish()
     }
 }
@@ -320,7 +321,7 @@ impl Closing {
 /// assert!(ending.was_clean);
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseEvent<'a> {
     /// The code in the peer's Close frame; 1005 if it had none, 1006 if no Close frame came
@@ -336,6 +337,20 @@ pub struct CloseEvent<'a> {
     pub error: Option<ProtocolError>,
     /// The deadline that this side did not wait any longer than, if that was the end of it.
     pub timeout: Option<Timeout>,
+}
+
+/// Shows how long the reason is, not what it says.
+impl fmt::Debug for CloseEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseEvent")
+            .field("code", &self.code)
+            .field("reason", &Bytes(self.reason.len()))
+            .field("was_clean", &self.was_clean)
+            .field("initiator", &self.initiator)
+            .field("error", &self.error)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
 }
 
 /// Who ended a connection.

@@ -1,6 +1,9 @@
 //! What the peer said.
 
+use core::fmt;
+
 use crate::close::CloseFrame;
+use crate::debug::Bytes;
 
 /// What the peer said, lent from the [`ReadBuffer`](crate::ReadBuffer) until the next call that needs it.
 ///
@@ -20,7 +23,7 @@ use crate::close::CloseFrame;
 /// assert_eq!(event, Some(Event::Text { text: "Hello", fin: true }));
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Event<'b> {
     /// A text message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
     Text {
@@ -42,4 +45,23 @@ pub enum Event<'b> {
     Pong(&'b [u8]),
     /// The peer's Close frame: the last event (RFC 6455 section 5.5.1).
     Close(CloseFrame<'b>),
+}
+
+/// Shows how long the content is, not what it says.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut message = |kind, length, fin| {
+            f.debug_struct(kind)
+                .field("length", &Bytes(length))
+                .field("fin", &fin)
+                .finish()
+        };
+        match *self {
+            Self::Text { text, fin } => message("Text", text.len(), fin),
+            Self::Binary { data, fin } => message("Binary", data.len(), fin),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&Bytes(payload.len())).finish(),
+            Self::Pong(payload) => f.debug_tuple("Pong").field(&Bytes(payload.len())).finish(),
+            Self::Close(close) => f.debug_tuple("Close").field(&close).finish(),
+        }
+    }
 }

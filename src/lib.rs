@@ -50,6 +50,7 @@ extern crate std;
 
 mod close;
 mod close_code;
+mod debug;
 mod error;
 mod frame;
 #[cfg(feature = "alloc")]

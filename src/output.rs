@@ -2,8 +2,9 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
+use crate::debug::Bytes;
 use crate::frame::FrameHeader;
 use crate::mask::{copy_masked, copy_short};
 use shared::{Frames, Shared};
@@ -15,7 +16,7 @@ mod shared;
 mod shared;
 
 /// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Output {
     /// What is queued lies between `start` and `end`. What follows has been used before, so that a short frame is put there
     /// as into an array.
@@ -304,6 +305,16 @@ impl Output {
     }
 }
 
+/// Shows how much waits, not what.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("unsent", &Bytes(self.len()))
+            .field("capacity", &Bytes(self.bytes.capacity()))
+            .finish()
+    }
+}
+
 /// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
 #[inline]
 fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], usize)) {
@@ -313,7 +324,6 @@ fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], u
 }
 
 /// The pieces of the output in order: see [`Output::parts`].
-#[derive(Debug)]
 pub(crate) struct Parts<'a> {
     /// Shared frames, each with the number of own bytes in front of it.
     frames: Option<Frames<'a>>,

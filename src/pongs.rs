@@ -1,7 +1,9 @@
 //! Automatic answers to Pings, bounded (RFC 6455 sections 5.5.2 and 5.5.3).
 
 use alloc::boxed::Box;
+use core::fmt;
 
+use crate::debug::Bytes;
 use crate::frame::MAX_CONTROL_PAYLOAD;
 
 /// Keeps the Pongs that wait in the output under a limit.
@@ -20,7 +22,7 @@ pub(crate) struct Pongs {
     newest: Option<Box<Payload>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Payload {
     bytes: [u8; MAX_CONTROL_PAYLOAD],
     length: usize,
@@ -41,6 +43,13 @@ impl Payload {
 
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+}
+
+/// Shows how long it is, not what it says.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Bytes(self.length).fmt(f)
     }
 }
 

@@ -9,9 +9,13 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, InputError, RequestError, ResponseError, Uri,
+    ClientHandshake, ClientOptions, HeadError, Header, InputError, RequestError, RequestReader,
+    Response, ResponseError, ServerOptions, Uri, extended_connect,
 };
-use sockless::{CloseCode, Config, Connection, ProtocolError, ReadBuffer, Seed, SendError};
+use sockless::{
+    CloseCode, CloseFrame, Config, Connection, Event, ProtocolError, ReadBuffer, Seed, SendError,
+    SharedMessage,
+};
 
 const VIOLATIONS: &[(ProtocolError, u16)] = &[
     (ProtocolError::ReservedBits, 1002),
@@ -205,18 +209,153 @@ fn a_close_code_shows_its_number_and_its_registered_meaning() {
     assert!(format!("{:?}", CloseCode::NORMAL).contains("1000"));
 }
 
-/// Who knows a seed can predict every masking key (RFC 6455 section 10.3), and what was received is nobody's
-/// business.
+/// Whoever knows a seed can predict every masking key (RFC 6455 section 10.3).
 #[test]
-fn secrets_are_not_shown() {
+fn seeds_and_keys_are_not_shown() {
     assert_eq!(format!("{:?}", Seed::new([0x5a; 32])), "Seed { .. }");
     let client = Connection::client(Config::default(), Seed::new([0x5a; 32]));
     assert!(format!("{client:?}").contains("MaskingKeys { .. }"));
-    let uri = Uri::parse("ws://localhost/").unwrap();
-    let options = ClientOptions::default();
-    let handshake = ClientHandshake::new(&uri, &options, Seed::new([0x5a; 32])).unwrap();
-    assert!(format!("{handshake:?}").contains("MaskingKeys { .. }"));
+}
 
+/// In everything that one side says or is told.
+const SECRET: &str = "s3cret";
+
+/// Logs may hold the `Debug` form of any public type. It shows states and sizes, never content: neither as text nor as
+/// a list of bytes.
+#[track_caller]
+fn shows_no_secret(value: &dyn std::fmt::Debug) {
+    let bytes = SECRET.as_bytes();
+    let (numbers, hex) = (format!("{bytes:?}"), format!("{bytes:x?}"));
+    for shown in [format!("{value:?}"), format!("{value:#?}")] {
+        assert!(!shown.contains(SECRET), "{shown}");
+        let squeezed: String = shown.split_whitespace().collect();
+        for list in [&numbers, &hex] {
+            let list: String = list.trim_matches(['[', ']']).split_whitespace().collect();
+            assert!(!squeezed.contains(&list), "{shown}");
+        }
+        assert!(shown.len() > 1, "there is something to see");
+    }
+}
+
+#[test]
+fn no_debug_shows_content_of_messages() {
+    let mut config = Config::default();
+    config.max_unsent_pongs = 0;
+    let mut connection = Connection::server(config);
+    let mut buffer = ReadBuffer::new();
+    let shared = SharedMessage::text(&SECRET.repeat(1000));
+    connection.send_text(SECRET).unwrap();
+    // What has been written stays in the memory of the output.
+    connection.advance_output(connection.output_len() - 1);
+    connection.send_shared(&shared).unwrap();
+    connection.send_text_fragment(SECRET, false).unwrap();
+    connection.send_ping(SECRET.as_bytes()).unwrap();
+    shows_no_secret(&shared);
+    shows_no_secret(&connection);
+
+    // Pings without room for their Pongs, half a text message, then a Close frame.
+    for first in [0x89, 0x89, 0x89, 0x01] {
+        buffer.extend_from_slice(&[first, 0x80 + 6, 0, 0, 0, 0]);
+        buffer.extend_from_slice(SECRET.as_bytes());
+    }
+    while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+        shows_no_secret(&event);
+    }
+    shows_no_secret(&buffer);
+    buffer.extend_from_slice(b"\x88\x88\0\0\0\0\x03\xe8");
+    buffer.extend_from_slice(SECRET.as_bytes());
+    shows_no_secret(&buffer);
+    while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+        shows_no_secret(&event);
+    }
+    let ending = connection.close_event().unwrap();
+    assert_eq!(ending.reason, SECRET);
+    shows_no_secret(&ending);
+    shows_no_secret(&connection);
+    for event in [
+        Event::Text {
+            text: SECRET,
+            fin: true,
+        },
+        Event::Binary {
+            data: SECRET.as_bytes(),
+            fin: false,
+        },
+        Event::Ping(SECRET.as_bytes()),
+        Event::Pong(SECRET.as_bytes()),
+        Event::Close(CloseFrame {
+            code: CloseCode::NORMAL,
+            reason: SECRET,
+        }),
+    ] {
+        shows_no_secret(&event);
+    }
+
+    let mut connection = Connection::server(Config::default());
+    let mut outgoing = connection.send_text_from(SECRET).unwrap();
+    shows_no_secret(&outgoing);
+    outgoing.advance(3);
+    shows_no_secret(&outgoing);
+    drop(outgoing);
+    shows_no_secret(&connection);
+    shows_no_secret(&Connection::refused(SECRET.into(), &Config::default()));
+}
+
+#[test]
+fn no_debug_shows_credentials() {
+    let text = format!("wss://example.com/{SECRET}?token={SECRET}");
+    let uri = Uri::parse(&text).unwrap();
+    shows_no_secret(&uri);
+    let name = "authorization";
+    let headers = [Header {
+        name,
+        value: SECRET.as_bytes(),
+    }];
+    let protocols = ["chat", SECRET];
+    let mut options = ClientOptions::default();
+    options.headers = &headers;
+    options.subprotocols = &protocols;
+    shows_no_secret(&headers);
+    shows_no_secret(&options);
+    let mut client = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
+    shows_no_secret(&client);
+    let mut stream =
+        extended_connect::ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
+    shows_no_secret(&stream);
+    shows_no_secret(&extended_connect::Request::new(stream.headers()));
+
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(client.request());
+    let mut reader = RequestReader::new(&Config::default());
+    let request = reader.read(&mut buffer).unwrap().unwrap();
+    assert_eq!(request.header(name), Some(SECRET.as_bytes()));
+    shows_no_secret(&request);
+    let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
+    handshake
+        .add_header(Header {
+            name: "Set-Cookie",
+            value: SECRET.as_bytes(),
+        })
+        .unwrap();
+    shows_no_secret(&handshake);
+    shows_no_secret(&handshake.accept());
+    shows_no_secret(&reader);
+
+    let answer = format!("HTTP/1.1 401 No\r\nSet-Cookie: {SECRET}\r\n\r\n{SECRET}");
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(answer.as_bytes());
+    let opening = client.read_response(&mut buffer).unwrap().unwrap();
+    shows_no_secret(&opening);
+    let cookie = Header {
+        name: "set-cookie",
+        value: SECRET.as_bytes(),
+    };
+    shows_no_secret(&stream.establish(Response::new(200, vec![cookie])).unwrap());
+}
+
+/// A shown buffer says how much there is.
+#[test]
+fn a_read_buffer_shows_its_lengths() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa]);
     let shown = format!("{buffer:?}");

@@ -1,6 +1,9 @@
 //! Messages that are written to the transport from where they are.
 
+use core::fmt;
+
 use crate::connection::Connection;
+use crate::debug::Bytes;
 
 /// A message on its way to the transport, with all output that waits before it: the header is in the output, the
 /// payload still where the caller has it.
@@ -29,13 +32,23 @@ use crate::connection::Connection;
 /// # assert_eq!((&transport[..], server.output()), (&b"\x82\x02Hi"[..], &b""[..]));
 /// # Ok::<(), io::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Outgoing<'a> {
     connection: &'a mut Connection,
     /// What of the payload is not yet written, and not in the output.
     payload: &'a [u8],
     /// Bytes written since this was made. An answer to a Ping that waited for them goes behind the payload.
     written: usize,
+}
+
+/// Shows how much of the payload waits, not what it says.
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("connection", &self.connection)
+            .field("payload", &Bytes(self.payload.len()))
+            .field("written", &Bytes(self.written))
+            .finish()
+    }
 }
 
 impl<'a> Outgoing<'a> {

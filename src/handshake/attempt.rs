@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::config::Config;
@@ -18,7 +19,6 @@ use crate::masking_keys::{MaskingKeys, Seed};
 use crate::timers::HandshakeDeadline;
 
 /// A client's opening handshake that waits for the server.
-#[derive(Debug)]
 pub(crate) struct Attempt {
     keys: MaskingKeys,
     subprotocols: Vec<String>,
@@ -26,6 +26,18 @@ pub(crate) struct Attempt {
     deadline: HandshakeDeadline,
     /// An error is final.
     failed: Option<ResponseError>,
+}
+
+/// Shows how many subprotocols are offered: some applications put a token there.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("keys", &self.keys)
+            .field("subprotocols", &self.subprotocols.len())
+            .field("deadline", &self.deadline)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Attempt {

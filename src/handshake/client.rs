@@ -1,10 +1,11 @@
 //! What a client asks and demands (RFC 6455 section 4.1).
 
 use alloc::vec::Vec;
-use core::str;
 use core::time::Duration;
+use core::{fmt, str};
 
 use crate::connection::Connection;
+use crate::debug::Bytes;
 use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
@@ -75,7 +76,6 @@ use crate::read_buffer::ReadBuffer;
 /// #     assert!(server.1.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct ClientHandshake {
     attempt: Attempt,
     request: Vec<u8>,
@@ -101,6 +101,17 @@ pub enum Opening<'b> {
     /// What came of the body with the head is in [`Response::body`], and unread in the buffer as well;
     /// where the body ends, and how it is encoded, is for the application to know.
     Refused(Response<'b>),
+}
+
+/// Shows how long the request is: its headers may hold credentials.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake")
+            .field("attempt", &self.attempt)
+            .field("request", &Bytes(self.request.len()))
+            .field("written", &Bytes(self.written))
+            .finish()
+    }
 }
 
 impl ClientHandshake {

@@ -1,5 +1,8 @@
 //! Header fields and lists of tokens (RFC 9110 sections 5.1 to 5.6).
 
+use core::fmt;
+
+use crate::debug::Bytes;
 use crate::handshake::error::InputError;
 
 /// A header field of a request or response: a name, compared without regard to case, and a value
@@ -13,12 +16,22 @@ use crate::handshake::error::InputError;
 /// let header = Header { name: "Cookie", value: b"session=1" };
 /// assert!(header.is("cookie"));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Header<'a> {
     /// The name, a token.
     pub name: &'a str,
     /// The value; usually ASCII, though other bytes over 0x7f are allowed.
     pub value: &'a [u8],
+}
+
+/// Shows the name and how long the value is: that may be a credential.
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("name", &self.name)
+            .field("value", &Bytes(self.value.len()))
+            .finish()
+    }
 }
 
 impl Header<'_> {

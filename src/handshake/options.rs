@@ -1,5 +1,7 @@
 //! What the application wants of an opening handshake, over whatever version of HTTP.
 
+use core::fmt;
+
 use crate::config::Config;
 use crate::handshake::headers::Header;
 use crate::handshake::origin::Origins;
@@ -58,7 +60,7 @@ pub struct ServerOptions<'a> {
 /// options.subprotocols = &["chat"];
 /// options.headers = &[Header { name: "Authorization", value: b"Bearer 1234" }];
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct ClientOptions<'a> {
     /// Limits and choices of the connection.
@@ -76,4 +78,17 @@ pub struct ClientOptions<'a> {
     /// Further headers, such as cookies or credentials; over HTTP/2 and HTTP/3 their names are in lower case
     /// (RFC 9113 section 8.2).
     pub headers: &'a [Header<'a>],
+}
+
+/// Shows how many subprotocols there are, and no value of a header: either may be a credential.
+impl fmt::Debug for ClientOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientOptions")
+            .field("config", &self.config)
+            .field("subprotocols", &self.subprotocols.len())
+            .field("origin", &self.origin)
+            .field("host", &self.host)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }

@@ -3,9 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
-use core::str;
+use core::{fmt, str};
 
 use crate::config::Config;
+use crate::debug::Bytes;
 use crate::handshake::error::{HeadError, InputError};
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, contains_token, elements, single};
@@ -37,7 +38,7 @@ use crate::read_buffer::ReadBuffer;
 /// assert!(connection.output().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 /// # Ok::<(), RequestError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request<'b> {
     method: &'b str,
     /// The path and query; as received if it is of another form, which no WebSocket has.
@@ -51,6 +52,18 @@ pub struct Request<'b> {
 enum Version {
     Http10,
     Http11,
+}
+
+/// Shows the names of the headers, and how long the rest is.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &Bytes(self.target.len()))
+            .field("version", &self.version)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 impl<'b> Request<'b> {

@@ -1,20 +1,32 @@
 //! Responses: the one a client reads and the one a server writes (RFC 6455 sections 4.1 and 4.2.2).
 
 use alloc::vec::Vec;
-use core::str;
+use core::{fmt, str};
 
 use crate::config::Config;
+use crate::debug::Bytes;
 use crate::handshake::error::HeadError;
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, single, trim};
 use crate::read_buffer::ReadBuffer;
 
 /// The head of a server's response, as a client reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response<'b> {
     status: u16,
     headers: Vec<Header<'b>>,
     body: &'b [u8],
+}
+
+/// Shows the names of the headers, and how long the rest is.
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &Bytes(self.body.len()))
+            .finish()
+    }
 }
 
 impl<'b> Response<'b> {

@@ -2,8 +2,9 @@
 
 use alloc::string::String;
 use core::net::Ipv6Addr;
-use core::str;
+use core::{fmt, str};
 
+use crate::debug::Bytes;
 use crate::handshake::error::InputError;
 use crate::handshake::headers::Class;
 
@@ -21,7 +22,7 @@ use crate::handshake::headers::Class;
 /// assert_eq!(Uri::parse("ws://example.com")?.port(), 80);
 /// # Ok::<(), sockless::handshake::InputError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Uri<'a> {
     secure: bool,
     /// Without the brackets of an IPv6 address.
@@ -31,6 +32,19 @@ pub struct Uri<'a> {
     /// As written; may be empty.
     path: &'a str,
     query: Option<&'a str>,
+}
+
+/// Shows where it leads, and how long the path and query are: they may hold a token.
+impl fmt::Debug for Uri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uri")
+            .field("secure", &self.secure)
+            .field("host", &self.host)
+            .field("port", &self.port())
+            .field("path", &Bytes(self.path.len()))
+            .field("query", &self.query.map(|query| Bytes(query.len())))
+            .finish()
+    }
 }
 
 impl<'a> Uri<'a> {

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use crate::output::Output;
 
 /// Shared frames in the output, and where they stand between the bytes that are the connection's own.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Shared {
     frames: VecDeque<Frame>,
     /// Unwritten bytes of all frames.
@@ -15,7 +15,6 @@ pub(super) struct Shared {
     own: usize,
 }
 
-#[derive(Debug)]
 struct Frame {
     /// Unwritten bytes of the connection's own between the frame before this one and this one.
     gap: usize,
@@ -94,7 +93,6 @@ impl Shared {
 }
 
 /// See [`Shared::frames`].
-#[derive(Debug)]
 pub(super) struct Frames<'a>(vec_deque::Iter<'a, Frame>);
 
 impl<'a> Iterator for Frames<'a> {

@@ -3,7 +3,6 @@
 use core::iter::Empty;
 
 /// There is none.
-#[derive(Debug)]
 pub(super) enum Shared {}
 
 impl Shared {

@@ -7,7 +7,7 @@ use alloc::string::String;
 /// Binary data is joined where it lies. Bytes become text only by being validated, all of them; so text that was
 /// validated piece by piece, as section 8.1 wants it, is kept as text, or it would be validated once more at the
 /// end. For short text that is ASCII so far this costs less than the copy, so it stays where it is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct JoinedText {
     text: String,
     /// How many bytes stay where they are.

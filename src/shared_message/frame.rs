@@ -2,15 +2,23 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
+use crate::debug::Bytes;
 use crate::frame::{FrameHeader, MessageType};
 
 /// A whole message in one frame as a server sends it, that is not masked.
-#[derive(Debug)]
 pub(crate) struct SharedFrame {
     bytes: Arc<[u8]>,
     header_size: u8,
     rsv: u8,
+}
+
+/// Shows how long it is, not what it says.
+impl fmt::Debug for SharedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Bytes(self.bytes.len()).fmt(f)
+    }
 }
 
 impl SharedFrame {

@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::handshake::attempt::{Attempt, authority, offer};
@@ -16,10 +17,19 @@ use crate::handshake::uri::Uri;
 use crate::masking_keys::Seed;
 
 /// The client's side of the opening handshake: see the [module](super).
-#[derive(Debug)]
 pub struct ClientHandshake {
     attempt: Attempt,
     fields: Vec<(String, Vec<u8>)>,
+}
+
+/// Shows the names of the fields: their values may be credentials.
+impl fmt::Debug for ClientHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandshake")
+            .field("attempt", &self.attempt)
+            .field("fields", &self.headers())
+            .finish()
+    }
 }
 
 impl ClientHandshake {
