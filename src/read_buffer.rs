@@ -573,6 +573,45 @@ mod tests {
         assert!(buffer.bytes.len() <= 2 * 100_010 + 10);
     }
 
+    /// An empty buffer may serve another connection next, so it knows nothing of the one before, in any field: here
+    /// after every byte of streams that end in every stage, in both delivery modes and roles.
+    #[test]
+    fn an_empty_buffer_knows_nothing_of_the_connection_before() {
+        use crate::{Config, Connection, Delivery, Seed};
+
+        let streams: [&[u8]; 8] = [
+            b"\x81\x05Hello",
+            b"\x82\x7e\x01\x00some of a longer message",
+            b"\x01\x03Hel\x89\x01!\x80\x02lo",
+            b"\x01\x03H\xc3\xa9\x80\x02lo",
+            b"\x81\x05H\xc3\xa9l\xff",
+            b"\x82\x05Hel\x83",
+            b"\x01\x05Hello\x83",
+            b"\x88\x02\x03\xe8\x81\x05Hello",
+        ];
+        for stream in streams {
+            for delivery in [Delivery::Messages, Delivery::Chunks] {
+                let mut config = Config::default();
+                config.delivery = delivery;
+                let mut connection = Connection::client(config, Seed::new([7; 32]));
+                let mut buffer = ReadBuffer::new();
+                for (i, byte) in stream.iter().enumerate() {
+                    read(&mut buffer, &[*byte], 1);
+                    while let Ok(Some(_)) = connection.next_event(&mut buffer) {}
+                    if buffer.is_empty() {
+                        let fields = (
+                            buffer.missing,
+                            buffer.searched,
+                            buffer.lines,
+                            buffer.joined.looked_at(),
+                        );
+                        assert_eq!(fields, (0, 0, 0, 0), "{stream:?} at {i}, {delivery:?}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn an_empty_buffer_starts_over_and_keeps_its_memory() {
         let mut buffer = ReadBuffer::with_capacity(64);

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "deflate/codecs.rs"]
 mod codecs;
+#[path = "deflate/keepalive.rs"]
+mod keepalive;
 #[path = "deflate/limits.rs"]
 mod limits;
 #[path = "deflate/negotiation.rs"]

@@ -75,6 +75,12 @@ impl JoinedText {
         self.is_open
     }
 
+    /// How many bytes were looked at and left where they are.
+    #[cfg(test)]
+    pub(super) const fn looked_at(&self) -> usize {
+        self.ascii
+    }
+
     /// The memory it owns, in bytes.
     pub(crate) const fn capacity(&self) -> usize {
         self.text.capacity()

@@ -1,6 +1,8 @@
 //! Codecs that connections share: nobody notices but the allocator.
 
-use sockless::{Codecs, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
+use sockless::{
+    CloseCode, Codecs, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer,
+};
 
 use super::support::hex;
 use super::{agreed, ask, everything, pair, sent, with};
@@ -270,4 +272,65 @@ fn lent_at_any_time() {
         }
     }
     assert_eq!(received, "Hello.Hello..Hi.Hello.");
+}
+
+/// However a connection comes to its end in the middle of a message, what was lent to it can be reclaimed, and the next
+/// connection decompresses and compresses with it as with a new one.
+#[test]
+fn are_reclaimed_from_a_connection_that_ended_inside_a_message() {
+    type End = fn(&mut Connection, &mut ReadBuffer, Role);
+    let close = |connection: &mut Connection, buffer: &mut ReadBuffer, role: Role| {
+        connection.close(CloseCode::NORMAL, "").unwrap();
+        buffer.extend_from_slice(&Frame::close(1000, "").encode(role));
+        while connection.next_event(buffer).unwrap().is_some() {}
+    };
+    let fail = |connection: &mut Connection, buffer: &mut ReadBuffer, role: Role| {
+        buffer.extend_from_slice(&Frame::new(0x83, "").encode(role));
+        connection.next_event(buffer).unwrap_err();
+    };
+    let end_of_stream = |connection: &mut Connection, buffer: &mut ReadBuffer, _: Role| {
+        connection.handle_eof();
+        assert!(connection.next_event(buffer).unwrap().is_none());
+    };
+    let reset = |connection: &mut Connection, buffer: &mut ReadBuffer, _: Role| {
+        connection.handle_write_error();
+        connection.handle_reset();
+        assert!(connection.next_event(buffer).unwrap().is_none());
+    };
+    let ends: [End; 4] = [close, fail, end_of_stream, reset];
+    let hello = Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00"));
+    for role in Role::BOTH {
+        for end in ends {
+            let mut codecs = Codecs::new();
+            // So that there is one of each to lend.
+            let mut first = connection(role);
+            first.lend_codecs(&mut codecs);
+            first.send_text("Hello").unwrap();
+            first.reclaim_codecs(&mut codecs);
+            let whole = hello.encode(role);
+            turn(&mut first, &mut ReadBuffer::new(), &whole, &mut codecs).unwrap();
+            assert_eq!(held(&codecs), (true, true));
+
+            let mut peer = connection(role);
+            let mut buffer = ReadBuffer::new();
+            peer.lend_codecs(&mut codecs);
+            buffer.extend_from_slice(&Frame::new(0x41, hex("f2 48 cd")).encode(role));
+            assert!(peer.next_event(&mut buffer).unwrap().is_none());
+            peer.send_text_fragment("Hel", false).unwrap();
+            peer.reclaim_codecs(&mut codecs);
+            assert_eq!(held(&codecs), (false, false), "still needed");
+            end(&mut peer, &mut buffer, role);
+            peer.reclaim_codecs(&mut codecs);
+            assert_eq!(held(&codecs), (true, true));
+
+            let mut next = connection(role);
+            let mut buffer = ReadBuffer::new();
+            let events = turn(&mut next, &mut buffer, &whole, &mut codecs);
+            assert_eq!(events, Ok(vec![OwnedEvent::text("Hello")]));
+            next.lend_codecs(&mut codecs);
+            next.send_text("Hello").unwrap();
+            let frame = (0xc1, hello.payload.clone());
+            assert_eq!(sent(next.output()), [frame]);
+        }
+    }
 }

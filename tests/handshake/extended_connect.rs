@@ -7,8 +7,8 @@ use sockless::handshake::{
     ClientOptions, Header, InputError, Opening, Origins, RequestError, Response, ResponseError,
     ServerOptions, Uri,
 };
-use sockless::test_util::{OwnedEvent, Peer};
-use sockless::{Config, Deadlines, ReadBuffer, Seed};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role};
+use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed, TransportAction};
 
 const GOOD: &[(&str, &str)] = &[
     (":method", "CONNECT"),
@@ -524,5 +524,35 @@ proptest! {
         let agreed2 = request2.negotiate(&options).map(|handshake| handshake.subprotocol());
         let agreed1 = request1.negotiate(&options).map(|handshake| handshake.subprotocol());
         prop_assert_eq!(agreed2, agreed1);
+    }
+}
+
+/// Over a stream the client ends its side once both Close frames have passed, and does not wait for the server's end
+/// first: there is no TIME_WAIT to avoid (RFC 6455 section 7.1.1), and some servers wait for the client's.
+#[test]
+fn a_client_ends_its_stream_after_both_close_frames() {
+    for own in [true, false] {
+        let mut client = client(&ClientOptions::default());
+        let opened = client.establish(Response::new(200, Vec::new()));
+        let Ok(Opening::Established { connection, .. }) = opened else {
+            panic!("{opened:?}");
+        };
+        let mut peer = Peer::with(connection, ReadBuffer::new());
+        if own {
+            peer.connection.close(CloseCode::NORMAL, "").unwrap();
+            peer.write_all();
+            let waiting = peer.connection.transport_action();
+            assert_eq!(waiting, TransportAction::Wait { until: None });
+        }
+        peer.receive(&Frame::close(1000, "").encode(Role::Client));
+        if !own {
+            assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+            peer.write_all();
+        }
+        let action = peer.connection.transport_action();
+        assert_eq!(action, TransportAction::ShutdownWrite { until: None });
+        assert!(peer.connection.wants_read() && peer.close_event().unwrap().was_clean);
+        peer.connection.handle_eof();
+        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
     }
 }

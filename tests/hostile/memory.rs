@@ -1,6 +1,6 @@
 //! Incidents of memory: what a peer can have stored that it never sent, or never reads.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, Opening, RequestReader, Uri};
 use sockless::test_util::{Frame, Length, Role, encode};
 use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
 
@@ -287,5 +287,45 @@ fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
                 );
             }
         }
+    }
+}
+
+/// A buffer that a connection leaves empty in the middle of a message serves the next one like a new buffer: the length
+/// that the first peer announced says nothing about how far the second one's head grows it.
+#[test]
+fn a_pooled_buffer_grows_like_a_new_one() {
+    let growths = |mut buffer: ReadBuffer| {
+        let head = [
+            &b"GET / HTTP/1.1\r\nHost: a\r\nCookie: "[..],
+            &[b'x'; 16_000],
+            b"\r\n\r\n",
+        ]
+        .concat();
+        let mut reader = RequestReader::new(&Config::default());
+        let (mut growths, mut whole) = (0, false);
+        for byte in head {
+            let before = buffer.capacity();
+            buffer.extend_from_slice(&[byte]);
+            growths += usize::from(buffer.capacity() != before);
+            whole = reader.read(&mut buffer).expect("legal").is_some();
+        }
+        assert!(whole);
+        growths
+    };
+    let new = growths(ReadBuffer::new());
+    for stream in [
+        // In the middle of the last frame of a message, of which one byte is to come.
+        Frame::new(0x82, "x".repeat(100)).encode(Role::Server),
+        // A failure in the middle of a frame.
+        [Frame::new(0x83, "x").encode(Role::Server), vec![0; 50]].concat(),
+    ] {
+        let mut connection = Connection::server(config(Delivery::Chunks));
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(&stream[..stream.len() - 1]);
+        while let Ok(Some(_)) = connection.next_event(&mut buffer) {}
+        _ = connection.next_event(&mut buffer);
+        assert!(buffer.is_empty());
+        buffer.shrink_to(0);
+        assert_eq!(growths(buffer), new);
     }
 }
