@@ -119,10 +119,10 @@ async fn half_closed(server: &Server, stage: Stage) -> Result<(), String> {
 
 async fn half_closed_unread(server: &Server) -> Result<(), String> {
     const LENGTH: usize = 8_000_000;
-    let mut connection = Connection::connect(server, Some(64 << 10)).await?;
     let message = pattern(5, LENGTH);
     let mut sent = request(server);
     sent.extend(frame(Role::Client, BINARY, &message));
+    let mut connection = Connection::connect(server, Some(64 << 10)).await?;
     connection.send(&sent).await?;
     connection.shutdown().await?;
     // Long enough for one that has nothing to do to rest, and too short for any deadline.
