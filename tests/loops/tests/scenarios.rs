@@ -1,6 +1,10 @@
 //! A server that waits at work, forgets its clients or drops what it was told is told from one that does not.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 /// Scenarios measure the whole process, which is that of the servers here.
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -34,7 +39,7 @@ enum Fault {
 
 async fn serve(transport: TcpStream, fault: Fault) {
     // Who left before the end of a request is gone.
-    let Ok(mut socket) = accept(transport).await else {
+    let Ok((mut socket, _)) = accept(transport).await else {
         return;
     };
     let mut held = None;
@@ -59,7 +64,7 @@ async fn serve(transport: TcpStream, fault: Fault) {
 }
 
 /// Takes a request without what follows it, for which tungstenite would refuse it.
-async fn accept(mut transport: TcpStream) -> std::io::Result<WebSocketStream<TcpStream>> {
+async fn accept(mut transport: TcpStream) -> std::io::Result<(WebSocketStream<TcpStream>, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(transport.read_u8().await?);
@@ -72,7 +77,8 @@ async fn accept(mut transport: TcpStream) -> std::io::Result<WebSocketStream<Tcp
         Sec-WebSocket-Accept: {accept}\r\n\r\n"
     );
     transport.write_all(answer.as_bytes()).await?;
-    Ok(WebSocketStream::from_raw_socket(transport, Role::Server, None).await)
+    let socket = WebSocketStream::from_raw_socket(transport, Role::Server, None);
+    Ok((socket.await, head))
 }
 
 async fn driven(fault: Fault, names: &[&str]) -> Report {
@@ -102,6 +108,83 @@ async fn driven(fault: Fault, names: &[&str]) -> Report {
     spinning.map(std::thread::JoinHandle::join);
     server.abort();
     report
+}
+
+/// A server that can be stopped: this program once more.
+#[tokio::test]
+#[ignore = "it is no test, but a server for one"]
+async fn as_a_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("\nlistening on http://{}/", listener.local_addr().unwrap());
+    loop {
+        let (transport, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let Ok((mut socket, head)) = accept(transport).await else {
+                return;
+            };
+            if head.starts_with("GET /close/") {
+                let (code, reason) = (4001.into(), "bye".into());
+                _ = socket.close(Some(CloseFrame { code, reason })).await;
+            }
+            let mut pings = tokio::time::interval(Duration::from_secs(1));
+            pings.tick().await;
+            loop {
+                tokio::select! {
+                    message = socket.next() => match message {
+                        Some(Ok(text)) if text.is_text() => _ = socket.send(text).await,
+                        Some(Ok(_)) => {}
+                        _ => break,
+                    },
+                    _ = pings.tick() => {
+                        _ = socket.send(Message::Ping(Bytes::new())).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// One without any deadline is never late.
+#[tokio::test]
+async fn a_server_without_deadlines_passes_every_stop() {
+    let _alone = ALONE.lock().await;
+    let stderr = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopped.log");
+    let server = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "as_a_server", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .stderr(File::create(stderr).unwrap())
+        .spawn();
+    let mut server = Running(server.unwrap());
+    let said = BufReader::new(server.0.stdout.take().unwrap());
+    let mut lines = said.lines().map_while(Result::ok);
+    let url = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+    let report = run(Plan {
+        target: Target::new(&url.unwrap(), None, "http/1.1").unwrap(),
+        server: server.0.id(),
+        timeout: Some(Duration::from_secs(1)),
+        close_at: Some("/close/4001/bye".into()),
+        names: STOPS.map(String::from).into(),
+    })
+    .await;
+    assert!(report.ok, "{:?}", report.lines);
+    assert_eq!(report.lines.len(), STOPS.len() + 1, "{:?}", report.lines);
+    assert_eq!(report.lines.last().unwrap(), "ok stderr: nothing");
+}
+
+const STOPS: [&str; 3] = [
+    "stopped-past-pong",
+    "stopped-past-handshake",
+    "stopped-past-close",
+];
+
+/// A program that is ended with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
 }
 
 /// All that a server without deadlines, in this process, can pass.
