@@ -54,8 +54,8 @@ fn main() -> ExitCode {
             );
             true
         }
-        Task::Server(plan) => runtime.block_on(run(plan)),
-        Task::Client(plan) => runtime.block_on(run_client(plan)),
+        Task::Server(plan) => runtime.block_on(run(plan)).ok,
+        Task::Client(plan) => runtime.block_on(run_client(plan)).ok,
     };
     if ok {
         ExitCode::SUCCESS

@@ -20,12 +20,12 @@ pub(super) async fn only_sends(server: &Server) -> Verdict {
     const MORE_MEMORY: u64 = 64 << 20;
     let process = server.process;
     let before = process.resident()?;
+    let frame = frame(Role::Client, BINARY, &pattern(1, 64 << 10));
     let mut connection = Connection::open(server).await?;
     let inode = connection.accepted(server).await;
     let (total, most) = (Cell::new(0), Cell::new(before));
 
     let send = async {
-        let frame = frame(Role::Client, BINARY, &pattern(1, 64 << 10));
         while total.get() < ALL {
             let mut rest = frame.as_slice();
             while !rest.is_empty() {
@@ -106,10 +106,12 @@ async fn stands_still(sent: &Cell<u64>) {
 /// Close frame, all of which the server has to queue; once many messages, for which the server has to wait.
 pub(super) async fn slow_reader(server: &Server) -> Verdict {
     const ALL: usize = 16_000_000;
-    let (one, many) = tokio::join!(
-        read_slowly(server, ALL, 1),
-        read_slowly(server, 64 << 10, ALL / (64 << 10)),
-    );
+    // What takes long is done before the server waits for anything.
+    let one = [pattern(1, ALL)];
+    let many: Vec<_> = (0..ALL / (64 << 10))
+        .map(|i| pattern(u32::try_from(i).unwrap_or_default(), 64 << 10))
+        .collect();
+    let (one, many) = tokio::join!(read_slowly(server, &one), read_slowly(server, &many));
     one.map_err(|error| format!("one message: {error}"))?;
     let seconds = many.map_err(|error| format!("many messages: {error}"))?;
     Ok(format!(
@@ -119,7 +121,7 @@ pub(super) async fn slow_reader(server: &Server) -> Verdict {
 }
 
 /// How many seconds it takes to have so many messages back.
-async fn read_slowly(server: &Server, length: usize, messages: usize) -> Result<u64, String> {
+async fn read_slowly(server: &Server, messages: &[Vec<u8>]) -> Result<u64, String> {
     const TICK: Duration = Duration::from_millis(10);
     let longest = server.deadlines.close.max(server.deadlines.pong);
     let began = Instant::now();
@@ -133,17 +135,16 @@ async fn read_slowly(server: &Server, length: usize, messages: usize) -> Result<
     let pongs = RefCell::new(Vec::new());
 
     let write = async {
-        for i in 0..messages {
+        for message in messages {
             let pongs = pongs.take();
             write_all(&mut writing, &pongs).await?;
-            let message = pattern(seed(i), length);
-            write_all(&mut writing, &frame(Role::Client, BINARY, &message)).await?;
+            write_all(&mut writing, &frame(Role::Client, BINARY, message)).await?;
         }
         let closing = frame(Role::Client, CLOSE, &close(1000, ""));
         write_all(&mut writing, &closing).await
     };
     let read = async {
-        let all = length * messages;
+        let all: usize = messages.iter().map(Vec::len).sum();
         let ticks = 4 * longest.as_millis() / TICK.as_millis();
         let pace = all as u64 / u64::try_from(ticks).unwrap_or(u64::MAX).max(1);
         let mut message = Vec::new();
@@ -151,7 +152,9 @@ async fn read_slowly(server: &Server, length: usize, messages: usize) -> Result<
         loop {
             let frame = read_frame(&mut reading, &mut parser, pace.max(1), TICK).await?;
             match frame.first & 0xf {
-                8 if number < messages => return Err(format!("closed after {number} messages")),
+                8 if number < messages.len() => {
+                    return Err(format!("closed after {number} messages"));
+                }
                 8 if frame.payload == close(1000, "") => break,
                 8 => return Err(format!("a Close frame {:?}", frame.payload)),
                 9 => pongs.borrow_mut().extend(pong(&frame.payload)),
@@ -159,7 +162,7 @@ async fn read_slowly(server: &Server, length: usize, messages: usize) -> Result<
             }
             // A server may cut messages into fragments.
             if frame.first & 0x88 == 0x80 {
-                if message != pattern(seed(number), length) {
+                if messages.get(number) != Some(&message) {
                     return Err(format!("message {number} is not what was sent"));
                 }
                 message.clear();
@@ -181,10 +184,6 @@ async fn read_slowly(server: &Server, length: usize, messages: usize) -> Result<
 
 fn pong(payload: &[u8]) -> Vec<u8> {
     frame(Role::Client, PONG, payload)
-}
-
-fn seed(message: usize) -> u32 {
-    u32::try_from(message).unwrap_or_default()
 }
 
 /// Writes however long it takes: it is the reader that must not wait too long.
@@ -233,12 +232,13 @@ pub(super) async fn slow_sender(server: &Server) -> Verdict {
 async fn send_slowly(server: &Server, length: usize, pieces: usize) -> Result<u64, String> {
     let deadlines = &server.deadlines;
     let all = (deadlines.ping + deadlines.pong + deadlines.close) * 3 / 2;
-    let mut connection = Connection::open(server).await?;
     let message = pattern(9, length);
     let frame = frame(Role::Client, BINARY, &message);
+    let mut connection = Connection::open(server).await?;
     let began = Instant::now();
-    let tick = all / u32::try_from(pieces).unwrap_or(1);
-    for piece in frame.chunks(frame.len().div_ceil(pieces)) {
+    let pieces = frame.chunks(frame.len().div_ceil(pieces));
+    let tick = all / u32::try_from(pieces.len()).unwrap_or(1);
+    for piece in pieces {
         connection.send(piece).await?;
         sleep(tick).await;
     }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::{LIMIT, Server, Verdict, all_of};
+use super::{SLACK, Server, Verdict, all_of};
 
 pub(super) const NAME: &str = "idle-does-not-spin";
 
@@ -21,7 +21,7 @@ pub(super) async fn does_not_spin(server: &Server) -> Verdict {
         connections.push(Connection::open(server).await?);
     }
     let measured = async {
-        server.process.rests(LIMIT).await?;
+        server.process.rests(SLACK).await?;
         server.process.stays_at_rest(STRETCH).await
     };
     tokio::pin!(measured);

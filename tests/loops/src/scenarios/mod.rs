@@ -74,22 +74,29 @@ struct Server {
 /// What a scenario found, or what is wrong.
 type Verdict = Result<String, String>;
 
-/// Prints verdicts, and remembers whether all were good.
-struct Report {
+/// What came of the scenarios. Each line is printed as soon as it is known.
+pub struct Report {
     names: Vec<String>,
-    ok: bool,
+    /// A line for each scenario: `ok NAME: ...`, `not ok NAME: ...` or `NOT RUN NAME: ...`.
+    pub lines: Vec<String>,
+    /// Whether no scenario failed.
+    pub ok: bool,
 }
 
 impl Report {
     fn new(names: Vec<String>) -> Self {
-        Self { names, ok: true }
+        Self {
+            names,
+            lines: Vec::new(),
+            ok: true,
+        }
     }
 
     /// Runs a scenario, if it is wanted.
     async fn run(&mut self, name: &str, scenario: impl Future<Output = Verdict>) {
         if self.wants(name) {
             let verdict = scenario.await;
-            self.say(name, verdict);
+            self.judge(name, verdict);
         }
     }
 
@@ -97,14 +104,17 @@ impl Report {
         self.names.is_empty() || self.names.iter().any(|it| it == name)
     }
 
-    fn say(&mut self, name: &str, verdict: Verdict) {
-        match verdict {
-            Ok(found) => println!("ok {name}: {found}"),
-            Err(wrong) => {
-                println!("not ok {name}: {wrong}");
-                self.ok = false;
-            }
-        }
+    fn judge(&mut self, name: &str, verdict: Verdict) {
+        self.ok &= verdict.is_ok();
+        self.say(match verdict {
+            Ok(found) => format!("ok {name}: {found}"),
+            Err(wrong) => format!("not ok {name}: {wrong}"),
+        });
+    }
+
+    fn say(&mut self, line: String) {
+        println!("{line}");
+        self.lines.push(line);
     }
 }
 
@@ -121,10 +131,15 @@ pub const NAMES: [&str; 9] = [
     stopped::PAST_CLOSE,
 ];
 
-/// Runs all scenarios and prints a line for each. Whether all went well.
+/// Runs all scenarios and prints a line for each.
 ///
 /// Those that measure or stop the whole process are alone. The others are side by side.
-pub async fn run(plan: Plan) -> bool {
+pub async fn run(plan: Plan) -> Report {
+    // All scenarios together are too large for a stack.
+    Box::pin(run_all(plan)).await
+}
+
+async fn run_all(plan: Plan) -> Report {
     let server = &Server {
         target: plan.target,
         process: Process(plan.server),
@@ -148,7 +163,10 @@ pub async fn run(plan: Plan) -> bool {
             report.run(stopped::PAST_CLOSE, past_close).await;
         }
         None if report.wants(stopped::PAST_CLOSE) => {
-            println!("NOT RUN {}: no --close-at PATH", stopped::PAST_CLOSE);
+            report.say(format!(
+                "NOT RUN {}: no --close-at PATH",
+                stopped::PAST_CLOSE
+            ));
         }
         None => {}
     }
@@ -160,11 +178,11 @@ pub async fn run(plan: Plan) -> bool {
             } else {
                 Err(format!("{} bytes", after - before))
             };
-            report.say("stderr", verdict);
+            report.judge("stderr", verdict);
         }
-        _ => println!("NOT RUN stderr: it is no file, or the server has ended"),
+        _ => report.say("NOT RUN stderr: it is no file, or the server has ended".into()),
     }
-    report.ok
+    report
 }
 
 async fn side_by_side(server: &Server, report: &mut Report) {
@@ -174,25 +192,31 @@ async fn side_by_side(server: &Server, report: &mut Report) {
         sender.run(flow::SLOW_SENDER, flow::slow_sender(server)),
         reset.run(ending::CLOSE_THEN_RESET, ending::close_then_reset(server)),
     );
-    report.ok &= reader.ok && sender.ok && reset.ok;
+    for other in [reader, sender, reset] {
+        report.ok &= other.ok;
+        report.lines.extend(other.lines);
+    }
 }
 
 /// The names of all scenarios for a client.
 pub const CLIENT_NAMES: [&str; 4] = program::NAMES;
 
-/// Plays the server for a client program and prints a line for each scenario. Whether all went well.
-pub async fn run_client(plan: ClientPlan) -> bool {
+/// Plays the server for a client program and prints a line for each scenario.
+pub async fn run_client(plan: ClientPlan) -> Report {
     let mut report = Report::new(plan.names.clone());
     program::run(&plan, &mut report).await;
-    report.ok
+    report
 }
 
-/// What is wrong with some of many connections, if anything is.
+/// What is wrong with some of many connections, if anything is: each thing once.
 fn all_of(what: &str, verdicts: Vec<Result<(), String>>) -> Result<(), String> {
     let all = verdicts.len();
-    let wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
-    match wrong.first() {
-        None => Ok(()),
-        Some(first) => Err(format!("{} of {all} {what}: {first}", wrong.len())),
+    let mut wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() {
+        return Ok(());
     }
+    let count = wrong.len();
+    wrong.sort_unstable();
+    wrong.dedup();
+    Err(format!("{count} of {all} {what}: {}", wrong.join("; ")))
 }

@@ -1,6 +1,6 @@
 //! A client program, for which this plays the server.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -43,8 +43,8 @@ pub(super) async fn run(plan: &ClientPlan, report: &mut Report) {
 /// What is done with the program's stderr.
 #[derive(Clone, Copy, Debug)]
 enum Stderr {
-    /// It is that of this program.
-    Inherited,
+    /// It is read.
+    Read,
     /// There is none.
     Closed,
     /// It is a pipe from which nobody reads.
@@ -56,6 +56,8 @@ struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: mpsc::UnboundedReceiver<String>,
+    /// What it says on stderr.
+    complaints: mpsc::UnboundedReceiver<String>,
 }
 
 impl Drop for Program {
@@ -85,26 +87,23 @@ impl Program {
             .arg(&url)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
-        if let Stderr::Broken = stderr {
-            command.stderr(Stdio::piped());
-        }
+        command.stderr(Stdio::piped());
         let child = command.spawn();
         let mut child = child.map_err(|error| format!("{}: {error}", plan.command[0]))?;
-        drop(child.stderr.take());
+        let (complaint, complaints) = mpsc::unbounded_channel();
+        let pipe = child.stderr.take();
+        if let (Stderr::Read, Some(pipe)) = (stderr, pipe) {
+            thread::spawn(move || send_lines(pipe, &complaint));
+        }
         let stdout = child.stdout.take().ok_or("no stdout")?;
         let (line, lines) = mpsc::unbounded_channel();
-        thread::spawn(move || {
-            for said in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.send(said).is_err() {
-                    break;
-                }
-            }
-        });
+        thread::spawn(move || send_lines(stdout, &line));
         let stdin = child.stdin.take();
         let program = Self {
             child,
             stdin,
             lines,
+            complaints,
         };
         let accepted = timeout(LIMIT, listener.accept()).await;
         let (tcp, _) = accepted
@@ -151,6 +150,13 @@ impl Program {
     }
 }
 
+/// Reads lines until the end, also when nobody wants them any more.
+fn send_lines(from: impl Read, to: &mpsc::UnboundedSender<String>) {
+    for line in BufReader::new(from).lines().map_while(Result::ok) {
+        _ = to.send(line);
+    }
+}
+
 /// Small buffers are full soon.
 fn listen() -> std::io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
@@ -163,7 +169,7 @@ fn listen() -> std::io::Result<TcpListener> {
 /// The Pong comes in time, while the client is stopped.
 async fn stopped_past_pong(plan: &ClientPlan) -> Verdict {
     let deadlines = Deadlines::new(plan.timeout);
-    let (mut program, mut connection) = Program::start(plan, Stderr::Inherited).await?;
+    let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
     let ping = match timeout(deadlines.ping + LIMIT, connection.frame()).await {
         Ok(Ok(Some(frame))) if frame.first == PING => frame.payload,
         other => return Err(format!("{other:?} and no Ping")),
@@ -189,7 +195,7 @@ async fn stopped_past_pong(plan: &ClientPlan) -> Verdict {
 async fn reset_after_close(plan: &ClientPlan) -> Verdict {
     const TURNS: usize = 20;
     for turn in 0..TURNS {
-        let (mut program, mut connection) = Program::start(plan, Stderr::Inherited).await?;
+        let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
         // So that it reads.
         connection.send_frame(TEXT, b"first").await?;
         program.prints("text: first").await?;
@@ -222,7 +228,8 @@ async fn reset_after_close(plan: &ClientPlan) -> Verdict {
 /// Many lines of stdin, and a server that reads only when it has written: all buffers are full, in both directions.
 async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
     const LINES: usize = 2_000_000;
-    let (mut program, mut connection) = Program::start(plan, Stderr::Inherited).await?;
+    const BATCH: usize = 2 << 20;
+    let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
     let mut stdin = program.stdin.take().ok_or("no stdin")?;
     // It ends with the program, or with the last line.
     thread::spawn(move || {
@@ -243,24 +250,23 @@ async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
         sleep(Duration::from_secs(1)).await;
         let mut closed = false;
         while !closed {
-            let mut next = connection.frame().await?;
+            // So much is more than the buffers on the way back hold: the client has to take it while it has a lot to send.
             let mut answers = Vec::new();
-            while let Some(received) = next {
-                match received.first {
-                    TEXT => answers.extend(frame(Role::Server, TEXT, &received.payload)),
-                    PING => answers.extend(frame(Role::Server, PONG, &received.payload)),
-                    CLOSE => {
-                        closed = true;
-                        answers.extend(frame(Role::Server, CLOSE, &received.payload));
-                        break;
-                    }
-                    PONG => {}
+            while !closed && answers.len() < BATCH {
+                let next = timeout(Duration::from_millis(100), connection.frame()).await;
+                let received = match next {
+                    Ok(received) => received?,
+                    Err(_) if answers.is_empty() => connection.frame().await?,
+                    Err(_) => break,
+                };
+                let received = received.ok_or("the client ended without a Close frame")?;
+                let first = match received.first {
+                    TEXT | CLOSE => received.first,
+                    PING => PONG,
                     first => return Err(format!("a frame {first:02x}")),
-                }
-                next = connection.buffered()?;
-            }
-            if answers.is_empty() {
-                return Err(String::from("the client ended without a Close frame"));
+                };
+                closed = received.first == CLOSE;
+                answers.extend(frame(Role::Server, first, &received.payload));
             }
             connection.send(&answers).await?;
         }
@@ -284,7 +290,12 @@ async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
         }
         Err(format!("it ends after {number} lines"))
     };
-    tokio::try_join!(echo, read)?;
+    if let Err(error) = tokio::try_join!(echo, read) {
+        // It may have more to say.
+        let complaint = timeout(Duration::from_secs(1), program.complaints.recv()).await;
+        let complaint = complaint.ok().flatten().unwrap_or_default();
+        return Err(format!("{error}; on stderr: {complaint:?}"));
+    }
     match program.status().await? {
         status if status.success() => Ok(format!("{LINES} lines come back, in order")),
         status => Err(format!("it ends with {status}")),
@@ -305,7 +316,8 @@ async fn without_stderr(plan: &ClientPlan) -> Verdict {
             other => return Err(what(format!("{other:?} and no Close frame with 1002"))),
         }
         drop(connection);
-        program.prints("closed 1002 ").await.map_err(what)?;
+        // No Close frame came (RFC 6455 section 7.1.5).
+        program.prints("closed 1006 \"\"").await.map_err(what)?;
         let status = program.status().await?;
         if status.code() != Some(1) {
             return Err(what(format!("it ends with {status}")));

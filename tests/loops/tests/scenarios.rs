@@ -1,0 +1,235 @@
+//! A server that waits at work, forgets its clients or drops what it was told is told from one that does not.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use loops::Target;
+use loops::scenarios::{Plan, Report, run};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
+
+/// Scenarios measure the whole process, which is that of the servers here.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// What the server does wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    /// It works while it waits.
+    Spin,
+    /// It keeps what is over.
+    Leak,
+    /// It forgets the last message at the end of the stream.
+    Forget,
+    /// It cuts large messages.
+    Cut,
+}
+
+async fn serve(transport: TcpStream, fault: Fault) {
+    // Who left before the end of a request is gone.
+    let Ok((mut socket, _)) = accept(transport).await else {
+        return;
+    };
+    let mut held = None;
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_close() || message.is_ping() {
+            continue;
+        }
+        let cut = fault == Fault::Cut && message.len() > 1_000_000;
+        let message = if cut { "cut".into() } else { message };
+        let answer = if fault == Fault::Forget {
+            held.replace(message)
+        } else {
+            Some(message)
+        };
+        if let Some(answer) = answer {
+            _ = socket.send(answer).await;
+        }
+    }
+    if fault == Fault::Leak {
+        std::mem::forget(socket);
+    }
+}
+
+/// Takes a request without what follows it, for which tungstenite would refuse it.
+async fn accept(mut transport: TcpStream) -> std::io::Result<(WebSocketStream<TcpStream>, String)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(transport.read_u8().await?);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let (_, key) = head.split_once("Sec-WebSocket-Key: ").unwrap();
+    let accept = derive_accept_key(key.split_once('\r').unwrap().0.as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    transport.write_all(answer.as_bytes()).await?;
+    let socket = WebSocketStream::from_raw_socket(transport, Role::Server, None);
+    Ok((socket.await, head))
+}
+
+async fn driven(fault: Fault, names: &[&str]) -> Report {
+    let _alone = ALONE.lock().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        loop {
+            let (transport, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(transport, fault));
+        }
+    });
+    let ended = Arc::new(AtomicBool::new(false));
+    let spinning = (fault == Fault::Spin).then(|| {
+        let ended = ended.clone();
+        std::thread::spawn(move || while !ended.load(Ordering::Relaxed) {})
+    });
+    let report = run(Plan {
+        target: Target::new(&url, None, "http/1.1").unwrap(),
+        server: std::process::id(),
+        timeout: Some(Duration::from_secs(1)),
+        close_at: None,
+        names: names.iter().copied().map(String::from).collect(),
+    })
+    .await;
+    ended.store(true, Ordering::Relaxed);
+    spinning.map(std::thread::JoinHandle::join);
+    server.abort();
+    report
+}
+
+/// A server that can be stopped: this program once more.
+#[tokio::test]
+#[ignore = "it is no test, but a server for one"]
+async fn as_a_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    println!("\nlistening on http://{}/", listener.local_addr().unwrap());
+    loop {
+        let (transport, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let Ok((mut socket, head)) = accept(transport).await else {
+                return;
+            };
+            if head.starts_with("GET /close/") {
+                let (code, reason) = (4001.into(), "bye".into());
+                _ = socket.close(Some(CloseFrame { code, reason })).await;
+            }
+            let mut pings = tokio::time::interval(Duration::from_secs(1));
+            pings.tick().await;
+            loop {
+                tokio::select! {
+                    message = socket.next() => match message {
+                        Some(Ok(text)) if text.is_text() => _ = socket.send(text).await,
+                        Some(Ok(_)) => {}
+                        _ => break,
+                    },
+                    _ = pings.tick() => {
+                        _ = socket.send(Message::Ping(Bytes::new())).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// One without any deadline is never late.
+#[tokio::test]
+async fn a_server_without_deadlines_passes_every_stop() {
+    let _alone = ALONE.lock().await;
+    let stderr = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopped.log");
+    let server = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "as_a_server", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .stderr(File::create(stderr).unwrap())
+        .spawn();
+    let mut server = Running(server.unwrap());
+    let said = BufReader::new(server.0.stdout.take().unwrap());
+    let mut lines = said.lines().map_while(Result::ok);
+    let url = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
+    let report = run(Plan {
+        target: Target::new(&url.unwrap(), None, "http/1.1").unwrap(),
+        server: server.0.id(),
+        timeout: Some(Duration::from_secs(1)),
+        close_at: Some("/close/4001/bye".into()),
+        names: STOPS.map(String::from).into(),
+    })
+    .await;
+    assert!(report.ok, "{:?}", report.lines);
+    assert_eq!(report.lines.len(), STOPS.len() + 1, "{:?}", report.lines);
+    assert_eq!(report.lines.last().unwrap(), "ok stderr: nothing");
+}
+
+const STOPS: [&str; 3] = [
+    "stopped-past-pong",
+    "stopped-past-handshake",
+    "stopped-past-close",
+];
+
+/// A program that is ended with its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// All that a server without deadlines, in this process, can pass.
+#[tokio::test]
+async fn a_server_without_fault_passes() {
+    let names = [
+        "idle-does-not-spin",
+        "slow-reader",
+        "slow-sender",
+        "close-then-reset",
+        "half-close",
+    ];
+    let report = driven(Fault::None, &names).await;
+    assert!(report.ok, "{:?}", report.lines);
+    for name in names {
+        let start = format!("ok {name}: ");
+        let found = report.lines.iter().any(|line| line.starts_with(&start));
+        assert!(found, "{name}: {:?}", report.lines);
+    }
+}
+
+#[tokio::test]
+async fn every_fault_is_found() {
+    for (fault, name, expected) in [
+        (
+            Fault::Spin,
+            "idle-does-not-spin",
+            " % of the time, with nothing to do",
+        ),
+        (
+            Fault::Leak,
+            "close-then-reset",
+            "20 of 20 connections are still open after 13 s",
+        ),
+        (Fault::Forget, "half-close", "4 of 6 stages failed: Close: "),
+        (
+            Fault::Cut,
+            "slow-reader",
+            "one message: message 0 is not what was sent",
+        ),
+    ] {
+        let report = driven(fault, &[name]).await;
+        assert!(!report.ok, "{fault:?}: {:?}", report.lines);
+        let start = format!("not ok {name}: ");
+        let line = report.lines.iter().find(|line| line.starts_with(&start));
+        assert!(line.unwrap().contains(expected), "{fault:?}: {line:?}");
+    }
+}
