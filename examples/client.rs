@@ -160,7 +160,9 @@ fn open(
             handshake.advance_output(n);
             continue;
         }
-        if read(transport, buffer, until).map_err(failed)? == Some(0) {
+        let read = read(transport, buffer, until)
+            .map_err(|error| format!("opening handshake: {error}: {}", advice::OTHER))?;
+        if read == Some(0) {
             return Err(String::from(advice::ENDED));
         }
         let start = buffer.unread().iter().take(5).copied().collect::<Vec<_>>();
@@ -274,7 +276,7 @@ fn send_line(connection: &mut Connection, line: &str) -> Result<(), String> {
         "pong" => connection.send_pong(rest.as_bytes()),
         "close" => {
             let (code, reason) = rest.trim_start().split_once(' ').unwrap_or((rest, ""));
-            connection.close(parse_close_code(code.trim())?, reason)
+            connection.close(parse_close_code(code.trim())?, reason.trim_start())
         }
         "help" => {
             say(COMMANDS);

@@ -90,14 +90,15 @@ pub fn broken(error: ResponseError, start: &[u8]) -> String {
         ResponseError::Head(_) if matches!(start, [0x15 | 0x16, 3, ..]) => {
             "the server speaks TLS: that is wss:"
         }
-        ResponseError::Head(HeadError::Malformed) if !start.starts_with(b"HTTP/") => {
-            "is it TLS, or another protocol?"
-        }
-        ResponseError::Timeout => "is it TLS, or another protocol?",
+        ResponseError::Head(HeadError::Malformed) if !start.starts_with(b"HTTP/") => OTHER,
+        ResponseError::Timeout => OTHER,
         _ => "the server, or a proxy before it, has a fault",
     };
     format!("opening handshake: {error}: {advice}")
 }
+
+/// What to ask if there is no answer.
+pub const OTHER: &str = "is it TLS, or another protocol?";
 
 /// What to say if the server ends the stream before there is an answer.
 pub const ENDED: &str =

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import {
   agreements, assertSame, converse, deflate, openLine, pair, serve, startClient, suite, vectors,
 } from './harness.mjs';
@@ -85,6 +86,38 @@ await suite('client node-ws', async (check) => {
     assert.equal(await client.line(), 'pong: payload');
   });
 
+  await check('sends a pong', async () => {
+    const { connection, client } = await open();
+    client.write('/pong payload');
+    assert.equal(await connection.pong(), 'payload');
+  });
+
+  await check('sends text that begins with a slash', async () => {
+    const { connection, client } = await open();
+    client.write('//close 1000');
+    assert.equal(await connection.message(), '/close 1000');
+  });
+
+  await check('lists its commands', async () => {
+    const { client } = await open();
+    client.write('/help');
+    for (const command of ['/ping', '/pong', '/close', '/help', '//']) {
+      const line = await client.line();
+      assert.ok(line.startsWith(command), line);
+    }
+  });
+
+  await check('does not send a command that there is not', async () => {
+    const both = await open();
+    both.client.write('/nonsense text');
+    // The next message is the first.
+    await sends(both, 'text');
+    both.client.endInput();
+    await both.client.ends(0);
+    assert.deepEqual(both.client.errors.map((line) => line.split(':')[0]), ['not sent']);
+    assert.match(both.client.errors[0], /\/nonsense/);
+  });
+
   await check('shows a ping and answers it', async () => {
     const { connection, client } = await open();
     connection.ws.ping('payload');
@@ -119,6 +152,26 @@ await suite('client node-ws', async (check) => {
       assert.deepEqual(await client.ends(code === 1000 ? 0 : 1), [`closed ${code} "bye" clean`]);
     });
   }
+
+  await check('closes with 1000 unless told otherwise', async () => {
+    const { connection, client } = await open();
+    client.write('/close');
+    assert.deepEqual(await connection.closed(), { code: 1000, reason: '', clean: true });
+    assert.deepEqual(await client.ends(0), ['closed 1000 "" clean']);
+  });
+
+  await check('goes on after a close code that must not be sent', async () => {
+    const both = await open();
+    const codes = ['abc', '0', '999', '1004', '1005', '1006', '1015', '2999', '5000', '65536', '-1'];
+    for (const code of codes) both.client.write(`/close ${code} bye`);
+    await sends(both, 'still here');
+    both.client.endInput();
+    assert.deepEqual(await both.client.ends(0), ['closed 1000 "" clean']);
+    assert.equal(both.client.errors.length, codes.length, both.client.errors.join('\n'));
+    for (const [i, code] of codes.entries()) {
+      assert.ok(both.client.errors[i].startsWith('not sent: ') && both.client.errors[i].includes(code));
+    }
+  });
 
   await check('closes with 1000 at the end of its input', async () => {
     const both = await open();
@@ -160,12 +213,44 @@ await suite('client node-ws', async (check) => {
     assert.equal(connection.request.headers['x-custom'], 'some value');
   });
 
-  for (const status of [401, 404]) {
+  for (const [status, advice] of [
+    [400, 'version'], [401, 'Authorization'], [404, 'this path'], [407, 'Proxy-Authorization'], [503, 'later'],
+  ]) {
     await check(`tells that it was refused with ${status}`, async () => {
       const { url } = await serve({ verifyClient: (info, answer) => answer(false, status) });
       const client = startClient(url);
       assert.deepEqual(await client.ends(1), []);
-      assert.ok(client.errors.includes(`refused ${status}`), client.errors.join('\n'));
+      assert.equal(client.errors.length, 1, client.errors.join('\n'));
+      assert.ok(client.errors[0].startsWith(`refused ${status}: `), client.errors[0]);
+      assert.ok(client.errors[0].includes(advice), client.errors[0]);
+    });
+  }
+
+  await check('tells where it was redirected to', async () => {
+    const { url } = await serve({
+      verifyClient: (info, answer) => answer(false, 302, 'Found', { Location: 'http://example.com/' }),
+    });
+    const client = startClient(url);
+    assert.deepEqual(await client.ends(1), []);
+    assert.match(client.errors[0], /^refused 302: .*"http:\/\/example\.com\/"$/);
+  });
+
+  for (const [what, answer, advice] of [
+    ['a TLS alert', '\x15\x03\x03\x00\x02\x02F', 'the server speaks TLS'],
+    ['the greeting of another protocol', 'SSH-2.0-nothing\r\n', 'another protocol'],
+    ['nothing', '', 'another protocol'],
+  ]) {
+    await check(`tells that the server answers with ${what}`, async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.end(answer, 'latin1'));
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = startClient(`ws://127.0.0.1:${server.address().port}/`);
+      assert.deepEqual(await client.ends(1), []);
+      server.close();
+      assert.ok(client.errors[0].includes(advice), client.errors[0]);
     });
   }
 

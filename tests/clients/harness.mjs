@@ -158,9 +158,13 @@ class Program {
   }
 }
 
+// No deadline of ours passes before BOUND_MS, and no Ping of ours comes among what a check waits for.
+const PATIENT = ['--timeout', '600'];
+
 // The option of this run, unless a check has chosen another.
 function withOption(args) {
-  return deflate && !args.some((arg) => arg.startsWith('--deflate')) ? ['--deflate', ...args] : args;
+  const chosen = args.some((arg) => arg.startsWith('--deflate'));
+  return [...PATIENT, ...(deflate && !chosen ? ['--deflate'] : []), ...args];
 }
 
 /** Our echo server on a free port: its address without the scheme. */

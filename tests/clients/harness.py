@@ -142,10 +142,14 @@ class Program:
         return f"with {await self._process.wait()}: {await self.errors()}"
 
 
+# No deadline of ours passes before BOUND_S, and no Ping of ours comes among what a check waits for.
+PATIENT = ("--timeout", "600")
+
+
 def with_option(args):
     """The option of this run, unless a check has chosen another."""
     chosen = any(arg.startswith("--deflate") for arg in args)
-    return args if chosen or not DEFLATE else ("--deflate", *args)
+    return (*PATIENT, *args) if chosen or not DEFLATE else (*PATIENT, "--deflate", *args)
 
 
 @asynccontextmanager

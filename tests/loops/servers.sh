@@ -32,6 +32,34 @@ server http2 https2 release/example-http2 "$http2" --cert '{cert}' --key '{key}'
 # The same by the upgrade of HTTP/1.1.
 server http2_upgrade https release/example-http2 "$http2" --cert '{cert}' --key '{key}'
 
+# The other programs, which take arguments, too.
+programs=()
+declare -A program_binary program_build
+
+# program NAME BINARY BUILD: as of a server.
+program() {
+    programs+=("$1")
+    program_binary[$1]=$2
+    program_build[$1]=$3
+}
+
+program chat release/example-chat '--release --package example-chat'
+program client release/examples/client '--release --example client'
+program tokio_client release/tokio-client '--release --package example-tokio --bin tokio-client'
+program http2_client release/client '--release --package example-http2 --bin client'
+
+# is_program NAME
+is_program() {
+    [[ ${program_binary[$1]+set} ]]
+}
+
+# build_program NAME
+build_program() {
+    local words
+    read -ra words <<<"${program_build[$1]}"
+    cargo build --quiet "${words[@]}"
+}
+
 # is_server NAME
 is_server() {
     [[ ${server_scheme[$1]+set} ]]
@@ -63,20 +91,17 @@ is_plain() {
     [[ ${server_scheme[$1]} == http ]]
 }
 
-# start_server NAME FOLDER: starts it at a free port. What it says goes to stdout.log and stderr.log in the folder. Sets
-# server_pid and server_url; where that fails, server_problem.
+# start_server NAME FOLDER [ARGUMENT...]: starts it at a free port, with these arguments besides its own. What it says goes
+# to stdout.log and stderr.log in the folder. Sets server_pid and server_url; where that fails, server_problem.
 start_server() {
     local command line waited scheme=${server_scheme[$1]%2}
     server_command "$1" 127.0.0.1:0
+    command+=("${@:3}")
     server_problem='' server_url='' server_log=$2/stderr.log
     # Nothing of an earlier run may be taken for this one's.
     : >"$2/stdout.log"
     : >"$2/stderr.log"
-    # The soft limit on open files that most shells have: who needs more than that has to raise it.
-    (
-        ulimit -Sn 1024 2>/dev/null
-        exec "${command[@]}"
-    ) >>"$2/stdout.log" 2>>"$2/stderr.log" </dev/null &
+    run_server >>"$2/stdout.log" 2>>"$2/stderr.log" </dev/null &
     server_pid=$!
     for ((waited = 0; waited < 300; waited++)); do
         # The line is whole when its end is there.
@@ -88,6 +113,35 @@ start_server() {
         sleep 0.1
     done
     line=$(head -n 1 "$2/stdout.log")
+    server_listens
+}
+
+# start_unheard_server NAME FOLDER [ARGUMENT...]: the same, as with 2>&1 | head -n 1: nobody reads any more than the first
+# line of all that it says.
+start_unheard_server() {
+    local command line='' reader scheme=${server_scheme[$1]%2}
+    server_command "$1" 127.0.0.1:0
+    command+=("${@:3}")
+    server_problem='' server_url='' server_log=/dev/null
+    rm -f "$2/unheard"
+    mkfifo "$2/unheard"
+    run_server >"$2/unheard" 2>&1 </dev/null &
+    server_pid=$!
+    exec {reader}<"$2/unheard"
+    read -r -t 30 line <&"$reader" || true
+    exec {reader}<&-
+    server_listens
+}
+
+# run_server: becomes the command. The limit on open files is server_files; unless that is set, it is the soft limit that
+# most shells have: who needs more than that has to raise it.
+run_server() {
+    if [[ ${server_files-} ]]; then ulimit -n "$server_files"; else ulimit -Sn 1024 2>/dev/null || true; fi
+    exec "${command[@]}"
+}
+
+# server_listens: takes the URL from the first line.
+server_listens() {
     if [[ $line =~ ^listening\ on\ ($scheme://[^/]+/)$ ]]; then
         server_url=${BASH_REMATCH[1]}
         return

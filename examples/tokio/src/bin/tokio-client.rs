@@ -80,6 +80,7 @@ fn explain(error: ConnectError) -> String {
         ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
             String::from(advice::ENDED)
         }
+        ConnectError::Io(error) => format!("{error}: {}", advice::OTHER),
         error => error.to_string(),
     }
 }
