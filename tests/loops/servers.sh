@@ -134,9 +134,10 @@ start_unheard_server() {
 }
 
 # run_server: becomes the command. The limit on open files is server_files; unless that is set, it is the soft limit that
-# most shells have: who needs more than that has to raise it.
+# most shells have: who needs more than that has to raise it. With server_closed there is no stderr at all.
 run_server() {
     if [[ ${server_files-} ]]; then ulimit -n "$server_files"; else ulimit -Sn 1024 2>/dev/null || true; fi
+    if [[ ${server_closed-} ]]; then exec 2>&-; fi
     exec "${command[@]}"
 }
 
