@@ -35,7 +35,6 @@ mod command_line;
 #[path = "shared/deflate.rs"]
 mod deflate;
 #[path = "shared/threads.rs"]
-#[allow(clippy::print_stderr, reason = "one line that is still to be replaced")]
 mod threads;
 
 const PROGRAM: Program = Program {

@@ -37,7 +37,6 @@ mod deflate;
 #[path = "echo_server/frame_log.rs"]
 mod frame_log;
 #[path = "shared/threads.rs"]
-#[allow(clippy::print_stderr, reason = "one line that is still to be replaced")]
 mod threads;
 
 const PROGRAM: Program = Program {
