@@ -32,15 +32,15 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
     };
 
     loop {
-        // Take all events. An error ends the connection, and the Close frame that tells the peer is in
-        // the output then, so there is nothing more to do about it here.
+        // Take all events. An error ends the connection. The Close frame that tells the
+        // peer is in the output then, so there is nothing more to do about it here.
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            // The event borrows the buffer, not the connection, so it can be answered right here.
-            // It is refused only behind a Close frame of this side: there is room.
+            // The event borrows the buffer, not the connection, so you can answer here.
+            // This fails only after a Close frame of this side: there is room.
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // answered
             };
             // A peer that sends more than it reads has to wait.
             if !connection.has_room() {

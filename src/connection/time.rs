@@ -15,10 +15,12 @@ use crate::timers::{Awaited, Due};
 /// use std::time::{Duration, Instant};
 /// use sockless::Connection;
 ///
-/// /// After every wait, whether bytes came or not; first take the events, for one of them may be the Pong that is awaited.
+/// /// Call it after every wait, whether bytes came or not. Take the events first, because
+/// /// one of them may be the Pong that is awaited.
 /// fn tell_time(connection: &mut Connection, origin: Instant) -> Option<Duration> {
 ///     connection.handle_timeout(origin.elapsed());
-///     // Write the output, then wait no longer than that. It is never zero, which no socket takes for a timeout.
+///     // Write the output, then wait no longer than that. It is never zero, because no
+///     // socket takes zero for a timeout.
 ///     let until = connection.next_timeout()?;
 ///     Some(until.saturating_sub(origin.elapsed()).max(Duration::from_millis(1)))
 /// }
