@@ -312,7 +312,7 @@ impl Closing {
 ///
 /// let mut connection = Connection::server(Config::default());
 /// let mut buffer = ReadBuffer::new();
-/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close, 1000
+/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
 /// while connection.next_event(&mut buffer)?.is_some() {}
 ///
 /// let ending = connection.close_event().expect("the connection has ended");
@@ -384,7 +384,7 @@ pub enum Initiator {
 /// assert_eq!(server.transport_action(), TransportAction::Wait { until: None });
 ///
 /// let mut buffer = ReadBuffer::new();
-/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close, 1000
+/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
 /// while server.next_event(&mut buffer)?.is_some() {}
 /// assert_eq!(server.transport_action(), TransportAction::Write); // the answer
 /// server.advance_output(server.output().len());

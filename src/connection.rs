@@ -65,7 +65,7 @@ pub use outgoing::Outgoing;
 ///             _ = match event {
 ///                 Event::Text { text, .. } => connection.send_text(text),
 ///                 Event::Binary { data, .. } => connection.send_binary(data),
-///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // answered
 ///             };
 ///             if !connection.has_room() {
 ///                 write(transport, connection);

@@ -1,3 +1,19 @@
+// The README links to files beside it, which the docs do not have. Of several definitions of a link the first one counts,
+// so these take the place of those at its end.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "
+[guide]: guide::event_loop
+[chart]: <data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='600' height='20'%3E%3Ctext y='15' \
+font-family='sans-serif' font-size='14' fill='gray'%3Ebenches/results.svg draws the figures of this table, \
+among others.%3C/text%3E%3C/svg%3E>
+[benches]: #files-beside-these-docs
+[results]: #files-beside-these-docs
+[differential]: #files-beside-these-docs
+[fuzz]: #files-beside-these-docs
+[tests]: #files-beside-these-docs
+"
+)]
 #![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![cfg_attr(
     feature = "alloc",
@@ -10,7 +26,15 @@
   [`ClientHandshake`](handshake::ClientHandshake) on a client.
 - [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
 - [`Connection::close_event`] and [`Connection::transport_action`]: how it ended, and what to do then.
-- [`FrameHeader`], [`apply_mask`], [`Utf8Validator`], [`CloseFrame`]: the parts, for a parser of your own."
+- [`FrameHeader`], [`apply_mask`], [`Utf8Validator`], [`CloseFrame`]: the parts, for a parser of your own.
+
+# Files beside these docs
+
+Some links above name files of the repository, which the docs do not contain:
+
+- `benches/README.md`: how the speed is measured; `benches/results.md`: every series and implementation.
+- `tests/README.md`: which test holds which rule; `tests/differential/README.md`: where other implementations differ.
+- `fuzz/README.md`: the fuzz targets."
 )]
 #![cfg_attr(
     not(feature = "alloc"),

@@ -18,7 +18,7 @@ use crate::error::ProtocolError;
 /// validator.validate(b"\xa9")?;
 /// assert!(validator.is_complete());
 ///
-/// // No character begins with f4 90, so 90 fails without waiting for the bytes that would follow.
+/// // No character begins with f4 90, so 90 fails before the bytes that would follow.
 /// validator.validate(b"\xf4")?;
 /// assert_eq!(validator.validate(b"\x90"), Err(ProtocolError::InvalidUtf8));
 /// # Ok::<(), ProtocolError>(())

@@ -34,12 +34,12 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
     loop {
         // After an error the Close frame that tells the peer is in the output.
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            // The event borrows the buffer, not the connection, so you can answer it right here.
+            // The event borrows the buffer, not the connection, so you can answer here.
             // This fails only if the connection is closing, since there is room.
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // answered
             };
             // A peer that sends without reading must wait.
             if !connection.has_room() {

@@ -18,7 +18,7 @@ use crate::debug::Bytes;
 /// use std::io::{self, IoSlice, Write};
 /// use sockless::Connection;
 ///
-/// /// The payload is written from `data`, and only what the transport does not take at once is copied.
+/// /// Writes the payload from `data`. Only what the transport does not take is copied.
 /// fn send(connection: &mut Connection, transport: &mut impl Write, data: &[u8]) -> io::Result<()> {
 ///     let mut message = connection.send_binary_from(data).map_err(io::Error::other)?;
 ///     let parts: Vec<_> = message.parts().map(IoSlice::new).collect();

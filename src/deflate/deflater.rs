@@ -10,6 +10,10 @@ use crate::deflate::options::Deflate;
 /// What every flush ends with, and the last one of a message leaves out (section 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
+/// The codec counts its output in an integer of 32 bits on some targets, and panics where that overflows if overflow is
+/// checked. So it begins anew, between two messages, long before.
+const MOST_OUTPUT: u64 = 1 << 30;
+
 /// A compressor.
 pub(crate) struct Deflater {
     /// A connection is `UnwindSafe` without the feature, and a feature only adds. The codec calls no code of the caller,
@@ -78,6 +82,15 @@ impl Deflater {
             // Nothing to flush: an empty block, without the bytes that the receiver appends (section 7.2.3.6).
             output.push(0x00);
         }
+        self.renew(MOST_OUTPUT);
+    }
+
+    /// Forgets all messages before if their compressed form is that long. The next one refers to none of them, which is
+    /// right whatever the peer's window has.
+    fn renew(&mut self, most: u64) {
+        if self.stream.total_out() >= most {
+            self.reset();
+        }
     }
 
     /// Whether it is what [`new`](Self::new) would make.
@@ -116,6 +129,20 @@ mod tests {
         assert_eq!(deflate(&mut deflater, b""), [0x00]);
         assert_eq!(deflate(&mut deflater, b"Hello"), AGAIN);
         deflater.reset();
+        assert_eq!(deflate(&mut deflater, b"Hello"), HELLO);
+    }
+
+    /// After much output the next message refers to nothing before, and the counters begin anew.
+    #[test]
+    fn begins_anew_after_much_output() {
+        let mut deflater = Deflater::new(&Deflate::default(), 15);
+        assert_eq!(deflate(&mut deflater, b"Hello"), HELLO);
+        let output = deflater.stream.total_out();
+        deflater.renew(output + 1);
+        assert_eq!(deflater.stream.total_out(), output);
+        assert_eq!(deflate(&mut deflater, b"Hello"), AGAIN);
+        deflater.renew(output);
+        assert_eq!(deflater.stream.total_out(), 0);
         assert_eq!(deflate(&mut deflater, b"Hello"), HELLO);
     }
 

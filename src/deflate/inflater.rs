@@ -27,6 +27,10 @@ pub(crate) struct Inflater {
 /// bytes on the wire and without any output that a limit could count.
 const MAX_STREAMS: usize = 1 << 12;
 
+/// The codec counts its input in an integer of 32 bits on some targets, and panics where that overflows if overflow is
+/// checked. So it begins anew, between two messages, long before.
+const MOST_INPUT: u64 = 1 << 30;
+
 /// The input is no DEFLATE stream, or does not end where the message does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Corrupt;
@@ -77,6 +81,15 @@ impl Inflater {
             // It may be lent to another connection next.
             self.reset();
             return Err(Corrupt);
+        }
+        self.renew(MOST_INPUT)
+    }
+
+    /// Begins a new DEFLATE stream with the same window if the current one has had that much input.
+    fn renew(&mut self, most: u64) -> Result<(), Corrupt> {
+        if self.inflate.total_in() >= most {
+            self.restart()?;
+            self.streams = 0;
         }
         Ok(())
     }
@@ -313,6 +326,26 @@ mod tests {
                 let found = message(&mut inflater, &ends(MAX_STREAMS + 1), reads, 100);
                 assert_eq!(found, Err(Corrupt));
                 inflater.reset();
+            }
+        }
+    }
+
+    /// Between two messages the codec may begin anew: its counters do, and nothing else shows it.
+    #[test]
+    fn a_new_stream_keeps_the_window() {
+        for bits in [9, 15] {
+            let mut inflater = Inflater::new(bits);
+            let data = noise(40_000);
+            let repeat = |inflater: &mut Inflater| message(inflater, AGAIN, 100, 100);
+            assert_eq!(message(&mut inflater, &stored(&data), 1000, 1000), Ok(data));
+            assert!(message(&mut inflater, HELLO, 100, 100).is_ok());
+            for i in 0..10 {
+                let input = inflater.inflate.total_in();
+                assert_eq!(inflater.renew(input + 1), Ok(()));
+                assert_eq!(inflater.inflate.total_in(), input);
+                assert_eq!(inflater.renew(input), Ok(()));
+                assert_eq!((inflater.inflate.total_in(), inflater.streams), (0, 0));
+                assert_eq!(repeat(&mut inflater).as_deref(), Ok(&b"Hello"[..]), "{i}");
             }
         }
     }
