@@ -22,8 +22,6 @@ pub(crate) struct Client {
     stage: Stage,
     /// What came and is not yet a whole frame. Owns no memory while that is nothing.
     unread: ReadBuffer,
-    /// Nothing more will come.
-    at_end: bool,
     shut_down: bool,
 }
 
@@ -41,20 +39,18 @@ impl Client {
             transport,
             stage: Stage::Request(RequestReader::new(&options.config)),
             unread: ReadBuffer::new(),
-            at_end: false,
             shut_down: false,
         }
     }
 
-    /// What to wait for.
+    /// What to wait for. One of both is always set, so an error that poll reports unasked makes a read or a write fail.
     pub(crate) fn interest(&self) -> PollFlags {
-        let mut interest = PollFlags::empty();
-        // Who sends and does not read has to wait.
-        interest.set(PollFlags::IN, !self.at_end && self.has_room());
         let to_write = match &self.stage {
             Stage::Request(_) => false,
             Stage::Connection(connection) => connection.output_len() > 0,
         };
+        let mut interest = PollFlags::empty();
+        interest.set(PollFlags::IN, self.wants_read());
         interest.set(PollFlags::OUT, to_write);
         interest
     }
@@ -71,7 +67,7 @@ impl Client {
         &self.transport
     }
 
-    /// Reads, takes events, tells the time and writes, as far as that goes now. Whether that is not the end.
+    /// Reads, takes events and writes as far as that goes now, and passes the time. Whether that is not the end.
     pub(crate) fn go_on(
         &mut self,
         options: &ServerOptions<'_>,
@@ -108,33 +104,37 @@ impl Client {
     }
 
     fn turn(&mut self, options: &ServerOptions<'_>, now: Duration) {
-        for _ in 0..READS {
-            self.take_request(options, now);
-            self.take_events();
+        let mut reads = 0;
+        loop {
+            self.take_request(options);
+            let drained = self.take_events();
             self.write();
-            if !self.has_room() || !self.read() {
+            if !drained && self.takes_events() {
+                continue;
+            }
+            if !drained || !self.wants_read() {
+                break;
+            }
+            if reads == READS {
+                // The awaited bytes may be among those unread, so no deadline passes now.
+                return;
+            }
+            reads += 1;
+            if !self.read() {
                 break;
             }
         }
-        // What was read last.
-        self.take_request(options, now);
-        self.take_events();
-        if let Stage::Connection(connection) = &mut self.stage {
-            connection.handle_timeout(now);
-        }
-        self.write();
+        // A Ping is written when poll says so. To write now could make room for events, which would wait for nothing.
+        self.handle_timeout(options, now);
     }
 
-    /// Makes a connection of a request that is whole, or wrong, or late.
-    fn take_request(&mut self, options: &ServerOptions<'_>, now: Duration) {
+    /// Makes a connection of a request that is whole or wrong.
+    fn take_request(&mut self, options: &ServerOptions<'_>) {
         let Stage::Request(reader) = &mut self.stage else {
             return;
         };
         let answer = match reader.read(&mut self.unread) {
-            Ok(None) => match reader.handle_timeout(now) {
-                Ok(()) => return,
-                Err(error) => Err(error.response()),
-            },
+            Ok(None) => return,
             Ok(Some(request)) => answer(&request, options),
             Err(error) => Err(error.response()),
         };
@@ -142,42 +142,51 @@ impl Client {
         self.stage = Stage::Connection(answer.unwrap_or_else(refused));
     }
 
-    /// Sends every piece of a message back as a fragment, as soon as it is there: no message has to be held.
-    fn take_events(&mut self) {
-        let Stage::Connection(connection) = &mut self.stage else {
-            return;
-        };
-        while connection.has_room()
-            && let Ok(Some(event)) = connection.next_event(&mut self.unread)
-        {
-            // Refused only if the connection is closing: there is room.
+    /// Passes the time. Everything that arrived was read, unless there is no room for answers.
+    fn handle_timeout(&mut self, options: &ServerOptions<'_>, now: Duration) {
+        match &mut self.stage {
+            Stage::Request(reader) => {
+                if let Err(error) = reader.handle_timeout(now) {
+                    let refused = Connection::refused(error.response(), &options.config);
+                    self.stage = Stage::Connection(refused);
+                }
+            }
+            Stage::Connection(connection) => connection.handle_timeout(now),
+        }
+    }
+
+    /// Sends every piece of a message back as a fragment, as soon as it is there: no message has to be held. Whether all
+    /// events were taken; if not, there is no room.
+    fn take_events(&mut self) -> bool {
+        while self.takes_events() {
+            let Stage::Connection(connection) = &mut self.stage else {
+                return true;
+            };
+            let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
+                return true;
+            };
+            // This fails only if the connection is closing, since there is room.
             _ = match event {
                 Event::Text { text, fin } => connection.send_text_fragment(text, fin),
                 Event::Binary { data, fin } => connection.send_binary_fragment(data, fin),
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
             };
         }
+        false
     }
 
-    /// Reads once; whether anything came.
+    /// Reads once. Whether there may be more to read.
     fn read(&mut self) -> bool {
-        if self.at_end {
-            return false;
-        }
         let spare = self.unread.spare_mut(READ);
         let most = spare.len().min(READ);
         match recv(&self.transport, &mut spare[..most], RecvFlags::empty()) {
-            Ok((n, _)) if n > 0 => {
-                self.unread.advance(n);
-                true
-            }
-            Err(Errno::AGAIN | Errno::INTR) => false,
-            // All events that came before were taken.
-            _ => {
-                self.handle_eof();
-                false
-            }
+            Ok((0, _)) => self.ended(Connection::handle_eof),
+            Ok((n, _)) => self.unread.advance(n),
+            Err(Errno::AGAIN) => return false,
+            Err(Errno::INTR) => {}
+            Err(_) => self.ended(Connection::handle_reset),
         }
+        true
     }
 
     /// Writes until all is written or the transport takes no more.
@@ -190,33 +199,36 @@ impl Client {
                 Ok(n) if n > 0 => connection.advance_output(n),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
-                // What is left will never be written.
-                _ => {
-                    connection.handle_reset();
-                    self.at_end = true;
-                    return;
-                }
+                // The peer may have said why it left, so reading goes on.
+                _ => connection.handle_write_error(),
             }
         }
     }
 
-    /// No more comes.
-    fn handle_eof(&mut self) {
-        self.at_end = true;
+    /// Nothing more can be read, which `report` tells the connection.
+    fn ended(&mut self, report: fn(&mut Connection)) {
         if let Stage::Request(_) = self.stage {
-            // Nobody is there to be answered.
+            // The request will never be whole, so it has no answer.
             let nothing = Connection::refused(Vec::new(), &crate::limits::config());
             self.stage = Stage::Connection(nothing);
         }
         if let Stage::Connection(connection) = &mut self.stage {
-            connection.handle_eof();
+            report(connection);
         }
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether events may be taken. A peer that does not read the answers must wait, until there are no more answers.
+    fn takes_events(&self) -> bool {
+        match &self.stage {
+            Stage::Connection(connection) if connection.is_open() => connection.has_room(),
+            _ => true,
+        }
+    }
+
+    fn wants_read(&self) -> bool {
         match &self.stage {
             Stage::Request(_) => true,
-            Stage::Connection(connection) => connection.has_room(),
+            Stage::Connection(connection) => connection.wants_read() && self.takes_events(),
         }
     }
 }

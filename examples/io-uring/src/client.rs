@@ -3,7 +3,6 @@
 //! At most one operation receives for it and at most one sends. Where other loops are told that a transport is ready and
 //! then read, here the bytes are there already when the loop is told.
 
-use std::io;
 use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
@@ -28,12 +27,12 @@ pub(crate) struct Client {
     unread: ReadBuffer,
     receiving: Option<OperationId>,
     sending: Option<OperationId>,
-    /// Nothing more will come.
-    at_end: bool,
     shut_down: bool,
     cancelled: bool,
     /// For when it is in the list of timers.
     pub(crate) timer: Option<Duration>,
+    /// Whether it has its turn soon.
+    pub(crate) queued: bool,
 }
 
 /// What a server waits for.
@@ -46,7 +45,7 @@ enum Stage {
 /// What clients have in common.
 pub(crate) struct Common {
     pub(crate) ring: Ring,
-    options: ServerOptions<'static>,
+    pub(crate) options: ServerOptions<'static>,
     /// An empty buffer for whoever something has come for.
     pub(crate) buffer: ReadBuffer,
     /// Empty vectors to send from.
@@ -73,27 +72,33 @@ impl Common {
 }
 
 impl Client {
-    pub(crate) fn new(transport: TcpStream, common: &Common) -> Self {
+    pub(crate) fn new(transport: TcpStream, config: &Config) -> Self {
         // What is sent is meant to go.
         _ = transport.set_nodelay(true);
         Self {
             transport: Rc::new(transport),
-            stage: Stage::Request(RequestReader::new(&common.options.config)),
+            stage: Stage::Request(RequestReader::new(config)),
             unread: ReadBuffer::new(),
             receiving: None,
             sending: None,
-            at_end: false,
             shut_down: false,
             cancelled: false,
             timer: None,
+            queued: false,
         }
     }
 
     /// Something was received; nothing is the end of the stream.
-    pub(crate) fn received(&mut self, bytes: &[u8], lent: &mut ReadBuffer) {
+    pub(crate) fn received(
+        &mut self,
+        bytes: &[u8],
+        lent: &mut ReadBuffer,
+        options: &ServerOptions<'_>,
+    ) {
         self.receiving = None;
         if bytes.is_empty() {
-            self.handle_eof();
+            // All events were taken before this receive began.
+            self.ended(Connection::handle_eof);
             return;
         }
         // An empty buffer of one's own gives way to the one with memory.
@@ -101,6 +106,7 @@ impl Client {
             mem::swap(&mut self.unread, lent);
         }
         self.unread.extend_from_slice(bytes);
+        self.take(lent, options);
     }
 
     /// Nothing was received, for want of buffers.
@@ -109,84 +115,97 @@ impl Client {
     }
 
     /// So many bytes were sent, or none will be any more.
-    pub(crate) fn sent(&mut self, result: io::Result<usize>) {
+    pub(crate) fn sent(&mut self, bytes: Option<usize>) {
         self.sending = None;
-        match (result, &mut self.stage) {
-            // What was not sent is still in the output, and goes next.
-            (Ok(n), Stage::Connection(connection)) => connection.advance_output(n),
-            _ => self.handle_reset(),
+        let Stage::Connection(connection) = &mut self.stage else {
+            return;
+        };
+        match bytes {
+            // What was not sent is still in the output, and goes next. A failed receive meanwhile has dropped it.
+            Some(n) => connection.advance_output(n.min(connection.output_len())),
+            // The peer may have said why it left, so receiving goes on.
+            None => connection.handle_write_error(),
         }
     }
 
-    /// Nothing more can be received or sent.
+    /// Nothing more can be received.
     pub(crate) fn failed(&mut self) {
         self.receiving = None;
-        self.handle_reset();
+        self.ended(Connection::handle_reset);
     }
 
-    /// Takes events, tells the time, and has the next operations done. Whether that goes on; if not, no operation is
-    /// under way any more, and the transport can be closed.
+    /// Takes events, has the next operations done, and passes the time. Whether that goes on; if not, no operation is under
+    /// way any more, and the transport can be closed.
     pub(crate) fn go_on(&mut self, id: usize, common: &mut Common, now: Duration) -> bool {
-        if let Stage::Request(_) = self.stage {
-            self.take_request(common, now);
-        }
-        let action = match &mut self.stage {
-            Stage::Request(reader) => TransportAction::Wait {
-                until: reader.next_timeout(),
-            },
-            Stage::Connection(connection) => {
-                while connection.has_room()
-                    && let Ok(Some(event)) = connection.next_event(&mut self.unread)
-                {
-                    // Refused only if the connection is closing: there is room.
-                    _ = match event {
-                        Event::Text { text, .. } => connection.send_text(text),
-                        Event::Binary { data, .. } => connection.send_binary(data),
-                        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
-                    };
-                }
-                connection.handle_timeout(now);
-                connection.transport_action()
-            }
-        };
-        if self.unread.is_empty() {
-            // With its memory, if no other has any.
-            if self.unread.capacity() > common.buffer.capacity() {
-                mem::swap(&mut self.unread, &mut common.buffer);
-            }
-            self.unread = ReadBuffer::new();
-        }
-        match action {
-            TransportAction::Close => return self.cancel(common),
-            TransportAction::ShutdownWrite { .. } if !self.shut_down => {
-                self.shut_down = true;
-                // Fails only if the peer is gone, which the next receive shows.
-                _ = self.transport.shutdown(Shutdown::Write);
-            }
-            _ => {}
-        }
-        self.send(id, common);
-        // Who sends and does not read has to wait.
-        if self.receiving.is_none() && !self.at_end && self.has_room() {
+        let drained = self.take(&mut common.buffer, &common.options);
+        let receives = self.receiving.is_none() && drained && self.wants_read();
+        if receives {
             self.receiving = Some(common.ring.receive(id, &self.transport));
         }
+        // A deadline passes in the next turn, which is at once: first the kernel looks for what arrived in time.
+        let early = receives && self.next_timeout().is_some_and(|at| at <= now);
+        if !early {
+            self.handle_timeout(&common.options.config, now);
+        }
+        if let Stage::Connection(connection) = &self.stage {
+            match connection.transport_action() {
+                TransportAction::Close => return self.cancel(common),
+                TransportAction::ShutdownWrite { .. } if !self.shut_down => {
+                    self.shut_down = true;
+                    // Fails only if the peer is gone, which the next receive shows.
+                    _ = self.transport.shutdown(Shutdown::Write);
+                }
+                _ => {}
+            }
+        }
+        self.send(id, common);
         true
     }
 
-    /// Makes a connection of a request that is whole, or wrong, or late.
-    fn take_request(&mut self, common: &Common, now: Duration) {
+    /// Takes what was received. Whether all events were taken; if not, there is no room.
+    fn take(&mut self, lent: &mut ReadBuffer, options: &ServerOptions<'_>) -> bool {
+        self.take_request(options);
+        let drained = self.take_events();
+        if self.unread.is_empty() {
+            // With its memory, if no other has any.
+            if self.unread.capacity() > lent.capacity() {
+                mem::swap(&mut self.unread, lent);
+            }
+            self.unread = ReadBuffer::new();
+        }
+        drained
+    }
+
+    /// Sends every message back. Whether all events were taken; if not, there is no room.
+    fn take_events(&mut self) -> bool {
+        let Stage::Connection(connection) = &mut self.stage else {
+            return true;
+        };
+        while takes_events(connection) {
+            let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
+                return true;
+            };
+            // This fails only if the connection is closing, since there is room.
+            _ = match event {
+                Event::Text { text, .. } => connection.send_text(text),
+                Event::Binary { data, .. } => connection.send_binary(data),
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+            };
+        }
+        false
+    }
+
+    /// Makes a connection of a request that is whole or wrong.
+    fn take_request(&mut self, options: &ServerOptions<'_>) {
         let Stage::Request(reader) = &mut self.stage else {
             return;
         };
         let answer = match reader.read(&mut self.unread) {
-            Ok(None) => match reader.handle_timeout(now) {
-                Ok(()) => return,
-                Err(error) => Err(error.response()),
-            },
-            Ok(Some(request)) => answer(&request, &common.options),
+            Ok(None) => return,
+            Ok(Some(request)) => answer(&request, options),
             Err(error) => Err(error.response()),
         };
-        let refused = |answer| Connection::refused(answer, &common.options.config);
+        let refused = |answer| Connection::refused(answer, &options.config);
         self.stage = Stage::Connection(answer.unwrap_or_else(refused));
     }
 
@@ -226,30 +245,36 @@ impl Client {
         operations.iter().any(Option::is_some)
     }
 
-    fn handle_eof(&mut self) {
-        self.at_end = true;
+    /// Passes the time. Everything that arrived was received, unless there is no room for answers.
+    fn handle_timeout(&mut self, config: &Config, now: Duration) {
+        match &mut self.stage {
+            Stage::Request(reader) => {
+                if let Err(error) = reader.handle_timeout(now) {
+                    let refused = Connection::refused(error.response(), config);
+                    self.stage = Stage::Connection(refused);
+                }
+            }
+            Stage::Connection(connection) => connection.handle_timeout(now),
+        }
+    }
+
+    /// Nothing more can be received, which `report` tells the connection.
+    fn ended(&mut self, report: fn(&mut Connection)) {
         if let Stage::Request(_) = self.stage {
-            // Nobody is there to be answered.
+            // The request will never be whole, so it has no answer.
             let nothing = Connection::refused(Vec::new(), &Config::default());
             self.stage = Stage::Connection(nothing);
         }
         if let Stage::Connection(connection) = &mut self.stage {
-            connection.handle_eof();
+            report(connection);
         }
     }
 
-    /// Nor can any more be written.
-    fn handle_reset(&mut self) {
-        self.handle_eof();
-        if let Stage::Connection(connection) = &mut self.stage {
-            connection.handle_reset();
-        }
-    }
-
-    fn has_room(&self) -> bool {
+    /// Whether to receive. A peer that does not read the answers must wait, until there are no more answers.
+    fn wants_read(&self) -> bool {
         match &self.stage {
             Stage::Request(_) => true,
-            Stage::Connection(connection) => connection.has_room(),
+            Stage::Connection(connection) => connection.wants_read() && takes_events(connection),
         }
     }
 
@@ -260,6 +285,11 @@ impl Client {
             Stage::Connection(connection) => connection.next_timeout(),
         }
     }
+}
+
+/// Whether there is room for the answers to events, or none can be sent.
+fn takes_events(connection: &Connection) -> bool {
+    connection.has_room() || !connection.is_open()
 }
 
 /// A connection, or the whole answer to anything else.
@@ -274,4 +304,96 @@ fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connecti
     let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
     // The header is constant, so it is never refused; an empty answer would only close.
     Err(answer.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+        Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+    /// The text "Hi", and a Close frame with 1008.
+    const LAST_WORDS: &[u8] = b"\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xf0";
+
+    /// A client from which these bytes came.
+    fn client(bytes: &[u8]) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let transport = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut client = Client::new(transport, &Config::default());
+        receive(&mut client, bytes);
+        client
+    }
+
+    fn receive(client: &mut Client, bytes: &[u8]) {
+        client.received(bytes, &mut ReadBuffer::new(), &ServerOptions::default());
+    }
+
+    fn connection(client: &Client) -> &Connection {
+        match &client.stage {
+            Stage::Connection(connection) => connection,
+            Stage::Request(_) => panic!("no connection"),
+        }
+    }
+
+    #[test]
+    fn a_send_may_complete_after_a_failed_receive() {
+        let mut client = client(REQUEST);
+        let sent = connection(&client).output_len();
+        client.failed();
+        client.sent(Some(sent));
+        assert_eq!(
+            connection(&client).transport_action(),
+            TransportAction::Close
+        );
+    }
+
+    #[test]
+    fn the_last_words_of_a_peer_are_heard_after_a_failed_send() {
+        let mut client = client(REQUEST);
+        client.sent(None);
+        assert!(client.wants_read());
+        receive(&mut client, LAST_WORDS);
+        let ending = connection(&client).close_event().unwrap();
+        assert_eq!(u16::from(ending.code), 1008);
+        assert!(!client.wants_read());
+    }
+
+    #[test]
+    fn who_ends_the_stream_after_the_request_gets_all_answers() {
+        let mut client = client(&[REQUEST, LAST_WORDS].concat());
+        receive(&mut client, b"");
+        let connection = connection(&client);
+        assert!(connection.output().starts_with(b"HTTP/1.1 101 "));
+        assert!(connection.output().ends_with(b"\x81\x02Hi\x88\x02\x03\xf0"));
+        assert_eq!(connection.transport_action(), TransportAction::Write);
+        assert!(!client.wants_read());
+    }
+
+    #[test]
+    fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
+        let mut client = client(&REQUEST[..40]);
+        receive(&mut client, b"");
+        assert!(connection(&client).output().is_empty());
+        assert_eq!(
+            connection(&client).transport_action(),
+            TransportAction::Close
+        );
+    }
+
+    #[test]
+    fn events_that_wait_for_room_are_taken_before_more_is_received() {
+        let mut client = client(REQUEST);
+        let mut config = Config::default();
+        config.max_output = 1;
+        client.stage = Stage::Connection(Connection::server(config));
+        receive(&mut client, LAST_WORDS);
+        // The answer to the text fills the output.
+        assert!(!client.wants_read());
+        client.sent(Some(4));
+        assert!(client.take(&mut ReadBuffer::new(), &ServerOptions::default()));
+        assert!(connection(&client).close_event().is_some());
+    }
 }

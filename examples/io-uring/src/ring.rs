@@ -193,12 +193,12 @@ impl Ring {
         self.push(entry, Operation::Cancel);
     }
 
-    /// Gives the kernel what it has to do, and waits until something has completed.
+    /// Gives the kernel what it has to do. If it `waits`, then until something has completed.
     ///
     /// # Errors
     ///
     /// What the kernel says.
-    pub(crate) fn wait(&mut self) -> io::Result<()> {
+    pub(crate) fn wait(&mut self, waits: bool) -> io::Result<()> {
         loop {
             let mut entries = self.uring.submission();
             while !entries.is_full()
@@ -211,7 +211,7 @@ impl Ring {
             }
             drop(entries);
             let more = !self.waiting.is_empty();
-            match self.uring.submit_and_wait(usize::from(!more)) {
+            match self.uring.submit_and_wait(usize::from(waits && !more)) {
                 Ok(_) if more => {}
                 Ok(_) => return Ok(()),
                 // EBUSY: completions have to be taken first.
@@ -220,6 +220,12 @@ impl Ring {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether the kernel has not been given all entries, or has completions that there was no room for. Then wait again.
+    pub(crate) fn is_behind(&mut self) -> bool {
+        let entries = self.uring.submission();
+        !self.waiting.is_empty() || !entries.is_empty() || entries.cq_overflow()
     }
 
     /// Takes what has completed.

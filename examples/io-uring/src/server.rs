@@ -1,5 +1,6 @@
 //! The loop: waits for completions, and goes on with whom they are for.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     /// A client keeps its number until no operation for it is under way.
     clients: Slab<Client>,
     timers: Timers,
+    /// Those who have a turn next, each once.
+    queue: VecDeque<usize>,
     /// When the ring will say that the time has come.
     wakes_at: Option<Duration>,
     common: Common,
@@ -49,6 +52,7 @@ impl Server {
             accept_fails: false,
             clients: Slab::new(),
             timers: Timers::default(),
+            queue: VecDeque::new(),
             wakes_at: None,
             common: Common::new(ring, options),
             started: Instant::now(),
@@ -75,27 +79,48 @@ impl Server {
                 self.accept_at = None;
                 self.common.ring.accept(&self.listener);
             }
-            while let Some(id) = self.timers.due(self.now()) {
-                self.go_on(id);
-            }
-            self.set_timeout();
-            self.common.ring.wait()?;
+            let waits = self.queue.is_empty() && self.set_timeout();
+            self.common.ring.wait(waits)?;
             while let Some(completion) = self.common.ring.take() {
                 self.completed(completion);
+            }
+            // Before any deadline passes the kernel has looked for what arrived in time, and this program has it all.
+            if self.common.ring.is_behind() {
+                continue;
+            }
+            let now = self.now();
+            while let Some(id) = self.timers.take_due(now) {
+                self.clients[id].timer = None;
+                self.enqueue(id);
+            }
+            while let Some(id) = self.queue.pop_front() {
+                self.go_on(id, now);
             }
         }
     }
 
+    /// Gives a client one turn after all completions were taken.
+    fn enqueue(&mut self, id: usize) {
+        let client = &mut self.clients[id];
+        if !client.queued {
+            client.queued = true;
+            self.queue.push_back(id);
+        }
+    }
+
     /// One timeout serves for all deadlines. If it comes too early, since the first deadline has moved, no harm is done.
-    fn set_timeout(&mut self) {
+    /// Returns false if a deadline has come already.
+    fn set_timeout(&mut self) -> bool {
         let next = [self.timers.next(), self.accept_at].into_iter().flatten();
-        if let Some(next) = next.min()
-            && self.wakes_at.is_none_or(|at| next < at)
-        {
+        let Some(next) = next.min() else {
+            return true;
+        };
+        let after = next.saturating_sub(self.now());
+        if !after.is_zero() && self.wakes_at.is_none_or(|at| next < at) {
             self.wakes_at = Some(next);
-            let after = next.saturating_sub(self.now());
             self.common.ring.wake(after);
         }
+        !after.is_zero()
     }
 
     fn completed(&mut self, completion: Completion) {
@@ -126,13 +151,13 @@ impl Server {
                 match result {
                     Ok(Some(filled)) => {
                         let bytes = self.common.ring.received(&filled);
-                        client.received(bytes, &mut self.common.buffer);
+                        client.received(bytes, &mut self.common.buffer, &self.common.options);
                         self.common.ring.give_back(filled);
                     }
                     Ok(None) => client.received_none(),
                     Err(_) => client.failed(),
                 }
-                self.go_on(id);
+                self.enqueue(id);
             }
             Completion::Sent {
                 client: id,
@@ -140,22 +165,22 @@ impl Server {
                 result,
             } => {
                 self.common.reuse(bytes);
-                self.clients[id].sent(result);
-                self.go_on(id);
+                self.clients[id].sent(result.ok());
+                self.enqueue(id);
             }
         }
     }
 
     fn accepted(&mut self, transport: TcpStream) {
-        let client = Client::new(transport, &self.common);
+        let client = Client::new(transport, &self.common.options.config);
         let id = self.clients.insert(client);
         // Its first deadline begins, and it is received from.
-        self.go_on(id);
+        self.enqueue(id);
     }
 
-    fn go_on(&mut self, id: usize) {
-        let now = self.now();
+    fn go_on(&mut self, id: usize, now: Duration) {
         let client = &mut self.clients[id];
+        client.queued = false;
         let goes_on = client.go_on(id, &mut self.common, now);
         let timer = if goes_on { client.next_timeout() } else { None };
         self.timers.set(id, client.timer, timer);

@@ -26,10 +26,14 @@ impl Timers {
         self.0.first().map(|(due, _)| *due)
     }
 
-    /// A client whose deadline has come.
-    pub(crate) fn due(&self, now: Duration) -> Option<usize> {
-        let (due, client) = self.0.first()?;
-        (*due <= now).then_some(*client)
+    /// Takes out a client whose deadline has come.
+    pub(crate) fn take_due(&mut self, now: Duration) -> Option<usize> {
+        let (due, client) = *self.0.first()?;
+        if due > now {
+            return None;
+        }
+        self.0.pop_first();
+        Some(client)
     }
 }
 
@@ -44,12 +48,15 @@ mod tests {
         assert_eq!(timers.next(), None);
         timers.set(1, None, seconds(5));
         timers.set(2, None, seconds(3));
+        timers.set(3, None, seconds(3));
         assert_eq!(timers.next(), seconds(3));
-        assert_eq!(timers.due(Duration::from_secs(2)), None);
-        assert_eq!(timers.due(Duration::from_secs(3)), Some(2));
-        timers.set(2, seconds(3), None);
+        assert_eq!(timers.take_due(Duration::from_secs(2)), None);
+        timers.set(2, seconds(3), seconds(9));
+        assert_eq!(timers.take_due(Duration::from_secs(3)), Some(3));
         assert_eq!(timers.next(), seconds(5));
+        timers.set(2, seconds(9), None);
         timers.set(1, seconds(5), seconds(5));
-        assert_eq!(timers.due(Duration::from_secs(9)), Some(1));
+        assert_eq!(timers.take_due(Duration::from_secs(9)), Some(1));
+        assert_eq!(timers.take_due(Duration::from_secs(9)), None);
     }
 }

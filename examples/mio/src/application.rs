@@ -21,8 +21,10 @@ pub trait Application {
     /// The connection is open: say hello.
     fn opened(&mut self, _client: ClientId, _connection: &mut Connection, _outbox: &mut Outbox) {}
 
-    /// Something came from the client. There is room for an answer in the connection's output; what goes to others goes
-    /// into the outbox.
+    /// Something came from the client. While the connection is open there is room for an answer in its output. What goes to
+    /// others goes into the outbox.
+    ///
+    /// A client that does not read its output is not read from. Nobody waits for the output of others.
     fn event(
         &mut self,
         client: ClientId,
@@ -61,6 +63,11 @@ impl Outbox {
     /// Closes the connection to a client.
     pub fn close(&mut self, client: ClientId, code: CloseCode, reason: &'static str) {
         self.0.push_back((client, Delivery::Close(code, reason)));
+    }
+
+    /// Whether everything was delivered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether what is in it should be delivered before an application is asked for more.

@@ -48,6 +48,16 @@ enum Stage {
     },
 }
 
+impl Stage {
+    /// Where an answer is all that the client gets.
+    fn refused(answer: Vec<u8>, config: &Config) -> Self {
+        Self::Connection {
+            connection: Connection::refused(answer, config),
+            accepted: false,
+        }
+    }
+}
+
 /// What the writing side of the transport does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
@@ -104,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Reads, takes events, tells the time and writes, as far as that goes now.
+    /// Reads, takes events and writes as far as that goes now, and passes the time.
     pub(crate) fn go_on<A: Application>(
         &mut self,
         id: ClientId,
@@ -117,58 +127,64 @@ impl Client {
     }
 
     fn turn<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> Next {
+        // The poll may not have reported yet what arrived before a deadline.
+        self.readable |= self.next_timeout().is_some_and(|at| at <= common.now);
         let mut rounds = 0;
-        let stopped = loop {
-            if let Stage::Request(_) = self.stage {
-                self.take_request(id, common);
-            }
-            if let Stage::Connection { connection, .. } = &mut self.stage {
-                while connection.has_room()
-                    && !common.outbox.is_full()
-                    && let Ok(Some(event)) = connection.next_event(&mut self.unread)
-                {
-                    let application = &mut *common.application;
-                    application.event(id, connection, event, common.outbox);
-                }
-                connection.handle_timeout(common.now);
-            }
-            // There may be more events, which wait for room.
-            let waiting = !self.has_room();
+        loop {
+            self.take_request(id, common);
+            let drained = self.take_events(id, common);
             self.write();
-            // Who sends and does not read has to wait.
-            if !self.has_room() {
-                break Next::Wait;
-            }
             if common.outbox.is_full() {
-                break Next::Again;
+                return Next::Again;
             }
-            if !waiting && !self.readable {
-                break Next::Wait;
+            // Events that waited for room come before what is still to be read.
+            if !self.takes_events() || (drained && !(self.readable && self.wants_read())) {
+                break;
             }
             if rounds == ROUNDS {
-                break Next::Again;
+                // The awaited bytes may be among those unread, so no deadline passes now.
+                return Next::Again;
             }
             rounds += 1;
-            if !waiting {
-                self.read();
+            if drained {
+                self.read(common.outbox);
             }
-        };
+        }
+        self.handle_timeout(common);
+        self.write();
         match self.action() {
-            TransportAction::Close => Next::End,
+            // A deadline may end a connection that had no room for its last events.
+            TransportAction::Close if self.take_events(id, common) => Next::End,
+            TransportAction::Close => Next::Again,
             TransportAction::ShutdownWrite { .. } if self.writing != Writing::Ended => {
                 self.writing = Writing::Ended;
                 // Fails only if the peer is gone, which the next read shows.
                 _ = self.transport.shutdown(Shutdown::Write);
-                stopped
+                Next::Wait
             }
-            _ => stopped,
+            _ => Next::Wait,
         }
+    }
+
+    /// Whether all events were taken. If not, there is no room, or the outbox is full.
+    fn take_events<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> bool {
+        while self.takes_events() && !common.outbox.is_full() {
+            let Stage::Connection { connection, .. } = &mut self.stage else {
+                return true;
+            };
+            let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
+                return true;
+            };
+            let application = &mut *common.application;
+            application.event(id, connection, event, common.outbox);
+        }
+        false
     }
 
     /// Puts something from another client into the output. What has no room there even after a write is the end: it is
     /// for somebody who does not read.
     pub(crate) fn deliver(&mut self, delivery: Delivery) {
-        if !self.has_room() {
+        if self.connection().is_some_and(|it| !it.has_room()) {
             self.write();
         }
         let Some(connection) = self.connection() else {
@@ -217,16 +233,13 @@ impl Client {
         }
     }
 
-    /// Makes a connection of a request that is whole, or wrong, or late.
+    /// Makes a connection of a request that is whole or wrong.
     fn take_request<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) {
         let Stage::Request(reader) = &mut self.stage else {
             return;
         };
         let answer = match reader.read(&mut self.unread) {
-            Ok(None) => match reader.handle_timeout(common.now) {
-                Ok(()) => return,
-                Err(error) => Err(error.response()),
-            },
+            Ok(None) => return,
             Ok(Some(request)) => common.application.request(id, &request),
             Err(error) => Err(error.response()),
         };
@@ -240,24 +253,35 @@ impl Client {
                     accepted: true,
                 }
             }
-            Err(answer) => Stage::Connection {
-                connection: Connection::refused(answer, common.config),
-                accepted: false,
-            },
+            Err(answer) => Stage::refused(answer, common.config),
         };
     }
 
+    /// Passes the time. Everything that arrived was read, unless there is no room for answers.
+    fn handle_timeout<A>(&mut self, common: &Common<'_, A>) {
+        match &mut self.stage {
+            Stage::Request(reader) => {
+                if let Err(error) = reader.handle_timeout(common.now) {
+                    self.stage = Stage::refused(error.response(), common.config);
+                }
+            }
+            Stage::Connection { connection, .. } => connection.handle_timeout(common.now),
+        }
+    }
+
     /// Reads once.
-    fn read(&mut self) {
+    fn read(&mut self, outbox: &Outbox) {
         let spare = self.unread.spare_mut(READ);
         // There may be much more than that, and others want their turn.
         let size = spare.len().min(KEPT);
         match self.transport.read(&mut spare[..size]) {
-            Ok(n) if n > 0 => self.unread.advance(n),
+            // Nothing can be sent after the end, so what was said before is delivered first.
+            Ok(0) if !outbox.is_empty() => {}
+            Ok(0) => self.ended(Connection::handle_eof),
+            Ok(n) => self.unread.advance(n),
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // All events that came before were taken.
-            _ => self.handle_eof(),
+            Err(_) => self.ended(Connection::handle_reset),
         }
     }
 
@@ -277,26 +301,21 @@ impl Client {
                 Ok(n) if n > 0 => connection.advance_output(n),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writing = Writing::Full,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What is left will never be written.
-                _ => return connection.handle_reset(),
+                // The peer may have said why it left, so reading goes on.
+                _ => connection.handle_write_error(),
             }
         }
     }
 
-    /// No more comes.
-    fn handle_eof(&mut self) {
+    /// Nothing more can be read, which `report` tells the connection.
+    fn ended(&mut self, report: fn(&mut Connection)) {
         self.readable = false;
-        match &mut self.stage {
-            Stage::Connection { connection, .. } => connection.handle_eof(),
-            // Nobody is there to be answered.
-            Stage::Request(_) => {
-                let mut connection = Connection::refused(Vec::new(), &Config::default());
-                connection.handle_eof();
-                self.stage = Stage::Connection {
-                    connection,
-                    accepted: false,
-                };
-            }
+        if let Stage::Request(_) = self.stage {
+            // The request will never be whole, so it has no answer.
+            self.stage = Stage::refused(Vec::new(), &Config::default());
+        }
+        if let Stage::Connection { connection, .. } = &mut self.stage {
+            report(connection);
         }
     }
 
@@ -309,10 +328,18 @@ impl Client {
         }
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether events may be taken. A peer that does not read the answers must wait, until there are no more answers.
+    fn takes_events(&self) -> bool {
+        match &self.stage {
+            Stage::Connection { connection, .. } if connection.is_open() => connection.has_room(),
+            _ => true,
+        }
+    }
+
+    fn wants_read(&self) -> bool {
         match &self.stage {
             Stage::Request(_) => true,
-            Stage::Connection { connection, .. } => connection.has_room(),
+            Stage::Connection { connection, .. } => connection.wants_read(),
         }
     }
 

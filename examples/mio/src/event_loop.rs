@@ -143,7 +143,8 @@ impl<A: Application> EventLoop<A> {
         let Token(id) = event.token();
         if let Some(client) = self.clients.get_mut(id) {
             let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            client.ready(readable, event.is_writable());
+            let writable = event.is_writable() || event.is_write_closed() || event.is_error();
+            client.ready(readable, writable);
             self.enqueue(id);
         }
     }
@@ -259,21 +260,25 @@ impl<A: Application> EventLoop<A> {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
-    use std::net::TcpStream;
+    use std::net::{Shutdown, TcpStream};
 
     use crate::client::{KEPT, ROUNDS};
     use sockless::handshake::{Request, RequestError, ServerOptions};
     use sockless::test_util::{Frame, Role};
-    use sockless::{Connection, SharedMessage};
+    use sockless::{Connection, Deadlines, SharedMessage};
 
     use super::*;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+    /// How many events one poll reports.
+    const EVENTS: usize = 16;
+
     /// Sends everything to everybody, also to who said it.
     #[derive(Default)]
     struct ToAll {
+        options: ServerOptions<'static>,
         clients: Vec<ClientId>,
         events: usize,
         /// Those without data.
@@ -287,7 +292,7 @@ mod tests {
             request: &Request<'_>,
         ) -> Result<Connection, Vec<u8>> {
             self.clients.push(client);
-            let accepted = request.accept(&ServerOptions::default());
+            let accepted = request.accept(&self.options);
             accepted.map_err(RequestError::response)
         }
 
@@ -317,11 +322,52 @@ mod tests {
 
     impl Test {
         fn new() -> Self {
+            Self::with(Config::default())
+        }
+
+        fn with(config: Config) -> Self {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let mut application = ToAll::default();
+            application.options.config = config;
             Self {
-                event_loop: EventLoop::bind(any, Config::default(), ToAll::default()).unwrap(),
-                events: Events::with_capacity(16),
+                event_loop: EventLoop::bind(any, config, application).unwrap(),
+                events: Events::with_capacity(EVENTS),
             }
+        }
+
+        /// With the default deadlines.
+        fn with_deadlines() -> Self {
+            let mut config = Config::default();
+            config.deadlines = Some(Deadlines::default());
+            Self::with(config)
+        }
+
+        /// The process stands still for so long.
+        fn stand_still(&mut self, seconds: u64) {
+            self.event_loop.started -= Duration::from_secs(seconds);
+        }
+
+        /// Goes round until no deadline has come.
+        fn pass_time(&mut self) {
+            let due = |it: &EventLoop<_>| it.timers.next().is_some_and(|at| at <= it.now());
+            while due(&self.event_loop) {
+                self.round();
+            }
+        }
+
+        /// A round that does not wait. Whether there was anything to do.
+        fn step(&mut self) -> bool {
+            let event_loop = &mut self.event_loop;
+            let poll = &mut event_loop.poll;
+            poll.poll(&mut self.events, Some(Duration::ZERO)).unwrap();
+            for event in &self.events {
+                event_loop.ready(event);
+            }
+            let queue = std::mem::take(&mut event_loop.queue);
+            for id in &queue {
+                event_loop.turn(*id);
+            }
+            !queue.is_empty()
         }
 
         /// One round, after which nobody has more than one turn.
@@ -432,6 +478,121 @@ mod tests {
                 test.round();
             }
             assert_eq!(test.event_loop.clients[0].memory(), n);
+        }
+    }
+
+    /// Poll reports too few transports for all to be read before their deadlines pass.
+    #[test]
+    fn a_pong_that_is_unread_when_the_loop_is_late_counts() {
+        let mut test = Test::with_deadlines();
+        let mut clients: Vec<_> = (0..3 * EVENTS).map(|_| test.connect()).collect();
+        // Nobody hears it: this is about who is given up.
+        test.event_loop.application.clients.clear();
+        test.stand_still(20);
+        test.pass_time();
+        for client in &mut clients {
+            let mut ping = Vec::new();
+            take(client, &mut ping);
+            let answer = Frame::new(0x8a, &ping[2..]).encode(Role::Server);
+            let hello = Frame::new(0x82, "").encode(Role::Server);
+            client.write_all(&[answer, hello].concat()).unwrap();
+        }
+        test.stand_still(22);
+        while test.event_loop.application.empty < clients.len() {
+            test.round();
+            assert_eq!(test.event_loop.clients.len(), clients.len());
+        }
+    }
+
+    /// Reading the frames before the Pong takes several reads, and none of them is progress.
+    #[test]
+    fn a_pong_after_many_control_frames_counts_when_the_loop_is_late() {
+        let mut test = Test::with_deadlines();
+        let (mut client, mut ping) = (test.connect(), Vec::new());
+        test.stand_still(20);
+        test.pass_time();
+        take(&mut client, &mut ping);
+        let mut stream = Frame::new(0x8a, [7; 125]).encode(Role::Server).repeat(340);
+        stream.extend(Frame::new(0x8a, &ping[2..]).encode(Role::Server));
+        stream.extend(Frame::new(0x82, "").encode(Role::Server));
+        client.write_all(&stream).unwrap();
+        test.stand_still(22);
+        while test.event_loop.application.empty == 0 {
+            test.round();
+            assert_eq!(test.event_loop.clients.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_unread_when_the_loop_is_late_is_accepted() {
+        let mut test = Test::with_deadlines();
+        let address = test.event_loop.local_addr().unwrap();
+        let connect = |_| TcpStream::connect(address).unwrap();
+        let mut clients: Vec<_> = (0..3 * EVENTS).map(connect).collect();
+        while test.event_loop.clients.len() < clients.len() {
+            test.round();
+        }
+        for client in &mut clients {
+            client.set_nonblocking(true).unwrap();
+            client.write_all(REQUEST).unwrap();
+        }
+        test.stand_still(11);
+        test.pass_time();
+        for client in &mut clients {
+            let mut answer = Vec::new();
+            take(client, &mut answer);
+            assert!(answer.starts_with(b"HTTP/1.1 101 "));
+        }
+    }
+
+    #[test]
+    fn who_is_silent_is_given_up() {
+        let mut test = Test::with_deadlines();
+        let client = test.connect();
+        let silent = TcpStream::connect(test.event_loop.local_addr().unwrap()).unwrap();
+        while test.event_loop.clients.len() < 2 {
+            test.round();
+        }
+        // The Ping is due, and then its Pong. Nobody reads the refusal of no request.
+        for _ in 0..2 {
+            test.stand_still(21);
+            test.pass_time();
+        }
+        assert!(test.event_loop.clients.is_empty());
+        drop((client, silent));
+    }
+
+    #[test]
+    fn a_loop_that_can_neither_read_nor_write_rests() {
+        for max_output in [1, usize::MAX] {
+            let mut config = Config::default();
+            config.max_output = max_output;
+            let mut test = Test::with(config);
+            let mut client = test.connect();
+            let large = Frame::new(0x82, vec![7; 12 << 20]).encode(Role::Server);
+            let mut sent = 0;
+            while sent < large.len() {
+                sent += client.write(&large[sent..]).unwrap_or(0);
+                test.step();
+            }
+            // With room the end of the stream is read, and without it has to wait.
+            client.shutdown(Shutdown::Write).unwrap();
+            let mut steps = 0;
+            while test.step() {
+                steps += 1;
+                assert!(steps < 1000, "it spins");
+            }
+            let connection = test.event_loop.clients[0].connection().unwrap();
+            assert!(connection.output_len() > 0);
+            assert_eq!(connection.is_open(), max_output == 1);
+            // It goes on when it can, to the end.
+            let mut heard = Vec::new();
+            while !test.event_loop.clients.is_empty() {
+                _ = client.read_to_end(&mut heard);
+                test.step();
+            }
+            _ = client.read_to_end(&mut heard);
+            assert_eq!(heard.len(), 10 + (12 << 20));
         }
     }
 }

@@ -29,8 +29,12 @@ struct Test {
     options: ServerOptions<'static>,
     to: To,
     clients: Vec<ClientId>,
-    closed: Sender<ClientId>,
+    texts: Vec<String>,
+    closed: Sender<Closed>,
 }
+
+/// Who is gone, with which code, and the texts of all clients so far.
+type Closed = (ClientId, Option<u16>, Vec<String>);
 
 impl Application for Test {
     fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
@@ -50,6 +54,9 @@ impl Application for Test {
         event: Event<'_>,
         outbox: &mut Outbox,
     ) {
+        if let Event::Text { text, .. } = event {
+            self.texts.push(text.to_owned());
+        }
         let Event::Binary { data, .. } = event else {
             return;
         };
@@ -64,15 +71,16 @@ impl Application for Test {
         }
     }
 
-    fn closed(&mut self, client: ClientId, _: Option<CloseEvent<'_>>, _: &mut Outbox) {
+    fn closed(&mut self, client: ClientId, ending: Option<CloseEvent<'_>>, _: &mut Outbox) {
         self.clients.retain(|other| *other != client);
+        let code = ending.map(|ending| ending.code.into());
         // The test may be over.
-        _ = self.closed.send(client);
+        _ = self.closed.send((client, code, self.texts.clone()));
     }
 }
 
 /// Starts the loop in a thread; tells who is closed.
-fn serve(config: Config, to: To) -> (SocketAddr, Receiver<ClientId>) {
+fn serve(config: Config, to: To) -> (SocketAddr, Receiver<Closed>) {
     let (started, address) = channel();
     let (sender, closed) = channel();
     thread::spawn(move || {
@@ -82,6 +90,7 @@ fn serve(config: Config, to: To) -> (SocketAddr, Receiver<ClientId>) {
             options,
             to,
             clients: Vec::new(),
+            texts: Vec::new(),
             closed: sender,
         };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -226,6 +235,63 @@ fn the_end_comes_at_once_if_nothing_can_be_written() {
     client.transport.read_exact(&mut [0]).unwrap();
     drop(client);
     closed.recv_timeout(PATIENCE).unwrap();
+}
+
+/// The loop has no room for answers, so it has not read the last words when its next write fails.
+#[test]
+fn the_last_words_of_a_peer_are_heard_when_nothing_can_be_written() {
+    let mut config = Config::default();
+    config.max_output = 1;
+    let (address, closed) = serve(config, To::Sender);
+    let mut client = Client::connect(address);
+    let large = message(vec![7; 12 << 20]).encode(Role::Server);
+    client.transport.write_all(&large).unwrap();
+    // The answer is on its way, and more than all buffers hold.
+    client.transport.read_exact(&mut [0]).unwrap();
+    let words = [Frame::new(0x81, "last words"), Frame::close(1008, "policy")];
+    let words = encode(&words, Role::Server);
+    client.transport.write_all(&words).unwrap();
+    // With unread bytes a transport is not closed, but reset.
+    drop(client);
+    let (_, code, texts) = closed.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((code, texts), (Some(1008), vec!["last words".to_owned()]));
+}
+
+#[test]
+fn who_ends_the_stream_after_the_request_gets_all_answers() {
+    let data = vec![7; 4 << 20];
+    let cases = [
+        (1, To::Sender),
+        (usize::MAX, To::Sender),
+        (usize::MAX, To::Everybody),
+    ];
+    for (max_output, to) in cases {
+        let mut config = Config::default();
+        config.max_output = max_output;
+        let (address, closed) = serve(config, to);
+        let mut client = Client::silent(address);
+        let large = message(&data).encode(Role::Server);
+        let bytes = [REQUEST, &large, &message("small").encode(Role::Server)].concat();
+        client.transport.write_all(&bytes).unwrap();
+        client.transport.shutdown(Shutdown::Write).unwrap();
+        client.read_response();
+        let expected = [&data[..], b"small"].map(OwnedEvent::binary);
+        assert_eq!(client.receive(2), expected);
+        assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
+        let (_, code, _) = closed.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(code, Some(1006));
+    }
+}
+
+#[test]
+fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
+    let (address, _) = serve(Config::default(), To::Sender);
+    for request in [&b""[..], &REQUEST[..40]] {
+        let mut client = Client::silent(address);
+        client.transport.write_all(request).unwrap();
+        client.transport.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
+    }
 }
 
 #[test]
