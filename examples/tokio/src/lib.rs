@@ -8,6 +8,7 @@
 //! Every method of a connection can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
 //! the buffer, what was sent in the output, and the next call goes on.
 
+mod clock;
 pub mod command_line;
 mod driver;
 mod handshake;
@@ -16,6 +17,7 @@ pub mod server;
 mod split;
 mod websocket;
 
+pub use clock::within;
 pub use handshake::{AcceptError, ConnectError};
 pub use message::{Closed, Message};
 pub use split::{Receiver, Sender};
