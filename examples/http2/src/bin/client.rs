@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use example_http2::Stream;
-use example_tokio::{Message, WebSocket, command_line};
+use example_tokio::{Message, WebSocket, command_line, within};
 use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{Ping, client};
@@ -22,6 +22,7 @@ use sockless::handshake::extended_connect::ClientHandshake;
 use sockless::handshake::{ClientOptions, Opening, Response, Uri};
 use sockless::{CloseCode, Deadlines, ReadBuffer, Seed};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -49,8 +50,9 @@ async fn run() -> Result<(), String> {
     if !uri.is_secure() {
         return Err(format!("{url:?}: only wss is over TLS\n{USAGE}"));
     }
-    let opened = tokio::time::timeout(PATIENCE, open(&uri, &file)).await;
-    let mut websocket = opened.map_err(|_| String::from("no WebSocket in time"))??;
+    let opened = within(PATIENCE, open(&uri, &file)).await;
+    let (mut websocket, connection) =
+        opened.ok_or_else(|| String::from("no WebSocket in time"))??;
     for message in arguments {
         let sent = websocket.send(&Message::Text(message)).await;
         sent.map_err(|error| error.to_string())?;
@@ -74,12 +76,18 @@ async fn run() -> Result<(), String> {
             "not cleanly"
         }
     );
+    // END_STREAM is still to be written, and the end of the HTTP/2 connection.
+    drop(websocket);
+    _ = within(PATIENCE, connection).await;
     Ok(())
 }
 
-/// A WebSocket in a stream of a new HTTP/2 connection.
-async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, String> {
-    let requests = connect(uri, certificates).await?;
+/// A WebSocket in a stream of a new HTTP/2 connection, and the task of that connection. It ends after the WebSocket.
+async fn open(
+    uri: &Uri<'_>,
+    certificates: &str,
+) -> Result<(WebSocket<Stream>, JoinHandle<()>), String> {
+    let (requests, task) = connect(uri, certificates).await?;
     // RFC 8441 section 3: without the setting such a request would be malformed.
     if !requests.is_extended_connect_protocol_enabled() {
         return Err(String::from(
@@ -103,7 +111,8 @@ async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, St
     match handshake.establish(Response::from_http(&response)) {
         Ok(Opening::Established { connection, .. }) => {
             let stream = Stream::new(sending, response.into_body());
-            Ok(WebSocket::new(stream, connection, ReadBuffer::new()))
+            let websocket = WebSocket::new(stream, connection, ReadBuffer::new());
+            Ok((websocket, task))
         }
         Ok(Opening::Refused(response)) => Err(format!(
             "the server answered with status {}",
@@ -113,8 +122,11 @@ async fn open(uri: &Uri<'_>, certificates: &str) -> Result<WebSocket<Stream>, St
     }
 }
 
-/// A new HTTP/2 connection, of which the server's settings have come.
-async fn connect(uri: &Uri<'_>, certificates: &str) -> Result<SendRequest<bytes::Bytes>, String> {
+/// A new HTTP/2 connection, after the server's settings have come, and its task.
+async fn connect(
+    uri: &Uri<'_>,
+    certificates: &str,
+) -> Result<(SendRequest<bytes::Bytes>, JoinHandle<()>), String> {
     let mut roots = RootCertStore::empty();
     let cannot = |error| format!("cannot read the certificates {certificates}: {error}");
     for certificate in CertificateDer::pem_file_iter(Path::new(certificates)).map_err(cannot)? {
@@ -139,8 +151,11 @@ async fn connect(uri: &Uri<'_>, certificates: &str) -> Result<SendRequest<bytes:
     let failed = |error: h2::Error| format!("no HTTP/2: {error}");
     let (requests, mut connection) = client::handshake(transport).await.map_err(failed)?;
     let mut pings = connection.ping_pong().ok_or("no HTTP/2: no ping")?;
-    tokio::spawn(connection);
+    let task = tokio::spawn(async {
+        // If it fails, so does its only stream, which is where that is noticed.
+        _ = connection.await;
+    });
     // Settings are the first that a server sends, so they have come when it answers.
     pings.ping(Ping::opaque()).await.map_err(failed)?;
-    Ok(requests)
+    Ok((requests, task))
 }

@@ -273,14 +273,16 @@ async fn a_deadline_that_passes_while_only_send_is_polled() {
     let ping = read(&mut peer, 6).await;
     let answer = frames(|client| client.send_pong(&ping[2..]).unwrap());
     peer.write_all(&answer).await.unwrap();
+    // The application has nothing to send for a while, and does not receive either.
+    sleep(Duration::from_secs(100)).await;
     let reading = tokio::spawn(async move {
-        for _ in 0..30 {
+        for _ in 0..20 {
             sleep(Duration::from_secs(15)).await;
             read(&mut peer, 4004).await;
         }
         peer
     });
-    for _ in 0..30 {
+    for _ in 0..20 {
         server.send(&message(3)).await.expect("the peer reads");
         sleep(Duration::from_secs(5)).await;
     }
