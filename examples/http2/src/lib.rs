@@ -49,9 +49,9 @@ impl AsyncRead for Stream {
         let n = this.unread.len().min(buffer.remaining());
         buffer.put_slice(&this.unread[..n]);
         this.unread.advance(n);
-        // The peer may send as much again.
-        let released = this.recv.flow_control().release_capacity(n);
-        Poll::Ready(released.map_err(broken))
+        // The peer may send as much again. If the stream has failed meanwhile, the next read says so: this was received.
+        _ = this.recv.flow_control().release_capacity(n);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -83,6 +83,7 @@ impl AsyncWrite for Stream {
         Poll::Ready(Ok(()))
     }
 
+    /// Sends `END_STREAM`, for which there is always room. Without it, dropping the stream would reset it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.get_mut().send.send_data(Bytes::new(), true);
         Poll::Ready(sent.map_err(broken))

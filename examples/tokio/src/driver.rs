@@ -1,15 +1,16 @@
-//! A connection with its transport and its clock, as functions to poll. All state is in here and none in a future, which is
-//! what makes every future on it safe to drop.
+//! A connection with its transport and its clock, as functions to poll.
+//!
+//! All state is in here and none is in a future, so every future on it is safe to drop.
 
 use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use sockless::{Connection, Event, ReadBuffer, TransportAction};
+use sockless::{Connection, Deadlines, Event, ReadBuffer, TransportAction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::clock::Clock;
 use crate::message::{Closed, Message};
 
 /// How much is read at once: what stays in the fastest cache.
@@ -18,14 +19,22 @@ const READ: usize = 16 << 10;
 /// How much memory of either direction an idle connection keeps: enough for the next short message.
 const KEPT: usize = 2 * READ;
 
-/// How often is read, while something comes, before the time is told and others have their turn.
+/// How many reads one turn makes before other tasks have theirs.
 const READS: u32 = 32;
+
+/// More bytes than a transport holds. After so many, all that had arrived when the time was last passed has been read, even
+/// if there is always more.
+const BACKLOG: usize = 16 << 20;
 
 /// How many pieces of output go into one write.
 const PARTS: usize = 16;
 
-/// How long the last bytes may stay in a transport that holds back what it was given, as TLS does.
-const LINGER: Duration = Duration::from_secs(10);
+/// How long the last bytes may stay in a transport that holds back what it was given, as TLS does: 10 s, in the short waits
+/// of the clock.
+const LINGER: usize = 40;
+
+/// How long the transport takes nothing, at least, before a send gives the peer up.
+const PATIENCE: Duration = Deadlines::new().pong;
 
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
@@ -33,13 +42,16 @@ pub(crate) struct Driver<S> {
     pub(crate) connection: Connection,
     buffer: ReadBuffer,
     clock: Clock,
-    /// How often was read since the time was told.
+    /// The reads of this turn.
     reads: u32,
-    at_end: bool,
+    /// How many bytes were read since the time was last passed.
+    unpassed: usize,
     outgoing: Outgoing,
-    /// When to wait no longer for what the transport holds back.
-    linger: Option<Duration>,
-    /// Whether all that can be done was done.
+    /// Since when output waits and the transport takes none of it.
+    stuck: Option<Duration>,
+    /// Whether the connection is over, and waits only for what the transport holds back.
+    lingering: bool,
+    /// Whether the transport can be dropped.
     over: bool,
     /// Changes whenever something did that the other half of a split connection may wait for.
     pub(crate) progress: u64,
@@ -53,7 +65,7 @@ enum Outgoing {
     /// The transport may hold back some of what was written.
     Unflushed,
     ShutDown,
-    /// The transport has failed. What came before can still be read.
+    /// Writing has failed. What the peer sent before can still be read.
     Broken,
 }
 
@@ -66,9 +78,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             buffer,
             clock: Clock::new(),
             reads: 0,
-            at_end: false,
+            unpassed: 0,
             outgoing: Outgoing::Flushed,
-            linger: None,
+            stuck: None,
+            lingering: false,
             over: false,
             progress: 0,
         }
@@ -78,8 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ///
     /// Writes what is to be written, answers to Pings included, and keeps to all deadlines.
     ///
-    /// It reads even while the output is full: whoever answers waits for room in [`poll_room`](Self::poll_room), and Pongs
-    /// have a limit of their own. If both sides read only once the other has read, neither ever would.
+    /// It reads even while the output is full. An application that answers waits for room in [`poll_room`](Self::poll_room),
+    /// and Pongs have a limit of their own. If each side read only after the other, neither would ever go on.
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if let Some(message) = self.take_message() {
@@ -87,32 +100,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 _ = self.poll_write(cx);
                 return Poll::Ready(Some(message));
             }
-            // All that came is read before the time is told: it may be the Pong that is awaited.
             if self.reads < READS && self.poll_read(cx).is_ready() {
                 self.reads += 1;
                 continue;
             }
-            let more = self.reads == READS;
+            let unread = self.reads == READS;
             self.reads = 0;
-            _ = self.poll_turn(cx);
-            if self.outgoing == Outgoing::Broken && !more {
-                self.connection.handle_reset();
-                self.end();
+            // What is still unread may be the Pong that is awaited.
+            if !unread || self.unpassed >= BACKLOG {
+                self.pass_time(Duration::ZERO);
             }
+            let due = self.poll_turn(cx);
             if self.over {
                 return Poll::Ready(None);
             }
-            if more {
+            if unread {
                 cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            return Poll::Pending;
+            // When a deadline comes, the transport is read before the time is passed again.
+            ready!(due);
         }
     }
 
     /// Ready when a message may be sent.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         self.poll_until(cx, |driver| {
-            if driver.is_done() || !driver.connection.is_open() {
+            if driver.over || !driver.connection.is_open() {
                 return Some(Err(Closed));
             }
             driver.connection.has_room().then_some(Ok(()))
@@ -126,45 +140,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if sent && driver.connection.output_len() == 0 {
                 return Some(Ok(()));
             }
-            driver.is_done().then_some(Err(Closed))
+            (driver.over || driver.outgoing == Outgoing::Broken).then_some(Err(Closed))
         })
     }
 
-    /// Writes until `found` has something to say, and keeps to the deadlines meanwhile.
+    /// Writes until `found` has something to say.
+    ///
+    /// It reads nothing, so the Pong that is awaited may be unread. It passes the time only while output waits, and gives a
+    /// peer up only when the transport has taken nothing for [`PATIENCE`].
     fn poll_until<T>(
         &mut self,
         cx: &mut Context<'_>,
         found: impl Fn(&Self) -> Option<T>,
     ) -> Poll<T> {
-        _ = self.poll_write(cx);
-        // Who need not wait tells no time: nothing was read here, and what came may be the Pong that is awaited.
-        if let Some(result) = found(self) {
-            return Poll::Ready(result);
+        loop {
+            _ = self.poll_write(cx);
+            if let Some(result) = found(self) {
+                return Poll::Ready(result);
+            }
+            let first = self.stuck.map(|since| since.saturating_add(PATIENCE));
+            self.pass_time(first.unwrap_or_default());
+            let due = self.poll_turn(cx);
+            if let Some(result) = found(self) {
+                return Poll::Ready(result);
+            }
+            ready!(due);
         }
-        _ = self.poll_turn(cx);
-        found(self).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Does all but read. Ready when there is nothing more to do.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.is_done() {
-            self.connection.handle_timeout(self.clock.now());
-            _ = self.poll_write(cx);
-            let mut until = self.connection.next_timeout();
-            match self.connection.transport_action() {
-                TransportAction::Close => {
-                    if self.poll_close(cx).is_ready() {
-                        self.end();
-                        break;
-                    }
-                    until = self.linger;
-                }
-                TransportAction::ShutdownWrite { .. } => _ = self.poll_shutdown(cx),
-                _ => {}
-            }
-            ready!(self.clock.poll(cx, until));
+    /// Passes the time, unless a deadline has just passed. Then there are short waits, the first until `first` at least.
+    fn pass_time(&mut self, first: Duration) {
+        if let Some(now) = self.clock.due(first) {
+            self.unpassed = 0;
+            self.connection.handle_timeout(now);
+            self.clock.passed(self.connection.next_timeout(), first);
         }
-        Poll::Ready(())
+    }
+
+    /// Writes, and ends the transport when that is due. Ready when the next deadline has come.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        _ = self.poll_write(cx);
+        match self.connection.transport_action() {
+            TransportAction::Close if self.poll_close(cx).is_ready() => {
+                self.over = true;
+                self.progress += 1;
+            }
+            TransportAction::ShutdownWrite { .. } => _ = self.poll_shutdown(cx),
+            _ => {}
+        }
+        self.clock.poll(cx, self.connection.next_timeout())
     }
 
     /// The next message that has come whole.
@@ -184,9 +208,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Reads once. Pending at the end, too: nothing more comes.
+    /// Reads once. At the end of the stream it is pending, and wakes nobody: nothing more comes.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.at_end || self.over {
+        if self.over || !self.connection.wants_read() {
             return Poll::Pending;
         }
         let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
@@ -195,18 +219,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Pending;
         };
         let n = spare.filled().len();
-        // All events that came before were taken.
         match result {
             Ok(()) if n > 0 => {
                 self.buffer.advance(n);
+                self.unpassed = self.unpassed.saturating_add(n);
                 return Poll::Ready(());
             }
             Ok(()) => self.connection.handle_eof(),
-            // TLS whose end was not announced: what waits may still be written.
+            // TLS that ends without close_notify: what waits may still be written.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
-            Err(_) => self.outgoing = Outgoing::Broken,
+            Err(_) => {
+                self.connection.handle_reset();
+                self.outgoing = Outgoing::Broken;
+            }
         }
-        self.at_end = true;
         self.progress += 1;
         Poll::Ready(())
     }
@@ -227,7 +253,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes until all is written, or the transport takes no more.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.is_done() && self.connection.output_len() > 0 {
+        let written = self.poll_write_all(cx);
+        self.stuck = match written {
+            Poll::Ready(()) => None,
+            Poll::Pending => self.stuck.or_else(|| Some(self.clock.now())),
+        };
+        written
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.over && self.connection.output_len() > 0 {
             let mut parts = [IoSlice::new(&[]); PARTS];
             let mut count = 0;
             for (place, part) in parts.iter_mut().zip(self.connection.output_parts()) {
@@ -235,96 +270,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 count += 1;
             }
             let transport = Pin::new(&mut self.transport);
-            let written = ready!(transport.poll_write_vectored(cx, &parts[..count]));
-            self.progress += 1;
-            match written {
+            match ready!(transport.poll_write_vectored(cx, &parts[..count])) {
                 Ok(n) if n > 0 => {
                     self.connection.advance_output(n);
                     self.outgoing = Outgoing::Unflushed;
+                    self.progress += 1;
+                    // The peer reads, which may extend the deadline. That counts from now.
+                    self.stuck = None;
+                    self.clock.wait(0);
                 }
-                _ => self.outgoing = Outgoing::Broken,
+                _ => self.write_failed(),
             }
         }
         if self.outgoing == Outgoing::Unflushed {
-            let flushed = ready!(Pin::new(&mut self.transport).poll_flush(cx));
+            match ready!(Pin::new(&mut self.transport).poll_flush(cx)) {
+                Ok(()) => self.outgoing = Outgoing::Flushed,
+                Err(_) => self.write_failed(),
+            }
             self.progress += 1;
-            self.outgoing = match flushed {
-                Ok(()) => Outgoing::Flushed,
-                Err(_) => Outgoing::Broken,
-            };
         }
         Poll::Ready(())
     }
 
+    /// Drops the output. Reading goes on: the peer's last messages and its Close frame may be there.
+    fn write_failed(&mut self) {
+        self.connection.handle_write_error();
+        self.outgoing = Outgoing::Broken;
+        self.progress += 1;
+    }
+
     /// Ends the writing side, once.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.outgoing != Outgoing::ShutDown {
-            // If it fails the transport is broken, which reading from it shows.
+        if !matches!(self.outgoing, Outgoing::ShutDown | Outgoing::Broken) {
+            // If it fails, reading shows what is wrong.
             _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
             self.outgoing = Outgoing::ShutDown;
         }
         Poll::Ready(())
     }
 
-    /// Ready when the transport can be dropped. What it holds back, the Close frame perhaps, is to go before.
+    /// Ready when the transport can be dropped. What it holds back, the Close frame perhaps, goes first.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.clock.now();
-        let linger = *self.linger.get_or_insert(now.saturating_add(LINGER));
+        if !self.lingering {
+            self.lingering = true;
+            self.clock.wait(LINGER);
+        }
         let shutdown = self.poll_shutdown(cx);
-        // Who has not read the output in time will not read what is behind it either.
-        if self.connection.output_len() > 0 || now >= linger {
+        // A peer that has not read the output in time will not read what the transport holds back either.
+        if self.connection.output_len() > 0 || self.clock.due(Duration::ZERO).is_some() {
             return Poll::Ready(());
         }
         shutdown
-    }
-
-    /// Whether nothing can be written any more.
-    fn is_done(&self) -> bool {
-        self.over || self.outgoing == Outgoing::Broken
-    }
-
-    fn end(&mut self) {
-        self.over = true;
-        self.progress += 1;
-    }
-}
-
-/// Time since the connection was made, and something that wakes when a deadline comes.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    origin: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        Self {
-            origin: Instant::now(),
-            sleep: None,
-        }
-    }
-
-    pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
-    }
-
-    /// Ready when this time has come; pending for ever without one.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, until: Option<Duration>) -> Poll<()> {
-        let Some(until) = until else {
-            return Poll::Pending;
-        };
-        if until <= self.now() {
-            return Poll::Ready(());
-        }
-        let Some(deadline) = self.origin.checked_add(until) else {
-            return Poll::Pending;
-        };
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if sleep.deadline() != deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        sleep.as_mut().poll(cx)
     }
 }

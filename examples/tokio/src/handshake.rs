@@ -1,6 +1,7 @@
 //! The opening handshake of both sides.
 
 use std::future::poll_fn;
+use std::time::Duration;
 use std::{fmt, io};
 
 use sockless::handshake::{
@@ -9,7 +10,7 @@ use sockless::handshake::{
 use sockless::{Config, Connection, ReadBuffer, Seed, SeedError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::driver::Clock;
+use crate::clock::Clock;
 use crate::websocket::WebSocket;
 
 /// How much is read at once.
@@ -59,17 +60,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 Err(error) => break Err(error.response()),
                 Ok(None) => {}
             }
-            if let Err(error) = reader.handle_timeout(clock.now()) {
-                break Err(error.response());
+            if let Some(now) = clock.due(Duration::ZERO) {
+                if let Err(error) = reader.handle_timeout(now) {
+                    break Err(error.response());
+                }
+                clock.passed(reader.next_timeout(), Duration::ZERO);
             }
-            read(
-                &mut transport,
-                &mut buffer,
-                &mut clock,
-                reader.next_timeout(),
-            )
-            .await
-            .map_err(AcceptError::Io)?;
+            let until = reader.next_timeout();
+            read(&mut transport, &mut buffer, &mut clock, until)
+                .await
+                .map_err(AcceptError::Io)?;
         };
         match answer {
             Ok(connection) => {
@@ -113,9 +113,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             transport.write_all(handshake.output()).await?;
             transport.flush().await
         };
+        // If writing fails or takes too long, the server may still have answered. Reading says what is wrong.
         tokio::select! {
-            written = request => written.map_err(ConnectError::Io)?,
-            // What follows says so.
+            biased;
+            _ = request => {}
             () = poll_fn(|cx| clock.poll(cx, until)) => {}
         }
         handshake.advance_output(handshake.output().len());
@@ -130,9 +131,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 Err(error) => return Err(ConnectError::Response(error)),
                 Ok(None) => {}
             }
-            handshake
-                .handle_timeout(clock.now())
-                .map_err(ConnectError::Response)?;
+            if let Some(now) = clock.due(Duration::ZERO) {
+                handshake
+                    .handle_timeout(now)
+                    .map_err(ConnectError::Response)?;
+                clock.passed(handshake.next_timeout(), Duration::ZERO);
+            }
             let until = handshake.next_timeout();
             read(&mut transport, &mut buffer, &mut clock, until)
                 .await
@@ -141,14 +145,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// Reads once, or waits until this time.
+/// Reads once, or waits until this time, or to the end of a short wait. What has arrived goes first.
 async fn read(
     transport: &mut (impl AsyncRead + Unpin),
     buffer: &mut ReadBuffer,
     clock: &mut Clock,
-    until: Option<std::time::Duration>,
+    until: Option<Duration>,
 ) -> io::Result<()> {
     let n = tokio::select! {
+        biased;
         n = transport.read(buffer.spare_mut(READ)) => n?,
         () = poll_fn(|cx| clock.poll(cx, until)) => return Ok(()),
     };

@@ -11,6 +11,7 @@
 
 #[path = "../../shared/advice.rs"]
 pub mod advice;
+mod clock;
 pub mod command_line;
 mod driver;
 mod handshake;
@@ -19,6 +20,7 @@ pub mod server;
 mod split;
 mod websocket;
 
+pub use clock::within;
 pub use handshake::{AcceptError, ConnectError};
 pub use message::{Closed, Message};
 pub use split::{Receiver, Sender};

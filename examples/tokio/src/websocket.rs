@@ -11,10 +11,12 @@ use crate::split::{Receiver, Sender, halves};
 
 /// A WebSocket connection over a transport.
 ///
-/// Pings are answered, deadlines kept and output written while one of its methods is waited for. Only
-/// [`recv`](Self::recv) reads, so keep receiving: who does not for longer than
-/// [`Deadlines::pong`](sockless::Deadlines::pong), while it waits to send, misses the answer to its own Ping. An application
-/// that sends at any length while it should receive [splits](Self::split) the connection.
+/// While you wait for one of its methods, output is written and deadlines are kept. Only [`recv`](Self::recv) reads, and with
+/// it Pings are answered and Pongs are seen. So keep receiving. To send and receive at the same time,
+/// [split](Self::split) the connection.
+///
+/// A deadline that has passed ends the connection a second later. Bytes that arrived in time may still be on their way
+/// through the layers below, such as TLS or HTTP/2.
 #[derive(Debug)]
 pub struct WebSocket<S>(pub(crate) Driver<S>);
 
@@ -24,18 +26,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self(Driver::new(transport, connection, buffer))
     }
 
-    /// The next message; `None` when the connection has ended, which [`close_event`](Self::close_event) says more about.
-    /// The transport can be dropped then.
+    /// The next message; `None` when the connection has ended. Then [`close_event`](Self::close_event) says how, and the
+    /// transport can be dropped.
     ///
-    /// Messages that nobody takes stay in the transport, so a peer that sends too fast has to wait.
+    /// If writing fails you still get the messages that the peer sent before. A peer that sends faster than you receive has
+    /// to wait: its messages stay in the transport.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.0.poll_recv(cx)).await
     }
 
-    /// Sends a message: waits until there is room for it, and writes what the transport takes at once. The rest goes out with
-    /// the next calls, at the latest with [`flush`](Self::flush).
+    /// Sends a message. It waits until there is room for the message, and writes what the transport takes at once. The rest
+    /// goes out with the next calls, at the latest with [`flush`](Self::flush).
     ///
-    /// If it is dropped while it waits, the message is not sent.
+    /// It does not read while it waits. That is right for an answer: a peer that does not read its answers may send no more.
+    /// But if both sides only send, each waits for the other to read, until a deadline ends the connection. So if you send
+    /// much, or without being asked, [split](Self::split) the connection and receive in another task.
+    ///
+    /// It gives the peer up at a deadline only if the transport has taken no byte for 20 s.
+    ///
+    /// If you drop the future while it waits, the message is not sent.
     ///
     /// # Errors
     ///
@@ -51,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
-    /// Waits until all that was sent is written.
+    /// Waits until all that was sent is written. It does not read meanwhile, as [`send`](Self::send) does not.
     ///
     /// # Errors
     ///
@@ -62,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Closes the connection and waits for its end. Messages that still come are dropped.
     ///
-    /// If it is dropped while it waits, the Close frame is sent, and [`recv`](Self::recv) goes on from there.
+    /// If you drop the future while it waits, the Close frame is sent, and [`recv`](Self::recv) goes on from there.
     ///
     /// # Errors
     ///
@@ -79,7 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.0.connection.close_event()
     }
 
-    /// Two halves, for two tasks.
+    /// Two halves, for two tasks. Neither waits for the other: one receives while the other waits for room.
     #[must_use]
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
         halves(self.0)

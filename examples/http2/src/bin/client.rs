@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use example_http2::Stream;
 use example_tokio::command_line::{Program, say, timeout};
-use example_tokio::{Message, WebSocket, advice};
+use example_tokio::{Message, WebSocket, advice, within};
 use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{Ping, client};
@@ -23,6 +23,7 @@ use sockless::handshake::extended_connect::ClientHandshake;
 use sockless::handshake::{ClientOptions, Opening, Response, Uri};
 use sockless::{CloseCode, Deadlines, ReadBuffer, Seed};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -75,8 +76,9 @@ fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     let patience = arguments.deadlines.handshake;
-    let opened = tokio::time::timeout(patience, open(&arguments)).await;
-    let mut websocket = opened.map_err(|_| String::from("no WebSocket in time"))??;
+    let opened = within(patience, open(&arguments)).await;
+    let (mut websocket, connection) =
+        opened.ok_or_else(|| String::from("no WebSocket in time"))??;
     for message in arguments.messages {
         let sent = websocket.send(&Message::Text(message)).await;
         sent.map_err(|error| error.to_string())?;
@@ -97,13 +99,16 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         "not cleanly"
     };
     say(format_args!("closed with {}, {cleanly}", ending.code));
+    // END_STREAM is still to be written, and the end of the HTTP/2 connection.
+    drop(websocket);
+    _ = within(patience, connection).await;
     Ok(())
 }
 
-/// A WebSocket in a stream of a new HTTP/2 connection.
-async fn open(arguments: &Arguments) -> Result<WebSocket<Stream>, String> {
+/// A WebSocket in a stream of a new HTTP/2 connection, and the task of that connection. It ends after the WebSocket.
+async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()>), String> {
     let uri = &advice::uri(&arguments.url)?;
-    let requests = connect(uri, &arguments.certificates).await?;
+    let (requests, task) = connect(uri, &arguments.certificates).await?;
     // RFC 8441 section 3: without the setting such a request would be malformed.
     if !requests.is_extended_connect_protocol_enabled() {
         return Err(String::from(
@@ -127,7 +132,8 @@ async fn open(arguments: &Arguments) -> Result<WebSocket<Stream>, String> {
     match handshake.establish(Response::from_http(&response)) {
         Ok(Opening::Established { connection, .. }) => {
             let stream = Stream::new(sending, response.into_body());
-            Ok(WebSocket::new(stream, connection, ReadBuffer::new()))
+            let websocket = WebSocket::new(stream, connection, ReadBuffer::new());
+            Ok((websocket, task))
         }
         Ok(Opening::Refused(response)) => Err(advice::refused(response.status(), |name| {
             response
@@ -138,8 +144,11 @@ async fn open(arguments: &Arguments) -> Result<WebSocket<Stream>, String> {
     }
 }
 
-/// A new HTTP/2 connection, of which the server's settings have come.
-async fn connect(uri: &Uri<'_>, file: &Path) -> Result<SendRequest<bytes::Bytes>, String> {
+/// A new HTTP/2 connection, after the server's settings have come, and its task.
+async fn connect(
+    uri: &Uri<'_>,
+    file: &Path,
+) -> Result<(SendRequest<bytes::Bytes>, JoinHandle<()>), String> {
     let mut roots = RootCertStore::empty();
     let cannot = |error| format!("cannot read the certificates {}: {error}", file.display());
     for certificate in CertificateDer::pem_file_iter(file).map_err(cannot)? {
@@ -165,8 +174,11 @@ async fn connect(uri: &Uri<'_>, file: &Path) -> Result<SendRequest<bytes::Bytes>
     let failed = |error: h2::Error| format!("no HTTP/2: {error}");
     let (requests, mut connection) = client::handshake(transport).await.map_err(failed)?;
     let mut pings = connection.ping_pong().ok_or("no HTTP/2: no ping")?;
-    tokio::spawn(connection);
+    let task = tokio::spawn(async {
+        // If it fails, so does its only stream, which is where that is noticed.
+        _ = connection.await;
+    });
     // Settings are the first that a server sends, so they have come when it answers.
     pings.ping(Ping::opaque()).await.map_err(failed)?;
-    Ok(requests)
+    Ok((requests, task))
 }

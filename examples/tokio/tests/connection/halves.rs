@@ -137,7 +137,7 @@ async fn either_half_sees_the_end() {
     let closed = sender.close(CloseCode::NO_STATUS_RECEIVED, "").await;
     assert_eq!(closed, Ok(()));
     drop(sender);
-    let ended = timeout(Duration::from_secs(11), receiving).await;
+    let ended = timeout(Duration::from_secs(12), receiving).await;
     assert_eq!(ended.expect("in time").expect("no panic"), None);
 }
 

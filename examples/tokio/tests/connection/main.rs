@@ -2,6 +2,7 @@
 
 mod cancel;
 mod halves;
+mod late;
 mod silence;
 mod support;
 mod transport;

@@ -54,6 +54,17 @@ pub async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
+/// Runs a future and counts how often it is polled.
+pub async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
+    let mut future = pin!(future);
+    let mut count = 0;
+    let value = poll_fn(|cx| {
+        count += 1;
+        future.as_mut().poll(cx)
+    });
+    (value.await, count)
+}
+
 /// Reads so many bytes.
 pub async fn read(transport: &mut DuplexStream, n: usize) -> Vec<u8> {
     let mut bytes = vec![0; n];

@@ -136,6 +136,83 @@ async fn what_came_is_received_though_nothing_can_be_sent() {
     assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE);
 }
 
+/// Its writes fail. What the peer sent before can be read.
+#[derive(Debug)]
+struct ReadOnly(DuplexStream);
+
+impl AsyncRead for ReadOnly {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ReadOnly {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("nothing can be written")
+    }
+}
+
+/// The peer's last message and its Close frame arrive, before the failed write and after it.
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_loses_nothing_that_was_received() {
+    for late in [false, true] {
+        let (ours, mut theirs) = duplex(10_000);
+        let connection = Connection::server(config());
+        let mut server = WebSocket::new(ReadOnly(ours), connection, ReadBuffer::new());
+        let all = frames(|client| {
+            client.send_ping(b"are you there?").unwrap();
+            client.send_text("last words").unwrap();
+            client.close(CloseCode::POLICY_VIOLATION, "policy").unwrap();
+        });
+        if !late {
+            theirs.write_all(&all).await.unwrap();
+        }
+        assert_eq!(server.send(&message(1)).await, Ok(()));
+        assert_eq!(server.send(&message(1)).await, Err(Closed));
+        assert_eq!(server.flush().await, Err(Closed));
+        let writing = tokio::spawn(async move {
+            if late {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                theirs.write_all(&all).await.unwrap();
+            }
+            theirs
+        });
+        let text = Message::Text("last words".into());
+        assert_eq!(server.recv().await, Some(text));
+        assert_eq!(server.recv().await, None);
+        let ending = server.close_event().unwrap();
+        assert_eq!(ending.code, CloseCode::POLICY_VIOLATION);
+        assert_eq!(ending.reason, "policy");
+        drop(writing.await.unwrap());
+    }
+}
+
+/// Nor is a peer that says nothing more waited for without end.
+#[tokio::test(start_paused = true)]
+async fn after_a_failed_write_the_peer_has_its_time() {
+    let (ours, _theirs) = duplex(10_000);
+    let connection = Connection::server(config());
+    let mut server = WebSocket::new(ReadOnly(ours), connection, ReadBuffer::new());
+    server.send(&message(1)).await.unwrap();
+    let start = Instant::now();
+    assert_eq!(server.recv().await, None);
+    assert_eq!(start.elapsed().as_secs(), 11);
+    let ending = server.close_event().unwrap();
+    assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE);
+}
+
 /// Fails where the other one ends.
 #[derive(Debug)]
 struct Failing {
