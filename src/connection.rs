@@ -333,13 +333,20 @@ impl Connection {
         self.sender.output().len()
     }
 
-    /// Whether less than [`Config::max_output`] waits to be written, so that no send is refused for want of room.
+    /// Whether no send is refused with [`SendError::Full`](crate::SendError::Full): less than [`Config::max_output`] waits to
+    /// be written, or nothing can be sent any more.
     ///
-    /// A loop whose events make output, such as an echo, takes them only while this is so; a peer that sends more
-    /// than it reads has to wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
+    /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
+    /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
     #[must_use]
     #[inline]
     pub fn has_room(&self) -> bool {
+        self.output_fits() || !self.closing.may_send()
+    }
+
+    /// Whether the output is under its limit.
+    #[inline]
+    fn output_fits(&self) -> bool {
         self.output_len() < self.max_output
     }
 

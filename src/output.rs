@@ -311,7 +311,7 @@ impl fmt::Debug for Output {
         f.debug_struct("Output")
             .field("unsent", &Bytes(self.len()))
             .field("capacity", &Bytes(self.bytes.capacity()))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -202,7 +202,7 @@ impl Connection {
 
     #[inline]
     fn may_send(&self) -> Result<(), SendError> {
-        if self.closing.is_open() && self.has_room() {
+        if self.closing.is_open() && self.output_fits() {
             return Ok(());
         }
         self.may_send_still()
@@ -214,7 +214,7 @@ impl Connection {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
-        if !self.has_room() {
+        if !self.output_fits() {
             return Err(SendError::Full);
         }
         Ok(())

@@ -110,7 +110,7 @@ impl fmt::Debug for ClientHandshake {
             .field("attempt", &self.attempt)
             .field("request", &Bytes(self.request.len()))
             .field("written", &Bytes(self.written))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

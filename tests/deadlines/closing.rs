@@ -1,7 +1,7 @@
 //! The closing handshake with peers that do not play their part.
 
 use sockless::test_util::{Frame, OwnedEvent, Role};
-use sockless::{CloseCode, Connection, Reply, Timeout};
+use sockless::{CloseCode, Connection, Reply, SendError, Timeout};
 
 use super::heap::measure;
 use super::simulation::Simulation;
@@ -92,6 +92,21 @@ fn a_server_that_does_not_end_the_stream_is_given_up() {
         ending(&mut client),
         (1000, true, Some(Timeout::EndOfStream))
     );
+}
+
+/// Once nothing can be sent, events have no answers, so room does not matter. Two sides that close with full outputs
+/// would otherwise wait for each other.
+#[test]
+fn a_closing_side_has_room_for_events() {
+    for role in Role::BOTH {
+        let mut connection = role.connection(config());
+        connection.send_binary(&[7; 10_000]).unwrap();
+        assert!(!connection.has_room());
+        assert_eq!(connection.send_text("more"), Err(SendError::Full));
+        connection.close(CloseCode::NORMAL, "").unwrap();
+        assert!(connection.has_room());
+        assert_eq!(connection.send_text("more"), Err(SendError::Closed));
+    }
 }
 
 #[test]

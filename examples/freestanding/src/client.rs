@@ -217,11 +217,11 @@ impl Client {
         }
     }
 
-    /// Whether events may be taken. A peer that does not read the answers must wait, until there are no more answers.
+    /// Whether events may be taken. A peer that does not read the answers must wait.
     fn takes_events(&self) -> bool {
         match &self.stage {
-            Stage::Connection(connection) if connection.is_open() => connection.has_room(),
-            _ => true,
+            Stage::Connection(connection) => connection.has_room(),
+            Stage::Request(_) => true,
         }
     }
 

@@ -181,7 +181,7 @@ impl Client {
         let Stage::Connection(connection) = &mut self.stage else {
             return true;
         };
-        while takes_events(connection) {
+        while connection.has_room() {
             let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
                 return true;
             };
@@ -274,7 +274,7 @@ impl Client {
     fn wants_read(&self) -> bool {
         match &self.stage {
             Stage::Request(_) => true,
-            Stage::Connection(connection) => connection.wants_read() && takes_events(connection),
+            Stage::Connection(connection) => connection.wants_read() && connection.has_room(),
         }
     }
 
@@ -285,11 +285,6 @@ impl Client {
             Stage::Connection(connection) => connection.next_timeout(),
         }
     }
-}
-
-/// Whether there is room for the answers to events, or none can be sent.
-fn takes_events(connection: &Connection) -> bool {
-    connection.has_room() || !connection.is_open()
 }
 
 /// A connection, or the whole answer to anything else.

@@ -100,6 +100,7 @@ async fn driven(fault: Fault, names: &[&str]) -> Report {
         target: Target::new(&url, None, "http/1.1").unwrap(),
         server: std::process::id(),
         timeout: Some(Duration::from_secs(1)),
+        unread: 8_000_000,
         close_at: None,
         names: names.iter().copied().map(String::from).collect(),
     })

@@ -255,6 +255,16 @@ impl Connection {
         Ok(())
     }
 
+    /// As `end`. Fragments of one more message may come before: a server may echo what it has of it.
+    pub(super) async fn end_in_a_message(&mut self) -> Result<(), String> {
+        while let Some(frame) = self.frame().await? {
+            if ![PING, TEXT & 0x0f, 0].contains(&frame.first) {
+                return Err(format!("a frame {:02x} and no end", frame.first));
+            }
+        }
+        Ok(())
+    }
+
     /// The closing handshake, with 1000.
     pub(super) async fn close(mut self) -> Result<(), String> {
         self.send_frame(CLOSE, &close(1000, "")).await?;

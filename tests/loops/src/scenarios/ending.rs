@@ -108,7 +108,11 @@ async fn half_closed(server: &Server, stage: Stage) -> Result<(), String> {
         if matches!(stage, Stage::Close) {
             connection.expect_close(&close(1000, "")).await?;
         }
-        connection.end().await?;
+        if matches!(stage, Stage::MidMessage) {
+            connection.end_in_a_message().await?;
+        } else {
+            connection.end().await?;
+        }
     }
     // This end stays, and the server need not wait for it.
     match inode {
@@ -118,8 +122,7 @@ async fn half_closed(server: &Server, stage: Stage) -> Result<(), String> {
 }
 
 async fn half_closed_unread(server: &Server) -> Result<(), String> {
-    const LENGTH: usize = 8_000_000;
-    let message = pattern(5, LENGTH);
+    let message = pattern(5, server.unread);
     let mut sent = request(server);
     sent.extend(frame(Role::Client, BINARY, &message));
     let mut connection = Connection::connect(server, Some(64 << 10)).await?;

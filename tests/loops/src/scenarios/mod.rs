@@ -1,6 +1,7 @@
 //! Drives a server through what load does not show: stops of its process, slow and rude clients, and waiting without work.
 //! Frames are written and judged by hand.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use crate::target::Target;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub server: u32,
     /// The length of all its deadlines, if it was given one.
     pub timeout: Option<Duration>,
+    /// How many bytes it has to take while its client reads none of the answers: more than its transport holds back.
+    pub unread: usize,
     /// A path at which the server closes each connection with 4001 and the reason `bye`, if it has one.
     pub close_at: Option<String>,
     /// Only these scenarios. All of them if there is no name.
@@ -69,6 +72,7 @@ struct Server {
     target: Target,
     process: Process,
     deadlines: Deadlines,
+    unread: usize,
 }
 
 /// What a scenario found, or what is wrong.
@@ -113,7 +117,9 @@ impl Report {
     }
 
     fn say(&mut self, line: String) {
-        println!("{line}");
+        let mut stdout = std::io::stdout().lock();
+        // Whoever does not listen any more still learns the result from the status.
+        _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         self.lines.push(line);
     }
 }
@@ -144,6 +150,7 @@ async fn run_all(plan: Plan) -> Report {
         target: plan.target,
         process: Process(plan.server),
         deadlines: Deadlines::new(plan.timeout),
+        unread: plan.unread,
     };
     let mut report = Report::new(plan.names);
     let said = server.process.said_on_stderr();
