@@ -161,8 +161,9 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
 /// What lies in the buffer when the stream ends or breaks is delivered all the same, and answered no more. After a failed
 /// write the rest is, too.
 fn unread_at_the_end(role: Role, config: Config, bytes: &[u8], places: &[usize]) {
+    type End = fn(&mut Connection);
     let (before, after) = bytes.split_at(places.first().copied().unwrap_or(bytes.len()));
-    let ends: [(fn(&mut Connection), bool); 3] = [
+    let ends: [(End, bool); 3] = [
         (Connection::handle_eof, false),
         (Connection::handle_reset, false),
         (Connection::handle_write_error, true),
