@@ -32,12 +32,24 @@ pub enum Operation {
     EndOfStream,
     /// The buffer goes back to a pool, if it is empty.
     ExchangeBuffer,
-    /// So many hundredths of a second pass, then the time is told.
+    /// So many hundredths of a second pass, then the time is passed.
     Time(u16),
     /// A whole message that could go to others, too.
     Shared(Whole),
     /// A whole message from where it is, of which the transport takes so many bytes at once, what waits before it included.
     From(Whole, u16),
+    /// Writing fails.
+    WriteError,
+    /// Reading fails.
+    Reset,
+    /// So many bytes of output reach the other, which does not take its events yet.
+    Arrive(u16),
+    /// All events are taken.
+    TakeEvents,
+    /// The clock goes back by so many hundredths of a second, then the time is passed.
+    TimeBack(u16),
+    /// The largest time of all is passed, once.
+    LargestTime,
 }
 
 /// A message that is sent four times as long, so that an input of few bytes makes one which is worth not to be copied.
@@ -85,7 +97,7 @@ impl<'a> Arbitrary<'a> for Encoded {
             true => Whole::Text(text(data)),
             false => Whole::Binary(data),
         };
-        let operation = match kind & 0x0f {
+        let operation = match kind & 0x1f {
             0 => Operation::Text(text(data()?)),
             1 => Operation::Binary(data()?),
             2 => Operation::TextFragment(text(data()?), flag),
@@ -100,6 +112,12 @@ impl<'a> Arbitrary<'a> for Encoded {
             11 => Operation::Time(u16::arbitrary(u)?),
             12 => Operation::Shared(whole(data()?)),
             13 => Operation::From(whole(data()?), u16::arbitrary(u)?),
+            16 => Operation::WriteError,
+            17 => Operation::Reset,
+            18 => Operation::Arrive(u16::arbitrary(u)?),
+            19 => Operation::TakeEvents,
+            20 => Operation::TimeBack(u16::arbitrary(u)?),
+            21 => Operation::LargestTime,
             // More often than the others, or nothing would arrive.
             _ => Operation::Transfer(u16::arbitrary(u)?),
         };
@@ -137,6 +155,12 @@ pub fn write(steps: &[Step]) -> Vec<u8> {
                 (13, text, [&message[..], &n.to_le_bytes()].concat())
             }
             Operation::Transfer(n) => (14, false, n.to_le_bytes().to_vec()),
+            Operation::WriteError => (16, false, vec![]),
+            Operation::Reset => (17, false, vec![]),
+            Operation::Arrive(n) => (18, false, n.to_le_bytes().to_vec()),
+            Operation::TakeEvents => (19, false, vec![]),
+            Operation::TimeBack(n) => (20, false, n.to_le_bytes().to_vec()),
+            Operation::LargestTime => (21, false, vec![]),
         };
         bytes.push(u8::from(*by_client) << 7 | u8::from(flag) << 6 | kind);
         bytes.extend(rest);
@@ -177,6 +201,12 @@ mod tests {
             Operation::Shared(Whole::Binary(vec![1; 2047])),
             Operation::From(Whole::Text("\u{3ba}".into()), 0),
             Operation::From(Whole::Binary(vec![2; 3]), 65535),
+            Operation::WriteError,
+            Operation::Reset,
+            Operation::Arrive(258),
+            Operation::TakeEvents,
+            Operation::TimeBack(2000),
+            Operation::LargestTime,
         ];
         let steps: Vec<Step> = steps
             .into_iter()

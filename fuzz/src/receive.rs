@@ -2,9 +2,9 @@
 
 use sockless::test_util::{
     Frames, Outcome, OwnedEvent, Peer, Role, Rules, assert_agrees_with_oracle, assert_legal,
-    cuts_at, judge, run as receive,
+    cuts_at, join_parts, judge, run as receive,
 };
-use sockless::{Config, Delivery, Event, ReadBuffer, Reply};
+use sockless::{Config, Connection, Delivery, Event, ReadBuffer, Reply};
 
 use crate::input::{Input, structured};
 use crate::memory::Watch;
@@ -41,6 +41,7 @@ pub(crate) fn run(role: Role, data: &[u8]) {
         assert_left_to_the_application(role, config, &bytes, &whole);
     }
     step_by_step(role, config, &bytes, &places, &whole);
+    unread_at_the_end(role, config, &bytes, &places);
     if input.chooses(5) {
         few_pongs(role, config, &bytes, &places);
     }
@@ -154,6 +155,47 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
         assert!(closed_by_us && !connection.is_open());
         let code = u16::from(error.close_code());
         assert!(matches!(said.last(), Some(OwnedEvent::Close(told, _)) if *told == code));
+    }
+}
+
+/// What lies in the buffer when the stream ends or breaks is delivered all the same, and answered no more. After a failed
+/// write the rest is, too.
+fn unread_at_the_end(role: Role, config: Config, bytes: &[u8], places: &[usize]) {
+    type End = fn(&mut Connection);
+    let (before, after) = bytes.split_at(places.first().copied().unwrap_or(bytes.len()));
+    let ends: [(End, bool); 3] = [
+        (Connection::handle_eof, false),
+        (Connection::handle_reset, false),
+        (Connection::handle_write_error, true),
+    ];
+    for (end, reads_on) in ends {
+        let received = if reads_on { bytes } else { before };
+        let expected = receive(role, config, received, &[before.len()]);
+        let mut peer = Peer::new(role, config);
+        peer.buffer.extend_from_slice(before);
+        end(&mut peer.connection);
+        peer.receive(if reads_on { after } else { &[] });
+        let (events, open) = join_parts(&peer.events);
+        assert_eq!((events, open), (expected.events, expected.open));
+        assert_eq!(peer.error, expected.error);
+        assert_eq!(peer.connection.output_len(), 0);
+        let ending = peer.close_event();
+        assert!(ending.as_ref().is_none_or(|event| !event.was_clean));
+        let said = ending.map(|event| (event.code, event.reason));
+        // An application that has still to answer has no ending otherwise.
+        let expected = match peer.events.last() {
+            Some(OwnedEvent::Close(code, reason)) => Some((*code, reason.clone())),
+            _ => expected.ending.map(|event| (event.code, event.reason)),
+        };
+        if reads_on {
+            // The peer's Close frame is still waited for.
+            assert_eq!(said, expected);
+        } else {
+            let without = (1006, String::new());
+            assert_eq!(said, Some(expected.unwrap_or(without)));
+            // The rest of an event will not come.
+            assert!(peer.error.is_some() || peer.buffer.is_empty());
+        }
     }
 }
 

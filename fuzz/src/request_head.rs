@@ -52,17 +52,26 @@ pub fn run(data: &[u8]) {
     let slow = read(input.bytes, &places, &mut timed, &options);
     assert_eq!(slow, whole);
     timed.check_deadline(&slow);
+    // Empty lines are not counted one by one.
+    if !input.bytes.starts_with(b"\r") {
+        let mut late = Reader::late(&options.config);
+        let outcome = read(input.bytes, &places, &mut late, &options);
+        assert_eq!(outcome, whole);
+        late.check_end(&outcome);
+    }
 }
 
 /// With a deadline or without.
 enum Reader {
     Untimed,
-    /// The time that was told last goes with it.
+    /// With the time that was passed last.
     Timed(RequestReader, Duration),
+    /// The deadline has passed, but what arrived before is still to be read.
+    Late(RequestReader),
 }
 
 impl Reader {
-    /// Deadlines count from the first time that is told.
+    /// Deadlines count from the first time that is passed.
     const START: Duration = Duration::from_secs(77);
 
     fn timed(config: &Config) -> Self {
@@ -74,6 +83,14 @@ impl Reader {
         Self::Timed(reader, Self::START)
     }
 
+    fn late(config: &Config) -> Self {
+        let Self::Timed(mut reader, _) = Self::timed(config) else {
+            panic!("it has a deadline");
+        };
+        assert_eq!(reader.handle_timeout(Self::deadline()), Ok(()));
+        Self::Late(reader)
+    }
+
     fn read<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
@@ -81,32 +98,52 @@ impl Reader {
     ) -> Result<Option<Request<'b>>, RequestError> {
         match self {
             Self::Untimed => Request::read(buffer, config),
-            Self::Timed(reader, _) => reader.read(buffer),
+            Self::Timed(reader, _) | Self::Late(reader) => reader.read(buffer),
         }
     }
 
-    /// A second passes: there are at most nine pieces, so the deadline does not come.
-    fn pass(&mut self, outcome: &Outcome) {
-        if let Self::Timed(reader, now) = self {
-            *now += Duration::from_secs(1);
-            let (told, next) = match outcome {
-                Outcome::Refused(error) => (Err(*error), None),
-                Outcome::Waits => (Ok(()), Some(Self::deadline())),
-                // It came in time, and there is nothing more to wait for.
-                Outcome::Request(..) => (Ok(()), None),
-            };
-            assert_eq!(reader.handle_timeout(*now), told);
-            assert_eq!(reader.next_timeout(), next);
-        }
+    /// After a piece a second passes: there are at most nine pieces, so the deadline does not come. If it has, every piece
+    /// gives one more turn.
+    fn pass(&mut self, piece: &[u8], outcome: &Outcome) {
+        let (reader, now, next) = match self {
+            Self::Untimed => return,
+            Self::Late(_) if piece.is_empty() => return,
+            Self::Timed(reader, now) => {
+                *now += Duration::from_secs(1);
+                (reader, *now, Self::deadline())
+            }
+            Self::Late(reader) => (reader, Self::deadline(), Duration::ZERO),
+        };
+        let (passed, next) = match outcome {
+            Outcome::Refused(error) => (Err(*error), None),
+            Outcome::Waits => (Ok(()), Some(next)),
+            // It came in time, and there is nothing more to wait for.
+            Outcome::Request(..) => (Ok(()), None),
+        };
+        assert_eq!(reader.handle_timeout(now), passed);
+        assert_eq!(reader.next_timeout(), next);
     }
 
-    /// A request that has not come by then does not come any more.
+    /// When the deadline passes, there is one more turn.
     fn check_deadline(mut self, outcome: &Outcome) {
         if let (Self::Timed(reader, _), Outcome::Waits) = (&mut self, outcome) {
             let before = Self::deadline() - Duration::from_nanos(1);
             assert_eq!(reader.handle_timeout(before), Ok(()));
+            assert_eq!(reader.next_timeout(), Some(Self::deadline()));
+            assert_eq!(reader.handle_timeout(Self::deadline()), Ok(()));
+            assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+        }
+        self.check_end(outcome);
+    }
+
+    /// A request that has not come in that turn does not come any more.
+    fn check_end(self, outcome: &Outcome) {
+        if let (Self::Timed(mut reader, _) | Self::Late(mut reader), Outcome::Waits) =
+            (self, outcome)
+        {
             let error = RequestError::Timeout;
-            assert_eq!(reader.handle_timeout(Self::deadline()), Err(error));
+            // An earlier time counts as the latest so far.
+            assert_eq!(reader.handle_timeout(Duration::ZERO), Err(error));
             assert_eq!(reader.next_timeout(), None);
             check_response(&error.response());
             let mut buffer = ReadBuffer::new();
@@ -143,7 +180,7 @@ fn read(
             Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
         }
         watch.check(&buffer);
-        reader.pass(&outcome);
+        reader.pass(piece, &outcome);
     }
     if let Outcome::Request(.., rest) = &outcome {
         // RFC 9112 section 2.2: empty lines may come before a request.

@@ -2,9 +2,11 @@
 //!
 //! The client asks with the same key every time, so that a seed can have the right answer to it.
 
+use std::time::Duration;
+
 use sockless::handshake::{ClientOptions, Opening, ResponseError};
 use sockless::test_util::cuts_at;
-use sockless::{Deflate, ReadBuffer};
+use sockless::{Deadlines, Deflate, ReadBuffer};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -37,8 +39,21 @@ pub fn run(data: &[u8]) {
         options.config.max_headers = 5;
     }
     let whole = read(input.bytes, &[], &options);
-    let cut = read(input.bytes, &input.places(input.bytes.len()), &options);
+    let places = input.places(input.bytes.len());
+    let cut = read(input.bytes, &places, &options);
     assert_eq!(cut, whole);
+    // Interim responses are not counted one by one.
+    if !begins_interim(input.bytes) {
+        options.config.deadlines = Some(Deadlines::default());
+        let late = read(input.bytes, &places, &options);
+        assert_eq!(late, whole);
+    }
+}
+
+/// Whether the first response is interim, which ones before the response are (RFC 9110 section 15.2).
+fn begins_interim(bytes: &[u8]) -> bool {
+    let status = bytes.get(8..).unwrap_or_default();
+    status.starts_with(b" 1") && !status.starts_with(b" 101")
 }
 
 fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome {
@@ -46,6 +61,14 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
     let mut buffer = ReadBuffer::new();
     let mut watch = Watch::default();
     let mut outcome = Outcome::Waits;
+    // With a deadline it has passed, but what arrived before is still to be read.
+    let deadline = options.config.deadlines.map(|it| it.handshake);
+    if let Some(deadline) = deadline {
+        assert_eq!(handshake.next_timeout(), Some(Duration::ZERO));
+        for now in [Duration::ZERO, deadline] {
+            assert_eq!(handshake.handle_timeout(now), Ok(()));
+        }
+    }
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
         match &mut outcome {
@@ -101,11 +124,26 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
             }
         }
         watch.check(&buffer);
+        if let (Some(deadline), false) = (deadline, piece.is_empty()) {
+            let (passed, next) = match &outcome {
+                Outcome::Waits => (Ok(()), Some(Duration::ZERO)),
+                Outcome::Failed(error) => (Err(*error), None),
+                Outcome::Established(..) | Outcome::Refused(..) => (Ok(()), None),
+            };
+            assert_eq!(handshake.handle_timeout(deadline), passed);
+            assert_eq!(handshake.next_timeout(), next);
+        }
+    }
+    if let (Some(_), Outcome::Waits) = (deadline, &outcome) {
+        // An earlier time counts as the latest so far.
+        let error = ResponseError::Timeout;
+        assert_eq!(handshake.handle_timeout(Duration::ZERO), Err(error));
+        assert_eq!(handshake.read_response(&mut buffer).err(), Some(error));
     }
     if let Outcome::Established(.., rest) | Outcome::Refused(.., rest) = &outcome {
         // RFC 9110 section 15.2: what is interim comes before the response.
         let mut expected = bytes;
-        while expected[8..].starts_with(b" 1") && !expected[8..].starts_with(b" 101") {
+        while begins_interim(expected) {
             expected = behind_head(expected).expect("an interim response in full");
         }
         assert_eq!(Some(&rest[..]), behind_head(expected), "left as it came");

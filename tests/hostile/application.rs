@@ -2,6 +2,7 @@
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, ServerOptions, Uri,
+    extended_connect,
 };
 use sockless::test_util::{OwnedEvent, Peer, Role};
 use sockless::{CloseCode, Config, Seed};
@@ -38,24 +39,22 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             value: b"x",
         };
         let value_header = Header {
-            name: "X",
+            name: "x",
             value: value.as_bytes(),
         };
         let (names, values, subprotocols) = ([name], [value_header], ["a", &*value]);
-        let asked = [
-            (in_client(&uri, &names, &[], None), InputError::HeaderName),
-            (in_client(&uri, &values, &[], None), InputError::HeaderValue),
+        let options: [(Change<'_>, InputError); 5] = [
+            (&|it| it.headers = &names, InputError::HeaderName),
+            (&|it| it.headers = &values, InputError::HeaderValue),
             (
-                in_client(&uri, &[], &subprotocols, None),
+                &|it| it.subprotocols = &subprotocols,
                 InputError::Subprotocol,
             ),
-            (
-                in_client(&uri, &[], &[], Some(&value)),
-                InputError::HeaderValue,
-            ),
+            (&|it| it.origin = Some(&value), InputError::HeaderValue),
+            (&|it| it.host = Some(&value), InputError::Host),
         ];
-        for (asked, error) in asked {
-            assert_eq!(asked, Err(error), "{broken:?}");
+        for (change, error) in options {
+            assert_eq!(in_client(&uri, change), Err(error), "{broken:?}");
         }
 
         // A server's answers.
@@ -142,17 +141,18 @@ fn line_breaks_from_an_http_library_are_refused() {
     }
 }
 
-fn in_client(
-    uri: &Uri<'_>,
-    headers: &[Header<'_>],
-    subprotocols: &[&str],
-    origin: Option<&str>,
-) -> Result<(), InputError> {
+/// Sets an option of a client.
+type Change<'a> = &'a dyn Fn(&mut ClientOptions<'a>);
+
+/// What a client says to an option, which is the same over every version of HTTP.
+fn in_client(uri: &Uri<'_>, change: Change<'_>) -> Result<(), InputError> {
     let mut options = ClientOptions::default();
-    options.headers = headers;
-    options.subprotocols = subprotocols;
-    options.origin = origin;
-    ClientHandshake::new(uri, &options, Seed::new([1; 32])).map(drop)
+    change(&mut options);
+    let seed = || Seed::new([1; 32]);
+    let asked = ClientHandshake::new(uri, &options, seed()).map(drop);
+    let http2 = extended_connect::ClientHandshake::new(uri, &options, seed()).map(drop);
+    assert_eq!(http2, asked);
+    asked
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -193,4 +193,70 @@ fn no_byte_of_a_refused_request_comes_back() {
             "{refused}"
         );
     }
+}
+
+/// An entry of the application that names no host matches no request, not even one with the same words, and takes
+/// nothing away from the others.
+#[test]
+fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
+    const ODD: [&str; 28] = [
+        "",
+        " ",
+        " a",
+        "a ",
+        ":",
+        ":80",
+        "a:x",
+        "a:-1",
+        "a:65536",
+        "a:99999999999999999999",
+        "a:80:80",
+        "[",
+        "[]",
+        "[]:80",
+        "[a]",
+        "[::1",
+        "[::1]x",
+        "[::1]:65536",
+        "::1",
+        "https://a",
+        "a/",
+        "user@a",
+        "%",
+        "%zz",
+        "\u{e9}",
+        "a\0",
+        "a\r\nInjected: 1",
+        "*/*",
+    ];
+    let long = "[".repeat(100_000);
+    for odd in ODD.iter().copied().chain([&*long]) {
+        for (hosts, answers) in [(&[odd][..], false), (&[odd, "a"], true)] {
+            let mut options = ServerOptions::default();
+            options.hosts = hosts;
+            for host in ["a", "A:80", odd] {
+                let verdict = request_for(host).negotiate(&options).map(drop);
+                let expected = match verdict {
+                    _ if host != odd && answers => Ok(()),
+                    _ if host != odd => Err(RequestError::Misdirected),
+                    // Such a request is refused before anything is compared.
+                    _ => Err(RequestError::Host),
+                };
+                assert_eq!(verdict, expected, "{host:?} of {hosts:?}");
+            }
+        }
+    }
+}
+
+/// As an HTTP library passes it on.
+fn request_for(host: &str) -> Request<'_> {
+    let header = |name, value| Header { name, value };
+    let headers = vec![
+        header("host", host.as_bytes()),
+        header("upgrade", b"websocket"),
+        header("connection", b"upgrade"),
+        header("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        header("sec-websocket-version", b"13"),
+    ];
+    Request::new("GET", "/", headers)
 }
