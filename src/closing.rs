@@ -174,24 +174,28 @@ impl Closing {
             Stream::AtEnd => Stream::Broken,
             stream => stream,
         };
-        // This side's Close frame went down with the output.
-        if unsent && matches!(self.state, State::Closing) {
-            self.state = State::Ended;
-        }
-        self.end();
+        self.output_dropped(unsent);
     }
 
-    /// Reading failed.
-    pub(crate) const fn reset(&mut self) {
+    /// Reading failed, and what was `unsent` is dropped.
+    pub(crate) const fn reset(&mut self, unsent: bool) {
         if !matches!(self.stream, Stream::GivenUp(_)) {
             self.stream = Stream::Broken;
         }
-        self.end();
+        self.output_dropped(unsent);
     }
 
     /// A deadline has passed.
     pub(crate) const fn gave_up(&mut self, timeout: Timeout) {
         self.stream = Stream::GivenUp(timeout);
+        self.end();
+    }
+
+    /// Nothing more is sent. If there was output, this side's Close frame went down with it: that is no clean end.
+    const fn output_dropped(&mut self, unsent: bool) {
+        if unsent && matches!(self.state, State::Closing | State::Closed) {
+            self.state = State::Ended;
+        }
         self.end();
     }
 
@@ -216,6 +220,11 @@ impl Closing {
     #[inline]
     pub(crate) const fn may_send(&self) -> bool {
         matches!(self.state, State::Open | State::PeerClosing)
+    }
+
+    /// Whether more events can come: the stream goes on, and the peer has not sent its Close frame.
+    pub(crate) const fn may_deliver(&self) -> bool {
+        self.may_receive() && self.peer_close.is_none()
     }
 
     /// Whether more bytes can come.

@@ -303,8 +303,9 @@ impl Connection {
     /// [`Close`](TransportAction::Close). Events that are still in the buffer are delivered, before or after this call. For
     /// an error from a write call [`handle_write_error`](Self::handle_write_error) instead.
     pub fn handle_reset(&mut self) {
+        let unsent = self.output_len() > 0;
         self.drop_output();
-        self.closing.reset();
+        self.closing.reset(unsent);
         self.nothing_more_is_sent();
     }
 

@@ -45,7 +45,7 @@ pub(crate) struct Receiver {
     max_message: u64,
     /// The lesser of the two, as far as it fits into 16 bits.
     max_whole: u16,
-    /// Whether payload of a message has been taken in since this was last asked.
+    /// Whether a part of a message has been taken in since this was last asked.
     progress: bool,
     #[cfg(feature = "deflate")]
     inflation: Option<Box<Inflation>>,
@@ -139,7 +139,7 @@ impl Receiver {
         self.role
     }
 
-    /// Whether payload of a message has been taken in since this was last asked. Control frames do not count: where one
+    /// Whether a part of a message has been taken in since this was last asked, if only a header. Control frames do not count: where one
     /// can come, the Pong that is awaited could have come as well.
     pub(crate) const fn take_progress(&mut self) -> bool {
         core::mem::replace(&mut self.progress, false)
@@ -194,6 +194,7 @@ impl Receiver {
             ));
         }
         buffer.consume(size);
+        self.progress = true;
         if let Some(message) = MessageType::from_opcode(start.opcode) {
             self.message = Some(message);
             #[cfg(feature = "deflate")]

@@ -351,7 +351,8 @@ impl Timers {
     /// The application sent a Ping, the last of so many bytes in the output.
     pub(crate) fn pinged(&mut self, output: usize) {
         if let Stage::Pinged { later, .. } = &mut self.stage {
-            *later = Some(saturated(output));
+            // The first of several: once that is written, a Pong may be for it.
+            later.get_or_insert(saturated(output));
         }
     }
 

@@ -91,8 +91,8 @@ impl Connection {
         self.received |= self.receiver.take_progress();
         match received {
             Ok(None) => {
-                if !self.closing.may_receive() {
-                    // What is left will never be whole.
+                if !self.closing.may_deliver() {
+                    // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
                     self.receiver.end();
                 }

@@ -109,6 +109,27 @@ fn the_pong_to_a_later_ping_counts() {
     }
 }
 
+/// Of several later Pings the first that was written can be answered. One that still waits in the output does not hide
+/// that.
+#[test]
+fn the_pong_to_the_first_of_several_later_pings_counts() {
+    for role in Role::BOTH {
+        let mut side = open(role);
+        side.pass(seconds(20));
+        side.act(|connection| connection.send_ping(b"mine"))
+            .unwrap();
+        side.peer_reads = false;
+        side.act(|connection| connection.send_binary(&[0; 4000]))
+            .unwrap();
+        side.act(|connection| connection.send_ping(b"another"))
+            .unwrap();
+        side.send(&pong(role, b"mine"));
+        side.peer_reads = true;
+        side.pass(seconds(20));
+        assert_eq!(side.closed, None);
+    }
+}
+
 /// The loop was held up for longer than the deadline, and the answer has come meanwhile.
 #[test]
 fn what_was_answered_is_in_time() {

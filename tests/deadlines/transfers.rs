@@ -169,3 +169,46 @@ fn a_guessed_pong_to_a_ping_of_the_application_does_not_count() {
         assert_eq!(side.trickle(&guess), Some(seconds(40)));
     }
 }
+
+/// Frames of messages count, however short, in whatever state and delivery mode. Control frames do not.
+#[test]
+fn empty_data_frames_count_and_control_frames_do_not() {
+    for role in Role::BOTH {
+        for delivery in [Delivery::Messages, Delivery::Chunks] {
+            for closing in [false, true] {
+                for (first, counts) in [(0x82, true), (0x02, true), (0x00, true), (0x8a, false)] {
+                    let mut config = config();
+                    config.delivery = delivery;
+                    let mut connection = role.connection(config);
+                    let mut buffer = ReadBuffer::new();
+                    let mut receive = |connection: &mut Connection, first| {
+                        buffer.extend_from_slice(&Frame::new(first, "").encode(role));
+                        while connection.next_event(&mut buffer).unwrap().is_some() {}
+                    };
+                    if first == 0x00 {
+                        receive(&mut connection, 0x02);
+                    }
+                    connection.handle_timeout(START);
+                    if closing {
+                        connection.close(CloseCode::NORMAL, "").unwrap();
+                        connection.handle_timeout(START);
+                    } else {
+                        connection.handle_timeout(START + seconds(20));
+                    }
+                    let output = connection.output_len();
+                    connection.advance_output(output);
+                    let now = connection.next_timeout().unwrap() - seconds(1);
+                    receive(&mut connection, first);
+                    connection.handle_timeout(now);
+                    let more = if closing { 10 } else { 20 };
+                    let next = now + seconds(if counts { more } else { 1 });
+                    assert_eq!(
+                        connection.next_timeout(),
+                        Some(next),
+                        "{first:#x} {closing}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -107,8 +107,11 @@ fn what_is_not_whole_at_the_end_is_dropped() {
 fn a_close_that_was_written_is_still_answered() {
     for role in Role::BOTH {
         for (written, clean) in [(true, true), (false, false)] {
-            let ends: [fn(&mut Connection); 2] =
-                [Connection::handle_write_error, Connection::handle_eof];
+            let ends: [fn(&mut Connection); 3] = [
+                Connection::handle_write_error,
+                Connection::handle_eof,
+                Connection::handle_reset,
+            ];
             for (i, end) in ends.into_iter().enumerate() {
                 let mut peer = Peer::new(role, config());
                 peer.connection.close(CloseCode::NORMAL, "").unwrap();
@@ -125,6 +128,33 @@ fn a_close_that_was_written_is_still_answered() {
                 assert_eq!(ending.initiator, Initiator::Local);
             }
         }
+    }
+}
+
+/// The answer to the peer's Close frame went down with the output, too.
+#[test]
+fn a_lost_answer_is_no_clean_end() {
+    for role in Role::BOTH {
+        for end in [Connection::handle_write_error, Connection::handle_reset] {
+            let mut peer = Peer::new(role, config());
+            peer.receive(&Frame::close(1008, "policy").encode(role));
+            assert!(peer.close_event().unwrap().was_clean, "so far");
+            end(&mut peer.connection);
+            assert_told(&peer.close_event().unwrap());
+        }
+    }
+}
+
+/// What follows the peer's Close frame is no part of the connection, also when nothing can be written.
+#[test]
+fn what_follows_a_close_is_dropped_after_a_failed_write() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config());
+        peer.connection.handle_write_error();
+        let bytes = [last_words(role), Frame::new(0x81, "more").encode(role)].concat();
+        peer.receive(&bytes);
+        assert_eq!(peer.events(), expected());
+        assert!(peer.buffer.is_empty());
     }
 }
 

@@ -163,6 +163,7 @@ async fn a_server_without_deadlines_passes_every_stop() {
         target: Target::new(&url.unwrap(), None, "http/1.1").unwrap(),
         server: server.0.id(),
         timeout: Some(Duration::from_secs(1)),
+        unread: 8_000_000,
         close_at: Some("/close/4001/bye".into()),
         names: STOPS.map(String::from).into(),
     })
