@@ -354,7 +354,7 @@ async fn a_peer_that_only_sends_costs_no_turns() {
     assert!(polls < sent + 30, "{polls} turns for {sent} messages");
 }
 
-/// Sends Pings without end, faster than anybody reads. It takes whatever is written.
+/// Sends the same again and again, faster than anybody reads. It takes whatever is written.
 #[derive(Debug)]
 struct Flood(Vec<u8>);
 
@@ -364,7 +364,6 @@ impl AsyncRead for Flood {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whole Pings only.
         while buffer.remaining() >= self.0.len() {
             buffer.put_slice(&self.0);
         }
@@ -393,9 +392,13 @@ impl AsyncWrite for Flood {
 /// There is always more to read, but no more than so much of it can have arrived in time.
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_stop_the_clock() {
-    let ping = frames(|client| client.send_ping(&[7; 125]).unwrap());
-    let connection = Connection::server(config());
-    let mut server = WebSocket::new(Flood(ping), connection, ReadBuffer::new());
+    let mut deadlines = Deadlines::default();
+    deadlines.max_extension = Duration::ZERO;
+    let mut config = config();
+    config.deadlines = Some(deadlines);
+    let data = frames(|client| client.send_binary(&[7; 4000]).unwrap());
+    let connection = Connection::server(config);
+    let mut server = WebSocket::new(Flood(data), connection, ReadBuffer::new());
     let closing = tokio::spawn(async move {
         server.close(CloseCode::NORMAL, "").await.unwrap();
         server.close_event().unwrap().timeout
