@@ -19,11 +19,16 @@ use example_tokio::WebSocket;
 use example_tokio::command_line::{self, Listen, Program};
 use example_tokio::server::{self, Ending};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use sockless::handshake::{self, ServerOptions};
 use sockless::{Connection, ReadBuffer};
 use tokio::net::TcpStream;
+
+use crate::patient_timer::PatientTimer;
+
+#[path = "../../shared/patient_timer.rs"]
+mod patient_timer;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -62,8 +67,10 @@ async fn requests(
 ) {
     let application = application.layer(Extension(ending.clone()));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(PatientTimer)
         .header_read_timeout(patience)
+        // A client that has ended its side still gets the answer.
+        .half_close(true)
         .serve_connection(
             TokioIo::new(transport),
             TowerToHyperService::new(application),

@@ -23,12 +23,17 @@ use hyper::body::Incoming;
 use hyper::ext::Protocol;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use server::Ending;
 use sockless::handshake::{self, RequestError, ServerOptions, extended_connect};
 use sockless::{Connection, Deadlines, ReadBuffer};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::patient_timer::PatientTimer;
+
+#[path = "../../shared/patient_timer.rs"]
+mod patient_timer;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -72,12 +77,14 @@ async fn requests(
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(deadlines.handshake);
+        .timer(PatientTimer)
+        .header_read_timeout(deadlines.handshake)
+        // A client that has ended its side still gets the answer.
+        .half_close(true);
     // RFC 8441 section 3: the server says that it can.
     builder
         .http2()
-        .timer(TokioTimer::new())
+        .timer(PatientTimer)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .enable_connect_protocol();
     let service = {
@@ -105,9 +112,12 @@ async fn requests(
     }
 }
 
-/// Whether the transport broke, as it does when a client goes while it is being written to: nothing to report.
+/// Whether the client went, perhaps while it was being written to or in the middle of a request: nothing to report.
 fn is_break(error: &(dyn Error + 'static)) -> bool {
-    error.is::<io::Error>() || error.source().is_some_and(is_break)
+    let left = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
+    error.is::<io::Error>()
+        || error.downcast_ref().is_some_and(left)
+        || error.source().is_some_and(is_break)
 }
 
 fn answer(
@@ -163,6 +173,7 @@ async fn echo(request: Request<Incoming>, connection: Connection, ending: Ending
             let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
             server::echo(websocket, ending).await;
         }
+        Err(error) if is_break(&error) => {}
         Err(error) => complain(format_args!("http2: {error}")),
     }
 }

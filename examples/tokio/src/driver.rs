@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use sockless::{Connection, Deadlines, Event, ReadBuffer, TransportAction};
+use sockless::{Connection, Event, ReadBuffer, TransportAction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::Clock;
@@ -33,9 +33,6 @@ const PARTS: usize = 16;
 /// of the clock.
 const LINGER: usize = 40;
 
-/// How long the transport takes nothing, at least, before a send gives the peer up.
-const PATIENCE: Duration = Deadlines::new().pong;
-
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
     transport: S,
@@ -49,6 +46,8 @@ pub(crate) struct Driver<S> {
     outgoing: Outgoing,
     /// Since when output waits and the transport takes none of it.
     stuck: Option<Duration>,
+    /// How far away the next deadline was when the time was last passed, in other words how long one of them is.
+    patience: Duration,
     /// Whether the connection is over, and waits only for what the transport holds back.
     lingering: bool,
     /// Whether the transport can be dropped.
@@ -81,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             unpassed: 0,
             outgoing: Outgoing::Flushed,
             stuck: None,
+            patience: Duration::ZERO,
             lingering: false,
             over: false,
             progress: 0,
@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Writes until `found` has something to say.
     ///
     /// It reads nothing, so the Pong that is awaited may be unread. It passes the time only while output waits, and gives a
-    /// peer up only when the transport has taken nothing for [`PATIENCE`].
+    /// peer up only when the transport has taken nothing for as long as a deadline is.
     fn poll_until<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if let Some(result) = found(self) {
                 return Poll::Ready(result);
             }
-            let first = self.stuck.map(|since| since.saturating_add(PATIENCE));
+            let first = self.stuck.map(|since| since.saturating_add(self.patience));
             self.pass_time(first.unwrap_or_default());
             let due = self.poll_turn(cx);
             if let Some(result) = found(self) {
@@ -173,7 +173,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(now) = self.clock.due(first) {
             self.unpassed = 0;
             self.connection.handle_timeout(now);
-            self.clock.passed(self.connection.next_timeout(), first);
+            let next = self.connection.next_timeout();
+            if let Some(wait) = next.and_then(|next| next.checked_sub(now)) {
+                self.patience = wait;
+            }
+            self.clock.passed(next, first);
         }
     }
 

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -116,7 +116,8 @@ async fn driven(fault: Fault, names: &[&str]) -> Report {
 #[ignore = "it is no test, but a server for one"]
 async fn as_a_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    println!("\nlistening on http://{}/", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    writeln!(std::io::stdout(), "\nlistening on http://{address}/").unwrap();
     loop {
         let (transport, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
