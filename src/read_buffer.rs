@@ -591,8 +591,10 @@ mod tests {
         ];
         for stream in streams {
             for delivery in [Delivery::Messages, Delivery::Chunks] {
-                let mut config = Config::default();
-                config.delivery = delivery;
+                let config = Config {
+                    delivery,
+                    ..Config::default()
+                };
                 let mut connection = Connection::client(config, Seed::new([7; 32]));
                 let mut buffer = ReadBuffer::new();
                 for (i, byte) in stream.iter().enumerate() {

@@ -24,10 +24,7 @@ fn write(role: Role, connection: &mut Connection) -> Option<Vec<u8>> {
         OwnedEvent::Ping(payload) => Some(payload),
         _ => None,
     };
-    assert_legal(role, &output)
-        .into_iter()
-        .filter_map(ping)
-        .last()
+    assert_legal(role, &output).into_iter().rev().find_map(ping)
 }
 
 /// A connection whose Ping was written, and its payload.

@@ -528,7 +528,7 @@ proptest! {
 }
 
 /// Over a stream the client ends its side once both Close frames have passed, and does not wait for the server's end
-/// first: there is no TIME_WAIT to avoid (RFC 6455 section 7.1.1), and some servers wait for the client's.
+/// first: there is no `TIME_WAIT` to avoid (RFC 6455 section 7.1.1), and some servers wait for the client's.
 #[test]
 fn a_client_ends_its_stream_after_both_close_frames() {
     for own in [true, false] {
