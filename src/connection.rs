@@ -2,24 +2,29 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use crate::close::CloseFrame;
+use crate::close_code::CloseCode;
 use crate::closing::{CloseEvent, Closing, State, TransportAction};
 use crate::config::{Config, Delivery, Reply};
-use crate::error::ProtocolError;
-use crate::frame::Opcode;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Agreed, Codecs, Deflation, Inflation};
+use crate::error::{ProtocolError, SendError};
+use crate::event::Event;
+use crate::frame::{MessageType, Opcode};
 use crate::masking_keys::{MaskingKeys, Seed};
 use crate::pongs::Pongs;
-use crate::receiver::Receiver;
+use crate::read_buffer::ReadBuffer;
+use crate::receiver::{Received, Receiver};
 use crate::role::Role;
 use crate::sender::Sender;
-use crate::timers::Timers;
+#[cfg(target_has_atomic = "ptr")]
+use crate::shared_message::SharedMessage;
+use crate::timers::{Awaited, Due, Progress, Timers};
+use crate::utf8;
 
-#[cfg(feature = "deflate")]
-mod compress;
 mod outgoing;
-mod receive;
-mod send;
-mod time;
 
 pub use outgoing::Outgoing;
 
@@ -199,7 +204,507 @@ impl Connection {
             ..Self::opened(config, None, answer)
         }
     }
+}
 
+/// # Receiving
+///
+/// Bytes from the transport come in a [`ReadBuffer`], events go out.
+impl Connection {
+    /// The next event in `buffer`, or `None` if it needs more bytes.
+    ///
+    /// Call it until it returns `None` after every read. It looks no further than the frame that completes
+    /// the event. The event borrows the buffer and not the connection, so the application can answer
+    /// while it holds it.
+    ///
+    /// What was received is delivered even after [`handle_eof`](Self::handle_eof),
+    /// [`handle_reset`](Self::handle_reset) or [`handle_write_error`](Self::handle_write_error). After the peer's Close frame
+    /// it drops what is in the buffer and returns `None`.
+    ///
+    /// # Errors
+    ///
+    /// When the peer breaks the protocol. The connection has failed (RFC 6455 section 7.1.7): every
+    /// further call returns the same error, and a Close frame with its code and a short reason is in the
+    /// output, unless this side had sent one before. Write it, then follow
+    /// [`transport_action`](Self::transport_action). While that has the transport open, go on reading and
+    /// calling: what comes is dropped, and the peer's Close frame, when it comes, is the end.
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's loop the event need not go through memory"
+    )]
+    #[inline(always)]
+    pub fn next_event<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        // A whole message in one frame has a short way of its own.
+        if self.takes_messages()
+            && let Some((kind, header)) = self.receiver.whole_message(buffer)
+        {
+            self.received = true;
+            let data = self.receiver.take_whole(header, buffer);
+            return match kind {
+                MessageType::Binary => Ok(Some(Event::Binary { data, fin: true })),
+                MessageType::Text => match utf8::text(data) {
+                    Ok(text) => Ok(Some(Event::Text { text, fin: true })),
+                    Err(error) => self.wrong_text(data, error).map(Some),
+                },
+            };
+        }
+        self.next_in_parts(buffer)
+    }
+
+    /// Whether neither side has sent a Close frame, and no error is to be reported next.
+    #[inline]
+    const fn takes_messages(&self) -> bool {
+        self.closing.is_open() && self.overdue.is_none()
+    }
+
+    /// The next event, however many frames and calls it takes.
+    #[inline(never)]
+    fn next_in_parts<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+    ) -> Result<Option<Event<'b>>, ProtocolError> {
+        match self.closing.state() {
+            State::Open | State::Closing | State::Ended => {}
+            State::PeerClosing | State::Closed | State::Refused => {
+                // Section 5.5.1: what follows a Close frame is no part of the connection.
+                buffer.clear();
+                return Ok(None);
+            }
+            State::Failed(error) => {
+                if let Some(close) = self.receiver.discard(buffer) {
+                    self.closing.record(close);
+                }
+                return Err(error);
+            }
+        }
+        if let Some(error) = self.overdue.take() {
+            return Err(self.fail(error));
+        }
+        let received = self.receiver.next(buffer);
+        self.received |= self.receiver.take_progress();
+        match received {
+            Ok(None) => {
+                if !self.closing.may_deliver() {
+                    // What is left will never be whole, or follows a Close frame.
+                    buffer.clear();
+                    self.receiver.end();
+                }
+                Ok(None)
+            }
+            Ok(Some(received)) => self.deliver(received, buffer).map(Some),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Turns a place in the buffer into an event, and answers it.
+    fn deliver<'b>(
+        &mut self,
+        received: Received,
+        buffer: &'b ReadBuffer,
+    ) -> Result<Event<'b>, ProtocolError> {
+        Ok(match received {
+            Received::Text(store, span, fin) => self.text(buffer.slice_in(store, span), fin)?,
+            Received::Binary(store, span, fin) => Event::Binary {
+                data: buffer.slice_in(store, span),
+                fin,
+            },
+            Received::JoinedText => Event::Text {
+                text: buffer.joined_text(),
+                fin: true,
+            },
+            Received::Ping(span) => {
+                let payload = buffer.slice(span);
+                self.answer_ping(payload);
+                Event::Ping(payload)
+            }
+            Received::Pong(span) => {
+                let payload = buffer.slice(span);
+                self.note_pong(payload);
+                Event::Pong(payload)
+            }
+            Received::Close(span) => {
+                let close =
+                    CloseFrame::parse(buffer.slice(span)).map_err(|error| self.fail(error))?;
+                self.answer_close(close);
+                Event::Close(close)
+            }
+        })
+    }
+
+    fn text<'b>(&mut self, bytes: &'b [u8], fin: bool) -> Result<Event<'b>, ProtocolError> {
+        match utf8::text(bytes) {
+            Ok(text) => Ok(Event::Text { text, fin }),
+            Err(error) => self.wrong_text(bytes, error),
+        }
+    }
+
+    /// Of a bad chunk the good part comes first, so that what is delivered does not depend on how the stream
+    /// was cut.
+    #[cold]
+    fn wrong_text<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        error: ProtocolError,
+    ) -> Result<Event<'b>, ProtocolError> {
+        let good = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if self.delivery == Delivery::Messages || good.is_empty() {
+            return Err(self.fail(error));
+        }
+        self.overdue = Some(error);
+        Ok(Event::Text {
+            text: good,
+            fin: false,
+        })
+    }
+
+    /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
+    fn answer_close(&mut self, close: CloseFrame<'_>) {
+        self.closing.received(close);
+        // Section 5.5.1: no message follows.
+        self.receiver.end();
+        if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
+            // What parsed may also be sent, so this is never refused.
+            _ = self.close(close.code, "");
+        }
+    }
+
+    /// Section 7.1.7: fails the connection, with a Close frame unless one was sent.
+    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        if self.closing.state() == State::Open {
+            // All of these codes may be sent, so this is never refused.
+            _ = self.close(error.close_code(), error.reason());
+        }
+        self.closing.failed(error);
+        self.receiver.failed(error);
+        error
+    }
+}
+
+/// # Sending
+///
+/// Each of these queues one frame in the [`output`](Connection::output), or changes nothing.
+impl Connection {
+    /// Queues a text message in one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+    )]
+    #[inline(always)]
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.message(MessageType::Text, text.as_bytes())
+    }
+
+    /// Queues a binary message in one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    #[expect(
+        clippy::inline_always,
+        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+    )]
+    #[inline(always)]
+    pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.message(MessageType::Binary, data)
+    }
+
+    /// Sends a text message in one frame from where it is: see [`Outgoing`].
+    ///
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
+    /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    #[inline]
+    pub fn send_text_from<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
+        self.message_from(MessageType::Text, text.as_bytes())
+    }
+
+    /// Sends a binary message in one frame from where it is: see [`Outgoing`].
+    ///
+    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
+    /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    #[inline]
+    pub fn send_binary_from<'a>(&'a mut self, data: &'a [u8]) -> Result<Outgoing<'a>, SendError> {
+        self.message_from(MessageType::Binary, data)
+    }
+
+    /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
+    ///
+    /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
+    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them: write until it is empty. A
+    /// shorter one is copied into the output, and a client, which masks what it sends, copies it always.
+    ///
+    /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with
+    /// all that have agreed on the same window, and at the price that [`SharedMessage`] tells of.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
+    /// nothing was queued.
+    #[cfg(target_has_atomic = "ptr")]
+    pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.shared(message)
+    }
+
+    /// Queues the next fragment of a text message, the last one with `fin` (RFC 6455 section 5.4).
+    ///
+    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
+    /// between fragments.
+    ///
+    /// Some peers (wsproto, tornado and cowlib among them) fail on a Ping between the fragments of a compressed message. So
+    /// an automatic Ping waits for the last fragment of such a message, for
+    /// [one interval](crate::Deadlines::ping_interval) at most. Finish a compressed message soon, and do not send a Ping of
+    /// your own before.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
+    /// binary message has begun; nothing was queued.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Config, Connection};
+    ///
+    /// let mut server = Connection::server(Config::default());
+    /// server.send_text_fragment("Hel", false)?;
+    /// server.send_text_fragment("lo", true)?;
+    /// assert_eq!(server.output(), b"\x01\x03Hel\x80\x02lo");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender
+            .fragment(MessageType::Text, text.as_bytes(), fin)
+    }
+
+    /// Queues the next fragment of a binary message, the last one with `fin` (RFC 6455 section 5.4).
+    ///
+    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
+    /// between fragments. For a Ping inside a compressed message see
+    /// [`send_text_fragment`](Self::send_text_fragment).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
+    /// text message has begun; nothing was queued.
+    pub fn send_binary_fragment(&mut self, data: &[u8], fin: bool) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.fragment(MessageType::Binary, data, fin)
+    }
+
+    /// Queues a Ping with a payload of at most 125 bytes (RFC 6455 section 5.5.2).
+    ///
+    /// The peer answers with a Pong of the same payload, or only the newest of several Pings.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.control(Opcode::Ping, payload)?;
+        self.note_ping();
+        Ok(())
+    }
+
+    /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
+    ///
+    /// Needed only with [`Reply::Manual`](crate::Reply::Manual), to answer a Ping, or as a sign of life nobody asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.may_send()?;
+        self.sender.control(Opcode::Pong, payload)
+    }
+
+    /// Queues a Close frame: begins the closing handshake, or answers the peer's Close frame where that is
+    /// left to the application (RFC 6455 section 7.1.2).
+    ///
+    /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
+    /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
+    /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
+    /// Close frame, without the reason. A message of which fragments are still to be sent is given up. The
+    /// Close frame is queued even if the output is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InvalidCloseCode`] for a code that must not be sent, [`SendError::Closed`] if a Close
+    /// frame was sent before or the connection is at its end; nothing was queued.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        if !self.closing.may_send() {
+            return Err(SendError::Closed);
+        }
+        self.sender.close(CloseFrame { code, reason })?;
+        self.closing.sent();
+        self.nothing_more_is_sent();
+        Ok(())
+    }
+
+    #[inline]
+    fn message_from<'a>(
+        &'a mut self,
+        kind: MessageType,
+        payload: &'a [u8],
+    ) -> Result<Outgoing<'a>, SendError> {
+        self.may_send()?;
+        let payload = self.sender.message_from(kind, payload)?;
+        Ok(Outgoing::new(self, payload))
+    }
+
+    #[inline]
+    fn may_send(&self) -> Result<(), SendError> {
+        if self.closing.is_open() && self.output_fits() {
+            return Ok(());
+        }
+        self.may_send_still()
+    }
+
+    /// The same, where one look does not tell.
+    #[cold]
+    fn may_send_still(&self) -> Result<(), SendError> {
+        if !self.closing.may_send() {
+            return Err(SendError::Closed);
+        }
+        if !self.output_fits() {
+            return Err(SendError::Full);
+        }
+        Ok(())
+    }
+}
+
+/// # Time
+///
+/// A connection has no clock. Where [`Config::deadlines`](crate::Config::deadlines) are set, you pass the time to
+/// [`handle_timeout`](Self::handle_timeout), as a [`Duration`] since an origin of your choice. The origin is the same for
+/// the whole life of a connection.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use sockless::Connection;
+///
+/// /// Call it in every turn of the loop, after reading and taking the events.
+/// fn pass_time(connection: &mut Connection, origin: Instant) -> Option<Duration> {
+///     connection.handle_timeout(origin.elapsed());
+///     // Write the output, then wait no longer than this.
+///     let until = connection.next_timeout()?;
+///     Some(until.saturating_sub(origin.elapsed()))
+/// }
+/// # let mut server = Connection::server(sockless::Config::default());
+/// # assert_eq!(pass_time(&mut server, Instant::now()), None);
+/// ```
+impl Connection {
+    /// Passes the time, and does what is due.
+    ///
+    /// On an open connection that is a Ping every [`Deadlines::ping_interval`](crate::Deadlines::ping_interval). It goes
+    /// into the output even if that is full, but never while another one waits there. When the peer has not done its part
+    /// in time, the connection is at its end: [`transport_action`](Self::transport_action) says to close the
+    /// transport, and [`close_event`](Self::close_event) says which deadline it was.
+    ///
+    /// A deadline that passes does not end the connection at once: what arrived in time may still be unread. It makes
+    /// [`next_timeout`](Self::next_timeout) zero. Then read what there is without waiting, take the events, and call this
+    /// again; that call ends the connection if nothing came. So call it once in every turn of your loop, never twice without
+    /// a look at the transport in between. While your application does not read on purpose, do not call it.
+    ///
+    /// Calling it more often than needed is cheap and makes [`round_trip_time`](Self::round_trip_time) more exact. Every
+    /// `now` is safe: one that is earlier than a time before counts as the latest so far. Without deadlines nothing happens.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        let awaited = self.awaited();
+        let Some(timers) = &mut self.timers else {
+            return;
+        };
+        let progress = Progress {
+            received: core::mem::take(&mut self.received),
+            written: self.sender.written(),
+        };
+        match timers.due(now, awaited, progress) {
+            None => {}
+            Some(Due::Ping(payload)) => {
+                // There is at most one in the output, which stays bounded; it is short, so it is never refused.
+                _ = self.sender.control(Opcode::Ping, &payload);
+                let output = self.sender.output().len();
+                timers.queued(output);
+                self.pongs.ping_sent(output);
+            }
+            Some(Due::GiveUp(timeout)) => {
+                self.closing.gave_up(timeout);
+                self.nothing_more_is_sent();
+            }
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is nothing to wait for.
+    ///
+    /// Ask again after any other call. It is [`Duration::ZERO`], which is in the past, in two cases: something has begun
+    /// that counts from the time you pass next (a new connection, a Close frame, the Pong to a Ping), or a deadline has
+    /// passed and you have one more turn to read.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
+        self.timers.as_ref()?.next(self.awaited())
+    }
+
+    /// How long the peer took to answer the last automatic Ping that it answered.
+    ///
+    /// It counts from the call of [`handle_timeout`](Self::handle_timeout) that queued the Ping to the first call after its
+    /// Pong was taken from the buffer.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.timers.as_ref()?.round_trip_time()
+    }
+
+    /// The peer sent a Pong.
+    fn note_pong(&mut self, payload: &[u8]) {
+        if let Some(timers) = &mut self.timers {
+            timers.pong(payload);
+        }
+    }
+
+    /// The application sent a Ping.
+    fn note_ping(&mut self) {
+        if let Some(timers) = &mut self.timers {
+            let output = self.sender.output().len();
+            timers.pinged(output);
+            self.pongs.ping_sent(output);
+        }
+    }
+
+    fn awaited(&self) -> Awaited {
+        let role = self.receiver.role();
+        match self.closing.awaited(role, self.sender.output()) {
+            Awaited::Messages if self.sender.is_fragmenting_compressed() => {
+                Awaited::MessagesWithoutPing
+            }
+            awaited => awaited,
+        }
+    }
+}
+
+/// # Transport
+///
+/// What was written, what failed, and what to do next.
+impl Connection {
     /// Says that `n` bytes of [`output`](Self::output), or of all its parts, were written to the transport. No bytes
     /// are moved.
     ///
@@ -387,7 +892,63 @@ impl Connection {
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
         self.closing.event()
     }
+}
 
+#[cfg(feature = "deflate")]
+/// # Compression
+///
+/// With the feature `deflate`, on connections whose opening handshake has agreed on permessage-deflate.
+impl Connection {
+    /// The connection with the extension as agreed on.
+    pub(crate) fn with_deflate(mut self, agreed: Option<&Agreed>) -> Self {
+        *self.receiver.inflation_mut() = agreed.map(|agreed| Box::new(Inflation::new(agreed)));
+        *self.sender.deflation_mut() = agreed.map(|agreed| Box::new(Deflation::new(agreed)));
+        self
+    }
+
+    /// Whether messages begun from now on are compressed, if they are long enough; they are at first.
+    ///
+    /// Worth turning off for what is compressed already, such as images, and for what must not share a
+    /// window with secrets (see RFC 7692 section 8). Without the extension it changes nothing.
+    pub fn compress_messages(&mut self, compress: bool) {
+        if let Some(deflation) = self.sender.deflation_mut() {
+            deflation.want(compress);
+        }
+    }
+
+    /// Lends codecs to the connection, for messages without context takeover: see [`Codecs`].
+    ///
+    /// It takes those that fit what was agreed on, and makes the others as it needs them.
+    pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
+        if let Some(inflation) = self.receiver.inflation_mut() {
+            inflation.lend(codecs);
+        }
+        if let Some(deflation) = self.sender.deflation_mut() {
+            deflation.lend(codecs);
+        }
+    }
+
+    /// Takes the codecs back, for the next connection.
+    ///
+    /// Inside a message the connection still needs its codec and keeps it: call
+    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken.
+    pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
+        if let Some(inflation) = self.receiver.inflation_mut() {
+            inflation.reclaim(codecs);
+        }
+        if let Some(deflation) = self.sender.deflation_mut() {
+            deflation.reclaim(codecs);
+        }
+    }
+
+    /// Whether the opening handshake has agreed on permessage-deflate.
+    #[must_use]
+    pub fn is_deflate_agreed(&self) -> bool {
+        self.receiver.has_inflation()
+    }
+}
+
+impl Connection {
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.
     fn answer_ping(&mut self, payload: &[u8]) {
         if self.pong == Reply::Manual || self.closing.state() != State::Open {
