@@ -82,7 +82,7 @@ impl<'b> Request<'b> {
     ///     Header { name: "sec-websocket-version", value: b"13" },
     /// ]);
     /// let handshake = request.negotiate(&ServerOptions::default())?;
-    /// // Answer with status 101 and these headers, then take over the transport with this connection.
+    /// // Answer with status 101 and these headers. Then the transport is this connection's.
     /// assert_eq!(handshake.headers()[2].value, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     /// let connection = handshake.connection();
     /// # Ok::<(), sockless::handshake::RequestError>(())
