@@ -1,7 +1,7 @@
 //! Codecs that connections share: nobody notices but the allocator.
 
 use sockless::{
-    CloseCode, Codecs, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer,
+    CloseCode, Codecs, Config, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer,
 };
 
 use super::support::hex;
@@ -332,5 +332,29 @@ fn are_reclaimed_from_a_connection_that_ended_inside_a_message() {
             let frame = (0xc1, hello.payload.clone());
             assert_eq!(sent(next.output()), [frame]);
         }
+    }
+}
+
+/// A connection without the extension has no use for codecs, and leaves them alone.
+#[test]
+fn are_of_no_use_without_the_extension() {
+    for role in Role::BOTH {
+        let mut codecs = Codecs::new();
+        let hello = Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")).encode(role);
+        turn(
+            &mut connection(role),
+            &mut ReadBuffer::new(),
+            &hello,
+            &mut codecs,
+        )
+        .unwrap();
+        let before = held(&codecs);
+        let mut plain = role.connection(Config::default());
+        plain.lend_codecs(&mut codecs);
+        assert_eq!(held(&codecs), before);
+        plain.send_text("Hello").unwrap();
+        plain.reclaim_codecs(&mut codecs);
+        assert_eq!(held(&codecs), before);
+        assert!(!plain.is_deflate_agreed());
     }
 }
