@@ -370,14 +370,15 @@ pub enum Initiator {
     Local,
     /// The peer: its Close frame came before this side sent one.
     Peer,
-    /// Neither: the transport or this side's patience ended without any Close frame.
+    /// Neither: the transport ended, or a deadline passed, without any Close frame.
     Transport,
 }
 
-/// What to do with the transport, now that all events were taken and the output is as it is.
+/// What to do with the transport.
 ///
-/// If you left events in the buffer because there was no [room](crate::Connection::has_room) for an answer, take them as
-/// soon as there is room, before any wait.
+/// Ask after you have taken the events. If you left events in the buffer because there was no
+/// [room](crate::Connection::has_room) for an answer, take them as soon as there is room, before any wait. A loop over a poller
+/// needs only `Close` and `ShutdownWrite` of it: what to wait for is said by `wants_read`, `output_len` and `next_timeout`.
 ///
 /// With any action but [`Close`](Self::Close), go on reading while
 /// [`Connection::wants_read`](crate::Connection::wants_read), and call
@@ -411,7 +412,7 @@ pub enum TransportAction {
     /// Wait for bytes to read, or for the next timeout.
     ///
     /// A client also waits after a clean close, until the server ends the stream. After a
-    /// [failed write](crate::Connection::handle_write_error) you wait for what the peer sent before.
+    /// [failed write](crate::Connection::handle_write_error) you read what the peer sent before.
     Wait {
         /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
         until: Option<Duration>,

@@ -51,7 +51,8 @@ pub use outgoing::Outgoing;
 ///
 /// # Deadlines
 ///
-/// A peer may be silent for ever, unless you set [`Config::deadlines`] and pass the time:
+/// A peer may be silent for ever, unless you set [`Config::deadlines`] and pass the time, also to a
+/// [refused](Self::refused) connection:
 /// [`handle_timeout`](Self::handle_timeout), [`next_timeout`](Self::next_timeout).
 ///
 /// # Example: an echo server's loop
@@ -618,15 +619,18 @@ impl Connection {
 impl Connection {
     /// Passes the time, and does what is due.
     ///
-    /// On an open connection that is a Ping every [`Deadlines::ping_interval`](crate::Deadlines::ping_interval). It goes
-    /// into the output even if that is full, but never while another one waits there. When the peer has not done its part
+    /// On an open connection that is a Ping when [`Deadlines::ping_interval`](crate::Deadlines::ping_interval) has passed. The
+    /// Ping goes into the output even if that is full, but never while an earlier Ping waits there. When the peer has not done its part
     /// in time, the connection is at its end: [`transport_action`](Self::transport_action) says to close the
     /// transport, and [`close_event`](Self::close_event) says which deadline it was.
     ///
     /// A deadline that passes does not end the connection at once: what arrived in time may still be unread. It makes
     /// [`next_timeout`](Self::next_timeout) zero. Then read what there is without waiting, take the events, and call this
-    /// again; that call ends the connection if nothing came. So call it once in every turn of your loop, never twice without
-    /// a look at the transport in between. While your application does not read on purpose, do not call it.
+    /// again. That call ends the connection if neither the answer nor data of a message came. So call it once in every turn
+    /// of your loop, after you have tried to read (or to write, if there is no room for answers).
+    ///
+    /// If your application pauses reading for a reason of its own, do not call it meanwhile: the Pong could not be seen. But
+    /// do call it while you wait for [room](Self::has_room), since a peer that does not read has to be given up.
     ///
     /// Calling it more often than needed is cheap and makes [`round_trip_time`](Self::round_trip_time) more exact. Every
     /// `now` is safe: one that is earlier than a time before counts as the latest so far. Without deadlines nothing happens.
@@ -657,9 +661,9 @@ impl Connection {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is nothing to wait for.
     ///
-    /// Ask again after any other call. It is [`Duration::ZERO`], which is in the past, in two cases: something has begun
-    /// that counts from the time you pass next (a new connection, a Close frame, the Pong to a Ping), or a deadline has
-    /// passed and you have one more turn to read.
+    /// Ask again after every call on the connection. It is [`Duration::ZERO`], which is in the past, in two cases. Something
+    /// has begun that counts from the time you pass next: a new connection, a Close frame, or the interval after a Pong. Or
+    /// a deadline has passed and you have one more turn to read.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
         self.timers.as_ref()?.next(self.awaited())
@@ -744,10 +748,10 @@ impl Connection {
 
     /// Reports the end of the stream: no further bytes will come.
     ///
-    /// Call it when a read returns 0, or when you do not want to wait any longer. Nothing can be sent after it. Events that
-    /// are still in the buffer are delivered, before or after this call. Output that was queued before is still offered to
-    /// the transport, since the peer may have ended only its own side:
-    /// [`transport_action`](Self::transport_action) says when to close.
+    /// Call it when a read returns 0. Nothing can be sent after it. Events that are still in the buffer are delivered, before
+    /// or after this call. Go on writing the output that was queued before, since the peer may have ended only its own side:
+    /// [`transport_action`](Self::transport_action) says when to close. To give the connection up at once, call
+    /// [`handle_reset`](Self::handle_reset) and close the transport.
     ///
     /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
     /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
@@ -761,6 +765,7 @@ impl Connection {
     /// The output is dropped, and nothing can be sent any more. What the peer sent before can still be read: its last
     /// messages, and its Close frame, which says why the connection ended (RFC 6455 section 7.1.5). So read on until the
     /// end of the stream or an error, as [`transport_action`](Self::transport_action) says.
+    /// [`Deadlines::close`](crate::Deadlines::close) bounds that.
     ///
     /// # Example
     ///
@@ -805,8 +810,9 @@ impl Connection {
     /// Reports that reading failed: the transport was reset, or is broken in another way.
     ///
     /// Nothing more can be read or written, so the [`transport_action`](Self::transport_action) is
-    /// [`Close`](TransportAction::Close). Events that are still in the buffer are delivered, before or after this call. For
-    /// an error from a write call [`handle_write_error`](Self::handle_write_error) instead.
+    /// [`Close`](TransportAction::Close). Take the events that are still in the buffer before you close: they are delivered,
+    /// before or after this call. If it was a write that failed, call
+    /// [`handle_write_error`](Self::handle_write_error) instead.
     pub fn handle_reset(&mut self) {
         let unsent = self.output_len() > 0;
         self.drop_output();
@@ -840,7 +846,8 @@ impl Connection {
     }
 
     /// Whether no send is refused with [`SendError::Full`](crate::SendError::Full): less than [`Config::max_output`] waits to
-    /// be written, or nothing can be sent any more.
+    /// be written, or nothing can be sent any more. In the latter case events need no answers, so the loop goes on taking
+    /// them.
     ///
     /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
     /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
@@ -858,8 +865,9 @@ impl Connection {
 
     /// Whether the transport should be watched for bytes to read: more may come.
     ///
-    /// It is false once the stream has ended, and when the transport is to be closed. A poller that goes on watching then
-    /// reports the end of the stream again and again.
+    /// It is false once the stream has ended, and when the transport is to be closed. A level-triggered poller that goes on
+    /// watching would report the end of the stream again and again. (`poll` and `epoll` report a hang-up or an error even
+    /// to those that watch for nothing. If one comes while there is output, write: the write says what is wrong.)
     ///
     /// An application whose events make output, such as an echo, also stops reading while it does not
     /// [have room](Self::has_room). Any other application reads on even then: if both sides stop reading because
@@ -869,13 +877,13 @@ impl Connection {
         self.closing.may_receive() && self.transport_action() != TransportAction::Close
     }
 
-    /// Whether messages can be sent: no Close frame was sent and the connection is not at its end.
+    /// Whether messages can be sent: this side has sent no Close frame, writing has not failed, and the stream has not ended.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.closing.may_send()
     }
 
-    /// What to do with the transport now: ask after every write, every end of stream, and whenever the time was told.
+    /// What to do with the transport now. Ask at the end of every turn of your loop.
     #[must_use]
     pub fn transport_action(&self) -> TransportAction {
         let until = self.next_timeout();

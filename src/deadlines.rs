@@ -7,20 +7,34 @@ use core::time::Duration;
 /// Set [`Config::deadlines`](crate::Config::deadlines) to one, and pass the time to
 /// [`Connection::handle_timeout`](crate::Connection::handle_timeout). A deadline of [`Duration::MAX`] never comes.
 ///
+/// To keep a connection alive, this is all you need: set deadlines and pass the time. You need not send Pings of your own.
+///
 /// A deadline that has passed ends nothing at once. The answer may have arrived in time and still be unread, for instance
 /// because the process stood still. So [`next_timeout`](crate::Connection::next_timeout) becomes zero, which gives you one
-/// more turn to read. The next call of `handle_timeout` ends the connection if nothing was received in between.
+/// more turn to read. The next call of `handle_timeout` ends the connection if neither the answer nor data of a message came
+/// in that turn.
+///
+/// There is one exception. A peer that takes none of the output for as long as the deadline is has no claim to be heard:
+/// events that wait in the buffer because there is no [room](crate::Connection::has_room) do not save it.
 ///
 /// # What a slow peer can hold
 ///
-/// Bytes of messages that arrive, and bytes of output that the transport takes, extend the deadlines
-/// [`pong`](Self::pong) and [`close`](Self::close). Control frames do not. So a slow transfer is not taken for silence.
-/// All extensions of one deadline together are at most [`max_extension`](Self::max_extension).
+/// Frames of messages that arrive, and bytes of output that the transport takes, extend the deadlines
+/// [`pong`](Self::pong) and [`close`](Self::close). Control frames that arrive do not. (The automatic answers to Pings are
+/// output.) So a slow transfer is not taken for silence. All extensions of one deadline together are at most
+/// [`max_extension`](Self::max_extension). After that, a peer whose data you are still reading gets one more deadline.
 ///
-/// A peer that sends single bytes can therefore hold the connection, one unfinished message and the unread output for
-/// `ping_interval + pong + max_extension`. After a Close frame the bound is `close + max_extension`, once for the closing
-/// handshake and once for the end of the stream. While data that has arrived is still being read, each bound grows by at
-/// most the deadline itself.
+/// A peer that sends single bytes can therefore hold the connection, one unfinished message and the unread output for:
+///
+/// | stage | at most |
+/// |---|---|
+/// | opening handshake | `2 * handshake` |
+/// | open, without a Pong | `ping_interval + 2 * pong + max_extension` |
+/// | one Close frame | `2 * close + max_extension` |
+/// | both Close frames, a failure, a refusal, a failed write | `2 * close + max_extension` |
+///
+/// The stages of the closing handshake follow each other. A server that has to stop sooner sets shorter deadlines, or drops
+/// the transports that are left when its own patience ends.
 ///
 /// # Memory
 ///
@@ -44,22 +58,24 @@ use core::time::Duration;
 pub struct Deadlines {
     /// How long the peer's part of the opening handshake may take, from the first time that you pass. Default: 10 s.
     ///
-    /// Bytes that arrive do not extend it: a request or response is short. See
+    /// Bytes that arrive do not extend it, since a request or response is short. Only what arrived before it passed is
+    /// still read. See
     /// [`RequestReader`](crate::handshake::RequestReader) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     pub handshake: Duration,
-    /// The time between the answer to one automatic Ping and the next such Ping. Default: 20 s.
+    /// The time from the answer to one automatic Ping to the next such Ping. Default: 20 s.
     ///
     /// The Ping shows that the peer is there, measures the [round-trip time](crate::Connection::round_trip_time), and keeps
     /// routers on the way from forgetting the connection. Its payload is a counter of 4 bytes. The Pong is delivered as an
-    /// [`Event::Pong`](crate::Event::Pong) like any other. It counts only after the Ping has been written. A Pong to a later
-    /// Ping of the application counts as well, but gives no round-trip time.
+    /// [`Event::Pong`](crate::Event::Pong) like any other. A Pong counts only after the Ping has been written. A Pong to a
+    /// later Ping of the application counts as well, but gives no round-trip time.
     ///
     /// While this side sends the fragments of a compressed message, a Ping waits for the last one, for one more interval
     /// at most: some peers fail on a Ping between such fragments.
     pub ping_interval: Duration,
     /// How long the peer may take to answer such a Ping, the way there and back included. Default: 20 s.
     ///
+    /// It counts from the call of [`handle_timeout`](crate::Connection::handle_timeout) that puts the Ping into the output.
     /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension): a Pong cannot come in the middle of
     /// a frame, and the Ping waits for the output before it.
     pub pong: Duration,

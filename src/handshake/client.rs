@@ -194,8 +194,8 @@ impl ClientHandshake {
         self.attempt.handle_timeout(now)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
-    /// response has come.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, the response has come,
+    /// or the handshake has failed.
     ///
     /// It is [`Duration::ZERO`], which is in the past, at first (the deadline counts from the first time that you pass), and
     /// when the deadline has passed and you have one more turn to read.

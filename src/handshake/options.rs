@@ -36,14 +36,17 @@ pub struct ServerOptions<'a> {
     /// The hosts that the server answers for, such as `example.com`, `example.com:8080` or `[::1]`. Empty, which is the
     /// default: every host.
     ///
-    /// A request for another host is refused with status 421 ([`RequestError::Misdirected`]). This protects
-    /// [`Origins::SameHost`] from DNS rebinding. Upper and lower case are the same.
+    /// A request for another host is refused with status 421 ([`RequestError::Misdirected`]), whatever
+    /// [`origins`](Self::origins) says and whether it has an `Origin` or not. This protects [`Origins::SameHost`] from DNS
+    /// rebinding.
     ///
-    /// A host without a port stands for all its ports. With a port it stands for that port only. A request without a
-    /// port is for the default port of its scheme: 80 or 443. HTTP/1.1 does not tell the scheme, so there such a
-    /// request is for both ports.
+    /// An entry without a port matches every port. An entry with a port matches that port only. A request without a port
+    /// means port 80 or 443, by its scheme. HTTP/1.1 does not tell the scheme, so there such a request matches an entry with
+    /// `:80` and one with `:443`.
     ///
-    /// There are no wildcards. An entry that is no host, such as `https://example.com`, matches no request.
+    /// Hosts are compared as text, except for upper and lower case: `example.com.` and `[0::1]` are other hosts than
+    /// `example.com` and `[::1]`. There are no wildcards. An entry that is no host, such as `https://example.com` or `::1`
+    /// without brackets, matches no request.
     ///
     /// [`RequestError::Misdirected`]: crate::handshake::RequestError::Misdirected
     pub hosts: &'a [&'a str],

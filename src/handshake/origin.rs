@@ -44,9 +44,9 @@ pub enum Origins<'a> {
     /// for its limits.
     #[default]
     SameHost,
-    /// Pages with one of these origins, each written exactly as browsers do: scheme, host and port if it is
-    /// not the default, such as `https://example.com`; no slash at the end. `null` stands for every page
-    /// without an origin of its own, anybody's among them.
+    /// Pages with one of these origins, each written as browsers do: the scheme, the host, and the port if it is not the
+    /// default, such as `https://example.com`. With a slash at the end, a default port or no scheme it matches nobody. Upper
+    /// and lower case are the same. `null` stands for every page without an origin of its own, anybody's among them.
     Only(&'a [&'a str]),
     /// All pages. Only where whoever can reach the server may use it.
     Any,

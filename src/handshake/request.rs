@@ -127,7 +127,7 @@ impl<'b> Request<'b> {
     ///
     /// [`RequestError::Head`] or [`RequestError::Host`]. What breaks the line structure and what is over
     /// the size is refused at the byte, wrong names and values when the head is whole. Write
-    /// [`RequestError::response`] and close the transport as described there.
+    /// [`RequestError::response`] as described there: [`Connection::refused`](crate::Connection::refused) drives it.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`size` unread bytes begin at `read`"

@@ -100,8 +100,8 @@ impl RequestReader {
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
-    /// request has come.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, the request has come,
+    /// or it has failed.
     ///
     /// It is [`Duration::ZERO`], which is in the past, at first (the deadline counts from the first time that you pass), and
     /// when the deadline has passed and you have one more turn to read.

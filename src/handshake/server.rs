@@ -27,9 +27,9 @@ impl Request<'_> {
     ///
     /// # Errors
     ///
-    /// What is wrong with the request, or why `options` do not allow it. Write
-    /// [`RequestError::response`] and close the transport; or answer otherwise with
-    /// [`respond`](Self::respond).
+    /// What is wrong with the request, or why `options` do not allow it. Give
+    /// [`RequestError::response`], or an answer of your own from [`respond`](Self::respond), to
+    /// [`Connection::refused`].
     pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
         Ok(self.negotiate(options)?.accept())
     }

@@ -99,8 +99,8 @@ impl ClientHandshake {
         self.attempt.handle_timeout(now)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, it has passed, or the
-    /// response has come.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, the response has come,
+    /// or the handshake has failed.
     #[must_use]
     pub const fn next_timeout(&self) -> Option<Duration> {
         self.attempt.next_timeout()
