@@ -26,15 +26,15 @@ use sockless::{CloseCode, Config, Connection, Deadlines, Event, ReadBuffer, Seed
 use crate::command_line::{Program, complain, say, timeout};
 use crate::threads::{Events, Shared, now, read, write};
 
-#[path = "shared/advice.rs"]
+#[path = "common/advice.rs"]
 #[expect(unreachable_pub, reason = "libraries include it, too")]
 mod advice;
-#[path = "shared/command_line.rs"]
+#[path = "common/command_line.rs"]
 #[expect(dead_code, unreachable_pub, reason = "servers include it, too")]
 mod command_line;
-#[path = "shared/deflate.rs"]
+#[path = "common/deflate.rs"]
 mod deflate;
-#[path = "shared/threads.rs"]
+#[path = "common/threads.rs"]
 mod threads;
 
 const PROGRAM: Program = Program {

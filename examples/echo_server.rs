@@ -29,14 +29,14 @@ use crate::command_line::{Program, complain, say, timeout};
 use crate::frame_log::FrameLog;
 use crate::threads::{Events, Shared, now, read};
 
-#[path = "shared/command_line.rs"]
+#[path = "common/command_line.rs"]
 #[expect(dead_code, unreachable_pub, reason = "other programs include it, too")]
 mod command_line;
-#[path = "shared/deflate.rs"]
+#[path = "common/deflate.rs"]
 mod deflate;
 #[path = "echo_server/frame_log.rs"]
 mod frame_log;
-#[path = "shared/threads.rs"]
+#[path = "common/threads.rs"]
 mod threads;
 
 const PROGRAM: Program = Program {

@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 
 use crate::patient_timer::PatientTimer;
 
-#[path = "../../shared/patient_timer.rs"]
+#[path = "../../common/patient_timer.rs"]
 mod patient_timer;
 
 #[tokio::main]

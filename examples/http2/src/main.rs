@@ -32,7 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::patient_timer::PatientTimer;
 
-#[path = "../../shared/patient_timer.rs"]
+#[path = "../../common/patient_timer.rs"]
 mod patient_timer;
 
 const PAGE: &str = include_str!("page.html");

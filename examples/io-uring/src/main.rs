@@ -25,7 +25,7 @@ mod server;
 mod timers;
 
 #[cfg(target_os = "linux")]
-#[path = "../../shared/command_line.rs"]
+#[path = "../../common/command_line.rs"]
 mod command_line;
 
 use std::process::ExitCode;

@@ -7,7 +7,7 @@
 
 pub mod application;
 mod client;
-#[path = "../../shared/command_line.rs"]
+#[path = "../../common/command_line.rs"]
 pub mod command_line;
 pub mod event_loop;
 mod timers;

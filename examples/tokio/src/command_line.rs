@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 
-#[path = "../../shared/command_line.rs"]
+#[path = "../../common/command_line.rs"]
 mod shared;
 
 pub use shared::{Listen, Program, complain, say, timeout};

@@ -9,7 +9,7 @@
 //! Every method of a connection can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
 //! the buffer, what was sent in the output, and the next call goes on.
 
-#[path = "../../shared/advice.rs"]
+#[path = "../../common/advice.rs"]
 pub mod advice;
 mod clock;
 pub mod command_line;
