@@ -139,9 +139,6 @@ impl Closing {
             State::Ended => {}
             _ => self.state = State::PeerClosing,
         }
-        if self.initiator == Initiator::Transport {
-            self.initiator = Initiator::Peer;
-        }
     }
 
     /// The peer's Close frame came after the connection had failed, and changes nothing.
@@ -150,6 +147,9 @@ impl Closing {
             code: close.code,
             reason: close.reason.into(),
         }));
+        if self.initiator == Initiator::Transport {
+            self.initiator = Initiator::Peer;
+        }
     }
 
     /// The peer broke the protocol.
@@ -185,10 +185,10 @@ impl Closing {
         self.output_dropped(unsent);
     }
 
-    /// A deadline has passed.
-    pub(crate) const fn gave_up(&mut self, timeout: Timeout) {
+    /// A deadline has passed, and nobody waits any longer for what is `unsent`.
+    pub(crate) const fn gave_up(&mut self, timeout: Timeout, unsent: bool) {
         self.stream = Stream::GivenUp(timeout);
-        self.end();
+        self.output_dropped(unsent);
     }
 
     /// Nothing more is sent. If there was output, this side's Close frame went down with it: that is no clean end.

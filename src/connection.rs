@@ -21,7 +21,7 @@ use crate::role::Role;
 use crate::sender::Sender;
 #[cfg(target_has_atomic = "ptr")]
 use crate::shared_message::SharedMessage;
-use crate::timers::{Awaited, Due, Progress, Timers};
+use crate::timers::{Awaited, Due, Moved, Progress, Timers};
 use crate::utf8;
 
 mod outgoing;
@@ -115,8 +115,8 @@ pub struct Connection {
     close: Reply,
     max_output: usize,
     timers: Option<Box<Timers>>,
-    /// Whether payload was received since the time was last passed.
-    received: bool,
+    /// What was received since the time was last passed.
+    received: Moved,
     /// What the next call fails with, after the good part of a bad chunk was delivered.
     overdue: Option<ProtocolError>,
 }
@@ -158,7 +158,7 @@ impl Connection {
             timers: config
                 .deadlines
                 .map(|deadlines| Box::new(Timers::new(&deadlines))),
-            received: false,
+            received: Moved::Nothing,
             overdue: None,
         }
     }
@@ -241,7 +241,7 @@ impl Connection {
         if self.takes_messages()
             && let Some((kind, header)) = self.receiver.whole_message(buffer)
         {
-            self.received = true;
+            self.received = Moved::Data;
             let data = self.receiver.take_whole(header, buffer);
             return match kind {
                 MessageType::Binary => Ok(Some(Event::Binary { data, fin: true })),
@@ -266,17 +266,22 @@ impl Connection {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
+        if !buffer.unread().is_empty() && self.received == Moved::Nothing {
+            self.hear(buffer.unread().len());
+        }
         match self.closing.state() {
             State::Open | State::Closing | State::Ended => {}
             State::PeerClosing | State::Closed | State::Refused => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
                 buffer.clear();
+                self.left_unread(0);
                 return Ok(None);
             }
             State::Failed(error) => {
                 if let Some(close) = self.receiver.discard(buffer) {
                     self.closing.record(close);
                 }
+                self.left_unread(buffer.unread().len());
                 return Err(error);
             }
         }
@@ -284,9 +289,12 @@ impl Connection {
             return Err(self.fail(error));
         }
         let received = self.receiver.next(buffer);
-        self.received |= self.receiver.take_progress();
+        if self.receiver.take_progress() {
+            self.received = Moved::Data;
+        }
         match received {
             Ok(None) => {
+                self.left_unread(buffer.unread().len());
                 if !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
@@ -296,6 +304,23 @@ impl Connection {
             }
             Ok(Some(received)) => self.deliver(received, buffer).map(Some),
             Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// So many bytes are unread. They are news unless they were left when the last event had been taken.
+    #[cold]
+    fn hear(&mut self, unread: usize) {
+        if let Some(timers) = &mut self.timers
+            && timers.is_news(unread)
+        {
+            self.received = Moved::Control;
+        }
+    }
+
+    /// So many bytes are left unread, since they are no whole frame yet.
+    fn left_unread(&mut self, unread: usize) {
+        if let Some(timers) = &mut self.timers {
+            timers.left_unread(unread);
         }
     }
 
@@ -626,8 +651,8 @@ impl Connection {
     ///
     /// A deadline that passes does not end the connection at once: what arrived in time may still be unread. It makes
     /// [`next_timeout`](Self::next_timeout) zero. Then read what there is without waiting, take the events, and call this
-    /// again. That call ends the connection if neither the answer nor data of a message came. So call it once in every turn
-    /// of your loop, after you have tried to read (or to write, if there is no room for answers).
+    /// again. That call ends the connection if nothing came. So call it once in every turn of your loop, after you have tried
+    /// to read (or to write, if there is no room for answers).
     ///
     /// If your application pauses reading for a reason of its own, do not call it meanwhile: the Pong could not be seen. But
     /// do call it while you wait for [room](Self::has_room), since a peer that does not read has to be given up.
@@ -640,8 +665,9 @@ impl Connection {
             return;
         };
         let progress = Progress {
-            received: core::mem::take(&mut self.received),
+            received: core::mem::replace(&mut self.received, Moved::Nothing),
             written: self.sender.written(),
+            control: self.sender.control_queued(),
         };
         match timers.due(now, awaited, progress) {
             None => {}
@@ -653,7 +679,8 @@ impl Connection {
                 self.pongs.ping_sent(output);
             }
             Some(Due::GiveUp(timeout)) => {
-                self.closing.gave_up(timeout);
+                let unsent = self.output_len() > 0;
+                self.closing.gave_up(timeout, unsent);
                 self.nothing_more_is_sent();
             }
         }
@@ -939,7 +966,8 @@ impl Connection {
     /// Takes the codecs back, for the next connection.
     ///
     /// Inside a message the connection still needs its codec and keeps it: call
-    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken.
+    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken. At the end of a connection take the
+    /// events once more first, until there are none.
     pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
         if let Some(inflation) = self.receiver.inflation_mut() {
             inflation.reclaim(codecs);

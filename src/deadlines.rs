@@ -11,8 +11,8 @@ use core::time::Duration;
 ///
 /// A deadline that has passed ends nothing at once. The answer may have arrived in time and still be unread, for instance
 /// because the process stood still. So [`next_timeout`](crate::Connection::next_timeout) becomes zero, which gives you one
-/// more turn to read. The next call of `handle_timeout` ends the connection if neither the answer nor data of a message came
-/// in that turn.
+/// more turn to read. The next call of `handle_timeout` ends the connection if nothing came in that turn. Whatever comes
+/// gives one more turn, since the answer may be behind it, for as long as the deadline itself at most.
 ///
 /// There is one exception. A peer that takes none of the output for as long as the deadline is has no claim to be heard:
 /// events that wait in the buffer because there is no [room](crate::Connection::has_room) do not save it.
@@ -20,9 +20,9 @@ use core::time::Duration;
 /// # What a slow peer can hold
 ///
 /// Frames of messages that arrive, and bytes of output that the transport takes, extend the deadlines
-/// [`pong`](Self::pong) and [`close`](Self::close). Control frames that arrive do not. (The automatic answers to Pings are
-/// output.) So a slow transfer is not taken for silence. All extensions of one deadline together are at most
-/// [`max_extension`](Self::max_extension). After that, a peer whose data you are still reading gets one more deadline.
+/// [`pong`](Self::pong) and [`close`](Self::close). So a slow transfer is not taken for silence. Control frames extend
+/// nothing, in neither direction, nor does anything that a peer sends after a failure or a refusal. All extensions of one
+/// deadline together are at most [`max_extension`](Self::max_extension).
 ///
 /// A peer that sends single bytes can therefore hold the connection, one unfinished message and the unread output for:
 ///
@@ -38,7 +38,7 @@ use core::time::Duration;
 ///
 /// # Memory
 ///
-/// A connection with deadlines owns one more block of memory, of under 200 bytes.
+/// A connection with deadlines owns one more block of memory, of 200 bytes or so.
 ///
 /// # Example
 ///
@@ -85,7 +85,8 @@ pub struct Deadlines {
     /// peer's to yours.) The second half is from there to the end of the stream. It is also how long the peer of a failed or
     /// [refused](crate::Connection::refused) connection may take to read the last words and to end the stream.
     ///
-    /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension).
+    /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension). After a failure or a refusal only
+    /// output that is taken does.
     pub close: Duration,
     /// By how much data that keeps flowing may extend a deadline, in all. Default: 10 minutes.
     ///

@@ -13,8 +13,10 @@ use crate::frame::MAX_CONTROL_PAYLOAD;
 /// processed Ping frame". That choice is made here once the limit is reached, and never before.
 #[derive(Debug)]
 pub(crate) struct Pongs {
-    /// Bytes from the start of the unsent output to the end of the last Pong in it, or of the last Ping that is waited for.
-    ahead: usize,
+    /// Bytes from the start of the unsent output to the end of the last Pong in it. (4 GiB at most.)
+    ahead: u32,
+    /// The same to the end of the last Pong, or Ping that is waited for.
+    watched: u32,
     /// Bytes of Pong frames since `ahead` was last none: `limit` at most, or one frame.
     unsent: u32,
     limit: u32,
@@ -58,6 +60,7 @@ impl Pongs {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             ahead: 0,
+            watched: 0,
             unsent: 0,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
             newest: None,
@@ -72,14 +75,15 @@ impl Pongs {
     }
 
     /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
-    pub(crate) const fn sent(&mut self, size: u8, output: usize) {
-        self.unsent = self.unsent.saturating_add(size as u32);
-        self.ahead = output;
+    pub(crate) fn sent(&mut self, size: u8, output: usize) {
+        self.unsent = self.unsent.saturating_add(size.into());
+        self.ahead = u32::try_from(output).unwrap_or(u32::MAX);
+        self.watched = self.ahead;
     }
 
     /// A Ping, whose way out matters too, went into the output, which now holds `output` bytes.
-    pub(crate) const fn ping_sent(&mut self, output: usize) {
-        self.ahead = output;
+    pub(crate) fn ping_sent(&mut self, output: usize) {
+        self.watched = u32::try_from(output).unwrap_or(u32::MAX);
     }
 
     /// Keeps the answer for later, in place of one kept before.
@@ -91,21 +95,24 @@ impl Pongs {
         }
     }
 
-    /// Whether there is any of them in the output. If not, none was kept for later.
+    /// Whether there is any of them, or a Ping that is waited for, in the output. If not, none was kept for later.
     #[inline]
     pub(crate) const fn are_unsent(&self) -> bool {
-        self.ahead > 0
+        self.watched > 0
     }
 
     /// The output was dropped.
     pub(crate) fn clear(&mut self) {
         self.ahead = 0;
+        self.watched = 0;
         self.unsent = 0;
         self.newest = None;
     }
 
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
+        self.watched = self.watched.saturating_sub(n);
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {
             return None;

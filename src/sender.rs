@@ -25,6 +25,8 @@ pub(crate) struct Sender {
     opening: bool,
     /// How many bytes of output were written to the transport, modulo 2^32.
     written: u32,
+    /// How many bytes of control frames were put into the output, modulo 2^16.
+    control: u16,
     /// Present in a client, which masks every frame with a key of its own (section 5.3).
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
@@ -39,6 +41,7 @@ impl Sender {
         Self {
             opening: !opening.is_empty(),
             written: 0,
+            control: 0,
             output: Output::new(opening),
             keys,
             message: None,
@@ -125,6 +128,7 @@ impl Sender {
             return Err(SendError::ControlFrameTooLong);
         }
         self.frame(opcode, true, payload);
+        self.control = self.control.wrapping_add(self.control_size(payload).into());
         Ok(())
     }
 
@@ -134,8 +138,7 @@ impl Sender {
         let payload = close
             .write(&mut buffer)
             .ok_or(SendError::InvalidCloseCode(close.code))?;
-        self.frame(Opcode::Close, true, payload);
-        Ok(())
+        self.control(Opcode::Close, payload)
     }
 
     /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
@@ -205,9 +208,14 @@ impl Sender {
         self.written = self.written.wrapping_add(n as u32);
     }
 
-    /// A number that changes whenever bytes are written to the transport.
+    /// How many bytes were written to the transport so far, modulo 2^32.
     pub(crate) const fn written(&self) -> u32 {
         self.written
+    }
+
+    /// How many bytes of control frames were put into the output so far, modulo 2^16.
+    pub(crate) const fn control_queued(&self) -> u16 {
+        self.control
     }
 
     /// Drops all output, and gives its memory back.

@@ -16,6 +16,16 @@ pub(crate) struct Limit {
     pub(crate) extension: Duration,
 }
 
+/// What has moved since the time was last passed, the most telling of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Frames of messages, or output that is no control frame. This extends deadlines.
+    Data,
+    /// Only something else that was received. There may be more of it to read, with the answer at its end.
+    Control,
+    Nothing,
+}
+
 /// One deadline.
 ///
 /// ```text
@@ -63,21 +73,19 @@ impl Deadline {
         }
     }
 
-    /// Whether it has expired at this time. `progress` says when bytes moved, if they did since the last time.
-    pub(crate) fn expired(
-        &mut self,
-        now: Duration,
-        progress: Option<Duration>,
-        limit: Limit,
-    ) -> bool {
+    /// Whether it has expired at this time. `moved` says what has moved since the last time.
+    pub(crate) fn expired(&mut self, now: Duration, moved: Moved, limit: Limit) -> bool {
         if *self == Self::Pending {
             *self = Self::started(now, limit);
         }
-        let extended = progress.map(|at| at.saturating_add(limit.period));
+        let extended = match moved {
+            Moved::Data => now.saturating_add(limit.period),
+            Moved::Control | Moved::Nothing => Duration::ZERO,
+        };
         match *self {
             Self::Pending | Self::Never => false,
             Self::Running { at, latest } => {
-                let at = at.max(extended.unwrap_or_default().min(latest));
+                let at = at.max(extended.min(latest));
                 *self = if at > now {
                     Self::Running { at, latest }
                 } else {
@@ -87,14 +95,13 @@ impl Deadline {
                 false
             }
             Self::Passed { until, latest } => {
-                let extended = extended.unwrap_or_default();
                 let at = extended.min(latest);
                 if at > now {
                     *self = Self::Running { at, latest };
                     return false;
                 }
                 // Whoever still reads what arrived in time goes on, but a peer that sends without end does not.
-                extended <= now || until <= now
+                moved == Moved::Nothing || until <= now
             }
         }
     }
@@ -119,7 +126,7 @@ pub(crate) struct HandshakeDeadline {
     /// How much of the head had arrived when it was last looked at.
     received: usize,
     /// Whether more has arrived since the last time.
-    progress: bool,
+    moved: Moved,
 }
 
 impl HandshakeDeadline {
@@ -130,13 +137,15 @@ impl HandshakeDeadline {
             period,
             now: Duration::ZERO,
             received: 0,
-            progress: false,
+            moved: Moved::Nothing,
         }
     }
 
-    /// So many bytes of the head have arrived, and it is not whole.
-    pub(crate) const fn received(&mut self, received: usize) {
-        self.progress |= received != self.received;
+    /// So many bytes of the head have arrived, and perhaps something `before` it that was skipped.
+    pub(crate) const fn received(&mut self, received: usize, before: bool) {
+        if before || received != self.received {
+            self.moved = Moved::Control;
+        }
         self.received = received;
     }
 
@@ -151,8 +160,8 @@ impl HandshakeDeadline {
             period: self.period,
             extension: Duration::ZERO,
         };
-        let progress = core::mem::take(&mut self.progress).then_some(self.now);
-        self.deadline.expired(self.now, progress, limit)
+        let moved = core::mem::replace(&mut self.moved, Moved::Nothing);
+        self.deadline.expired(self.now, moved, limit)
     }
 
     pub(crate) const fn next(&self) -> Option<Duration> {
@@ -178,10 +187,12 @@ pub(crate) enum Awaited {
 /// What has moved since the time was last passed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
-    /// Whether payload of messages was received.
-    pub(crate) received: bool,
-    /// A number that changes whenever bytes of output are written.
+    /// What was received.
+    pub(crate) received: Moved,
+    /// How many bytes of output were written so far, modulo 2^32.
     pub(crate) written: u32,
+    /// How many bytes of control frames were put into the output so far, modulo 2^16.
+    pub(crate) control: u16,
 }
 
 /// What to do now.
@@ -213,8 +224,13 @@ pub(crate) struct Timers {
     pings: u32,
     /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
     ahead: u32,
-    /// What was said last of the output: see [`Progress::written`].
+    /// What was said last of the output: see [`Progress::written`] and [`Progress::control`].
     written: u32,
+    control: u16,
+    /// How many bytes of control frames may be among those that are written next.
+    unwritten_control: u32,
+    /// How many bytes were left unread when the last event had been taken. (4 GiB at most.)
+    unread: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +262,9 @@ impl Timers {
             pings: 0,
             ahead: 0,
             written: 0,
+            control: 0,
+            unwritten_control: 0,
+            unread: 0,
         }
     }
 
@@ -256,16 +275,12 @@ impl Timers {
         awaited: Awaited,
         progress: Progress,
     ) -> Option<Due> {
-        let before = self.now;
-        self.now = before.max(now);
+        self.now = self.now.max(now);
         let now = self.now;
-        // Loops read, then pass the time, then write. So what was received came just now, and what was written was
-        // written at the time before.
-        let written = core::mem::replace(&mut self.written, progress.written) != progress.written;
-        let moved = match (progress.received, written) {
-            (true, _) => Some(now),
-            (false, true) => Some(before),
-            (false, false) => None,
+        let moved = if self.has_written_data(progress) {
+            Moved::Data
+        } else {
+            progress.received
         };
         self.stage = self.stage_for(awaited);
         match &mut self.stage {
@@ -319,6 +334,16 @@ impl Timers {
         }
     }
 
+    /// Whether so many unread bytes are more than were left.
+    pub(crate) fn is_news(&self, unread: usize) -> bool {
+        saturated(unread) != self.unread
+    }
+
+    /// So many bytes are left, which are no whole frame yet.
+    pub(crate) fn left_unread(&mut self, unread: usize) {
+        self.unread = saturated(unread);
+    }
+
     /// The Ping that was due is the last of so many bytes in the output.
     pub(crate) fn queued(&mut self, output: usize) {
         self.ahead = saturated(output);
@@ -358,6 +383,18 @@ impl Timers {
 
     pub(crate) const fn round_trip_time(&self) -> Option<Duration> {
         self.round_trip_time
+    }
+
+    /// Whether more was written since the last time than control frames: a deadline that begins with a Ping or Close frame
+    /// must not be extended by that frame itself, nor any by the answers to a peer's Pings.
+    fn has_written_data(&mut self, progress: Progress) -> bool {
+        let control = progress.control.wrapping_sub(self.control);
+        let written = progress.written.wrapping_sub(self.written);
+        self.control = progress.control;
+        self.written = progress.written;
+        let expected = self.unwritten_control.saturating_add(control.into());
+        self.unwritten_control = expected.saturating_sub(written);
+        written > expected
     }
 
     /// Waits for the next Ping from now on.
@@ -416,13 +453,12 @@ mod tests {
         extension: seconds(10),
     };
 
-    /// Passes a time at which nothing has moved, and one at which bytes have just come.
     fn idle(deadline: &mut Deadline, now: u64, limit: Limit) -> bool {
-        deadline.expired(seconds(now), None, limit)
+        deadline.expired(seconds(now), Moved::Nothing, limit)
     }
 
     fn moving(deadline: &mut Deadline, now: u64, limit: Limit) -> bool {
-        deadline.expired(seconds(now), Some(seconds(now)), limit)
+        deadline.expired(seconds(now), Moved::Data, limit)
     }
 
     #[test]
@@ -431,7 +467,8 @@ mod tests {
         assert_eq!(deadline.next(), Some(Duration::ZERO));
         assert!(!idle(&mut deadline, 100, LIMIT));
         assert_eq!(deadline.next(), Some(seconds(103)));
-        assert!(!deadline.expired(Duration::new(102, 999_999_999), None, LIMIT));
+        let just_before = Duration::new(102, 999_999_999);
+        assert!(!deadline.expired(just_before, Moved::Nothing, LIMIT));
         assert_eq!(deadline.next(), Some(seconds(103)));
         assert!(!idle(&mut deadline, 5000, LIMIT));
         assert_eq!(deadline.next(), Some(Duration::ZERO), "one more turn");
@@ -474,32 +511,39 @@ mod tests {
         assert!(idle(&mut deadline, 4, strict));
     }
 
-    /// What moved long ago extends nothing beyond its own period.
+    /// Control frames extend nothing, but the answer may be behind them.
     #[test]
-    fn old_progress_counts_from_its_own_time() {
+    fn control_frames_in_the_last_turn_keep_it_going() {
         let mut deadline = Deadline::started(seconds(0), LIMIT);
-        assert!(!deadline.expired(seconds(2), Some(seconds(1)), LIMIT));
-        assert_eq!(deadline.next(), Some(seconds(4)));
-        assert!(!deadline.expired(seconds(9), Some(seconds(2)), LIMIT));
+        for now in [1, 2, 3, 4, 5] {
+            assert!(
+                !deadline.expired(seconds(now), Moved::Control, LIMIT),
+                "at {now}"
+            );
+        }
         assert_eq!(deadline.next(), Some(Duration::ZERO));
-        assert!(deadline.expired(seconds(9), Some(seconds(2)), LIMIT));
+        assert!(deadline.expired(seconds(6), Moved::Control, LIMIT));
+        let mut deadline = Deadline::started(seconds(0), LIMIT);
+        assert!(!idle(&mut deadline, 3, LIMIT));
+        assert!(!deadline.expired(seconds(3), Moved::Control, LIMIT));
+        assert!(idle(&mut deadline, 3, LIMIT));
     }
 
     #[test]
     fn no_deadline_wraps_around() {
         let mut never = Deadline::new(Duration::MAX);
         assert_eq!(never.next(), None);
-        assert!(!never.expired(Duration::ZERO, None, LIMIT));
-        assert!(!never.expired(Duration::MAX, None, LIMIT));
+        assert!(!never.expired(Duration::ZERO, Moved::Nothing, LIMIT));
+        assert!(!never.expired(Duration::MAX, Moved::Nothing, LIMIT));
         let far = Limit {
             period: seconds(u64::MAX),
             extension: Duration::MAX,
         };
         let mut beyond = Deadline::started(seconds(2), far);
         assert_eq!(beyond.next(), Some(Duration::MAX));
-        assert!(!beyond.expired(seconds(u64::MAX), Some(seconds(3)), far));
-        assert!(!beyond.expired(Duration::MAX, None, far));
-        assert!(beyond.expired(Duration::MAX, None, far));
+        assert!(!beyond.expired(seconds(u64::MAX), Moved::Nothing, far));
+        assert!(!beyond.expired(Duration::MAX, Moved::Nothing, far));
+        assert!(beyond.expired(Duration::MAX, Moved::Nothing, far));
     }
 
     /// A connection with deadlines has one of these. It is not part of the promise, but it should not grow unnoticed.

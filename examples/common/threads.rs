@@ -59,6 +59,7 @@ impl Shared {
     /// up. The tick is long enough for the writing thread to say what it has written.
     pub(crate) fn wait_for_room(&self, tick: Option<Duration>) -> bool {
         let mut connection = self.lock();
+        let mut next = Duration::ZERO;
         loop {
             if connection.transport_action() == TransportAction::Close {
                 return false;
@@ -69,8 +70,11 @@ impl Shared {
             connection = match tick {
                 None => self.wait(connection),
                 Some(tick) => {
-                    connection.handle_timeout(now());
-                    self.changed.notify_all();
+                    if next <= now() {
+                        next = now() + tick;
+                        connection.handle_timeout(now());
+                        self.changed.notify_all();
+                    }
                     self.wait_for(connection, tick)
                 }
             };

@@ -92,9 +92,9 @@ impl Attempt {
         judge(self).inspect_err(|error| self.failed = Some(*error))
     }
 
-    /// So many bytes of the answer have come.
-    pub(crate) const fn received(&mut self, received: usize) {
-        self.deadline.received(received);
+    /// So many bytes of the answer have come, and perhaps something before it that was skipped.
+    pub(crate) const fn received(&mut self, received: usize, before: bool) {
+        self.deadline.received(received, before);
     }
 
     /// Says that an answer has come whole: its deadline is over.

@@ -148,8 +148,11 @@ impl ClientHandshake {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Opening<'b>>, ResponseError> {
-        self.attempt.received(buffer.unread().len());
         let config = *self.attempt.config();
+        let skipped = self
+            .attempt
+            .judge(|_| Ok(Response::skip_interim(buffer, &config)?))?;
+        self.attempt.received(buffer.unread().len(), skipped);
         match self
             .attempt
             .judge(|_| Ok(Response::read(buffer, &config)?))?

@@ -133,10 +133,7 @@ impl<'b> Request<'b> {
         reason = "`size` unread bytes begin at `read`"
     )]
     pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
-        // RFC 9112 section 2.2: empty lines before a request are skipped.
-        while buffer.unread().starts_with(b"\r\n") {
-            buffer.consume(2);
-        }
+        Self::skip_empty_lines(buffer);
         if buffer.unread() == b"\r" {
             return Ok(None);
         }
@@ -162,6 +159,15 @@ impl<'b> Request<'b> {
         }
         *read += size;
         Ok(Some(request.with_path()))
+    }
+
+    /// Skips empty lines before a request, and says whether there were any (RFC 9112 section 2.2).
+    pub(crate) fn skip_empty_lines(buffer: &mut ReadBuffer) -> bool {
+        let before = buffer.unread().len();
+        while buffer.unread().starts_with(b"\r\n") {
+            buffer.consume(2);
+        }
+        buffer.unread().len() != before
     }
 
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.

@@ -73,7 +73,8 @@ impl RequestReader {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        self.deadline.received(buffer.unread().len());
+        let before = Request::skip_empty_lines(buffer);
+        self.deadline.received(buffer.unread().len(), before);
         let request =
             Request::read(buffer, &self.config).inspect_err(|error| self.failed = Some(*error))?;
         if request.is_some() {

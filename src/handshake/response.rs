@@ -49,16 +49,9 @@ impl<'b> Response<'b> {
         buffer: &'b mut ReadBuffer,
         config: &Config,
     ) -> Result<Option<Self>, HeadError> {
-        let size = loop {
-            let Some(size) = head::find_end(buffer, config)? else {
-                return Ok(None);
-            };
-            let (bytes, read) = buffer.front(size);
-            if !is_interim(bytes) {
-                break size;
-            }
-            Response::parse(bytes)?;
-            *read += size;
+        Self::skip_interim(buffer, config)?;
+        let Some(size) = head::find_end(buffer, config)? else {
+            return Ok(None);
         };
         let length = buffer.unread().len();
         let (bytes, read) = buffer.front(length);
@@ -70,6 +63,24 @@ impl<'b> Response<'b> {
             response.body = rest;
         }
         Ok(Some(response))
+    }
+
+    /// Skips interim responses, and says whether there were any.
+    pub(crate) fn skip_interim(
+        buffer: &mut ReadBuffer,
+        config: &Config,
+    ) -> Result<bool, HeadError> {
+        let mut skipped = false;
+        while let Some(size) = head::find_end(buffer, config)? {
+            let (bytes, _) = buffer.front(size);
+            if !is_interim(bytes) {
+                break;
+            }
+            Response::parse(bytes)?;
+            buffer.consume(size);
+            skipped = true;
+        }
+        Ok(skipped)
     }
 
     /// The status code: 101 for an upgrade, 200 to 999 for anything else.

@@ -130,6 +130,34 @@ fn the_pong_to_the_first_of_several_later_pings_counts() {
     }
 }
 
+/// Pings of the application, which are waited for, do not keep the answers to the peer's Pings from being counted off.
+#[test]
+fn pings_of_this_side_do_not_stop_the_answers() {
+    for role in Role::BOTH {
+        let mut connection = role.connection(config());
+        let mut buffer = sockless::ReadBuffer::new();
+        connection.handle_timeout(START);
+        let ping = Frame::new(0x89, "answer me").encode(role);
+        let mut written = Vec::new();
+        for _ in 0..1000 {
+            buffer.extend_from_slice(&ping);
+            while connection.next_event(&mut buffer).unwrap().is_some() {}
+            connection.send_binary(&[0; 1000]).unwrap();
+            connection.send_ping(b"mine").unwrap();
+            // The last Ping always waits.
+            let n = connection.output_len() - 500;
+            written.extend_from_slice(&connection.output()[..n]);
+            connection.advance_output(n);
+        }
+        written.extend_from_slice(connection.output());
+        let events = assert_legal(role, &written);
+        let pongs = events
+            .iter()
+            .filter(|event| matches!(event, OwnedEvent::Pong(_)));
+        assert_eq!(pongs.count(), 1000);
+    }
+}
+
 /// The loop was held up for longer than the deadline, and the answer has come meanwhile.
 #[test]
 fn what_was_answered_is_in_time() {
@@ -228,7 +256,7 @@ fn deadlines_are_paid_for_by_those_who_have_them() {
     assert_eq!(heap, NOTHING);
     let (_with, heap) = measure(|| Connection::server(config()));
     assert_eq!(heap.allocations, 1);
-    assert!(heap.kept < 200, "{heap:?}");
+    assert!(heap.kept <= 200, "{heap:?}");
 }
 
 #[test]

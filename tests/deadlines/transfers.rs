@@ -212,3 +212,55 @@ fn empty_data_frames_count_and_control_frames_do_not() {
         }
     }
 }
+
+/// The transport takes something now and then, and the loop sleeps in between. However a loop orders writing and the
+/// time, what was taken last counts from then on.
+#[test]
+fn output_that_is_taken_now_and_then_extends_the_deadlines() {
+    for role in Role::BOTH {
+        for write_first in [true, false] {
+            for (closing, gap) in [(false, 11), (false, 15), (false, 19), (true, 6), (true, 9)] {
+                let mut connection = role.connection(config());
+                connection.send_binary(&vec![7; 60_000]).unwrap();
+                if closing {
+                    connection.close(CloseCode::NORMAL, "").unwrap();
+                }
+                connection.handle_timeout(START);
+                let mut now = START;
+                while connection.output_len() > 0 {
+                    // Woken when the transport takes something, or when a deadline has come.
+                    let taken = now + seconds(gap);
+                    while let Some(next) = connection.next_timeout()
+                        && next < taken
+                    {
+                        now = now.max(next);
+                        connection.handle_timeout(now);
+                        let case = (write_first, closing, gap);
+                        assert!(connection.close_event().is_none(), "{case:?} at {now:?}");
+                    }
+                    now = taken;
+                    let n = connection.output_len().min(10_000);
+                    if write_first {
+                        connection.advance_output(n);
+                        connection.handle_timeout(now);
+                    } else {
+                        connection.handle_timeout(now);
+                        connection.advance_output(n);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A peer that only pings is answered, and no answer is taken for a transfer.
+#[test]
+fn answers_to_pings_extend_nothing() {
+    for role in Role::BOTH {
+        let mut side = Simulation::opened(role.connection(config()), config());
+        let ping = Frame::new(0x89, "").encode(role);
+        let closed = side.trickle(&ping).unwrap();
+        assert!(closed <= seconds(61), "{closed:?}");
+        assert_eq!(side.close_event().unwrap().timeout, Some(Timeout::Pong));
+    }
+}

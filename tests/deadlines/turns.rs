@@ -260,3 +260,107 @@ fn the_largest_time_is_safe_in_any_state() {
         assert!(connection.is_open() && pongs > 2, "{pongs}");
     }
 }
+
+/// More than one read of control frames lies before the Pong, and the loop passes the time after each.
+#[test]
+fn a_pong_behind_many_control_frames_counts() {
+    for role in Role::BOTH {
+        for config in [config(), strict()] {
+            let (mut connection, payload) = pinged(role, config);
+            let mut buffer = ReadBuffer::new();
+            let mut stream = Frame::new(0x89, "x").encode(role).repeat(1000);
+            stream.extend(Frame::new(0x8a, payload).encode(role));
+            for piece in stream.chunks(100) {
+                buffer.extend_from_slice(piece);
+                take_events(&mut connection, &mut buffer);
+                connection.handle_timeout(LATE);
+                assert_eq!(connection.close_event(), None);
+                write(role, &mut connection);
+            }
+            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+        }
+    }
+}
+
+/// Reads that end inside a frame: of the Pong, and of the header of a long message before it.
+#[test]
+fn a_part_of_a_frame_keeps_the_turn_going() {
+    for role in Role::BOTH {
+        for config in [config(), strict()] {
+            let (mut connection, payload) = pinged(role, config);
+            let mut buffer = ReadBuffer::new();
+            connection.handle_timeout(LATE);
+            let mut stream = Frame::new(0x82, vec![7; 300]).encode(role);
+            stream.extend(Frame::new(0x8a, payload).encode(role));
+            for byte in stream {
+                buffer.extend_from_slice(&[byte]);
+                take_events(&mut connection, &mut buffer);
+                connection.handle_timeout(LATE);
+                assert_eq!(connection.close_event(), None);
+            }
+            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+            // But the same bytes looked at again are no news.
+            let (mut connection, _) = pinged(role, config);
+            let mut buffer = ReadBuffer::new();
+            buffer.extend_from_slice(&Frame::new(0x8a, "x").encode(role)[..2]);
+            for _ in 0..3 {
+                take_events(&mut connection, &mut buffer);
+                connection.handle_timeout(LATE);
+            }
+            assert!(connection.close_event().is_some());
+        }
+    }
+}
+
+/// Of the heads before the awaited one each counts, also if they are of the same length.
+#[test]
+fn what_is_skipped_before_a_head_keeps_the_turn_going() {
+    let mut reader = RequestReader::new(&config());
+    let mut buffer = ReadBuffer::new();
+    assert_eq!(reader.handle_timeout(START), Ok(()));
+    assert_eq!(reader.handle_timeout(LATE), Ok(()));
+    for piece in [&b"\r\n"[..], b"\r\n", b"GE", b"T / HTTP/1.1\r\n"] {
+        buffer.extend_from_slice(piece);
+        assert!(reader.read(&mut buffer).unwrap().is_none());
+        assert_eq!(reader.handle_timeout(LATE), Ok(()), "{piece:?}");
+    }
+    assert_eq!(reader.handle_timeout(LATE), Err(RequestError::Timeout));
+
+    let mut options = ClientOptions::default();
+    options.config = config();
+    let uri = Uri::parse("ws://localhost/").unwrap();
+    let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+    let mut buffer = ReadBuffer::new();
+    assert_eq!(client.handle_timeout(START), Ok(()));
+    assert_eq!(client.handle_timeout(LATE), Ok(()));
+    for _ in 0..3 {
+        buffer.extend_from_slice(b"HTTP/1.1 102 Processing\r\n\r\n");
+        assert!(client.read_response(&mut buffer).unwrap().is_none());
+        assert_eq!(client.handle_timeout(LATE), Ok(()));
+    }
+    assert_eq!(client.handle_timeout(LATE), Err(ResponseError::Timeout));
+}
+
+/// After a failure the peer's Close frame may be at the end of a long backlog. It decides the code.
+#[test]
+fn a_close_behind_a_backlog_after_a_failure_is_found() {
+    for role in Role::BOTH {
+        let mut connection = role.connection(config());
+        let mut buffer = ReadBuffer::new();
+        connection.handle_timeout(START);
+        let stream = [
+            Frame::new(0xc1, "wrong").encode(role),
+            Frame::new(0x82, vec![7; 1000]).encode(role),
+            Frame::close(1001, "").encode(role),
+        ]
+        .concat();
+        for piece in stream.chunks(100) {
+            buffer.extend_from_slice(piece);
+            take_events(&mut connection, &mut buffer);
+            connection.handle_timeout(LATE);
+            write(role, &mut connection);
+        }
+        let ending = connection.close_event().unwrap();
+        assert_eq!((u16::from(ending.code), ending.timeout), (1001, None));
+    }
+}

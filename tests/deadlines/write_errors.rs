@@ -282,3 +282,17 @@ fn a_connection_wants_to_read_until_nothing_can_come() {
     assert!(refused.next_event(&mut buffer).unwrap().is_none());
     assert!(buffer.is_empty());
 }
+
+/// Who ended it, where the peer's Close frame comes after a violation and nothing could be said.
+#[test]
+fn a_close_after_a_violation_is_the_peers() {
+    for role in Role::BOTH {
+        let mut peer = Peer::new(role, config());
+        peer.connection.handle_write_error();
+        peer.receive(&Frame::new(0xc1, "").encode(role));
+        peer.receive(&Frame::close(1001, "bye").encode(role));
+        let ending = peer.close_event().unwrap();
+        assert_eq!((ending.code, ending.initiator), (1001, Initiator::Peer));
+        assert_eq!(ending.error, peer.error);
+    }
+}

@@ -116,7 +116,8 @@ impl Client {
                 break;
             }
             if reads == READS {
-                // The awaited bytes may be among those unread, so no deadline passes now.
+                // What is unread has its turn soon. While each turn brings more, no deadline ends the connection too early.
+                self.handle_timeout(options, now);
                 return;
             }
             reads += 1;

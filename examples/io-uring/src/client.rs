@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) timer: Option<Duration>,
     /// Whether it has its turn soon.
     pub(crate) queued: bool,
+    /// When a deadline that had come was left to this turn.
+    deferred: Option<Duration>,
 }
 
 /// What a server waits for.
@@ -85,6 +87,7 @@ impl Client {
             cancelled: false,
             timer: None,
             queued: false,
+            deferred: None,
         }
     }
 
@@ -142,8 +145,11 @@ impl Client {
         if receives {
             self.receiving = Some(common.ring.receive(id, &self.transport));
         }
-        // A deadline passes in the next turn, which is at once: first the kernel looks for what arrived in time.
-        let early = receives && self.next_timeout().is_some_and(|at| at <= now);
+        // A deadline passes in the next turn, which is at once: first the kernel looks for what arrived in time. But it does
+        // so once: a peer that sends without end has deadlines, too.
+        let early =
+            receives && self.deferred.is_none() && self.next_timeout().is_some_and(|at| at <= now);
+        self.deferred = early.then_some(now);
         if !early {
             self.handle_timeout(&common.options.config, now);
         }

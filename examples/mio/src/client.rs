@@ -142,7 +142,8 @@ impl Client {
                 break;
             }
             if rounds == ROUNDS {
-                // The awaited bytes may be among those unread, so no deadline passes now.
+                // What is unread has its turn soon. While each turn brings more, no deadline ends the connection too early.
+                self.handle_timeout(common);
                 return Next::Again;
             }
             rounds += 1;
