@@ -136,7 +136,7 @@ mod tests {
             ("close_not_answered", [0, 1], [NO_CLOSE, CLEAN]),
             ("close_written", [1, 1], [CLEAN, CLEAN]),
             ("compressed", [3, 3], [CLEAN, CLEAN]),
-            ("control_frames_extend_nothing", [1, 8], [None, NO_PONG]),
+            ("control_frames_extend_nothing", [1, 12], [None, NO_PONG]),
             ("corrupted", [1, 0], [CLEAN, FAILED]),
             ("cut_off_at_the_end", [1, 0], [ENDED, None]),
             ("fragments", [2, 3], [None, None]),

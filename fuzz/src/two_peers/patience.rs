@@ -30,10 +30,20 @@ pub(super) struct Situation {
 /// They leave a few questions open. Each such question doubles the states, and what the connection does next answers it.
 pub(super) struct Patience {
     states: Vec<State>,
-    /// What was received since the time was last passed.
+    /// What was received of messages since the time was last passed.
     received: Payload,
-    /// Whether output was written since then.
+    /// Whether anything was received since then.
+    arrived: bool,
+    /// Whether output was written since then. If it was only control frames, that does not count.
     written: bool,
+}
+
+/// The most telling of what has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    Data,
+    Control,
+    Nothing,
 }
 
 impl Patience {
@@ -41,8 +51,14 @@ impl Patience {
         Self {
             states: vec![State::new(deadlines)],
             received: Payload::Nothing,
+            arrived: false,
             written: false,
         }
+    }
+
+    /// Something has come from the peer.
+    pub(super) const fn arrived(&mut self) {
+        self.arrived = true;
     }
 
     /// The application has sent a Ping, at the end of so many bytes of output.
@@ -101,17 +117,22 @@ impl Patience {
 
     /// The time was passed in this situation, and this has happened.
     pub(super) fn passed(&mut self, now: Duration, situation: Situation, happened: &Due) {
-        let received: &[bool] = match self.received {
-            Payload::Nothing => &[false],
-            Payload::Unclear => &[false, true],
-            Payload::Some => &[true],
+        let other = if self.arrived {
+            Moved::Control
+        } else {
+            Moved::Nothing
+        };
+        let moved: &[Moved] = match self.received {
+            Payload::Nothing if !self.written => &[other],
+            Payload::Nothing | Payload::Unclear => &[other, Moved::Data],
+            Payload::Some => &[Moved::Data],
         };
         let mut allowed = Vec::new();
         let mut states = Vec::new();
         for state in &self.states {
-            for received in received {
+            for moved in moved {
                 let mut state = state.clone();
-                let due = state.pass(now, situation, *received, self.written);
+                let due = state.pass(now, situation, *moved);
                 if due == *happened {
                     states.push(state);
                 }
@@ -124,6 +145,7 @@ impl Patience {
         );
         self.states = states;
         self.received = Payload::Nothing;
+        self.arrived = false;
         self.written = false;
     }
 
@@ -205,7 +227,7 @@ impl State {
     }
 
     /// Passes the time.
-    fn pass(&mut self, now: Duration, now_is: Situation, received: bool, written: bool) -> Due {
+    fn pass(&mut self, now: Duration, now_is: Situation, moved: Moved) -> Due {
         let awaited = now_is.awaited;
         let (before, wait) = match self.told.take() {
             Some((before, wait)) => (before, Some(wait)),
@@ -242,12 +264,6 @@ impl State {
                 }
             }
             Some(period) => {
-                // Bytes of messages came just now, bytes of output were written when the loop wrote last.
-                let moved = match (received, written) {
-                    (true, _) => Some(now),
-                    (false, true) => Some(before),
-                    (false, false) => None,
-                };
                 if wait.is_over(now, period, self.deadlines.max_extension, moved) {
                     Due::GiveUp(match awaited {
                         Awaited::Messages => Timeout::Pong,
@@ -320,17 +336,25 @@ impl Wait {
         }
     }
 
-    /// Whether its deadline ends the connection. `moved` says when bytes have moved last, if they did since the time before.
+    /// Whether its deadline ends the connection.
     fn is_over(
         &mut self,
         now: Duration,
         period: Duration,
         max_extension: Duration,
-        moved: Option<Duration>,
+        moved: Moved,
     ) -> bool {
         let latest = (self.began.saturating_add(period)).saturating_add(max_extension);
-        let fresh = moved.map_or(Duration::ZERO, |moved| moved.saturating_add(period));
-        self.due = self.due.max(fresh.min(latest));
+        let fresh = if moved == Moved::Data {
+            now.saturating_add(period)
+        } else {
+            Duration::ZERO
+        };
+        // A deadline that had turned out to be over begins anew.
+        self.due = match self.turn {
+            None => self.due.max(fresh.min(latest)),
+            Some(_) => fresh.min(latest),
+        };
         if now < self.due {
             self.turn = None;
             return false;
@@ -341,7 +365,7 @@ impl Wait {
                 false
             }
             // What arrived in time is still being read, but no longer than the deadline itself.
-            Some(turn) => now >= fresh || now >= turn.saturating_add(period),
+            Some(turn) => moved == Moved::Nothing || now >= turn.saturating_add(period),
         }
     }
 }

@@ -255,6 +255,11 @@ impl Side {
         let (before, failed) = (self.peer.events.len(), self.ending.has_failed());
         self.peer.take_events();
         self.watch.check(&self.peer.buffer);
+        if self.taken < self.arrived.len()
+            && let Some(patience) = &mut self.patience
+        {
+            patience.arrived();
+        }
         let payload = self.incoming.receive(&self.arrived[self.taken..]);
         self.taken = self.arrived.len();
         for event in &self.peer.events[before..] {
