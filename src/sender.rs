@@ -25,7 +25,8 @@ pub(crate) struct Sender {
     opening: bool,
     /// How many bytes of output were written to the transport, modulo 2^32.
     written: u32,
-    /// How many bytes of control frames were put into the output, modulo 2^16.
+    /// How many bytes of control frames were put into the output, modulo 2^16. The answer to the opening handshake counts
+    /// as one, up to 64 KiB of it: it is what a deadline begins with.
     control: u16,
     /// Present in a client, which masks every frame with a key of its own (section 5.3).
     keys: Option<MaskingKeys>,
@@ -37,11 +38,11 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// A sender whose output begins with `opening`, what is left of the opening handshake.
-    pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
+    pub(crate) fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         Self {
+            control: u16::try_from(opening.len()).unwrap_or(u16::MAX),
             opening: !opening.is_empty(),
             written: 0,
-            control: 0,
             output: Output::new(opening),
             keys,
             message: None,
