@@ -22,27 +22,28 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
             },
         };
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            // Refused only if the connection is closing: there is room.
+            // This fails only if the connection is closing, since there is room.
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()),
             };
-            write(&mut transport, connection)?;
+            write(&mut transport, connection);
         }
         if n == 0 {
             connection.handle_eof();
         }
-        write(&mut transport, connection)?;
+        write(&mut transport, connection);
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
             TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
-            _ => {} // to wait: all is written
+            _ => {} // all is written: read
         }
     }
 }
 
-/// A connection, if the request has come whole; also for a request that is refused, since that has to be written.
+/// Returns a connection once the request has come whole. A refused request has one too,
+/// because the refusal must be written.
 fn accept(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connection> {
     let accepted = match Request::read(buffer, &options.config) {
         Ok(request) => request?.accept(options),
@@ -51,11 +52,13 @@ fn accept(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connec
     Some(accepted.unwrap_or_else(|error| Connection::refused(error.response(), &options.config)))
 }
 
-fn write(transport: &mut TcpStream, connection: &mut Connection) -> io::Result<()> {
-    // In one piece, unless a `SharedMessage` waits.
+fn write(transport: &mut TcpStream, connection: &mut Connection) {
     while !connection.output().is_empty() {
-        transport.write_all(connection.output())?;
-        connection.advance_output(connection.output().len());
+        match transport.write(connection.output()) {
+            Ok(n) if n > 0 => connection.advance_output(n),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The peer may have said why it left, so reading goes on.
+            _ => connection.handle_write_error(),
+        }
     }
-    Ok(())
 }
