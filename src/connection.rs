@@ -266,7 +266,7 @@ impl Connection {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        if !buffer.unread().is_empty() && self.received == Moved::Nothing {
+        if self.timers.is_some() {
             self.hear(buffer.unread().len());
         }
         match self.closing.state() {
@@ -294,7 +294,9 @@ impl Connection {
         }
         match received {
             Ok(None) => {
-                self.left_unread(buffer.unread().len());
+                if self.timers.is_some() {
+                    self.left_unread(buffer.unread().len());
+                }
                 if !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
@@ -308,9 +310,11 @@ impl Connection {
     }
 
     /// So many bytes are unread. They are news unless they were left when the last event had been taken.
-    #[cold]
+    #[inline(never)]
     fn hear(&mut self, unread: usize) {
         if let Some(timers) = &mut self.timers
+            && self.received == Moved::Nothing
+            && unread > 0
             && timers.is_news(unread)
         {
             self.received = Moved::Control;
@@ -318,6 +322,7 @@ impl Connection {
     }
 
     /// So many bytes are left unread, since they are no whole frame yet.
+    #[inline(never)]
     fn left_unread(&mut self, unread: usize) {
         if let Some(timers) = &mut self.timers {
             timers.left_unread(unread);

@@ -129,7 +129,9 @@ impl Sender {
             return Err(SendError::ControlFrameTooLong);
         }
         self.frame(opcode, true, payload);
-        self.control = self.control.wrapping_add(self.control_size(payload).into());
+        let header = if self.keys.is_some() { 6 } else { 2 };
+        let size = u16::try_from(payload.len()).unwrap_or_default();
+        self.control = self.control.wrapping_add(header).wrapping_add(size);
         Ok(())
     }
 
