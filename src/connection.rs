@@ -145,6 +145,7 @@ impl Connection {
         } else {
             Role::Server
         };
+        let opening_length = opening.len();
         Self {
             receiver: Receiver::new(role, config),
             sender: Sender::new(keys, opening),
@@ -155,9 +156,11 @@ impl Connection {
             close: config.close,
             // Into an empty output anything can be sent, whatever the limit.
             max_output: config.max_output.max(1),
-            timers: config
-                .deadlines
-                .map(|deadlines| Box::new(Timers::new(&deadlines))),
+            timers: config.deadlines.map(|deadlines| {
+                let mut timers = Box::new(Timers::new(&deadlines));
+                timers.control_queued(opening_length);
+                timers
+            }),
             received: Moved::Nothing,
             overdue: None,
         }
@@ -297,7 +300,7 @@ impl Connection {
                 if self.timers.is_some() {
                     self.left_unread(buffer.unread().len());
                 }
-                if !self.closing.may_deliver() {
+                if !self.closing.is_open() && !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
                     self.receiver.end();
@@ -554,7 +557,7 @@ impl Connection {
     pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.control(Opcode::Ping, payload)?;
-        self.note_ping();
+        self.note_ping(payload);
         Ok(())
     }
 
@@ -568,7 +571,9 @@ impl Connection {
     /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
     pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
-        self.sender.control(Opcode::Pong, payload)
+        self.sender.control(Opcode::Pong, payload)?;
+        self.note_control(payload);
+        Ok(())
     }
 
     /// Queues a Close frame: begins the closing handshake, or answers the peer's Close frame where that is
@@ -588,7 +593,12 @@ impl Connection {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
+        let before = self.output_len();
         self.sender.close(CloseFrame { code, reason })?;
+        let size = self.output_len().saturating_sub(before);
+        if let Some(timers) = &mut self.timers {
+            timers.control_queued(size);
+        }
         self.closing.sent();
         self.nothing_more_is_sent();
         Ok(())
@@ -672,13 +682,13 @@ impl Connection {
         let progress = Progress {
             received: core::mem::replace(&mut self.received, Moved::Nothing),
             written: self.sender.written(),
-            control: self.sender.control_queued(),
         };
         match timers.due(now, awaited, progress) {
             None => {}
             Some(Due::Ping(payload)) => {
                 // There is at most one in the output, which stays bounded; it is short, so it is never refused.
                 _ = self.sender.control(Opcode::Ping, &payload);
+                timers.control_queued(self.sender.control_size(&payload).into());
                 let output = self.sender.output().len();
                 timers.queued(output);
                 self.pongs.ping_sent(output);
@@ -717,8 +727,16 @@ impl Connection {
         }
     }
 
+    /// A control frame with this payload went into the output.
+    fn note_control(&mut self, payload: &[u8]) {
+        if let Some(timers) = &mut self.timers {
+            timers.control_queued(self.sender.control_size(payload).into());
+        }
+    }
+
     /// The application sent a Ping.
-    fn note_ping(&mut self) {
+    fn note_ping(&mut self, payload: &[u8]) {
+        self.note_control(payload);
         if let Some(timers) = &mut self.timers {
             let output = self.sender.output().len();
             timers.pinged(output);
@@ -1003,6 +1021,9 @@ impl Connection {
         // The payload of a Ping is short enough, so this is never refused.
         _ = self.sender.control(Opcode::Pong, payload);
         self.pongs.sent(size, self.sender.output().len());
+        if let Some(timers) = &mut self.timers {
+            timers.control_queued(size.into());
+        }
     }
 
     /// A Pong that found no room goes out once those before it are written, and so may the next Ping.

@@ -112,6 +112,13 @@ impl Pongs {
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
+        if n >= self.watched {
+            // The usual case: all was written.
+            self.watched = 0;
+            self.ahead = 0;
+            self.unsent = 0;
+            return self.newest.take();
+        }
         self.watched = self.watched.saturating_sub(n);
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {

@@ -25,9 +25,6 @@ pub(crate) struct Sender {
     opening: bool,
     /// How many bytes of output were written to the transport, modulo 2^32.
     written: u32,
-    /// How many bytes of control frames were put into the output, modulo 2^16. The answer to the opening handshake counts
-    /// as one, up to 64 KiB of it: it is what a deadline begins with.
-    control: u16,
     /// Present in a client, which masks every frame with a key of its own (section 5.3).
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
@@ -38,9 +35,8 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// A sender whose output begins with `opening`, what is left of the opening handshake.
-    pub(crate) fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
+    pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         Self {
-            control: u16::try_from(opening.len()).unwrap_or(u16::MAX),
             opening: !opening.is_empty(),
             written: 0,
             output: Output::new(opening),
@@ -129,9 +125,6 @@ impl Sender {
             return Err(SendError::ControlFrameTooLong);
         }
         self.frame(opcode, true, payload);
-        let header = if self.keys.is_some() { 6 } else { 2 };
-        let size = u16::try_from(payload.len()).unwrap_or_default();
-        self.control = self.control.wrapping_add(header).wrapping_add(size);
         Ok(())
     }
 
@@ -214,11 +207,6 @@ impl Sender {
     /// How many bytes were written to the transport so far, modulo 2^32.
     pub(crate) const fn written(&self) -> u32 {
         self.written
-    }
-
-    /// How many bytes of control frames were put into the output so far, modulo 2^16.
-    pub(crate) const fn control_queued(&self) -> u16 {
-        self.control
     }
 
     /// Drops all output, and gives its memory back.

@@ -191,8 +191,6 @@ pub(crate) struct Progress {
     pub(crate) received: Moved,
     /// How many bytes of output were written so far, modulo 2^32.
     pub(crate) written: u32,
-    /// How many bytes of control frames were put into the output so far, modulo 2^16.
-    pub(crate) control: u16,
 }
 
 /// What to do now.
@@ -224,9 +222,8 @@ pub(crate) struct Timers {
     pings: u32,
     /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
     ahead: u32,
-    /// What was said last of the output: see [`Progress::written`] and [`Progress::control`].
+    /// What was said last of the output: see [`Progress::written`].
     written: u32,
-    control: u16,
     /// How many bytes of control frames may be among those that are written next.
     unwritten_control: u32,
     /// How many bytes were left unread when the last event had been taken. (4 GiB at most.)
@@ -262,7 +259,6 @@ impl Timers {
             pings: 0,
             ahead: 0,
             written: 0,
-            control: 0,
             unwritten_control: 0,
             unread: 0,
         }
@@ -344,6 +340,12 @@ impl Timers {
         self.unread = saturated(unread);
     }
 
+    /// So many bytes of control frames were put into the output. The answer to the opening handshake is as one: it is what a
+    /// deadline begins with.
+    pub(crate) fn control_queued(&mut self, size: usize) {
+        self.unwritten_control = self.unwritten_control.saturating_add(saturated(size));
+    }
+
     /// The Ping that was due is the last of so many bytes in the output.
     pub(crate) fn queued(&mut self, output: usize) {
         self.ahead = saturated(output);
@@ -388,11 +390,9 @@ impl Timers {
     /// Whether more was written since the last time than control frames: a deadline that begins with a Ping or Close frame
     /// must not be extended by that frame itself, nor any by the answers to a peer's Pings.
     fn has_written_data(&mut self, progress: Progress) -> bool {
-        let control = progress.control.wrapping_sub(self.control);
         let written = progress.written.wrapping_sub(self.written);
-        self.control = progress.control;
         self.written = progress.written;
-        let expected = self.unwritten_control.saturating_add(control.into());
+        let expected = self.unwritten_control;
         self.unwritten_control = expected.saturating_sub(written);
         written > expected
     }
