@@ -269,22 +269,28 @@ impl Connection {
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        if self.timers.is_some() {
-            self.hear(buffer.unread().len());
-        }
         match self.closing.state() {
             State::Open | State::Closing | State::Ended => {}
             State::PeerClosing | State::Closed | State::Refused => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
+                if self.timers.is_some() {
+                    // Before it is dropped: it came, whatever it is.
+                    self.hear(buffer.unread().len());
+                    self.hear(0);
+                }
                 buffer.clear();
-                self.left_unread(0);
                 return Ok(None);
             }
             State::Failed(error) => {
+                if self.timers.is_some() {
+                    self.hear(buffer.unread().len());
+                }
                 if let Some(close) = self.receiver.discard(buffer) {
                     self.closing.record(close);
                 }
-                self.left_unread(buffer.unread().len());
+                if self.timers.is_some() {
+                    self.hear(buffer.unread().len());
+                }
                 return Err(error);
             }
         }
@@ -298,7 +304,7 @@ impl Connection {
         match received {
             Ok(None) => {
                 if self.timers.is_some() {
-                    self.left_unread(buffer.unread().len());
+                    self.hear(buffer.unread().len());
                 }
                 if !self.closing.is_open() && !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
@@ -307,28 +313,24 @@ impl Connection {
                 }
                 Ok(None)
             }
-            Ok(Some(received)) => self.deliver(received, buffer).map(Some),
+            Ok(Some(received)) => {
+                if self.timers.is_some() {
+                    // A control frame, if nothing else.
+                    self.received = self.received.at_least_control();
+                }
+                self.deliver(received, buffer).map(Some)
+            }
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// So many bytes are unread. They are news unless they were left when the last event had been taken.
+    /// So many bytes are left unread, since they are no whole frame yet. Other than before means that something has come.
     #[inline(never)]
     fn hear(&mut self, unread: usize) {
         if let Some(timers) = &mut self.timers
-            && self.received == Moved::Nothing
-            && unread > 0
-            && timers.is_news(unread)
+            && timers.left_unread(unread)
         {
-            self.received = Moved::Control;
-        }
-    }
-
-    /// So many bytes are left unread, since they are no whole frame yet.
-    #[inline(never)]
-    fn left_unread(&mut self, unread: usize) {
-        if let Some(timers) = &mut self.timers {
-            timers.left_unread(unread);
+            self.received = self.received.at_least_control();
         }
     }
 

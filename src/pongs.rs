@@ -75,9 +75,13 @@ impl Pongs {
     }
 
     /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
-    pub(crate) fn sent(&mut self, size: u8, output: usize) {
-        self.unsent = self.unsent.saturating_add(size.into());
-        self.ahead = u32::try_from(output).unwrap_or(u32::MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "beside 4 GiB of output, a few Pongs more than the limit make no difference"
+    )]
+    pub(crate) const fn sent(&mut self, size: u8, output: usize) {
+        self.unsent = self.unsent.saturating_add(size as u32);
+        self.ahead = output as u32;
         self.watched = self.ahead;
     }
 
@@ -111,14 +115,14 @@ impl Pongs {
 
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
-        let n = u32::try_from(n).unwrap_or(u32::MAX);
-        if n >= self.watched {
+        if n >= usize::try_from(self.watched).unwrap_or(usize::MAX) {
             // The usual case: all was written.
             self.watched = 0;
             self.ahead = 0;
             self.unsent = 0;
             return self.newest.take();
         }
+        let n = u32::try_from(n).unwrap_or(u32::MAX);
         self.watched = self.watched.saturating_sub(n);
         self.ahead = self.ahead.saturating_sub(n);
         if self.ahead > 0 {

@@ -142,7 +142,11 @@ impl Receiver {
     /// Whether a part of a message has been taken in since this was last asked, if only a header. Control frames do not count: where one
     /// can come, the Pong that is awaited could have come as well.
     pub(crate) const fn take_progress(&mut self) -> bool {
-        core::mem::replace(&mut self.progress, false)
+        let progress = self.progress;
+        if progress {
+            self.progress = false;
+        }
+        progress
     }
 
     /// Nothing more is received: the peer sent a Close frame, or the stream has ended.

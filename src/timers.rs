@@ -26,6 +26,16 @@ pub(crate) enum Moved {
     Nothing,
 }
 
+impl Moved {
+    /// The same, or control frames.
+    pub(crate) const fn at_least_control(self) -> Self {
+        match self {
+            Self::Nothing => Self::Control,
+            moved => moved,
+        }
+    }
+}
+
 /// One deadline.
 ///
 /// ```text
@@ -330,14 +340,10 @@ impl Timers {
         }
     }
 
-    /// Whether so many unread bytes are more than were left.
-    pub(crate) fn is_news(&self, unread: usize) -> bool {
-        saturated(unread) != self.unread
-    }
-
-    /// So many bytes are left, which are no whole frame yet.
-    pub(crate) fn left_unread(&mut self, unread: usize) {
-        self.unread = saturated(unread);
+    /// So many bytes are left, which are no whole frame yet. Returns whether that is other than before.
+    pub(crate) fn left_unread(&mut self, unread: usize) -> bool {
+        let unread = saturated(unread);
+        core::mem::replace(&mut self.unread, unread) != unread
     }
 
     /// So many bytes of control frames were put into the output. The answer to the opening handshake is as one: it is what a
