@@ -1031,7 +1031,7 @@ impl Connection {
     /// A Pong that found no room goes out once those before it are written, and so may the next Ping.
     #[inline]
     fn after_write(&mut self, n: usize) {
-        if self.pongs.are_unsent() {
+        if self.pongs.are_unsent() && (self.timers.is_some() || !self.pongs.all_written(n)) {
             self.after_writing_control(n);
         }
     }

@@ -69,9 +69,8 @@ impl Pongs {
 
     /// Whether a Pong of `size` bytes may go into the output: one always may.
     pub(crate) fn has_room(&self, size: u8) -> bool {
-        let unsent = self.unsent.checked_add(size.into());
-        self.newest.is_none()
-            && (self.unsent == 0 || unsent.is_some_and(|unsent| unsent <= self.limit))
+        let left = self.limit.saturating_sub(self.unsent);
+        self.newest.is_none() && (self.unsent == 0 || u32::from(size) <= left)
     }
 
     /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
@@ -80,7 +79,8 @@ impl Pongs {
         reason = "beside 4 GiB of output, a few Pongs more than the limit make no difference"
     )]
     pub(crate) const fn sent(&mut self, size: u8, output: usize) {
-        self.unsent = self.unsent.saturating_add(size as u32);
+        // At most `limit`, or one frame.
+        self.unsent = self.unsent.wrapping_add(size as u32);
         self.ahead = output as u32;
         self.watched = self.ahead;
     }
@@ -113,15 +113,21 @@ impl Pongs {
         self.newest = None;
     }
 
+    /// `n` bytes of output were written. Takes note if that is the usual case: it was all, and no answer was kept. If not,
+    /// changes nothing.
+    #[inline]
+    pub(crate) fn all_written(&mut self, n: usize) -> bool {
+        let all = self.newest.is_none() && n as u64 >= u64::from(self.watched);
+        if all {
+            self.ahead = 0;
+            self.watched = 0;
+            self.unsent = 0;
+        }
+        all
+    }
+
     /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
-        if n >= usize::try_from(self.watched).unwrap_or(usize::MAX) {
-            // The usual case: all was written.
-            self.watched = 0;
-            self.ahead = 0;
-            self.unsent = 0;
-            return self.newest.take();
-        }
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         self.watched = self.watched.saturating_sub(n);
         self.ahead = self.ahead.saturating_sub(n);
