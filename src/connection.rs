@@ -229,8 +229,8 @@ impl Connection {
     /// When the peer breaks the protocol. The connection has failed (RFC 6455 section 7.1.7): every
     /// further call returns the same error, and a Close frame with its code and a short reason is in the
     /// output, unless this side had sent one before. Write it, then follow
-    /// [`transport_action`](Self::transport_action). While that has the transport open, go on reading and
-    /// calling: what comes is dropped, and the peer's Close frame, when it comes, is the end.
+    /// [`transport_action`](Self::transport_action). Until that says to close the transport, go on reading
+    /// and calling. Everything is dropped except the peer's Close frame, which ends the connection.
     #[expect(
         clippy::inline_always,
         reason = "in the caller's loop the event need not go through memory"
@@ -273,24 +273,18 @@ impl Connection {
             State::Open | State::Closing | State::Ended => {}
             State::PeerClosing | State::Closed | State::Refused => {
                 // Section 5.5.1: what follows a Close frame is no part of the connection.
-                if self.timers.is_some() {
-                    // Before it is dropped: it came, whatever it is.
-                    self.hear(buffer.unread().len());
-                    self.hear(0);
-                }
+                // Before it is dropped: it came, whatever it is.
+                self.hear(buffer);
                 buffer.clear();
+                self.hear(buffer);
                 return Ok(None);
             }
             State::Failed(error) => {
-                if self.timers.is_some() {
-                    self.hear(buffer.unread().len());
-                }
+                self.hear(buffer);
                 if let Some(close) = self.receiver.discard(buffer) {
                     self.closing.record(close);
                 }
-                if self.timers.is_some() {
-                    self.hear(buffer.unread().len());
-                }
+                self.hear(buffer);
                 return Err(error);
             }
         }
@@ -303,9 +297,7 @@ impl Connection {
         }
         match received {
             Ok(None) => {
-                if self.timers.is_some() {
-                    self.hear(buffer.unread().len());
-                }
+                self.hear(buffer);
                 if !self.closing.is_open() && !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
@@ -324,9 +316,16 @@ impl Connection {
         }
     }
 
-    /// So many bytes are left unread, since they are no whole frame yet. Other than before means that something has come.
+    /// The bytes left in `buffer` are no whole frame yet. If their number has changed, something has come.
+    #[inline]
+    fn hear(&mut self, buffer: &ReadBuffer) {
+        if self.timers.is_some() {
+            self.hear_unread(buffer.unread().len());
+        }
+    }
+
     #[inline(never)]
-    fn hear(&mut self, unread: usize) {
+    fn hear_unread(&mut self, unread: usize) {
         if let Some(timers) = &mut self.timers
             && timers.left_unread(unread)
         {
@@ -584,7 +583,7 @@ impl Connection {
     /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
     /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
     /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
-    /// Close frame, without the reason. A message of which fragments are still to be sent is given up. The
+    /// Close frame, without the reason. A message whose last fragment was not sent yet is given up. The
     /// Close frame is queued even if the output is full.
     ///
     /// # Errors

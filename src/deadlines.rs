@@ -11,8 +11,9 @@ use core::time::Duration;
 ///
 /// A deadline that has passed ends nothing at once. The answer may have arrived in time and still be unread, for instance
 /// because the process stood still. So [`next_timeout`](crate::Connection::next_timeout) becomes zero, which gives you one
-/// more turn to read. The next call of `handle_timeout` ends the connection if nothing came in that turn. Whatever comes
-/// gives one more turn, since the answer may be behind it, for as long as the deadline itself at most.
+/// more turn to read. The next call of `handle_timeout` ends the connection if nothing came in that turn. If
+/// something came, it gets one more turn, since the answer may be behind it. All these turns together take at most as
+/// long as the deadline itself.
 ///
 /// There is one exception. A peer that takes none of the output for as long as the deadline is has no claim to be heard:
 /// events that wait in the buffer because there is no [room](crate::Connection::has_room) do not save it.

@@ -215,7 +215,7 @@ impl Sender {
         self.opening = false;
     }
 
-    /// Gives up the message of which fragments are still to be sent: nothing can be sent any more.
+    /// Gives up the message whose last fragment was not sent yet: nothing can be sent any more.
     pub(crate) fn abandon_message(&mut self) {
         self.message = None;
         #[cfg(feature = "deflate")]

@@ -314,7 +314,7 @@ fn a_pooled_buffer_grows_like_a_new_one() {
     };
     let new = growths(ReadBuffer::new());
     for stream in [
-        // In the middle of the last frame of a message, of which one byte is to come.
+        // The last byte of a message is missing.
         Frame::new(0x82, "x".repeat(100)).encode(Role::Server),
         // A failure in the middle of a frame.
         [Frame::new(0x83, "x").encode(Role::Server), vec![0; 50]].concat(),

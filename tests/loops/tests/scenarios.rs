@@ -1,4 +1,4 @@
-//! A server that waits at work, forgets its clients or drops what it was told is told from one that does not.
+//! The scenarios find servers with faults, such as a busy loop or a lost client, and pass servers without.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs::File;

@@ -30,7 +30,7 @@ async fn padding_uses_up_no_window() {
     let stream = peer.open().await;
     let message = pattern(9, 1_000);
     let (frame, expected) = (masked(0x82, &message), plain(0x82, &message));
-    // About 6 MB, of which 0.5 % are bytes of the stream.
+    // About 6 MB. Only 0.5 % of them are bytes of the stream.
     for _ in 0..22 {
         for piece in frame.chunks(1) {
             peer.padded(stream, piece, 255).await;

@@ -242,7 +242,7 @@ fn endings(add: &mut impl FnMut(&'static str, [u8; 7], &[Step])) {
         ];
         add(name, PLAIN, &steps);
     }
-    // A frame is cut off, and what comes after the end is lost.
+    // The stream ends within a frame. Bytes after that end are lost.
     let cut = [
         (SERVER, text("whole")),
         (SERVER, text("cut off")),

@@ -102,8 +102,8 @@ async fn stands_still(sent: &Cell<u64>) {
     }
 }
 
-/// A client reads steadily, and so slowly that all its data takes longer than any deadline. Once it is one message and the
-/// Close frame, all of which the server has to queue; once many messages, for which the server has to wait.
+/// A client reads steadily, and so slowly that all its data takes longer than any deadline. The first time it is one
+/// message and the Close frame, and the server has to queue both. The second time it is many messages, and the server has to wait.
 pub(super) async fn slow_reader(server: &Server) -> Verdict {
     const ALL: usize = 16_000_000;
     // What takes long is done before the server waits for anything.

@@ -31,7 +31,7 @@ impl Process {
         Ok(Duration::from_millis((ticks.0 + ticks.1) * 10))
     }
 
-    /// What is behind the name in its `stat`: the state is the first.
+    /// The fields of its `stat` after the name. The first one is the state.
     fn stat(self) -> Result<Vec<String>, String> {
         let path = format!("/proc/{}/stat", self.0);
         let stat = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
