@@ -319,15 +319,8 @@ impl Connection {
     /// The bytes left in `buffer` are no whole frame yet. If their number has changed, something has come.
     #[inline]
     fn hear(&mut self, buffer: &ReadBuffer) {
-        if self.timers.is_some() {
-            self.hear_unread(buffer.unread().len());
-        }
-    }
-
-    #[inline(never)]
-    fn hear_unread(&mut self, unread: usize) {
         if let Some(timers) = &mut self.timers
-            && timers.left_unread(unread)
+            && timers.left_unread(buffer.unread().len())
         {
             self.received = self.received.at_least_control();
         }

@@ -341,6 +341,7 @@ impl Timers {
     }
 
     /// So many bytes are left, which are no whole frame yet. Returns whether that is other than before.
+    #[inline(never)]
     pub(crate) fn left_unread(&mut self, unread: usize) -> bool {
         let unread = saturated(unread);
         core::mem::replace(&mut self.unread, unread) != unread
