@@ -72,47 +72,15 @@ extern crate alloc;
 #[cfg(any(feature = "arbitrary", feature = "deflate"))]
 extern crate std;
 
-mod close;
-mod close_code;
-mod debug;
-mod error;
-mod frame;
-#[cfg(feature = "alloc")]
-pub mod guide;
-pub mod handshake;
-mod mask;
-mod utf8;
-
-#[cfg(feature = "alloc")]
-mod closing;
-#[cfg(feature = "alloc")]
-mod config;
 #[cfg(feature = "alloc")]
 mod connection;
-#[cfg(feature = "alloc")]
-mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(feature = "alloc")]
-mod event;
+pub mod guide;
 #[cfg(feature = "alloc")]
-mod masking_keys;
-#[cfg(feature = "alloc")]
-mod output;
-#[cfg(feature = "alloc")]
-mod pongs;
-#[cfg(feature = "alloc")]
-mod read_buffer;
-#[cfg(feature = "alloc")]
-mod receiver;
-#[cfg(feature = "alloc")]
-mod role;
-#[cfg(feature = "alloc")]
-mod sender;
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-mod shared_message;
-#[cfg(feature = "alloc")]
-mod timers;
+pub mod handshake;
+mod wire;
 
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
@@ -125,29 +93,22 @@ mod timers;
 )]
 pub mod test_util;
 
-pub use close::CloseFrame;
-pub use close_code::CloseCode;
-pub use error::{ProtocolError, SendError};
-pub use frame::{FrameHeader, Opcode};
-pub use mask::apply_mask;
-pub use utf8::Utf8Validator;
+pub use wire::{
+    CloseCode, CloseFrame, FrameHeader, Opcode, ProtocolError, Utf8Validator, accept_key,
+    apply_mask,
+};
 
 #[cfg(feature = "alloc")]
-pub use {
-    closing::{CloseEvent, Initiator, TransportAction},
-    config::{Config, Delivery, Reply},
-    connection::{Connection, Outgoing},
-    deadlines::{Deadlines, Timeout},
-    event::Event,
-    masking_keys::Seed,
-    read_buffer::ReadBuffer,
+pub use connection::{
+    CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing, ReadBuffer,
+    Reply, Role, Seed, SendError, Timeout, TransportAction,
 };
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-pub use shared_message::SharedMessage;
+pub use connection::SharedMessage;
 
+#[cfg(feature = "getrandom")]
+pub use connection::SeedError;
 #[cfg(feature = "deflate")]
 #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use deflate::{Codecs, Deflate};
-#[cfg(feature = "getrandom")]
-pub use masking_keys::SeedError;

@@ -27,9 +27,10 @@ mod sending;
 #[path = "deflate/shared.rs"]
 mod shared;
 
+use sockless::accept_key;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri, accept_key,
+    ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{
     Frame, Outcome, OwnedEvent, Pair, Peer, Role, encode, every_cut, run_peer,

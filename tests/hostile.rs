@@ -27,7 +27,8 @@ mod heap;
 #[path = "hostile/memory.rs"]
 mod memory;
 
-use sockless::handshake::{ClientHandshake, accept_key};
+use sockless::accept_key;
+use sockless::handshake::ClientHandshake;
 use sockless::{FrameHeader, ReadBuffer};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -8,9 +8,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
-use sockless::handshake::{
-    ClientHandshake, ClientOptions, Request, ServerOptions, Uri, accept_key,
-};
+use sockless::accept_key;
+use sockless::handshake::{ClientHandshake, ClientOptions, Request, ServerOptions, Uri};
 use sockless::test_util::strategies::{binary, configs, nearly_legal_frames, roles, text};
 use sockless::test_util::{
     Frame, Frames, OwnedEvent, Pair, Peer, Role, assert_agrees_with_oracle, assert_legal, encode,

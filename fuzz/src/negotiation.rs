@@ -3,9 +3,10 @@
 //! (RFC 8441 section 5).
 
 use sockless::Deflate;
+use sockless::accept_key;
 use sockless::handshake::{
     ClientOptions, Header, Opening, Request, RequestError, Response, ResponseError, ServerOptions,
-    accept_key, extended_connect,
+    extended_connect,
 };
 
 use crate::offers::{Parameters, Wishes, are_subprotocols, elements, is_token, plainly_legal};

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::connection::Connection;
-use crate::debug::Bytes;
+use crate::wire::Bytes;
 
 /// A message on its way to the transport, with all output that waits before it: the header is in the output, the
 /// payload still where the caller has it.

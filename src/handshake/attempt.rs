@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Config, Connection, HandshakeDeadline, MaskingKeys, Seed};
 #[cfg(feature = "deflate")]
 use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
@@ -15,8 +14,6 @@ use crate::handshake::extensions;
 use crate::handshake::headers::{Header, check_for_handshake, check_value, is_token, trim, values};
 use crate::handshake::options::ClientOptions;
 use crate::handshake::uri::{Authority, Uri};
-use crate::masking_keys::{MaskingKeys, Seed};
-use crate::timers::HandshakeDeadline;
 
 /// A client's opening handshake that waits for the server.
 pub(crate) struct Attempt {

@@ -4,18 +4,15 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use core::{fmt, str};
 
-use crate::connection::Connection;
-use crate::debug::Bytes;
+use crate::connection::{Connection, ReadBuffer, Seed};
 use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, Single, contains_token, single};
-use crate::handshake::key::{accept_key, encode_key};
 use crate::handshake::options::ClientOptions;
 use crate::handshake::response::{Response, write_header};
 use crate::handshake::uri::Uri;
-use crate::masking_keys::Seed;
-use crate::read_buffer::ReadBuffer;
+use crate::wire::{Bytes, accept_key, encode_key};
 
 /// The client's side of the opening handshake: write the [`output`](Self::output), then read the response.
 ///

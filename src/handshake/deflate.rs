@@ -4,10 +4,10 @@
 use alloc::string::String;
 use core::fmt::Write;
 
+use crate::connection::Role;
 use crate::deflate::{Agreed, Deflate};
 use crate::handshake::error::ResponseError;
 use crate::handshake::extensions::{Extension, Malformed, Parameter};
-use crate::role::Role;
 
 const EXTENSION: &[u8] = b"permessage-deflate";
 

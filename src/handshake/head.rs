@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use crate::config::Config;
+use crate::connection::{Config, ReadBuffer};
 use crate::handshake::error::HeadError;
 #[cfg(test)]
 use crate::handshake::headers::work;
 use crate::handshake::headers::{Header, is_token_byte};
-use crate::read_buffer::ReadBuffer;
 
 /// How far the search for the end of a head has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::debug::Bytes;
 use crate::handshake::error::InputError;
+use crate::wire::Bytes;
 
 /// A header field of a request or response: a name, compared without regard to case, and a value
 /// without white space at its ends.

@@ -12,50 +12,28 @@
 //! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`]. Over HTTP/2 and HTTP/3
 //! that is the only way: see [`extended_connect`].
 
-mod key;
-
-#[cfg(feature = "alloc")]
 mod attempt;
-#[cfg(feature = "alloc")]
 mod client;
 #[cfg(feature = "deflate")]
 mod deflate;
-#[cfg(feature = "alloc")]
 mod error;
-#[cfg(feature = "alloc")]
 pub mod extended_connect;
-#[cfg(feature = "alloc")]
 mod extensions;
-#[cfg(feature = "alloc")]
 mod fields;
-#[cfg(feature = "alloc")]
 mod head;
-#[cfg(feature = "alloc")]
 mod headers;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "alloc")]
 mod negotiated;
-#[cfg(feature = "alloc")]
 mod options;
-#[cfg(feature = "alloc")]
 mod origin;
-#[cfg(feature = "alloc")]
 mod request;
-#[cfg(feature = "alloc")]
 mod request_error;
-#[cfg(feature = "alloc")]
 mod request_reader;
-#[cfg(feature = "alloc")]
 mod response;
-#[cfg(feature = "alloc")]
 mod server;
-#[cfg(feature = "alloc")]
 mod uri;
 
-pub use key::accept_key;
-
-#[cfg(feature = "alloc")]
 pub use {
     client::{ClientHandshake, Opening},
     error::{HeadError, InputError, ResponseError},

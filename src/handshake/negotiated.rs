@@ -4,8 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::config::Config;
-use crate::connection::Connection;
+use crate::connection::{Config, Connection};
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreed;
 #[cfg(feature = "deflate")]

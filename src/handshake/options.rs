@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::config::Config;
+use crate::connection::Config;
 use crate::handshake::headers::Header;
 use crate::handshake::origin::Origins;
 

@@ -5,15 +5,14 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::{fmt, str};
 
-use crate::config::Config;
-use crate::debug::Bytes;
+use crate::connection::{Config, ReadBuffer};
 use crate::handshake::error::{HeadError, InputError};
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, contains_token, elements, single};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_response;
 use crate::handshake::uri::Authority;
-use crate::read_buffer::ReadBuffer;
+use crate::wire::Bytes;
 
 /// A request that a server has received: for a WebSocket, or for anything else on the same port.
 ///

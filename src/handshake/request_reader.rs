@@ -2,11 +2,9 @@
 
 use core::time::Duration;
 
-use crate::config::Config;
+use crate::connection::{Config, HandshakeDeadline, ReadBuffer};
 use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
-use crate::read_buffer::ReadBuffer;
-use crate::timers::HandshakeDeadline;
 
 /// Reads the request of one client, and no longer than [`Deadlines::handshake`](crate::Deadlines::handshake).
 ///

@@ -3,12 +3,11 @@
 use alloc::vec::Vec;
 use core::{fmt, str};
 
-use crate::config::Config;
-use crate::debug::Bytes;
+use crate::connection::{Config, ReadBuffer};
 use crate::handshake::error::HeadError;
 use crate::handshake::head;
 use crate::handshake::headers::{Header, Single, single, trim};
-use crate::read_buffer::ReadBuffer;
+use crate::wire::Bytes;
 
 /// The head of a server's response, as a client reads it.
 #[derive(Clone, PartialEq, Eq)]

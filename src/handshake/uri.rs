@@ -4,9 +4,9 @@ use alloc::string::String;
 use core::net::Ipv6Addr;
 use core::{fmt, str};
 
-use crate::debug::Bytes;
 use crate::handshake::error::InputError;
 use crate::handshake::headers::Class;
+use crate::wire::Bytes;
 
 /// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
 ///

@@ -61,7 +61,7 @@ mod peer;
 pub mod strategies;
 mod transport;
 
-pub use crate::role::Role;
+pub use crate::connection::Role;
 pub use cutter::{Cuts, cuts_at, every_cut};
 pub use frame::{Frame, Length, encode};
 pub use frames::{Change, Frames, Item, Split};

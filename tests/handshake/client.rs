@@ -1,9 +1,9 @@
 //! What a client asks and what it makes of the response (RFC 6455 section 4.1).
 
 use super::{client, head, pieces, split_head, values};
+use sockless::accept_key;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, HeadError, Header, Opening, Response, ResponseError, Uri,
-    accept_key,
 };
 use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode, every_cut};
 use sockless::{ReadBuffer, Seed};

@@ -3,9 +3,10 @@
 use super::{REQUEST, head, split_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
+use sockless::accept_key;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri, accept_key, extended_connect,
+    ResponseError, ServerOptions, Uri, extended_connect,
 };
 use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Config, Connection, ReadBuffer, Seed};

@@ -3,8 +3,9 @@
 use super::{
     ACCEPT, HOSTS, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
 };
+use sockless::accept_key;
 use sockless::handshake::{
-    HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions, accept_key,
+    HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions,
 };
 use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 use sockless::{Config, ReadBuffer};

@@ -1,8 +1,9 @@
 //! The opening handshake: corners of what a peer may send in it.
 
+use sockless::accept_key;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, HeadError, Header, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri, accept_key,
+    ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{Frame, Role};
 use sockless::{Config, Connection, Seed};

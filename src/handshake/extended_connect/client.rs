@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::connection::Seed;
 use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::client::Opening;
 use crate::handshake::error::{InputError, ResponseError};
@@ -14,7 +15,6 @@ use crate::handshake::headers::{Header, check_lower_case};
 use crate::handshake::options::ClientOptions;
 use crate::handshake::response::Response;
 use crate::handshake::uri::Uri;
-use crate::masking_keys::Seed;
 
 /// The client's side of the opening handshake: see the [module](super).
 pub struct ClientHandshake {

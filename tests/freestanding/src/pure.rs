@@ -18,7 +18,7 @@ fn main() {
 
 use core::hint::black_box;
 
-use sockless::handshake::accept_key;
+use sockless::accept_key;
 use sockless::{
     CloseCode, CloseFrame, FrameHeader, Opcode, ProtocolError, Utf8Validator, apply_mask,
 };

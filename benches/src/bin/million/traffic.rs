@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use sockless::{FrameHeader, Opcode, apply_mask, handshake};
+use sockless::{FrameHeader, Opcode, apply_mask};
 use sockless_benches::job;
 
 /// Connections that have something to read at the same time.
@@ -91,7 +91,7 @@ impl Traffic {
         for key in &self.keys {
             let end = rest.windows(END.len()).position(|bytes| bytes == END);
             let (answer, behind) = rest.split_at(end.ok_or("an answer is missing")? + END.len());
-            let accept = handshake::accept_key(key);
+            let accept = sockless::accept_key(key);
             let right = answer.starts_with(b"HTTP/1.1 101 ")
                 && answer.windows(accept.len()).any(|bytes| bytes == accept);
             if !right {

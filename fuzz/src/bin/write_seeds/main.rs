@@ -137,7 +137,7 @@ fn heads(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {
 
 fn accept() -> String {
     let key = sockless_fuzz::key();
-    String::from_utf8(sockless::handshake::accept_key(&key).to_vec()).expect("ASCII")
+    String::from_utf8(sockless::accept_key(&key).to_vec()).expect("ASCII")
 }
 
 fn frames(add: &mut impl FnMut(&'static str, &str, Vec<u8>)) {

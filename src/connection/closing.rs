@@ -1,0 +1,431 @@
+//! How a connection ends, and what that means for the transport (RFC 6455 section 7).
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+use crate::connection::deadlines::Timeout;
+use crate::connection::output::Output;
+use crate::connection::role::Role;
+use crate::connection::timers::Awaited;
+use crate::wire::{Bytes, CloseCode, CloseFrame, ProtocolError};
+
+/// Where the connection is between its opening and its end (RFC 6455 sections 7.1.2 to 7.1.7), and what
+/// is remembered of how it got there.
+///
+/// ```text
+///            close()                          peer's Close
+///    .------------------> Closing ------------------------------.
+///    |                                                          v
+///  Open -- peer's Close, answered automatically -----------> Closed
+///    |                                                        ^
+///    '-- peer's Close, answer left to the caller              | close()
+///                      '---------------> PeerClosing ---------'
+///
+///  Open, PeerClosing -- end of stream, failed write, deadline --> Ended
+///  Open, Closing, Ended -- violation --> Failed
+///
+///  Refused, from the beginning
+/// ```
+#[derive(Debug)]
+pub(crate) struct Closing {
+    state: State,
+    initiator: Initiator,
+    stream: Stream,
+    transport: Transport,
+    peer_close: Option<Box<PeerClose>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    /// This side's Close frame is in the output, the peer's is awaited.
+    Closing,
+    /// The peer's Close frame came, the application has still to answer.
+    PeerClosing,
+    /// Both Close frames were exchanged.
+    Closed,
+    /// Nothing can be sent any more, without a Close frame of this side. What the peer sent before is still delivered.
+    Ended,
+    /// The peer broke the protocol.
+    Failed(ProtocolError),
+    /// The opening handshake did not make a connection of it: there is only an answer to be written.
+    Refused,
+}
+
+/// What can still come from the peer, and go to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Flowing,
+    /// Writing failed. What the peer sent can still be read.
+    ReadOnly,
+    /// The peer has ended the stream. What waits can still be written.
+    AtEnd,
+    /// Nothing more can be read or written.
+    Broken,
+    /// A deadline has passed, so nobody waits for either.
+    GivenUp(Timeout),
+}
+
+/// What carries the connection, which decides who ends it first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    /// A transport of its own, such as TCP or TLS.
+    Own,
+    /// A stream of an HTTP/2 or HTTP/3 connection.
+    HttpStream,
+}
+
+/// What the peer's Close frame said, kept for the record.
+struct PeerClose {
+    code: CloseCode,
+    reason: Box<str>,
+}
+
+/// Shows how long the reason is, not what it says.
+impl fmt::Debug for PeerClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerClose")
+            .field("code", &self.code)
+            .field("reason", &Bytes(self.reason.len()))
+            .finish()
+    }
+}
+
+impl Closing {
+    /// An open connection.
+    pub(crate) const fn new() -> Self {
+        Self {
+            state: State::Open,
+            initiator: Initiator::Transport,
+            stream: Stream::Flowing,
+            transport: Transport::Own,
+            peer_close: None,
+        }
+    }
+
+    /// None at all: the opening handshake was refused.
+    pub(crate) fn refused() -> Self {
+        Self {
+            state: State::Refused,
+            initiator: Initiator::Local,
+            ..Self::new()
+        }
+    }
+
+    /// The connection is a stream of an HTTP/2 or HTTP/3 connection.
+    pub(crate) const fn over_http_stream(&mut self) {
+        self.transport = Transport::HttpStream;
+    }
+
+    /// This side's Close frame went into the output.
+    pub(crate) fn sent(&mut self) {
+        if self.state == State::PeerClosing {
+            self.state = State::Closed;
+        } else {
+            self.state = State::Closing;
+            self.initiator = Initiator::Local;
+        }
+    }
+
+    /// The peer's Close frame came.
+    pub(crate) fn received(&mut self, close: CloseFrame<'_>) {
+        self.record(close);
+        match self.state {
+            State::Closing => self.state = State::Closed,
+            State::Ended => {}
+            _ => self.state = State::PeerClosing,
+        }
+    }
+
+    /// The peer's Close frame came after the connection had failed, and changes nothing.
+    pub(crate) fn record(&mut self, close: CloseFrame<'_>) {
+        self.peer_close = Some(Box::new(PeerClose {
+            code: close.code,
+            reason: close.reason.into(),
+        }));
+        if self.initiator == Initiator::Transport {
+            self.initiator = Initiator::Peer;
+        }
+    }
+
+    /// The peer broke the protocol.
+    pub(crate) const fn failed(&mut self, error: ProtocolError) {
+        self.state = State::Failed(error);
+    }
+
+    /// The peer has ended the stream.
+    pub(crate) const fn ended(&mut self) {
+        self.stream = match self.stream {
+            Stream::Flowing => Stream::AtEnd,
+            Stream::ReadOnly => Stream::Broken,
+            stream => stream,
+        };
+        self.end();
+    }
+
+    /// Writing failed, and with it what was `unsent`.
+    pub(crate) const fn write_failed(&mut self, unsent: bool) {
+        self.stream = match self.stream {
+            Stream::Flowing => Stream::ReadOnly,
+            Stream::AtEnd => Stream::Broken,
+            stream => stream,
+        };
+        self.output_dropped(unsent);
+    }
+
+    /// Reading failed, and what was `unsent` is dropped.
+    pub(crate) const fn reset(&mut self, unsent: bool) {
+        if !matches!(self.stream, Stream::GivenUp(_)) {
+            self.stream = Stream::Broken;
+        }
+        self.output_dropped(unsent);
+    }
+
+    /// A deadline has passed, and nobody waits any longer for what is `unsent`.
+    pub(crate) const fn gave_up(&mut self, timeout: Timeout, unsent: bool) {
+        self.stream = Stream::GivenUp(timeout);
+        self.output_dropped(unsent);
+    }
+
+    /// Nothing more is sent. If there was output, this side's Close frame went down with it: that is no clean end.
+    const fn output_dropped(&mut self, unsent: bool) {
+        if unsent && matches!(self.state, State::Closing | State::Closed) {
+            self.state = State::Ended;
+        }
+        self.end();
+    }
+
+    /// Nothing more is sent. A Close frame that was sent before may still find its answer in what was received.
+    const fn end(&mut self) {
+        if matches!(self.state, State::Open | State::PeerClosing) {
+            self.state = State::Ended;
+        }
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Whether no Close frame was sent or received, and nothing has ended the connection.
+    #[inline]
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Whether data may be sent.
+    #[inline]
+    pub(crate) const fn may_send(&self) -> bool {
+        matches!(self.state, State::Open | State::PeerClosing)
+    }
+
+    /// Whether more events can come: the stream goes on, and the peer has not sent its Close frame.
+    pub(crate) const fn may_deliver(&self) -> bool {
+        self.may_receive() && self.peer_close.is_none()
+    }
+
+    /// Whether more bytes can come.
+    pub(crate) const fn may_receive(&self) -> bool {
+        matches!(self.stream, Stream::Flowing | Stream::ReadOnly)
+    }
+
+    /// What to do with the transport, which may wait `until` then.
+    pub(crate) fn transport_action(
+        &self,
+        role: Role,
+        output: &Output,
+        until: Option<Duration>,
+    ) -> TransportAction {
+        match (self.state, self.stream) {
+            // Section 7.1.5: the peer's Close frame may still be on its way, and decides the code.
+            (State::Ended | State::Closing | State::Failed(_), Stream::ReadOnly)
+                if self.peer_close.is_none() =>
+            {
+                TransportAction::Wait { until }
+            }
+            (_, Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
+            // Also after the end of the stream: the peer may have ended only its own side.
+            _ if !output.is_empty() => TransportAction::Write,
+            (_, Stream::AtEnd) => TransportAction::Close,
+            (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
+                TransportAction::Wait { until }
+            }
+            (State::Closed, Stream::Flowing) => match (role, self.transport) {
+                // Section 7.1.1: the server closes first, the client waits for it.
+                (Role::Server, _) => TransportAction::Close,
+                (Role::Client, Transport::Own) => TransportAction::Wait { until },
+                // The reason for that is TCP's TIME_WAIT, which a stream does not have. RFC 8441 section 5: END_STREAM
+                // stands for TCP's FIN, and some servers wait for the client's.
+                (Role::Client, Transport::HttpStream) => TransportAction::ShutdownWrite { until },
+            },
+            (State::Failed(_), Stream::Flowing) if self.peer_close.is_some() => {
+                TransportAction::Close
+            }
+            (State::Failed(_) | State::Refused, Stream::Flowing) => {
+                TransportAction::ShutdownWrite { until }
+            }
+        }
+    }
+
+    /// What the deadlines are for.
+    pub(crate) fn awaited(&self, role: Role, output: &Output) -> Awaited {
+        match self.state {
+            State::Open => Awaited::Messages,
+            State::Closing | State::PeerClosing if self.may_receive() => Awaited::Close,
+            _ if self.transport_action(role, output, None) == TransportAction::Close => {
+                Awaited::Nothing
+            }
+            _ => Awaited::EndOfStream,
+        }
+    }
+
+    pub(crate) fn event(&self) -> Option<CloseEvent<'_>> {
+        let error = match self.state {
+            State::Open | State::PeerClosing => return None,
+            State::Closing if self.may_receive() => return None,
+            // Section 7.1.5: the peer's Close frame may still come.
+            State::Ended if self.may_receive() && self.peer_close.is_none() => return None,
+            State::Closing | State::Closed | State::Ended | State::Refused => None,
+            State::Failed(error) => Some(error),
+        };
+        let (code, reason) = match &self.peer_close {
+            Some(close) => (close.code, &*close.reason),
+            // Section 7.1.5: without a Close frame from the peer the code is 1006.
+            None => (CloseCode::ABNORMAL_CLOSURE, ""),
+        };
+        let was_clean = self.state == State::Closed;
+        let timeout = match self.stream {
+            Stream::GivenUp(timeout) => Some(timeout),
+            _ => None,
+        };
+        Some(CloseEvent {
+            code,
+            reason,
+            was_clean,
+            initiator: self.initiator,
+            error,
+            timeout,
+        })
+    }
+}
+
+/// How a connection ended: what the browser's `CloseEvent` says, and a little more.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{CloseCode, Config, Connection, Initiator, ReadBuffer};
+///
+/// let mut connection = Connection::server(Config::default());
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
+/// while connection.next_event(&mut buffer)?.is_some() {}
+///
+/// let ending = connection.close_event().expect("the connection has ended");
+/// assert_eq!(ending.code, CloseCode::NORMAL);
+/// assert_eq!(ending.initiator, Initiator::Peer);
+/// assert!(ending.was_clean);
+/// # Ok::<(), sockless::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseEvent<'a> {
+    /// The code in the peer's Close frame; 1005 if it had none, 1006 if no Close frame came
+    /// (RFC 6455 section 7.1.5).
+    pub code: CloseCode,
+    /// The reason in the peer's Close frame, or empty (RFC 6455 section 7.1.6).
+    pub reason: &'a str,
+    /// Whether both sides sent a Close frame and neither failed the connection (RFC 6455 section 7.1.4).
+    pub was_clean: bool,
+    /// Who ended it.
+    pub initiator: Initiator,
+    /// The violation for which this side failed the connection, if that was the end of it.
+    pub error: Option<ProtocolError>,
+    /// The deadline that this side did not wait any longer than, if that was the end of it.
+    pub timeout: Option<Timeout>,
+}
+
+/// Shows how long the reason is, not what it says.
+impl fmt::Debug for CloseEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CloseEvent")
+            .field("code", &self.code)
+            .field("reason", &Bytes(self.reason.len()))
+            .field("was_clean", &self.was_clean)
+            .field("initiator", &self.initiator)
+            .field("error", &self.error)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initiator {
+    /// This side: it was the first to send a Close frame, or it [refused](crate::Connection::refused) the opening
+    /// handshake.
+    Local,
+    /// The peer: its Close frame came before this side sent one.
+    Peer,
+    /// Neither: the transport ended, or a deadline passed, without any Close frame.
+    Transport,
+}
+
+/// What to do with the transport.
+///
+/// Ask after you have taken the events. If you left events in the buffer because there was no
+/// [room](crate::Connection::has_room) for an answer, take them as soon as there is room, before any wait. A loop over a poller
+/// needs only `Close` and `ShutdownWrite` of it: what to wait for is said by `wants_read`, `output_len` and `next_timeout`.
+///
+/// With any action but [`Close`](Self::Close), go on reading while
+/// [`Connection::wants_read`](crate::Connection::wants_read), and call
+/// [`handle_timeout`](crate::Connection::handle_timeout) when
+/// [`next_timeout`](crate::Connection::next_timeout) comes.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
+///
+/// let mut server = Connection::server(Config::default());
+/// assert_eq!(server.transport_action(), TransportAction::Wait { until: None });
+///
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
+/// while server.next_event(&mut buffer)?.is_some() {}
+/// assert_eq!(server.transport_action(), TransportAction::Write); // the answer
+/// server.advance_output(server.output().len());
+/// assert_eq!(server.transport_action(), TransportAction::Close);
+/// # Ok::<(), sockless::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportAction {
+    /// Write the output.
+    ///
+    /// Output that was queued before the peer ended the stream is still written: the peer may have ended only its own
+    /// side. [`Deadlines::close`](crate::Deadlines::close) bounds how long that may take.
+    Write,
+    /// Wait for bytes to read, or for the next timeout.
+    ///
+    /// A client also waits after a clean close, until the server ends the stream. After a
+    /// [failed write](crate::Connection::handle_write_error) you read what the peer sent before.
+    Wait {
+        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
+        until: Option<Duration>,
+    },
+    /// Shut down the writing side, then wait as above: there will be no events.
+    ///
+    /// It says so until the stream ends. Shutting down a second time does nothing, and an error from it means nothing.
+    /// Closing at once could reset the connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
+    ///
+    /// Over a stream of HTTP/2 or HTTP/3 a client also comes here after a clean close: the reason for waiting until the
+    /// server has closed (TCP's `TIME_WAIT`) does not exist there.
+    ShutdownWrite {
+        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
+        until: Option<Duration>,
+    },
+    /// Close it; output that is left has nobody to read it. A server comes here first, a client once the
+    /// server has closed (RFC 6455 section 7.1.1).
+    Close,
+}

@@ -1,0 +1,66 @@
+//! What the peer said.
+
+use core::fmt;
+
+use crate::wire::{Bytes, CloseFrame};
+
+/// What the peer said, lent from the [`ReadBuffer`](crate::ReadBuffer) until the next call that needs it.
+///
+/// With the default configuration a Ping and a Close are already answered when their event arrives: the
+/// Pong or Close frame is in the output.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{Config, Connection, Event, ReadBuffer};
+///
+/// let mut connection = Connection::server(Config::default());
+/// let mut buffer = ReadBuffer::new();
+/// // "Hello", masked (RFC 6455 section 5.7).
+/// buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+/// let event = connection.next_event(&mut buffer)?;
+/// assert_eq!(event, Some(Event::Text { text: "Hello", fin: true }));
+/// # Ok::<(), sockless::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Event<'b> {
+    /// A text message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    Text {
+        /// The text, whole characters always.
+        text: &'b str,
+        /// Whether the message ends here; always true with [`Delivery::Messages`](crate::Delivery::Messages).
+        fin: bool,
+    },
+    /// A binary message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    Binary {
+        /// The data.
+        data: &'b [u8],
+        /// Whether the message ends here; always true with [`Delivery::Messages`](crate::Delivery::Messages).
+        fin: bool,
+    },
+    /// A Ping with this payload, at most 125 bytes (RFC 6455 section 5.5.2).
+    Ping(&'b [u8]),
+    /// A Pong with this payload, at most 125 bytes (RFC 6455 section 5.5.3).
+    Pong(&'b [u8]),
+    /// The peer's Close frame: the last event (RFC 6455 section 5.5.1).
+    Close(CloseFrame<'b>),
+}
+
+/// Shows how long the content is, not what it says.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut message = |kind, length, fin| {
+            f.debug_struct(kind)
+                .field("length", &Bytes(length))
+                .field("fin", &fin)
+                .finish()
+        };
+        match *self {
+            Self::Text { text, fin } => message("Text", text.len(), fin),
+            Self::Binary { data, fin } => message("Binary", data.len(), fin),
+            Self::Ping(payload) => f.debug_tuple("Ping").field(&Bytes(payload.len())).finish(),
+            Self::Pong(payload) => f.debug_tuple("Pong").field(&Bytes(payload.len())).finish(),
+            Self::Close(close) => f.debug_tuple("Close").field(&close).finish(),
+        }
+    }
+}

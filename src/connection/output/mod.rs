@@ -1,0 +1,514 @@
+//! Bytes that wait to be written to the transport.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::{fmt, mem};
+
+use crate::wire::{Bytes, FrameHeader, copy_masked, copy_short};
+use shared::{Frames, Shared};
+
+#[cfg(target_has_atomic = "ptr")]
+mod shared;
+#[cfg(not(target_has_atomic = "ptr"))]
+#[path = "unshared.rs"]
+mod shared;
+
+/// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// What is queued lies between `start` and `end`. What follows has been used before, so that a short frame is put there
+    /// as into an array.
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// What stands between them and belongs to others, too. Boxed, because few connections have it.
+    shared: Option<Box<Shared>>,
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`start` never exceeds `end`, nor `end` the length of `bytes`; where a frame begins comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
+)]
+impl Output {
+    /// A queue that begins with these bytes.
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            start: 0,
+            end: bytes.len(),
+            bytes,
+            shared: None,
+        }
+    }
+
+    /// The first piece of what is still to be written: all of it, unless there are shared frames.
+    #[inline]
+    pub(crate) fn unsent(&self) -> &[u8] {
+        match &self.shared {
+            None => self.own(),
+            Some(_) => self.first_part(),
+        }
+    }
+
+    /// All pieces of what is still to be written, and `last` behind them. None of them is empty.
+    #[inline]
+    pub(crate) fn parts<'a>(&'a self, last: &'a [u8]) -> Parts<'a> {
+        Parts {
+            frames: self.shared.as_deref().map(Shared::frames),
+            own: self.own(),
+            frame: &[],
+            last,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        let own = self.end - self.start;
+        match &self.shared {
+            None => own,
+            Some(shared) => own + shared.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Drops the first `n` unsent bytes, which have been written.
+    #[inline]
+    pub(crate) fn advance(&mut self, n: usize) {
+        let own = if self.shared.is_none() {
+            n
+        } else {
+            self.advance_shared(n)
+        };
+        let mine = self.end - self.start;
+        if own != mine {
+            assert!(own < mine, "advanced by more than the output");
+            self.start += own;
+            return;
+        }
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// Adds bytes that are a frame, or the rest of one.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.append(bytes.len(), |output| output.extend_from_slice(bytes));
+    }
+
+    /// Adds a frame with this first byte and at most 125 bytes.
+    #[expect(
+        clippy::inline_always,
+        reason = "in one piece with `Sender::frame`, of which it is most"
+    )]
+    #[inline(always)]
+    pub(crate) fn push_short(&mut self, first: u8, payload: &[u8]) {
+        let header = FrameHeader::short(first, payload.len());
+        let size = 2 + payload.len();
+        let Some(place) = self.place(size) else {
+            return self.push_short_in_new_room(first, payload);
+        };
+        place[..2].copy_from_slice(&header);
+        place[2..].copy_from_slice(payload);
+        self.end += size;
+    }
+
+    /// The same where the frame does not fit. Apart, so that the usual way has little to save.
+    #[cold]
+    #[inline(never)]
+    fn push_short_in_new_room(&mut self, first: u8, payload: &[u8]) {
+        self.make_place(2 + payload.len());
+        self.push_short(first, payload);
+    }
+
+    /// The same for a masked frame. The payload is masked on the way.
+    #[expect(
+        clippy::inline_always,
+        reason = "in one piece with `Sender::masked`, of which it is most"
+    )]
+    #[inline(always)]
+    pub(crate) fn push_short_masked(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
+        let header = FrameHeader::short_masked(first, payload.len(), key);
+        let size = 6 + payload.len();
+        let Some(place) = self.place(size + 2) else {
+            return self.push_short_masked_in_new_room(first, key, payload);
+        };
+        place[..8].copy_from_slice(&header);
+        copy_short(&mut place[6..size], payload, key);
+        self.end += size;
+    }
+
+    /// The same where the frame does not fit.
+    #[cold]
+    #[inline(never)]
+    fn push_short_masked_in_new_room(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
+        self.make_place(8 + payload.len());
+        self.push_short_masked(first, key, payload);
+    }
+
+    /// Adds a frame. The payload is copied once, and masked on the way.
+    #[inline]
+    pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
+        let start = header.to_bytes();
+        if let Some(key) = header.masking_key {
+            return self.push_masked(start, payload, key);
+        }
+        self.append(start.0.len() + payload.len(), |output| {
+            append_start(output, start);
+            output.extend_from_slice(payload);
+        });
+    }
+
+    /// Adds the header of `length` bytes and a payload that is masked on the way.
+    fn push_masked(&mut self, (header, length): ([u8; 16], usize), payload: &[u8], key: [u8; 4]) {
+        let size = length + payload.len();
+        if self.place(size).is_none() {
+            self.make_place(size);
+        }
+        let place = &mut self.bytes[self.end..self.end + size];
+        place[..length].copy_from_slice(&header[..length]);
+        copy_masked(&mut place[length..], payload, key);
+        self.end += size;
+    }
+
+    /// Adds the header of a frame whose payload follows, or is written from elsewhere.
+    #[inline]
+    pub(crate) fn push_header(&mut self, header: &FrameHeader) {
+        let start = header.to_bytes();
+        self.append(start.0.len(), |output| append_start(output, start));
+    }
+
+    /// Makes room for a header and for the payload to be written behind it, and says where the frame
+    /// begins.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn begin(&mut self) -> usize {
+        // Before it is known how much room is needed.
+        self.reclaim();
+        self.bytes.truncate(self.end);
+        self.bytes.resize(self.end + FrameHeader::MAX_SIZE, 0);
+        self.end
+    }
+
+    /// Where the payload is to be written to.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn payload_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The length of the payload written since [`begin`](Self::begin).
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn payload_len(&self, start: usize) -> usize {
+        self.bytes.len() - start - FrameHeader::MAX_SIZE
+    }
+
+    /// Puts the header in front of the payload and returns the place of the payload, to be masked.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn end(&mut self, start: usize, header: &[u8]) -> &mut [u8] {
+        let payload = start + FrameHeader::MAX_SIZE;
+        let place = start + header.len();
+        self.bytes[start..place].copy_from_slice(header);
+        self.bytes.copy_within(payload.., place);
+        self.end = self.bytes.len() - (payload - place);
+        &mut self.bytes[place..self.end]
+    }
+
+    /// Moves the unsent bytes out to `other` and goes on with its memory. What is shared is copied.
+    pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
+        if self.shared.as_ref().is_some_and(|shared| shared.len() > 0) {
+            let mut bytes = Vec::with_capacity(self.len());
+            for part in self.parts(&[]) {
+                bytes.extend_from_slice(part);
+            }
+            *self = Self::new(bytes);
+        }
+        self.drop_written();
+        self.bytes.truncate(self.end);
+        other.clear();
+        mem::swap(&mut self.bytes, other);
+        self.end = 0;
+        self.shared = None;
+    }
+
+    /// What is the connection's own.
+    #[inline]
+    fn own(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
+    #[cold]
+    fn advance_shared(&mut self, n: usize) -> usize {
+        let mine = self.end - self.start;
+        match &mut self.shared {
+            Some(shared) => shared.advance(n, mine),
+            None => n,
+        }
+    }
+
+    #[cold]
+    fn first_part(&self) -> &[u8] {
+        self.parts(&[]).next().unwrap_or_default()
+    }
+
+    /// Adds what `write` appends, for which `size` bytes of room are made. They are not cleared before.
+    #[inline]
+    fn append(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.bytes.capacity() - self.end < size {
+            self.make_room(size);
+        }
+        self.bytes.truncate(self.end);
+        write(&mut self.bytes);
+        self.end = self.bytes.len();
+    }
+
+    /// Makes `size` bytes of room.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, size: usize) {
+        self.reclaim();
+        self.bytes.truncate(self.end);
+        self.bytes.reserve(size);
+    }
+
+    /// The next `size` bytes, if they have been used before.
+    #[inline]
+    fn place(&mut self, size: usize) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.end..)?.get_mut(..size)
+    }
+
+    /// Makes a place of `size` bytes, and of some more that cost little: as many as are queued at most, in the room that
+    /// there is.
+    fn make_place(&mut self, size: usize) {
+        if self.bytes.capacity() - self.end < size {
+            self.make_room(size);
+        }
+        let length = (2 * self.end + size).min(self.bytes.capacity());
+        self.bytes.resize(length, 0);
+    }
+
+    /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
+    /// for each byte written.
+    fn reclaim(&mut self) {
+        if self.start >= self.end - self.start {
+            self.drop_written();
+        }
+    }
+
+    fn drop_written(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+}
+
+/// Shows how much waits, not what.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("unsent", &Bytes(self.len()))
+            .field("capacity", &Bytes(self.bytes.capacity()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
+#[inline]
+fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], usize)) {
+    let end = output.len().saturating_add(size);
+    output.extend_from_slice(&bytes);
+    output.truncate(end);
+}
+
+/// The pieces of the output in order: see [`Output::parts`].
+pub(crate) struct Parts<'a> {
+    /// Shared frames, each with the number of own bytes in front of it.
+    frames: Option<Frames<'a>>,
+    own: &'a [u8],
+    /// The frame that comes next.
+    frame: &'a [u8],
+    last: &'a [u8],
+}
+
+impl<'a> Iterator for Parts<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if let Some(part) = self.next_shared() {
+            return Some(part);
+        }
+        let rest = if self.own.is_empty() {
+            &mut self.last
+        } else {
+            &mut self.own
+        };
+        Some(mem::take(rest)).filter(|part| !part.is_empty())
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// The next piece up to the last shared frame.
+    #[inline]
+    fn next_shared(&mut self) -> Option<&'a [u8]> {
+        let frames = self.frames.as_mut()?;
+        if !self.frame.is_empty() {
+            return Some(mem::take(&mut self.frame));
+        }
+        let Some((gap, frame)) = frames.next() else {
+            self.frames = None;
+            return None;
+        };
+        let (own, rest) = self.own.split_at_checked(gap)?;
+        self.own = rest;
+        if own.is_empty() {
+            return Some(frame);
+        }
+        self.frame = frame;
+        Some(own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Opcode;
+
+    fn header(length: usize) -> FrameHeader {
+        FrameHeader {
+            fin: true,
+            rsv: 0,
+            opcode: Opcode::Binary,
+            masking_key: None,
+            payload_length: length as u64,
+        }
+    }
+
+    /// A queue that is drained more slowly than it fills, against the same bytes in one piece.
+    #[test]
+    fn keeps_the_order_and_bounds_the_memory() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i % 7];
+            output.push(&header(payload.len()), &payload);
+            pushed.extend_from_slice(&[0x82, payload.len() as u8]);
+            pushed.extend_from_slice(&payload);
+            let n = output.len().min(i % 6);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            assert!(output.bytes.capacity() <= 4 * output.len().max(16));
+        }
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
+    }
+
+    /// A caller that advances too far changes nothing.
+    #[test]
+    fn advancing_too_far_leaves_the_output_as_it_was() {
+        for shared in [false, true] {
+            let mut output = Output::default();
+            output.push(&header(3), b"own");
+            if shared {
+                output.push_shared(&alloc::vec![7; 5000].into());
+            }
+            output.advance(1);
+            let before: Vec<u8> = output.parts(&[]).flatten().copied().collect();
+            for n in [before.len() + 1, usize::MAX] {
+                let advance = std::panic::AssertUnwindSafe(|| output.advance(n));
+                std::panic::catch_unwind(advance).expect_err("too far");
+            }
+            let after: Vec<u8> = output.parts(&[]).flatten().copied().collect();
+            assert_eq!(after, before);
+        }
+    }
+
+    /// Bytes are moved, and memory is taken, only when a frame does not fit behind the others.
+    #[test]
+    fn moves_nothing_while_there_is_room() {
+        let frame = |output: &mut Output| output.push(&header(10), &[1; 10]);
+        let mut output = Output {
+            // Three frames, and what the longest header would take beyond the shortest.
+            bytes: Vec::with_capacity(50),
+            ..Output::default()
+        };
+        frame(&mut output);
+        frame(&mut output);
+        output.advance(12);
+        frame(&mut output);
+        assert_eq!((output.start, output.bytes.capacity()), (12, 50));
+        // Now it does not: what is written makes room, again and again.
+        for _ in 0..1000 {
+            output.advance(12);
+            frame(&mut output);
+            assert_eq!((output.len(), output.bytes.capacity()), (24, 50));
+        }
+        let mut output = Output::default();
+        output.push(&header(10_000), &[1; 10_000]);
+        assert!(output.bytes.capacity() < 20_000);
+    }
+
+    /// The same for frames whose payload is written in place.
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn payloads_written_in_place_bound_the_memory_too() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i % 7];
+            let start = output.begin();
+            output.payload_mut().extend_from_slice(&payload);
+            assert_eq!(output.payload_len(start), payload.len());
+            output.end(start, &[0xc2, payload.len() as u8]);
+            pushed.extend_from_slice(&[0xc2, payload.len() as u8]);
+            pushed.extend_from_slice(&payload);
+            // Never all of it.
+            let n = (output.len() - 1).min(i % 10);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            let most = output.len() + FrameHeader::MAX_SIZE + 8;
+            assert!(output.bytes.capacity() <= 4 * most);
+        }
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
+    }
+
+    /// Frames of both kinds and lengths, one behind the other, against the same bytes in one piece.
+    #[test]
+    fn short_frames_stand_behind_long_ones() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent) = (Vec::new(), Vec::new());
+        let mut most = 0;
+        for i in 0..1000_usize {
+            let payload = alloc::vec![i as u8; i * 7 % 126];
+            let length = payload.len() as u8;
+            match i % 5 {
+                0 | 1 => {
+                    output.push_short(0x82, &payload);
+                    pushed.extend_from_slice(&[0x82, length]);
+                    pushed.extend_from_slice(&payload);
+                }
+                2 | 3 => {
+                    output.push_short_masked(0x82, [1, 2, 3, 4], &payload);
+                    pushed.extend_from_slice(&[0x82, 0x80 | length, 1, 2, 3, 4]);
+                    let masked = payload.iter().zip([1, 2, 3, 4].iter().cycle());
+                    pushed.extend(masked.map(|(byte, key)| byte ^ key));
+                }
+                _ => {
+                    output.push(&header(payload.len()), &payload);
+                    pushed.extend_from_slice(&[0x82, length]);
+                    pushed.extend_from_slice(&payload);
+                }
+            }
+            most = output.len().max(most);
+            // Sometimes all of it.
+            let n = output.len().min(i * 13 % 150);
+            sent.extend_from_slice(&output.unsent()[..n]);
+            output.advance(n);
+            assert!(output.bytes.capacity() <= 4 * most);
+        }
+        sent.extend_from_slice(output.unsent());
+        assert_eq!(sent, pushed);
+    }
+}

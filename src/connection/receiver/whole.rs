@@ -1,0 +1,79 @@
+//! Frames that are there whole: the most frequent case by far, so they are decided on with few looks.
+
+use crate::connection::config::Delivery;
+use crate::connection::read_buffer::{ReadBuffer, Store};
+use crate::connection::receiver::{Receiver, Stage};
+use crate::connection::role::Role;
+use crate::wire::{MessageType, ProtocolError, ShortHeader, apply_mask};
+
+impl Receiver {
+    /// The next message with its header, if all of it is there, in one frame that no rule is against.
+    ///
+    /// `None` says nothing about what comes, not even whether it is wrong; [`next`](Self::next) does.
+    #[inline]
+    pub(crate) fn whole_message(&self, buffer: &ReadBuffer) -> Option<(MessageType, ShortHeader)> {
+        if !matches!(self.stage, Stage::Header) || self.message.is_some() {
+            return None;
+        }
+        let unread = buffer.unread();
+        let header = ShortHeader::parse(unread, self.role == Role::Server)?;
+        let kind = match header.first {
+            ShortHeader::TEXT => MessageType::Text,
+            ShortHeader::BINARY => MessageType::Binary,
+            _ => return None,
+        };
+        let allowed = header.length <= usize::from(self.max_whole);
+        (allowed && header.frame_size() <= unread.len()).then_some((kind, header))
+    }
+
+    /// Takes the payload of such a message out of the buffer, and leaves no trace but the position there.
+    #[inline]
+    pub(crate) fn take_whole<'b>(
+        &self,
+        header: ShortHeader,
+        buffer: &'b mut ReadBuffer,
+    ) -> &'b [u8] {
+        let frame = buffer.take(header.frame_size());
+        let Some((header, payload)) = frame.split_at_mut_checked(header.size) else {
+            return &[];
+        };
+        if self.role == Role::Server
+            && let Some(key) = header.last_chunk()
+        {
+            apply_mask(payload, *key, 0);
+        }
+        payload
+    }
+
+    /// Puts the next fragments to the message, as long as they are there whole, end no message and no rule is
+    /// against them. What follows is left to the rules.
+    pub(super) fn join_fragments(&mut self, buffer: &mut ReadBuffer) -> Result<(), ProtocolError> {
+        if self.message.is_none()
+            || self.delivery == Delivery::Chunks
+            || self.store() != Store::Wire
+        {
+            return Ok(());
+        }
+        let masked = self.role == Role::Server;
+        while let Some(header) = ShortHeader::parse(buffer.unread(), masked) {
+            let length = self.length.saturating_add(header.length as u64);
+            if header.first != ShortHeader::FRAGMENT
+                || header.frame_size() > buffer.unread().len()
+                || header.length as u64 > self.max_frame
+                || length > self.max_message
+            {
+                break;
+            }
+            self.length = length;
+            self.progress = true;
+            let place = buffer.consume(header.size);
+            let key = buffer.slice(place).last_chunk().copied();
+            let piece = buffer.hold(header.length);
+            if let (true, Some(key)) = (masked, key) {
+                apply_mask(buffer.slice_mut(piece), key, 0);
+            }
+            self.join(buffer, Store::Wire)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,397 @@
+//! Messages to bytes: the sending rules (RFC 6455 sections 5.1, 5.4, 5.5 and 6.1).
+
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::connection::masking_keys::MaskingKeys;
+use crate::connection::output::Output;
+use crate::connection::send_error::SendError;
+#[cfg(feature = "deflate")]
+use crate::deflate::Deflation;
+#[cfg(feature = "deflate")]
+use crate::wire::apply_mask;
+use crate::wire::{CloseFrame, FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
+
+#[cfg(target_has_atomic = "ptr")]
+mod shared;
+
+/// Writes frames into the output. Every method either queues the whole frame or changes nothing.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    output: Output,
+    /// Whether the memory of the output is the opening handshake's, which is needed once. What is queued behind goes with it.
+    opening: bool,
+    /// How many bytes of output were written to the transport, modulo 2^32.
+    written: u32,
+    /// Present in a client, which masks every frame with a key of its own (section 5.3).
+    keys: Option<MaskingKeys>,
+    /// The message of which the last fragment is still to be sent.
+    message: Option<MessageType>,
+    #[cfg(feature = "deflate")]
+    deflation: Option<Box<Deflation>>,
+}
+
+impl Sender {
+    /// A sender whose output begins with `opening`, what is left of the opening handshake.
+    pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
+        Self {
+            opening: !opening.is_empty(),
+            written: 0,
+            output: Output::new(opening),
+            keys,
+            message: None,
+            #[cfg(feature = "deflate")]
+            deflation: None,
+        }
+    }
+
+    /// A whole message in one frame.
+    #[expect(
+        clippy::inline_always,
+        reason = "it is inlined into the caller together with `Connection::send_binary`"
+    )]
+    #[inline(always)]
+    pub(crate) fn message(
+        &mut self,
+        message: MessageType,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        // Section 5.4: fragments of different messages must not be interleaved.
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        #[cfg(feature = "deflate")]
+        if self.deflation.is_some() {
+            self.negotiated(message, payload);
+            return Ok(());
+        }
+        self.frame(message.opcode(), true, payload);
+        Ok(())
+    }
+
+    /// A whole message where compression has been negotiated.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn negotiated(&mut self, message: MessageType, payload: &[u8]) {
+        self.begin(Some(payload.len()));
+        self.data(message.opcode(), payload, true);
+    }
+
+    /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
+    /// follow what is in the output now.
+    pub(crate) fn message_from<'p>(
+        &mut self,
+        message: MessageType,
+        payload: &'p [u8],
+    ) -> Result<&'p [u8], SendError> {
+        if !self.sends_plain(payload.len()) {
+            self.message(message, payload)?;
+            return Ok(&[]);
+        }
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        self.output
+            .push_header(&FrameHeader::whole(message, payload.len()));
+        Ok(payload)
+    }
+
+    /// The next fragment of a message, or its first.
+    pub(crate) fn fragment(
+        &mut self,
+        message: MessageType,
+        payload: &[u8],
+        fin: bool,
+    ) -> Result<(), SendError> {
+        let opcode = match self.message {
+            None => message.opcode(),
+            Some(open) if open == message => Opcode::Continuation,
+            Some(_) => return Err(SendError::MessageOpen),
+        };
+        #[cfg(feature = "deflate")]
+        if self.message.is_none() {
+            self.begin(fin.then_some(payload.len()));
+        }
+        self.data(opcode, payload, fin);
+        self.message = if fin { None } else { Some(message) };
+        Ok(())
+    }
+
+    /// A Ping or Pong.
+    pub(crate) fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlFrameTooLong);
+        }
+        self.frame(opcode, true, payload);
+        Ok(())
+    }
+
+    /// A Close frame.
+    pub(crate) fn close(&mut self, close: CloseFrame<'_>) -> Result<(), SendError> {
+        let mut buffer = [0; CloseFrame::MAX_SIZE];
+        let payload = close
+            .write(&mut buffer)
+            .ok_or(SendError::InvalidCloseCode(close.code))?;
+        self.control(Opcode::Close, payload)
+    }
+
+    /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    #[inline]
+    fn sends_plain(&mut self, length: usize) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
+            return false;
+        }
+        #[cfg(not(feature = "deflate"))]
+        let _ = length;
+        self.keys.is_none()
+    }
+
+    /// Begins a message, of this length if that is known, and says whether it is compressed.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn begin(&mut self, length: Option<usize>) -> bool {
+        self.deflation.as_mut().is_some_and(|deflation| {
+            deflation.begin(length);
+            deflation.is_compressed()
+        })
+    }
+
+    /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
+    pub(crate) fn control_size(&self, payload: &[u8]) -> u8 {
+        let header = if self.keys.is_some() { 6 } else { 2 };
+        u8::try_from(payload.len())
+            .unwrap_or(u8::MAX)
+            .saturating_add(header)
+    }
+
+    /// The other half of the negotiated extension, if it was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn deflation_mut(&mut self) -> &mut Option<Box<Deflation>> {
+        &mut self.deflation
+    }
+
+    pub(crate) const fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// See [`Connection::advance_output`](crate::Connection::advance_output).
+    #[inline]
+    pub(crate) fn advance_output(&mut self, n: usize) {
+        self.output.advance(n);
+        self.count_written(n);
+        if self.opening {
+            self.after_opening();
+        }
+    }
+
+    /// See [`Connection::swap_output`](crate::Connection::swap_output).
+    pub(crate) fn swap_output(&mut self, other: &mut Vec<u8>) {
+        self.output.swap(other);
+        self.count_written(other.len());
+        self.opening = false;
+    }
+
+    /// Bytes were written to the transport, from the output or from elsewhere.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "only whether the number changes counts, and 4 GiB are never written at once"
+    )]
+    #[inline]
+    pub(crate) const fn count_written(&mut self, n: usize) {
+        self.written = self.written.wrapping_add(n as u32);
+    }
+
+    /// How many bytes were written to the transport so far, modulo 2^32.
+    pub(crate) const fn written(&self) -> u32 {
+        self.written
+    }
+
+    /// Drops all output, and gives its memory back.
+    pub(crate) fn drop_output(&mut self) {
+        self.output = Output::default();
+        self.opening = false;
+    }
+
+    /// Gives up the message whose last fragment was not sent yet: nothing can be sent any more.
+    pub(crate) fn abandon_message(&mut self) {
+        self.message = None;
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation {
+            deflation.abandon();
+        }
+    }
+
+    /// Whether fragments of a compressed message are being sent, so that the last one is still to come.
+    pub(crate) fn is_fragmenting_compressed(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        let compressed = self
+            .deflation
+            .as_ref()
+            .is_some_and(|deflation| deflation.is_compressed());
+        #[cfg(not(feature = "deflate"))]
+        let compressed = false;
+        compressed && self.message.is_some()
+    }
+
+    /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).
+    pub(crate) fn message_rest(&mut self, payload: &[u8]) {
+        self.output.push_bytes(payload);
+    }
+
+    /// Gives the memory back once all is written.
+    #[cold]
+    #[inline(never)]
+    fn after_opening(&mut self) {
+        if self.output.is_empty() {
+            self.drop_output();
+        }
+    }
+
+    /// A frame of a message, compressed if the message is.
+    #[inline(never)]
+    fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
+        #[cfg(feature = "deflate")]
+        if self
+            .deflation
+            .as_ref()
+            .is_some_and(|deflation| deflation.is_compressed())
+        {
+            return self.compressed(opcode, payload, fin);
+        }
+        self.frame(opcode, fin, payload);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn compressed(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
+        let Some(deflation) = &mut self.deflation else {
+            return;
+        };
+        let start = self.output.begin();
+        deflation.deflate(payload, fin, self.output.payload_mut());
+        // RFC 7692 section 6: the bit stands in the first frame of a message only.
+        let rsv = if opcode == Opcode::Continuation {
+            0
+        } else {
+            0b100
+        };
+        let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
+        let mut buffer = [0; FrameHeader::MAX_SIZE];
+        let payload = self.output.end(start, header.write(&mut buffer));
+        if let Some(key) = header.masking_key {
+            apply_mask(payload, key, 0);
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "it is inlined into the caller together with `Connection::send_binary`"
+    )]
+    #[inline(always)]
+    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if self.keys.is_some() {
+            self.masked(opcode, fin, payload);
+        } else if payload.len() <= MAX_CONTROL_PAYLOAD {
+            let first = FrameHeader::first(opcode, fin);
+            self.output.push_short(first, payload);
+        } else {
+            self.long(opcode, fin, payload);
+        }
+    }
+
+    /// The same in a client.
+    #[inline(never)]
+    fn masked(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return self.long(opcode, fin, payload);
+        }
+        let Some(key) = self.keys.as_mut().and_then(MaskingKeys::ready) else {
+            return self.masked_with_new_keys(opcode, fin, payload);
+        };
+        let first = FrameHeader::first(opcode, fin);
+        self.output.push_short_masked(first, key, payload);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn masked_with_new_keys(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        if let Some(keys) = &mut self.keys {
+            keys.refill();
+            self.masked(opcode, fin, payload);
+        }
+    }
+
+    /// A frame with a payload of any length.
+    #[inline(never)]
+    fn long(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let header = self.header(opcode, fin, 0, payload.len());
+        self.output.push(&header, payload);
+    }
+
+    /// A header, with a fresh masking key in a client.
+    #[inline]
+    fn header(&mut self, opcode: Opcode, fin: bool, rsv: u8, length: usize) -> FrameHeader {
+        let masking_key = self.keys.as_mut().map(MaskingKeys::next);
+        FrameHeader {
+            fin,
+            rsv,
+            opcode,
+            masking_key,
+            payload_length: length as u64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The memory of the output, which goes with what is swapped out.
+    fn capacity(mut sender: Sender) -> usize {
+        let mut memory = Vec::new();
+        sender.swap_output(&mut memory);
+        memory.capacity()
+    }
+
+    /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    #[test]
+    fn the_memory_of_the_opening_is_given_back_however_it_was_written() {
+        for pieces in [&[10][..], &[3, 7], &[1, 8, 1]] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            for &piece in pieces {
+                assert!(sender.output().len() >= piece);
+                sender.advance_output(piece);
+            }
+            assert_eq!(capacity(sender), 0, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_queued_behind_the_opening_goes_with_it() {
+        for length in [1, 125, 1000] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
+            let size = sender.output().len();
+            sender.advance_output(size - 1);
+            assert_eq!(sender.output().len(), 1);
+            sender.advance_output(1);
+            assert_eq!(capacity(sender), 0, "{length} B");
+        }
+    }
+
+    #[test]
+    fn lent_memory_is_kept() {
+        for length in [1, 125, 900] {
+            let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
+            let mut lent = Vec::with_capacity(1000);
+            sender.swap_output(&mut lent);
+            assert_eq!(lent.len(), 10);
+            sender.advance_output(0);
+            sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
+            sender.advance_output(sender.output().len());
+            assert_eq!(capacity(sender), 1000, "{length} B");
+        }
+    }
+}

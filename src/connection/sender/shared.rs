@@ -1,0 +1,49 @@
+//! Messages that several connections send.
+
+use crate::connection::send_error::SendError;
+use crate::connection::sender::Sender;
+use crate::connection::shared_message::{SharedFrame, SharedMessage};
+
+impl Sender {
+    /// A whole message in one frame that others send, too.
+    pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
+        /// Below it, a copy costs less than a write in parts.
+        const WORTH_SHARING: usize = 4096;
+        if self.message.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        let frame = self.form(message);
+        let payload = frame.payload();
+        if self.keys.is_some() {
+            let opcode = message.kind().opcode();
+            let header = self.header(opcode, true, frame.rsv(), payload.len());
+            self.output.push(&header, payload);
+        } else if payload.len() < WORTH_SHARING {
+            self.output.push_bytes(frame.bytes());
+        } else {
+            self.output.push_shared(frame.bytes());
+        }
+        Ok(())
+    }
+
+    /// The form in which a message of many goes out here.
+    #[cfg_attr(
+        not(feature = "deflate"),
+        expect(
+            clippy::unused_self,
+            clippy::needless_pass_by_ref_mut,
+            reason = "there is but one"
+        )
+    )]
+    fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
+        #[cfg(feature = "deflate")]
+        if let Some(deflation) = &mut self.deflation
+            && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
+            && let Some(frame) = message.compressed(wishes, bits)
+        {
+            deflation.overtaken();
+            return frame;
+        }
+        message.plain()
+    }
+}

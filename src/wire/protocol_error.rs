@@ -1,0 +1,151 @@
+//! What the peer can do wrong.
+
+use core::fmt;
+
+use crate::wire::close_code::CloseCode;
+
+/// The peer broke the protocol, or went over a limit. The connection has failed (RFC 6455 section 7.1.7).
+///
+/// Final: the same error comes back from every further call, no event is delivered any more, and the
+/// Close frame with [`close_code`](Self::close_code) is already in the output, unless a Close frame was
+/// sent before.
+///
+/// # Example
+///
+/// ```
+/// use sockless::{CloseCode, FrameHeader, ProtocolError};
+///
+/// // A Ping frame without FIN: control frames must not be fragmented.
+/// let error = FrameHeader::parse(&[0x09, 0x00]).unwrap_err();
+/// assert_eq!(error, ProtocolError::FragmentedControlFrame);
+/// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// assert_eq!(error.to_string(), "fragmented control frame (RFC 6455 section 5.5)");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// RSV1, RSV2 or RSV3 is set and no extension that gives it a meaning was negotiated.
+    ReservedBits,
+    /// Opcode 3 to 7 or 11 to 15.
+    ReservedOpcode(u8),
+    /// A client sent a frame without masking it.
+    UnmaskedFrame,
+    /// A server sent a masked frame.
+    MaskedFrame,
+    /// A Close, Ping or Pong frame without FIN.
+    FragmentedControlFrame,
+    /// A Close, Ping or Pong frame with a payload of more than 125 bytes.
+    ControlFrameTooLong,
+    /// A payload length in a longer form than it needs.
+    LengthNotMinimal,
+    /// A payload length with its most significant bit set.
+    LengthTooLarge,
+    /// A continuation frame while no message is being received.
+    UnexpectedContinuation,
+    /// A text or binary frame while the fragments of another message are being received.
+    ExpectedContinuation,
+    /// Text that is not UTF-8.
+    InvalidUtf8,
+    /// A Close frame with a payload of one byte, half a code.
+    CloseTooShort,
+    /// A Close frame with a code that must not be sent.
+    InvalidCloseCode(CloseCode),
+    /// A Close frame with a reason that is not UTF-8.
+    InvalidCloseReason,
+    /// A frame announced a payload over [`Config::max_frame_size`](crate::Config::max_frame_size), and over what
+    /// compression may add to it if the message is compressed.
+    FrameTooLarge,
+    /// A compressed message that is no DEFLATE data, or is cut off (RFC 7692 section 7.2.2).
+    #[cfg(feature = "deflate")]
+    CorruptCompression,
+    /// A frame takes its message over [`Config::max_message_size`](crate::Config::max_message_size).
+    MessageTooLarge,
+}
+
+impl ProtocolError {
+    /// The code that tells the peer about it (RFC 6455 section 7.4.1): 1002, 1007 or 1009.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::ReservedBits
+            | Self::ReservedOpcode(_)
+            | Self::UnmaskedFrame
+            | Self::MaskedFrame
+            | Self::FragmentedControlFrame
+            | Self::ControlFrameTooLong
+            | Self::LengthNotMinimal
+            | Self::LengthTooLarge
+            | Self::UnexpectedContinuation
+            | Self::ExpectedContinuation
+            | Self::CloseTooShort
+            | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
+            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => CloseCode::INVALID_PAYLOAD,
+            Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::MESSAGE_TOO_BIG,
+        }
+    }
+
+    /// The section that has the rule, such as `"5.5"`: of RFC 6455, or of RFC 7692 for compression.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::ReservedBits
+            | Self::ReservedOpcode(_)
+            | Self::LengthNotMinimal
+            | Self::LengthTooLarge => "5.2",
+            Self::UnmaskedFrame | Self::MaskedFrame => "5.1",
+            Self::UnexpectedContinuation | Self::ExpectedContinuation => "5.4",
+            Self::FragmentedControlFrame | Self::ControlFrameTooLong => "5.5",
+            Self::CloseTooShort | Self::InvalidCloseReason => "5.5.1",
+            Self::InvalidUtf8 => "8.1",
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => "7.2.2",
+            Self::InvalidCloseCode(_) => "7.4",
+            Self::FrameTooLarge | Self::MessageTooLarge => "10.4",
+        }
+    }
+
+    /// What is wrong, short enough for the reason of a Close frame.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::ReservedBits => "reserved bit set",
+            Self::ReservedOpcode(_) => "reserved opcode",
+            Self::UnmaskedFrame => "unmasked frame from a client",
+            Self::MaskedFrame => "masked frame from a server",
+            Self::FragmentedControlFrame => "fragmented control frame",
+            Self::ControlFrameTooLong => "control frame over 125 bytes",
+            Self::LengthNotMinimal => "payload length not in its shortest form",
+            Self::LengthTooLarge => "payload length over 63 bits",
+            Self::UnexpectedContinuation => "continuation of no message",
+            Self::ExpectedContinuation => "new message inside a fragmented one",
+            Self::InvalidUtf8 => "text is not UTF-8",
+            Self::CloseTooShort => "close payload of one byte",
+            Self::InvalidCloseCode(_) => "invalid close code",
+            Self::InvalidCloseReason => "close reason is not UTF-8",
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => "corrupt compressed message",
+            Self::FrameTooLarge => "frame too large",
+            Self::MessageTooLarge => "message too large",
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())?;
+        match self {
+            Self::ReservedOpcode(opcode) => write!(f, " {opcode:#x}")?,
+            Self::InvalidCloseCode(code) => write!(f, " {}", u16::from(*code))?,
+            _ => {}
+        }
+        let rfc = match self {
+            #[cfg(feature = "deflate")]
+            Self::CorruptCompression => 7692,
+            _ => 6455,
+        };
+        write!(f, " (RFC {rfc} section {})", self.section())
+    }
+}
+
+impl core::error::Error for ProtocolError {}
