@@ -76,6 +76,9 @@ extern crate std;
 mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
+#[cfg(all(feature = "alloc", not(feature = "deflate")))]
+#[path = "deflate/disabled.rs"]
+mod deflate;
 #[cfg(feature = "alloc")]
 pub mod guide;
 #[cfg(feature = "alloc")]
@@ -83,7 +86,6 @@ pub mod handshake;
 mod wire;
 
 #[cfg(feature = "test-util")]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 #[allow(
     clippy::expect_used,
     clippy::panic,
@@ -110,5 +112,4 @@ pub use connection::SharedMessage;
 #[cfg(feature = "getrandom")]
 pub use connection::SeedError;
 #[cfg(feature = "deflate")]
-#[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
 pub use deflate::{Codecs, Deflate};

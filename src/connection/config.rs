@@ -1,7 +1,6 @@
 //! Limits and choices.
 
 use crate::connection::deadlines::Deadlines;
-#[cfg(feature = "deflate")]
 use crate::deflate::Deflate;
 
 /// Limits and choices of a connection, and of the opening handshake before it.
@@ -83,8 +82,11 @@ pub struct Config {
     /// delivered. [`max_frame_size`](Self::max_frame_size) counts those on the wire, and allows for what compression
     /// adds.
     #[cfg(feature = "deflate")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub deflate: Option<Deflate>,
+    /// Nothing else can be chosen.
+    #[cfg(not(feature = "deflate"))]
+    #[cfg_attr(feature = "arbitrary", arbitrary(default))]
+    pub(crate) deflate: Option<Deflate>,
 }
 
 impl Config {
@@ -102,7 +104,6 @@ impl Config {
             pong: Reply::Automatic,
             close: Reply::Automatic,
             deadlines: None,
-            #[cfg(feature = "deflate")]
             deflate: None,
         }
     }

@@ -8,6 +8,7 @@ use crate::connection::closing::{CloseEvent, Closing, State, TransportAction};
 use crate::connection::config::{Config, Delivery, Reply};
 use crate::connection::event::Event;
 use crate::connection::masking_keys::{MaskingKeys, Seed};
+use crate::connection::message_type::MessageType;
 use crate::connection::outgoing::Outgoing;
 use crate::connection::pongs::Pongs;
 use crate::connection::read_buffer::ReadBuffer;
@@ -19,8 +20,9 @@ use crate::connection::sender::Sender;
 use crate::connection::shared_message::SharedMessage;
 use crate::connection::timers::{Awaited, Due, Moved, Progress, Timers};
 #[cfg(feature = "deflate")]
-use crate::deflate::{Agreed, Codecs, Deflation, Inflation};
-use crate::wire::{CloseCode, CloseFrame, MessageType, Opcode, ProtocolError, utf8};
+use crate::deflate::Codecs;
+use crate::deflate::{Agreed, Deflation, Inflation};
+use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 
 /// One side of a WebSocket connection, without its socket.
 ///
@@ -158,6 +160,13 @@ impl Connection {
             received: Moved::Nothing,
             overdue: None,
         }
+    }
+
+    /// The connection with the extension as agreed on.
+    pub(crate) fn with_deflate(mut self, agreed: Option<&Agreed>) -> Self {
+        self.receiver.inflation = agreed.map(Inflation::new);
+        self.sender.deflation = agreed.map(Deflation::new);
+        self
     }
 
     /// The connection as a stream of an HTTP/2 or HTTP/3 connection.
@@ -945,19 +954,12 @@ impl Connection {
 ///
 /// With the feature `deflate`, on connections whose opening handshake has agreed on permessage-deflate.
 impl Connection {
-    /// The connection with the extension as agreed on.
-    pub(crate) fn with_deflate(mut self, agreed: Option<&Agreed>) -> Self {
-        *self.receiver.inflation_mut() = agreed.map(|agreed| Box::new(Inflation::new(agreed)));
-        *self.sender.deflation_mut() = agreed.map(|agreed| Box::new(Deflation::new(agreed)));
-        self
-    }
-
     /// Whether messages begun from now on are compressed, if they are long enough; they are at first.
     ///
     /// Worth turning off for what is compressed already, such as images, and for what must not share a
     /// window with secrets (see RFC 7692 section 8). Without the extension it changes nothing.
     pub fn compress_messages(&mut self, compress: bool) {
-        if let Some(deflation) = self.sender.deflation_mut() {
+        if let Some(deflation) = &mut self.sender.deflation {
             deflation.want(compress);
         }
     }
@@ -966,10 +968,10 @@ impl Connection {
     ///
     /// It takes those that fit what was agreed on, and makes the others as it needs them.
     pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
-        if let Some(inflation) = self.receiver.inflation_mut() {
+        if let Some(inflation) = &mut self.receiver.inflation {
             inflation.lend(codecs);
         }
-        if let Some(deflation) = self.sender.deflation_mut() {
+        if let Some(deflation) = &mut self.sender.deflation {
             deflation.lend(codecs);
         }
     }
@@ -980,10 +982,10 @@ impl Connection {
     /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken. At the end of a connection take the
     /// events once more first, until there are none.
     pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
-        if let Some(inflation) = self.receiver.inflation_mut() {
+        if let Some(inflation) = &mut self.receiver.inflation {
             inflation.reclaim(codecs);
         }
-        if let Some(deflation) = self.sender.deflation_mut() {
+        if let Some(deflation) = &mut self.sender.deflation {
             deflation.reclaim(codecs);
         }
     }
@@ -991,7 +993,7 @@ impl Connection {
     /// Whether the opening handshake has agreed on permessage-deflate.
     #[must_use]
     pub fn is_deflate_agreed(&self) -> bool {
-        self.receiver.has_inflation()
+        self.receiver.inflation.is_some()
     }
 }
 

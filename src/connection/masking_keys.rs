@@ -36,19 +36,6 @@ impl Seed {
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
-
-    /// A seed from the operating system's generator.
-    ///
-    /// # Errors
-    ///
-    /// When the operating system has no randomness to give.
-    #[cfg(feature = "getrandom")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
-    pub fn from_os() -> Result<Self, SeedError> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(SeedError)?;
-        Ok(Self(bytes))
-    }
 }
 
 /// Hides the bytes: who knows them can predict every masking key.
@@ -57,22 +44,6 @@ impl fmt::Debug for Seed {
         f.debug_struct("Seed").finish_non_exhaustive()
     }
 }
-
-/// The operating system had no randomness to give.
-#[cfg(feature = "getrandom")]
-#[cfg_attr(docsrs, doc(cfg(feature = "getrandom")))]
-#[derive(Clone, Copy, Debug)]
-pub struct SeedError(getrandom::Error);
-
-#[cfg(feature = "getrandom")]
-impl fmt::Display for SeedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no seed from the operating system: {}", self.0)
-    }
-}
-
-#[cfg(feature = "getrandom")]
-impl core::error::Error for SeedError {}
 
 /// The keystream a seed expands to.
 ///
@@ -180,16 +151,5 @@ mod tests {
             assert_ne!(key, last);
             last = key;
         }
-    }
-
-    #[cfg(feature = "getrandom")]
-    #[test]
-    fn an_operating_system_without_randomness() {
-        let reason = getrandom::Error::UNSUPPORTED;
-        let shown = alloc::format!("{}", SeedError(reason));
-        assert_eq!(
-            shown,
-            alloc::format!("no seed from the operating system: {reason}")
-        );
     }
 }

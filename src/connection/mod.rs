@@ -12,12 +12,15 @@ mod connection;
 mod deadlines;
 mod event;
 mod masking_keys;
+mod message_type;
 mod outgoing;
 mod output;
 mod pongs;
 mod read_buffer;
 mod receiver;
 mod role;
+#[cfg(feature = "getrandom")]
+mod seed_from_os;
 mod send_error;
 mod sender;
 #[cfg(target_has_atomic = "ptr")]
@@ -30,11 +33,11 @@ pub use connection::Connection;
 pub use deadlines::{Deadlines, Timeout};
 pub use event::Event;
 pub use masking_keys::Seed;
-#[cfg(feature = "getrandom")]
-pub use masking_keys::SeedError;
 pub use outgoing::Outgoing;
 pub use read_buffer::ReadBuffer;
 pub use role::Role;
+#[cfg(feature = "getrandom")]
+pub use seed_from_os::SeedError;
 pub use send_error::SendError;
 #[cfg(target_has_atomic = "ptr")]
 pub use shared_message::SharedMessage;

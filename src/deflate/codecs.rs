@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::deflate::Boxed;
 use crate::deflate::deflater::Deflater;
 use crate::deflate::inflater::{Corrupt, Inflater, Progress};
 use crate::deflate::options::{Agreed, Deflate};
@@ -107,7 +108,7 @@ pub(crate) struct Inflation {
     message: Message,
     /// How many unread bytes of the payload are unmasked already. Kept here, where it costs nothing without the
     /// extension.
-    pub(crate) unmasked: usize,
+    unmasked: usize,
     inflater: Option<Box<Inflater>>,
 }
 
@@ -122,14 +123,18 @@ enum Message {
 }
 
 impl Inflation {
-    pub(crate) const fn new(agreed: &Agreed) -> Self {
-        Self {
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "without the feature it is no box"
+    )]
+    pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
+        Box::new(Self {
             window_bits: agreed.peer_window_bits,
             between: Between::new(agreed.peer_context_takeover),
             message: Message::Plain,
             unmasked: 0,
             inflater: None,
-        }
+        })
     }
 
     /// A message begins.
@@ -149,6 +154,15 @@ impl Inflation {
     /// Whether the message being received is compressed.
     pub(crate) fn is_compressed(&self) -> bool {
         self.message != Message::Plain
+    }
+
+    /// How many unread bytes of the payload are unmasked already.
+    pub(crate) const fn unmasked(&self) -> usize {
+        self.unmasked
+    }
+
+    pub(crate) const fn set_unmasked(&mut self, unmasked: usize) {
+        self.unmasked = unmasked;
     }
 
     /// Decompresses as much of `input` as fits into `output`.
@@ -243,8 +257,12 @@ enum Wanted {
 }
 
 impl Deflation {
-    pub(crate) const fn new(agreed: &Agreed) -> Self {
-        Self {
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "without the feature it is no box"
+    )]
+    pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
+        Box::new(Self {
             wishes: agreed.wishes,
             window_bits: agreed.window_bits,
             between: Between::new(agreed.context_takeover),
@@ -252,7 +270,7 @@ impl Deflation {
             message: Message::Plain,
             window: Window::Current,
             deflater: None,
-        }
+        })
     }
 
     pub(crate) const fn want(&mut self, compressed: bool) {
@@ -279,7 +297,7 @@ impl Deflation {
     /// The peer's window has moved on, and what the compressor knows lies further back in it now than it reckons with.
     /// It is cleared before it is used again: then it refers to nothing before, either, which is right whatever the
     /// window has. (That it could be told of the message would cost each connection the time to look at all of it.)
-    pub(crate) fn overtaken(&mut self) {
+    pub(crate) fn shared_message_sent(&mut self) {
         if self.between == Between::Kept && self.deflater.is_some() {
             self.window = Window::Outdated;
         }
@@ -451,7 +469,7 @@ mod tests {
         let mut deflation = Deflation::new(&agreed(true));
         deflation.begin(None);
         send(&mut deflation, b"Hello", true);
-        deflation.overtaken();
+        deflation.shared_message_sent();
         deflation.abandon();
         assert!(deflation.deflater.is_none());
         assert_eq!(deflation.window, Window::Current);

@@ -7,7 +7,6 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::connection::{Config, Connection, HandshakeDeadline, MaskingKeys, Seed};
-#[cfg(feature = "deflate")]
 use crate::handshake::deflate;
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
@@ -105,17 +104,9 @@ impl Attempt {
         // Item 5: only extensions that were offered, as they were offered.
         let extensions =
             extensions::parse(headers).map_err(|_| ResponseError::MalformedExtensions)?;
+        let agreed = deflate::check_response(&extensions, &self.config)?;
         let connection = Connection::client(self.config, self.keys.fork());
-        #[cfg(feature = "deflate")]
-        let connection = {
-            let agreed = deflate::check_response(&extensions, self.config.deflate)?;
-            connection.with_deflate(agreed.as_ref())
-        };
-        #[cfg(not(feature = "deflate"))]
-        if !extensions.is_empty() {
-            return Err(ResponseError::ExtensionNotOffered);
-        }
-        Ok(connection)
+        Ok(connection.with_deflate(agreed.as_ref()))
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
@@ -174,12 +165,9 @@ pub(crate) fn offer(
     if !options.subprotocols.is_empty() {
         add(subprotocols, options.subprotocols.join(", ").as_bytes());
     }
-    #[cfg(feature = "deflate")]
-    if let Some(wishes) = options.config.deflate {
-        add(extensions, deflate::offer(wishes).as_bytes());
+    if let Some(offer) = deflate::offer(&options.config) {
+        add(extensions, offer.as_bytes());
     }
-    #[cfg(not(feature = "deflate"))]
-    let _ = extensions;
     for header in options.headers {
         add(header.name, header.value);
     }

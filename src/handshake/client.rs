@@ -9,10 +9,11 @@ use crate::handshake::attempt::{Attempt, authority, offer};
 use crate::handshake::error::{InputError, ResponseError};
 use crate::handshake::extensions;
 use crate::handshake::headers::{Header, Single, contains_token, single};
+use crate::handshake::key::encode_key;
 use crate::handshake::options::ClientOptions;
 use crate::handshake::response::{Response, write_header};
 use crate::handshake::uri::Uri;
-use crate::wire::{Bytes, accept_key, encode_key};
+use crate::wire::{Bytes, accept_key};
 
 /// The client's side of the opening handshake: write the [`output`](Self::output), then read the response.
 ///

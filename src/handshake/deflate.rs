@@ -4,7 +4,7 @@
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::connection::Role;
+use crate::connection::{Config, Role};
 use crate::deflate::{Agreed, Deflate};
 use crate::handshake::error::ResponseError;
 use crate::handshake::extensions::{Extension, Malformed, Parameter};
@@ -37,8 +37,8 @@ impl Bits {
 }
 
 /// A client's offer (section 7.1): as little as says what is wished, since some gateways break on more.
-pub(crate) fn offer(wishes: Deflate) -> String {
-    let wishes = wishes.clamped();
+pub(crate) fn offer(config: &Config) -> Option<String> {
+    let wishes = config.deflate?.clamped();
     let parameters = Parameters {
         server_no_context_takeover: !wishes.peer_context_takeover,
         client_no_context_takeover: !wishes.context_takeover,
@@ -52,12 +52,12 @@ pub(crate) fn offer(wishes: Deflate) -> String {
             },
         ),
     };
-    parameters.write()
+    Some(parameters.write())
 }
 
 /// The first offer a server can accept, and its answer; `None` declines them all (section 5.1).
-pub(crate) fn accept(extensions: &[Extension<'_>], wishes: Deflate) -> Option<(Agreed, String)> {
-    let wishes = wishes.clamped();
+pub(crate) fn accept(extensions: &[Extension<'_>], config: &Config) -> Option<(Agreed, String)> {
+    let wishes = config.deflate?.clamped();
     extensions
         .iter()
         .filter(|extension| extension.name.eq_ignore_ascii_case(EXTENSION))
@@ -98,9 +98,9 @@ fn accept_offer(offer: Parameters, wishes: Deflate) -> Option<(Agreed, String)> 
 /// extension in the answer.
 pub(crate) fn check_response(
     extensions: &[Extension<'_>],
-    wishes: Option<Deflate>,
+    config: &Config,
 ) -> Result<Option<Agreed>, ResponseError> {
-    let (extension, wishes) = match (extensions, wishes) {
+    let (extension, wishes) = match (extensions, config.deflate) {
         ([], _) => return Ok(None),
         ([extension], Some(wishes)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
             (extension, wishes.clamped())
@@ -238,6 +238,13 @@ mod tests {
 
     const FULL: Terms = (15, true, 15, true);
 
+    fn config(terms: Option<Terms>) -> Config {
+        Config {
+            deflate: terms.map(wishes),
+            ..Config::default()
+        }
+    }
+
     fn wishes(terms: Terms) -> Deflate {
         let mut wishes = Deflate::default();
         (
@@ -269,7 +276,7 @@ mod tests {
     /// What a server makes of these headers, its answer without the name of the extension.
     fn answer(offers: &[&str], terms_wished: Terms) -> Option<(Terms, String)> {
         let headers = headers(offers);
-        let (agreed, answer) = accept(&parse(&headers).unwrap(), wishes(terms_wished))?;
+        let (agreed, answer) = accept(&parse(&headers).unwrap(), &config(Some(terms_wished)))?;
         let rest = answer.strip_prefix("permessage-deflate").unwrap();
         Some((terms(&agreed), rest.into()))
     }
@@ -277,7 +284,7 @@ mod tests {
     fn response(answers: &[&str], wished: Option<Terms>) -> Result<Option<Terms>, ResponseError> {
         let headers = headers(answers);
         let extensions = parse(&headers).map_err(|Malformed| MalformedExtensions)?;
-        let agreed = check_response(&extensions, wished.map(wishes))?;
+        let agreed = check_response(&extensions, &config(wished))?;
         Ok(agreed.as_ref().map(terms))
     }
 
@@ -310,7 +317,7 @@ mod tests {
             ),
             ((16, true, 255, true), "; client_max_window_bits"),
         ] {
-            let found = offer(wishes(terms));
+            let found = offer(&config(Some(terms))).unwrap();
             assert_eq!(found.strip_prefix("permessage-deflate"), Some(rest));
         }
     }

@@ -20,7 +20,6 @@ use crate::handshake::server::ServerHandshake;
 use crate::handshake::uri::Authority;
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<'a> Header<'a> {
     /// All headers of a map.
     #[must_use]
@@ -51,7 +50,6 @@ impl<'a> Header<'a> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<'b> Request<'b> {
     /// A request over HTTP/1.1; its body plays no part.
     ///
@@ -123,7 +121,6 @@ impl<'b> Request<'b> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<'b> Response<'b> {
     /// A response that a client has received; its body is left out.
     #[must_use]
@@ -139,7 +136,6 @@ impl<'b> Response<'b> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl ServerHandshake<'_> {
     /// The answer, with status 101.
     #[must_use]
@@ -149,7 +145,6 @@ impl ServerHandshake<'_> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl RequestError {
     /// The answer that refuses a request over HTTP/1.1, its body a line of text, or nothing for a method that is not GET.
     ///
@@ -177,7 +172,6 @@ impl RequestError {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl ClientHandshake {
     /// The request, of which the target is the path: for a library that has the transport already.
     ///
@@ -192,7 +186,6 @@ impl ClientHandshake {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl<'b> extended_connect::Request<'b> {
     /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
@@ -253,7 +246,6 @@ impl<'b> extended_connect::Request<'b> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl extended_connect::ServerHandshake<'_> {
     /// The answer, with status 200.
     #[must_use]
@@ -263,7 +255,6 @@ impl extended_connect::ServerHandshake<'_> {
 }
 
 /// # With the crate `http`
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 impl extended_connect::ClientHandshake {
     /// The request, without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
     /// the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.

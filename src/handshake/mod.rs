@@ -16,6 +16,9 @@ mod attempt;
 mod client;
 #[cfg(feature = "deflate")]
 mod deflate;
+#[cfg(not(feature = "deflate"))]
+#[path = "no_deflate.rs"]
+mod deflate;
 mod error;
 pub mod extended_connect;
 mod extensions;
@@ -24,6 +27,7 @@ mod head;
 mod headers;
 #[cfg(feature = "http")]
 mod http;
+mod key;
 mod negotiated;
 mod options;
 mod origin;

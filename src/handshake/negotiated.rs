@@ -1,13 +1,10 @@
 //! What both openings of a server agree on in the same way: origin, subprotocol, extensions (RFC 6455 section 4.2.2).
 
-#[cfg(feature = "deflate")]
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::connection::{Config, Connection};
-#[cfg(feature = "deflate")]
 use crate::deflate::Agreed;
-#[cfg(feature = "deflate")]
 use crate::handshake::deflate;
 use crate::handshake::error::InputError;
 use crate::handshake::extensions;
@@ -23,7 +20,6 @@ pub(crate) struct Negotiated<'a> {
     subprotocol: Option<&'a str>,
     extra: Vec<Header<'a>>,
     config: Config,
-    #[cfg(feature = "deflate")]
     deflate: Option<(Agreed, String)>,
 }
 
@@ -51,17 +47,11 @@ impl<'a> Negotiated<'a> {
         // Section 4.2.1, item 9, and section 9.1: extensions a server does not know are ignored, a header that does
         // not fit the grammar fails the connection.
         let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
-        #[cfg(not(feature = "deflate"))]
-        drop(offers);
         Ok(Self {
             subprotocol,
             extra: Vec::new(),
             config: options.config,
-            #[cfg(feature = "deflate")]
-            deflate: options
-                .config
-                .deflate
-                .and_then(|wishes| deflate::accept(&offers, wishes)),
+            deflate: deflate::accept(&offers, &options.config),
         })
     }
 
@@ -79,10 +69,7 @@ impl<'a> Negotiated<'a> {
     ) -> impl Iterator<Item = Header<'h>> + use<'h, 'a> {
         let header = |name, value| Header { name, value };
         let [subprotocol, extensions] = names;
-        #[cfg(feature = "deflate")]
         let answer = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
-        #[cfg(not(feature = "deflate"))]
-        let answer = None;
         let chosen = self.subprotocol.map(str::as_bytes);
         let chosen = chosen.map(|name| header(subprotocol, name));
         chosen
@@ -92,7 +79,6 @@ impl<'a> Negotiated<'a> {
     }
 
     /// The connection with the extensions that were agreed on.
-    #[cfg(feature = "deflate")]
     #[inline]
     pub(crate) fn agreed(&self, connection: Connection) -> Connection {
         match &self.deflate {
@@ -100,16 +86,6 @@ impl<'a> Negotiated<'a> {
             // Connections are large: none is moved for nothing.
             None => connection,
         }
-    }
-
-    /// The connection as it is: there are no extensions.
-    #[cfg(not(feature = "deflate"))]
-    #[expect(
-        clippy::unused_self,
-        reason = "with the feature it depends on what was agreed on"
-    )]
-    pub(crate) const fn agreed(&self, connection: Connection) -> Connection {
-        connection
     }
 
     pub(crate) const fn config(&self) -> &Config {

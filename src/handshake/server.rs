@@ -8,12 +8,13 @@ use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single};
+use crate::handshake::key::is_valid_key;
 use crate::handshake::negotiated::{EITHER, Negotiated, check_version};
 use crate::handshake::options::ServerOptions;
 use crate::handshake::request::{Request, host, is_path};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
-use crate::wire::{accept_key, is_valid_key};
+use crate::wire::accept_key;
 
 /// # Accepting
 impl Request<'_> {

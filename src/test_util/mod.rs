@@ -57,7 +57,6 @@ mod outcome;
 mod owned;
 mod peer;
 #[cfg(feature = "proptest")]
-#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
 pub mod strategies;
 mod transport;
 

@@ -24,30 +24,6 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     accept
 }
 
-/// The `Sec-WebSocket-Key` value for 16 random bytes (section 4.1, item 7).
-#[cfg(feature = "alloc")]
-pub(crate) fn encode_key(nonce: [u8; 16]) -> [u8; 24] {
-    let mut key = [0; 24];
-    // 16 bytes make 24 characters always, so the result is never the error for a short buffer.
-    let _ = STANDARD.encode_slice(nonce, &mut key);
-    key
-}
-
-/// Whether a value is 16 bytes in base64 (section 4.2.1, item 5): 22 characters of the alphabet and `==`.
-///
-/// The 4 bits of the last character that carry nothing may be anything: the RFC's own sample in section
-/// 1.3 leaves them at zero, the one in section 4.1 does not.
-#[cfg(feature = "alloc")]
-pub(crate) fn is_valid_key(value: &[u8]) -> bool {
-    value.len() == 24
-        && value.strip_suffix(b"==").is_some_and(|characters| {
-            // Without a way out it becomes a few vector instructions.
-            characters.iter().fold(true, |all, byte| {
-                all & (byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/'))
-            })
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,26 +38,5 @@ mod tests {
             &accept_key(b"AQIDBAUGBwgJCgsMDQ4PEC=="),
             b"OfS0wDaT5NoxF2gqm7Zj2YtetzM="
         );
-    }
-
-    #[cfg(feature = "alloc")]
-    #[test]
-    fn keys() {
-        assert_eq!(
-            &encode_key(*b"the sample nonce"),
-            b"dGhlIHNhbXBsZSBub25jZQ=="
-        );
-        assert!(is_valid_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
-        assert!(is_valid_key(b"AQIDBAUGBwgJCgsMDQ4PEC=="));
-        for wrong in [
-            &b""[..],
-            b"dGhlIHNhbXBsZSBub25jZQ=",
-            b"dGhlIHNhbXBsZSBub25jZQ===",
-            b"dGhlIHNhbXBsZSBub25jZQAA",
-            b"dGhlIHNhbXBsZSBub25j!Q==",
-            b"dGhlIHNhbXBsZSBub25jZ===",
-        ] {
-            assert!(!is_valid_key(wrong), "{wrong:?}");
-        }
     }
 }

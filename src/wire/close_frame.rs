@@ -99,28 +99,6 @@ impl<'a> CloseFrame<'a> {
     }
 }
 
-/// A payload that [`CloseFrame::parse`] accepts and [`CloseFrame::write`] writes unchanged.
-#[cfg(feature = "arbitrary")]
-impl<'a> arbitrary::Arbitrary<'a> for CloseFrame<'a> {
-    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-        let code = u.int_in_range(999..=4999)?;
-        let code = CloseCode::new(code);
-        if !code.is_sendable() {
-            return Ok(Self {
-                code: CloseCode::NO_STATUS_RECEIVED,
-                reason: "",
-            });
-        }
-        let mut reason: &str = u.arbitrary()?;
-        while reason.len() > Self::MAX_SIZE - 2 {
-            let mut characters = reason.chars();
-            characters.next_back();
-            reason = characters.as_str();
-        }
-        Ok(Self { code, reason })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,24 +172,5 @@ mod tests {
                 &reason[..kept]
             );
         }
-    }
-
-    #[cfg(feature = "arbitrary")]
-    #[test]
-    fn arbitrary_values_are_legal() {
-        use arbitrary::Arbitrary;
-
-        let noise: [u8; 4096] = core::array::from_fn(|i| (i * i * 31 + i / 7) as u8);
-        for start in 0..2048 {
-            let mut u = arbitrary::Unstructured::new(&noise[start..start + 300]);
-            let close = CloseFrame::arbitrary(&mut u).expect("enough noise");
-            let mut buffer = [0; CloseFrame::MAX_SIZE];
-            let payload = close.write(&mut buffer).expect("sendable");
-            assert_eq!(CloseFrame::parse(payload), Ok(close));
-        }
-        // A long reason is cut to what a frame holds.
-        let mut u = arbitrary::Unstructured::new(&[b'k'; 4000]);
-        let close = CloseFrame::arbitrary(&mut u).expect("enough bytes");
-        assert_eq!(close.reason.len(), CloseFrame::MAX_SIZE - 2);
     }
 }

@@ -2,13 +2,17 @@
 //! without state. Only the validator of UTF-8 remembers the bytes of an unfinished character.
 
 mod accept_key;
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
 mod close_code;
 mod close_frame;
 mod debug;
 mod frame;
-mod mask;
+pub(crate) mod mask;
 mod protocol_error;
 pub(crate) mod utf8;
+#[cfg_attr(not(feature = "std"), path = "scalar.rs")]
+pub(crate) mod vectors;
 
 pub use accept_key::accept_key;
 pub use close_code::CloseCode;
@@ -20,8 +24,6 @@ pub use utf8::Utf8Validator;
 
 #[cfg(feature = "alloc")]
 pub(crate) use {
-    accept_key::{encode_key, is_valid_key},
     debug::Bytes,
-    frame::{FrameStart, MAX_CONTROL_PAYLOAD, MessageType, ShortHeader},
-    mask::{copy_masked, copy_short, rotate},
+    frame::{FIN, FrameStart, LENGTH_16, MASK, MAX_CONTROL_PAYLOAD, first_byte},
 };

@@ -56,7 +56,6 @@ pub enum ProtocolError {
     /// compression may add to it if the message is compressed.
     FrameTooLarge,
     /// A compressed message that is no DEFLATE data, or is cut off (RFC 7692 section 7.2.2).
-    #[cfg(feature = "deflate")]
     CorruptCompression,
     /// A frame takes its message over [`Config::max_message_size`](crate::Config::max_message_size).
     MessageTooLarge,
@@ -79,9 +78,9 @@ impl ProtocolError {
             | Self::ExpectedContinuation
             | Self::CloseTooShort
             | Self::InvalidCloseCode(_) => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
-            #[cfg(feature = "deflate")]
-            Self::CorruptCompression => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::InvalidCloseReason | Self::CorruptCompression => {
+                CloseCode::INVALID_PAYLOAD
+            }
             Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::MESSAGE_TOO_BIG,
         }
     }
@@ -99,7 +98,6 @@ impl ProtocolError {
             Self::FragmentedControlFrame | Self::ControlFrameTooLong => "5.5",
             Self::CloseTooShort | Self::InvalidCloseReason => "5.5.1",
             Self::InvalidUtf8 => "8.1",
-            #[cfg(feature = "deflate")]
             Self::CorruptCompression => "7.2.2",
             Self::InvalidCloseCode(_) => "7.4",
             Self::FrameTooLarge | Self::MessageTooLarge => "10.4",
@@ -123,7 +121,6 @@ impl ProtocolError {
             Self::CloseTooShort => "close payload of one byte",
             Self::InvalidCloseCode(_) => "invalid close code",
             Self::InvalidCloseReason => "close reason is not UTF-8",
-            #[cfg(feature = "deflate")]
             Self::CorruptCompression => "corrupt compressed message",
             Self::FrameTooLarge => "frame too large",
             Self::MessageTooLarge => "message too large",
@@ -140,7 +137,6 @@ impl fmt::Display for ProtocolError {
             _ => {}
         }
         let rfc = match self {
-            #[cfg(feature = "deflate")]
             Self::CorruptCompression => 7692,
             _ => 6455,
         };

@@ -3,6 +3,7 @@
 use core::str;
 
 use crate::wire::protocol_error::ProtocolError;
+use crate::wire::vectors;
 
 /// Validates text that arrives in pieces, however they are cut, and fails at the first byte that shows
 /// the text is not UTF-8, even inside a character.
@@ -113,36 +114,13 @@ impl Utf8Validator {
 #[inline]
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
     /// Shorter text is validated as fast by the standard library.
-    #[cfg(feature = "std")]
     const SHORT: usize = 64;
-    #[cfg(feature = "std")]
-    if bytes.len() >= SHORT {
-        return long_text(bytes);
-    }
-    str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
-}
-
-/// `simdutf8` copies the last bytes. Until that has paid off, the standard library is faster where text is ASCII:
-/// a guess by three looks, on which nothing but speed depends.
-#[cfg(feature = "std")]
-fn long_text(bytes: &[u8]) -> Result<&str, ProtocolError> {
-    const LONG: usize = 256;
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    let (_, second_half) = bytes.split_at(bytes.len() / 2);
-    let looks = (
-        bytes.first_chunk(),
-        second_half.first_chunk(),
-        bytes.last_chunk(),
-    );
-    if let (Some(first), Some(middle), Some(last)) = looks
-        && bytes.len() < LONG
-    {
-        let [first, middle, last] = [first, middle, last].map(|look| u64::from_ne_bytes(*look));
-        if (first | middle | last) & HIGH_BITS == 0 {
-            return str::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8);
-        }
-    }
-    simdutf8::basic::from_utf8(bytes).map_err(|_| ProtocolError::InvalidUtf8)
+    let text = if bytes.len() < SHORT {
+        str::from_utf8(bytes).ok()
+    } else {
+        vectors::text(bytes)
+    };
+    text.ok_or(ProtocolError::InvalidUtf8)
 }
 
 /// How many bytes of `text` are whole characters. What follows them, 3 bytes at most, is the beginning

@@ -1,6 +1,5 @@
 //! The bytes read from a transport, and where the parts of them lie.
 
-#[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -68,7 +67,6 @@ pub struct ReadBuffer {
     /// The text message that comes in more than one piece.
     joined: JoinedText,
     /// What compressed messages are decompressed into: the held part of the open one, and nothing more.
-    #[cfg(feature = "deflate")]
     inflated: Option<Box<ReadBuffer>>,
     /// Bytes moved so far: tests show that it is linear in the bytes received.
     #[cfg(test)]
@@ -112,7 +110,6 @@ impl ReadBuffer {
             searched: 0,
             lines: 0,
             joined: JoinedText::new(),
-            #[cfg(feature = "deflate")]
             inflated: None,
             #[cfg(test)]
             work: 0,
@@ -178,12 +175,10 @@ impl ReadBuffer {
         *self = Self {
             bytes: core::mem::take(&mut self.bytes),
             joined: core::mem::take(&mut self.joined),
-            #[cfg(feature = "deflate")]
             inflated: self.inflated.take(),
             ..Self::new()
         };
         self.joined.close();
-        #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.clear();
         }
@@ -195,7 +190,6 @@ impl ReadBuffer {
         self.bytes.truncate(self.filled.max(capacity));
         self.bytes.shrink_to_fit();
         self.joined.shrink();
-        #[cfg(feature = "deflate")]
         match &mut self.inflated {
             Some(inflated) if !inflated.is_empty() => inflated.shrink_to(0),
             inflated => *inflated = None,
@@ -213,7 +207,6 @@ impl ReadBuffer {
     /// Whether nothing is left in it, neither unread bytes nor the beginning of a message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        #[cfg(feature = "deflate")]
         if self
             .inflated
             .as_ref()
@@ -228,7 +221,6 @@ impl ReadBuffer {
     #[must_use]
     pub fn capacity(&self) -> usize {
         let capacity = self.bytes.capacity() + self.joined.capacity();
-        #[cfg(feature = "deflate")]
         if let Some(inflated) = &self.inflated {
             return capacity + inflated.capacity();
         }
@@ -420,7 +412,6 @@ impl ReadBuffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     Wire,
-    #[cfg(feature = "deflate")]
     Inflated,
 }
 
@@ -429,7 +420,6 @@ impl ReadBuffer {
     pub(crate) fn store(&mut self, store: Store) -> &mut Self {
         match store {
             Store::Wire => self,
-            #[cfg(feature = "deflate")]
             Store::Inflated => self.inflated.get_or_insert_default(),
         }
     }
@@ -438,7 +428,6 @@ impl ReadBuffer {
     pub(crate) fn slice_in(&self, store: Store, span: Span) -> &[u8] {
         match store {
             Store::Wire => self.slice(span),
-            #[cfg(feature = "deflate")]
             Store::Inflated => self
                 .inflated
                 .as_ref()
@@ -455,7 +444,6 @@ impl ReadBuffer {
     ) -> Result<(), ProtocolError> {
         let bytes = match store {
             Store::Wire => &self.bytes,
-            #[cfg(feature = "deflate")]
             Store::Inflated => &self.inflated.get_or_insert_default().bytes,
         };
         let piece = bytes.get(span.start..span.end).unwrap_or_default();
@@ -489,7 +477,6 @@ impl ReadBuffer {
         self.release(usize::MAX);
         self.missing = 0;
         self.joined.close();
-        #[cfg(feature = "deflate")]
         if let Some(inflated) = &mut self.inflated {
             inflated.clear();
         }
@@ -497,7 +484,6 @@ impl ReadBuffer {
 
     /// The first `n` unread bytes, and at least one byte of space to decompress them into: about what they
     /// may need, `most` bytes at most.
-    #[cfg(feature = "deflate")]
     #[expect(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
@@ -529,7 +515,6 @@ impl ReadBuffer {
     }
 
     /// A part of the unread bytes.
-    #[cfg(feature = "deflate")]
     #[expect(
         clippy::indexing_slicing,
         reason = "positions ascend, as drawn at the fields of ReadBuffer, and the caller's range ends within the unread bytes"
@@ -665,7 +650,6 @@ mod tests {
         assert_eq!(buffer.spare_mut(1).len(), 100);
     }
 
-    #[cfg(feature = "deflate")]
     #[test]
     fn gives_back_what_messages_were_decompressed_into() {
         let mut buffer = ReadBuffer::new();

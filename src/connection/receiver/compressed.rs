@@ -1,10 +1,12 @@
 //! The payload of compressed messages (RFC 7692 section 7.2.2).
 
 use crate::connection::config::Delivery;
+use crate::connection::message_type::MessageType;
 use crate::connection::read_buffer::{ReadBuffer, Store};
 use crate::connection::receiver::{Progress, Receiver, Stage, at_most};
 use crate::connection::role::Role;
-use crate::wire::{MessageType, ProtocolError, apply_mask, rotate, utf8};
+use crate::wire::mask::rotate;
+use crate::wire::{ProtocolError, apply_mask, utf8};
 
 /// How much is decompressed before it is delivered as a chunk, or validated: little input can make much output.
 const CHUNK: usize = 32 << 10;
@@ -31,10 +33,10 @@ impl Receiver {
             return Ok(Progress::Incomplete);
         };
         let mut n = at_most(*remaining, buffer.unread().len());
-        self.progress |= n > inflation.unmasked;
+        self.progress |= n > inflation.unmasked();
         if self.role == Role::Server {
             // More than there is only if the caller mixed up two buffers.
-            let unmasked = inflation.unmasked.min(n);
+            let unmasked = inflation.unmasked().min(n);
             apply_mask(buffer.unread_mut(unmasked..n), *key, 0);
             *key = rotate(*key, n - unmasked);
         }
@@ -68,7 +70,7 @@ impl Receiver {
                 return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
             }
         }
-        inflation.unmasked = n;
+        inflation.set_unmasked(n);
         self.length = length;
         if !drained {
             if self.delivery == Delivery::Messages {
@@ -99,13 +101,12 @@ impl Receiver {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "deflate"))]
 mod tests {
     use super::*;
     use crate::connection::config::Config;
     use crate::connection::receiver::Received;
     use crate::deflate::{Agreed, Deflate, Inflation};
-    use alloc::boxed::Box;
 
     /// The bytes of a message are counted beyond what 32 bits hold, and the limit is exact there.
     #[test]
@@ -121,13 +122,13 @@ mod tests {
                     ..Config::default()
                 };
                 let mut receiver = Receiver::new(Role::Client, &config);
-                *receiver.inflation_mut() = Some(Box::new(Inflation::new(&Agreed {
+                receiver.inflation = Some(Inflation::new(&Agreed {
                     context_takeover: true,
                     window_bits: 15,
                     peer_context_takeover: true,
                     peer_window_bits: 15,
                     wishes: Deflate::default(),
-                })));
+                }));
                 let mut buffer = ReadBuffer::new();
                 buffer.extend_from_slice(FIRST);
                 let first = receiver.next(&mut buffer);

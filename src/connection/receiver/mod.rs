@@ -1,25 +1,19 @@
 //! Bytes to messages: the receiving rules (RFC 6455 sections 5.1 to 5.6, 6.2 and 8.1).
 
-#[cfg(feature = "deflate")]
-use alloc::boxed::Box;
-
 use crate::connection::config::{Config, Delivery};
+use crate::connection::message_type::MessageType;
 use crate::connection::read_buffer::{ReadBuffer, Span, Store};
 use crate::connection::role::Role;
-#[cfg(feature = "deflate")]
-use crate::deflate::Inflation;
+use crate::deflate::{Boxed, Inflation};
+use crate::wire::mask::rotate;
 use crate::wire::{
-    CloseFrame, FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, MessageType, Opcode, ProtocolError,
-    apply_mask, rotate, utf8,
+    CloseFrame, FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, Opcode, ProtocolError, apply_mask,
+    utf8,
 };
 
-#[cfg(feature = "deflate")]
 mod compressed;
+mod short_header;
 mod whole;
-
-/// The reserved bit that permessage-deflate defines (RFC 7692 section 6).
-#[cfg(feature = "deflate")]
-const RSV1: u8 = 0b100;
 
 /// Reads one event at a time and looks no further than the frame that completes it.
 ///
@@ -46,8 +40,8 @@ pub(crate) struct Receiver {
     max_whole: u16,
     /// Whether a part of a message has been taken in since this was last asked.
     progress: bool,
-    #[cfg(feature = "deflate")]
-    inflation: Option<Box<Inflation>>,
+    /// The receiving half of the negotiated extension, if it was agreed on.
+    pub(super) inflation: Option<Boxed<Inflation>>,
 }
 
 #[derive(Debug)]
@@ -90,7 +84,6 @@ impl Receiver {
             max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
                 .unwrap_or(u16::MAX),
             progress: false,
-            #[cfg(feature = "deflate")]
             inflation: None,
         }
     }
@@ -123,17 +116,6 @@ impl Receiver {
         }
     }
 
-    /// The other half of the negotiated extension, if it was agreed on.
-    #[cfg(feature = "deflate")]
-    pub(crate) const fn inflation_mut(&mut self) -> &mut Option<Box<Inflation>> {
-        &mut self.inflation
-    }
-
-    #[cfg(feature = "deflate")]
-    pub(crate) const fn has_inflation(&self) -> bool {
-        self.inflation.is_some()
-    }
-
     pub(crate) const fn role(&self) -> Role {
         self.role
     }
@@ -157,7 +139,6 @@ impl Receiver {
     /// The rest of the open message will not be taken in.
     pub(crate) fn abandon_message(&mut self) {
         self.message = None;
-        #[cfg(feature = "deflate")]
         if let Some(inflation) = &mut self.inflation {
             inflation.abandon();
         }
@@ -200,9 +181,8 @@ impl Receiver {
         self.progress = true;
         if let Some(message) = MessageType::from_opcode(start.opcode) {
             self.message = Some(message);
-            #[cfg(feature = "deflate")]
             if let Some(inflation) = &mut self.inflation {
-                inflation.begin(start.rsv == RSV1);
+                inflation.begin(start.rsv == FrameHeader::RSV1);
             }
             // Nothing of an earlier message is left, unless the caller mixed up two buffers.
             let store = self.store();
@@ -241,21 +221,10 @@ impl Receiver {
     }
 
     /// Whether the first frame of a message says that it is compressed (RFC 7692 section 6).
-    #[cfg(feature = "deflate")]
     fn is_compressed(&self, start: FrameStart) -> bool {
         self.inflation.is_some()
-            && start.rsv == RSV1
+            && start.rsv == FrameHeader::RSV1
             && matches!(start.opcode, Opcode::Text | Opcode::Binary)
-    }
-
-    /// No extension defines a reserved bit.
-    #[cfg(not(feature = "deflate"))]
-    #[expect(
-        clippy::unused_self,
-        reason = "with the feature it depends on what was negotiated"
-    )]
-    const fn is_compressed(&self, _: FrameStart) -> bool {
-        false
     }
 
     /// The limits, before any payload is taken in (section 10.4).
@@ -280,7 +249,6 @@ impl Receiver {
     /// Takes in what there is of the current frame's payload.
     #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
     fn read_payload(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
-        #[cfg(feature = "deflate")]
         if self.store() == Store::Inflated {
             return self.read_compressed(buffer);
         }
@@ -307,22 +275,11 @@ impl Receiver {
     }
 
     /// Where the open message is put together.
-    #[cfg(feature = "deflate")]
     fn store(&self) -> Store {
         match &self.inflation {
             Some(inflation) if inflation.is_compressed() => Store::Inflated,
             _ => Store::Wire,
         }
-    }
-
-    /// Where the open message is put together.
-    #[cfg(not(feature = "deflate"))]
-    #[expect(
-        clippy::unused_self,
-        reason = "with the feature it depends on the message"
-    )]
-    const fn store(&self) -> Store {
-        Store::Wire
     }
 
     fn max_message(&self) -> usize {

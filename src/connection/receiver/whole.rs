@@ -1,10 +1,12 @@
 //! Frames that are there whole: the most frequent case by far, so they are decided on with few looks.
 
 use crate::connection::config::Delivery;
+use crate::connection::message_type::MessageType;
 use crate::connection::read_buffer::{ReadBuffer, Store};
+use crate::connection::receiver::short_header::ShortHeader;
 use crate::connection::receiver::{Receiver, Stage};
 use crate::connection::role::Role;
-use crate::wire::{MessageType, ProtocolError, ShortHeader, apply_mask};
+use crate::wire::{ProtocolError, apply_mask};
 
 impl Receiver {
     /// The next message with its header, if all of it is there, in one frame that no rule is against.

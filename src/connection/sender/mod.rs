@@ -1,17 +1,13 @@
 //! Messages to bytes: the sending rules (RFC 6455 sections 5.1, 5.4, 5.5 and 6.1).
 
-#[cfg(feature = "deflate")]
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::connection::masking_keys::MaskingKeys;
+use crate::connection::message_type::MessageType;
 use crate::connection::output::Output;
 use crate::connection::send_error::SendError;
-#[cfg(feature = "deflate")]
-use crate::deflate::Deflation;
-#[cfg(feature = "deflate")]
-use crate::wire::apply_mask;
-use crate::wire::{CloseFrame, FrameHeader, MAX_CONTROL_PAYLOAD, MessageType, Opcode};
+use crate::deflate::{Boxed, Deflation};
+use crate::wire::{CloseFrame, FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, apply_mask, first_byte};
 
 #[cfg(target_has_atomic = "ptr")]
 mod shared;
@@ -28,8 +24,8 @@ pub(crate) struct Sender {
     keys: Option<MaskingKeys>,
     /// The message of which the last fragment is still to be sent.
     message: Option<MessageType>,
-    #[cfg(feature = "deflate")]
-    deflation: Option<Box<Deflation>>,
+    /// The sending half of the negotiated extension, if it was agreed on.
+    pub(super) deflation: Option<Boxed<Deflation>>,
 }
 
 impl Sender {
@@ -41,7 +37,6 @@ impl Sender {
             output: Output::new(opening),
             keys,
             message: None,
-            #[cfg(feature = "deflate")]
             deflation: None,
         }
     }
@@ -61,7 +56,6 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        #[cfg(feature = "deflate")]
         if self.deflation.is_some() {
             self.negotiated(message, payload);
             return Ok(());
@@ -71,7 +65,6 @@ impl Sender {
     }
 
     /// A whole message where compression has been negotiated.
-    #[cfg(feature = "deflate")]
     #[inline(never)]
     fn negotiated(&mut self, message: MessageType, payload: &[u8]) {
         self.begin(Some(payload.len()));
@@ -92,8 +85,7 @@ impl Sender {
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
         }
-        self.output
-            .push_header(&FrameHeader::whole(message, payload.len()));
+        self.output.push_header(&message.header(payload.len()));
         Ok(payload)
     }
 
@@ -109,7 +101,6 @@ impl Sender {
             Some(open) if open == message => Opcode::Continuation,
             Some(_) => return Err(SendError::MessageOpen),
         };
-        #[cfg(feature = "deflate")]
         if self.message.is_none() {
             self.begin(fin.then_some(payload.len()));
         }
@@ -139,17 +130,13 @@ impl Sender {
     /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
     #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
-        #[cfg(feature = "deflate")]
         if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
             return false;
         }
-        #[cfg(not(feature = "deflate"))]
-        let _ = length;
         self.keys.is_none()
     }
 
     /// Begins a message, of this length if that is known, and says whether it is compressed.
-    #[cfg(feature = "deflate")]
     #[inline(never)]
     fn begin(&mut self, length: Option<usize>) -> bool {
         self.deflation.as_mut().is_some_and(|deflation| {
@@ -164,12 +151,6 @@ impl Sender {
         u8::try_from(payload.len())
             .unwrap_or(u8::MAX)
             .saturating_add(header)
-    }
-
-    /// The other half of the negotiated extension, if it was agreed on.
-    #[cfg(feature = "deflate")]
-    pub(crate) const fn deflation_mut(&mut self) -> &mut Option<Box<Deflation>> {
-        &mut self.deflation
     }
 
     pub(crate) const fn output(&self) -> &Output {
@@ -217,7 +198,6 @@ impl Sender {
     /// Gives up the message whose last fragment was not sent yet: nothing can be sent any more.
     pub(crate) fn abandon_message(&mut self) {
         self.message = None;
-        #[cfg(feature = "deflate")]
         if let Some(deflation) = &mut self.deflation {
             deflation.abandon();
         }
@@ -225,14 +205,12 @@ impl Sender {
 
     /// Whether fragments of a compressed message are being sent, so that the last one is still to come.
     pub(crate) fn is_fragmenting_compressed(&self) -> bool {
-        #[cfg(feature = "deflate")]
-        let compressed = self
-            .deflation
-            .as_ref()
-            .is_some_and(|deflation| deflation.is_compressed());
-        #[cfg(not(feature = "deflate"))]
-        let compressed = false;
-        compressed && self.message.is_some()
+        self.message.is_some() && self.is_compressing()
+    }
+
+    /// Whether the message that is being sent is compressed.
+    fn is_compressing(&self) -> bool {
+        matches!(&self.deflation, Some(deflation) if deflation.is_compressed())
     }
 
     /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).
@@ -252,18 +230,12 @@ impl Sender {
     /// A frame of a message, compressed if the message is.
     #[inline(never)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
-        #[cfg(feature = "deflate")]
-        if self
-            .deflation
-            .as_ref()
-            .is_some_and(|deflation| deflation.is_compressed())
-        {
+        if self.is_compressing() {
             return self.compressed(opcode, payload, fin);
         }
         self.frame(opcode, fin, payload);
     }
 
-    #[cfg(feature = "deflate")]
     #[inline(never)]
     fn compressed(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         let Some(deflation) = &mut self.deflation else {
@@ -275,7 +247,7 @@ impl Sender {
         let rsv = if opcode == Opcode::Continuation {
             0
         } else {
-            0b100
+            FrameHeader::RSV1
         };
         let header = self.header(opcode, fin, rsv, self.output.payload_len(start));
         let mut buffer = [0; FrameHeader::MAX_SIZE];
@@ -294,7 +266,7 @@ impl Sender {
         if self.keys.is_some() {
             self.masked(opcode, fin, payload);
         } else if payload.len() <= MAX_CONTROL_PAYLOAD {
-            let first = FrameHeader::first(opcode, fin);
+            let first = first_byte(opcode, fin);
             self.output.push_short(first, payload);
         } else {
             self.long(opcode, fin, payload);
@@ -310,7 +282,7 @@ impl Sender {
         let Some(key) = self.keys.as_mut().and_then(MaskingKeys::ready) else {
             return self.masked_with_new_keys(opcode, fin, payload);
         };
-        let first = FrameHeader::first(opcode, fin);
+        let first = first_byte(opcode, fin);
         self.output.push_short_masked(first, key, payload);
     }
 

@@ -27,21 +27,12 @@ impl Sender {
     }
 
     /// The form in which a message of many goes out here.
-    #[cfg_attr(
-        not(feature = "deflate"),
-        expect(
-            clippy::unused_self,
-            clippy::needless_pass_by_ref_mut,
-            reason = "there is but one"
-        )
-    )]
     fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
-        #[cfg(feature = "deflate")]
         if let Some(deflation) = &mut self.deflation
             && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
             && let Some(frame) = message.compressed(wishes, bits)
         {
-            deflation.overtaken();
+            deflation.shared_message_sent();
             return frame;
         }
         message.plain()

@@ -4,7 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::wire::{Bytes, FrameHeader, MessageType};
+use crate::connection::message_type::MessageType;
+use crate::wire::{Bytes, FrameHeader};
 
 /// A whole message in one frame as a server sends it, that is not masked.
 pub(crate) struct SharedFrame {
@@ -24,7 +25,7 @@ impl SharedFrame {
     pub(super) fn new(kind: MessageType, rsv: u8, payload: &[u8]) -> Self {
         let header = FrameHeader {
             rsv,
-            ..FrameHeader::whole(kind, payload.len())
+            ..kind.header(payload.len())
         };
         let mut buffer = [0; FrameHeader::MAX_SIZE];
         let header = header.write(&mut buffer);

@@ -2,15 +2,11 @@
 
 use alloc::sync::Arc;
 
-#[cfg(feature = "deflate")]
-use crate::deflate::Deflate;
-use crate::wire::MessageType;
-#[cfg(feature = "deflate")]
-use compressed::Compressed;
+use crate::connection::message_type::MessageType;
+use crate::deflate::{Compressed, Deflate};
+use crate::wire::FrameHeader;
 pub(crate) use frame::SharedFrame;
 
-#[cfg(feature = "deflate")]
-mod compressed;
 mod frame;
 
 /// A message that is encoded once and sent on any number of connections.
@@ -98,8 +94,7 @@ pub struct SharedMessage(Arc<Forms>);
 struct Forms {
     kind: MessageType,
     plain: SharedFrame,
-    #[cfg(feature = "deflate")]
-    compressed: Compressed,
+    compressed: Compressed<SharedFrame>,
 }
 
 impl SharedMessage {
@@ -119,8 +114,7 @@ impl SharedMessage {
         Self(Arc::new(Forms {
             kind,
             plain: SharedFrame::new(kind, 0, payload),
-            #[cfg(feature = "deflate")]
-            compressed: Compressed::default(),
+            compressed: Compressed::new(),
         }))
     }
 
@@ -141,7 +135,6 @@ impl SharedMessage {
     /// news.compress(&wishes);
     /// ```
     #[cfg(feature = "deflate")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "deflate")))]
     pub fn compress(&self, wishes: &Deflate) {
         let wishes = wishes.clamped();
         self.compressed(&wishes, wishes.max_window_bits);
@@ -158,13 +151,14 @@ impl SharedMessage {
 
     /// The compressed frame for peers with this window, unless it is better not compressed. It is made with these
     /// wishes if there is none yet.
-    #[cfg(feature = "deflate")]
+    #[cfg_attr(not(feature = "deflate"), expect(clippy::trivially_copy_pass_by_ref))]
     pub(crate) fn compressed(&self, wishes: &Deflate, window_bits: u8) -> Option<&SharedFrame> {
         let Forms {
             kind,
             plain,
             compressed,
         } = &*self.0;
-        compressed.frame(*kind, plain.payload(), wishes, window_bits)
+        let frame = |payload: &[u8]| SharedFrame::new(*kind, FrameHeader::RSV1, payload);
+        compressed.get_or_compress(plain.payload(), wishes, window_bits, frame)
     }
 }

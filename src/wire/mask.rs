@@ -1,7 +1,6 @@
 //! Masking of what a client sends (RFC 6455 section 5.3).
 
-#[cfg(feature = "std")]
-mod vectors;
+use crate::wire::vectors;
 
 /// Masks or unmasks `data` in place (RFC 6455 section 5.3): the two are the same operation.
 ///
@@ -31,12 +30,12 @@ pub fn apply_mask(data: &mut [u8], key: [u8; 4], offset: usize) {
 }
 
 /// From here on it pays to begin at the start of a cache line.
-const LONG: usize = 512;
+pub(crate) const LONG: usize = 512;
 
-const CACHE_LINE: usize = 64;
+pub(crate) const CACHE_LINE: usize = 64;
 
 /// What is masked at once where there is enough: LLVM makes vector instructions of it.
-const BLOCK: usize = 128;
+pub(crate) const BLOCK: usize = 128;
 
 /// Masks what is not worth a look at where it lies.
 #[inline]
@@ -74,94 +73,8 @@ fn mask_long(data: &mut [u8], key: [u8; 4]) {
     let (start, rest) = data.split_at_mut(start);
     mask_short(start, key);
     let key = rotate(key, start.len());
-    #[cfg(feature = "std")]
     let rest = vectors::mask(rest, key);
     mask_short(rest, key);
-}
-
-/// Copies at most 128 bytes to a place of the same length, masked with a key that stands at the first of them.
-///
-/// Masks on the way: what has just been written is slow to be read again.
-#[cfg(feature = "alloc")]
-#[expect(
-    clippy::inline_always,
-    reason = "in one piece with `Output::push_short_masked`"
-)]
-#[inline(always)]
-pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
-    debug_assert!(data.len() <= 128, "the middle is left out");
-    if data.len() >= 16 {
-        _ = copy_both_ends::<64>(place, data, key)
-            || copy_both_ends::<32>(place, data, key)
-            || copy_both_ends::<16>(place, data, key);
-    } else if !copy_both_ends::<8>(place, data, key) && !copy_both_ends::<4>(place, data, key) {
-        for ((place, byte), key) in place.iter_mut().zip(data).zip(key) {
-            *place = byte ^ key;
-        }
-    }
-}
-
-/// Copies `N` to `2 * N` bytes, masked; less not at all.
-#[cfg(feature = "alloc")]
-#[expect(
-    clippy::inline_always,
-    reason = "in one piece with `Output::push_short_masked`"
-)]
-#[inline(always)]
-fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
-    let (Some(first), Some(last)) = (data.first_chunk::<N>(), data.last_chunk::<N>()) else {
-        return false;
-    };
-    if let Some(place) = place.first_chunk_mut() {
-        *place = masked(*first, key);
-    }
-    if let Some(place) = place.last_chunk_mut() {
-        *place = masked(*last, rotate(key, data.len()));
-    }
-    true
-}
-
-/// Copies `data` to a place of the same length, masked with a key that stands at its first byte.
-#[cfg(feature = "alloc")]
-pub(crate) fn copy_masked(place: &mut [u8], data: &[u8], key: [u8; 4]) {
-    if data.len() >= LONG {
-        copy_long(place, data, key);
-    } else if data.len() >= BLOCK {
-        copy_blocks(place, data, key);
-    } else {
-        copy_short(place, data, key);
-    }
-}
-
-/// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.
-#[cfg(feature = "alloc")]
-#[inline(never)]
-fn copy_long(place: &mut [u8], data: &[u8], key: [u8; 4]) {
-    if let (Some(place), Some(line)) = (place.first_chunk_mut(), data.first_chunk::<CACHE_LINE>()) {
-        *place = masked(*line, key);
-    }
-    let start = place.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE);
-    let (_, place) = place.split_at_mut(start);
-    let (_, data) = data.split_at(start);
-    let key = rotate(key, start);
-    #[cfg(feature = "std")]
-    vectors::copy(place, data, key);
-    #[cfg(not(feature = "std"))]
-    copy_blocks(place, data, key);
-}
-
-/// Copies blocks, of which the last one may overlap the one before it; nothing if there is not even one.
-#[cfg(feature = "alloc")]
-#[inline]
-fn copy_blocks(place: &mut [u8], data: &[u8], key: [u8; 4]) {
-    let (places, _) = place.as_chunks_mut::<BLOCK>();
-    let (blocks, _) = data.as_chunks();
-    for (place, block) in places.iter_mut().zip(blocks) {
-        *place = masked(*block, key);
-    }
-    if let (Some(place), Some(last)) = (place.last_chunk_mut(), data.last_chunk::<BLOCK>()) {
-        *place = masked(*last, rotate(key, data.len()));
-    }
 }
 
 /// Masks `N` to `2 * N` bytes; others not at all.
@@ -183,7 +96,7 @@ fn mask_both_ends<const N: usize>(data: &mut [u8], key: [u8; 4]) -> bool {
 
 /// `N` is a multiple of 4.
 #[inline]
-fn masked<const N: usize>(mut bytes: [u8; N], key: [u8; 4]) -> [u8; N] {
+pub(crate) fn masked<const N: usize>(mut bytes: [u8; N], key: [u8; 4]) -> [u8; N] {
     let key = u32::from_ne_bytes(key);
     let (words, _) = bytes.as_chunks_mut();
     for word in words {
@@ -231,8 +144,7 @@ mod tests {
         }
     }
 
-    /// Long payloads, wherever they lie in memory: in place, and on the way to another.
-    #[cfg(feature = "alloc")]
+    /// Long payloads, wherever they lie in memory.
     #[test]
     fn long_payloads_equal_the_formula_wherever_they_lie() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
@@ -258,13 +170,6 @@ mod tests {
                 );
                 assert_eq!(data[..place], source[..place]);
                 assert_eq!(data[place + length..], source[place + length..]);
-
-                let mut copy = source.clone();
-                let end = place + length;
-                copy_masked(&mut copy[place..end], &source[..length], rotate(key, place));
-                assert!(copy[place..end] == expected, "{length} to {place}");
-                assert_eq!(copy[..place], source[..place]);
-                assert_eq!(copy[end..], source[end..]);
             }
         }
     }

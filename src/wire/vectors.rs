@@ -1,12 +1,14 @@
-//! Masking with the widest vectors that the processor has.
+//! Masks and UTF-8 with the widest vectors that the processor has. Without `std`, `scalar.rs` takes the place of this file.
 #![expect(
     clippy::inline_always,
     reason = "what is not inlined is not compiled for the wider vectors"
 )]
 
+use core::str;
+
 use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
-use super::rotate;
+use crate::wire::mask::rotate;
 
 /// Masks whole vectors at the front of `data`, and returns the rest.
 #[inline(never)]
@@ -14,10 +16,35 @@ pub(super) fn mask(data: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     dispatch!(Level::new(), simd => mask_with(simd, data, key))
 }
 
-/// Copies `data`, masked, to a place of the same length. Both are longer than a vector.
+/// Copies `data`, masked, to a place of the same length, and says that it did. Both are longer than a vector.
 #[inline(never)]
-pub(super) fn copy(place: &mut [u8], data: &[u8], key: [u8; 4]) {
+pub(crate) fn copy(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
     dispatch!(Level::new(), simd => copy_with(simd, place, data, key));
+    true
+}
+
+/// Text of at least 8 bytes, if that is what the bytes are.
+///
+/// `simdutf8` copies the last bytes. Until that has paid off, the standard library is faster where text is ASCII:
+/// a guess by three looks, on which nothing but speed depends.
+pub(super) fn text(bytes: &[u8]) -> Option<&str> {
+    const LONG: usize = 256;
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    let (_, second_half) = bytes.split_at(bytes.len() / 2);
+    let looks = (
+        bytes.first_chunk(),
+        second_half.first_chunk(),
+        bytes.last_chunk(),
+    );
+    if let (Some(first), Some(middle), Some(last)) = looks
+        && bytes.len() < LONG
+    {
+        let [first, middle, last] = [first, middle, last].map(|look| u64::from_ne_bytes(*look));
+        if (first | middle | last) & HIGH_BITS == 0 {
+            return str::from_utf8(bytes).ok();
+        }
+    }
+    simdutf8::basic::from_utf8(bytes).ok()
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The header of most frames, read with few looks (RFC 6455 section 5.2).
 
-use crate::wire::frame::{FIN, LENGTH_16, MASK, Opcode};
+use crate::wire::{FIN, LENGTH_16, MASK, Opcode};
 
 /// The header of a frame whose length takes no 8 bytes, as that of most, with its first byte as it came.
 #[derive(Clone, Copy, Debug)]

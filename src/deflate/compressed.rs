@@ -3,12 +3,8 @@
 use alloc::vec::Vec;
 use std::sync::OnceLock;
 
-use crate::connection::shared_message::SharedFrame;
-use crate::deflate::{Deflate, Deflater};
-use crate::wire::MessageType;
-
-/// Set in a compressed message (RFC 7692 section 6).
-const RSV1: u8 = 0b100;
+use crate::deflate::deflater::Deflater;
+use crate::deflate::options::Deflate;
 
 /// The bits of the smallest window.
 const LEAST_BITS: u8 = 9;
@@ -18,30 +14,33 @@ const LEAST_BITS: u8 = 9;
 /// Compressed with a new compressor it refers to nothing before, so a receiver can read it after any other messages,
 /// if its window is as large as that of the compressor. What is made for the smallest window would do for all, but
 /// repetitions further back than its 512 bytes, of which long messages are full, would be lost on those with more.
-#[derive(Debug, Default)]
-pub(super) struct Compressed([OnceLock<Option<SharedFrame>>; 7]);
+#[derive(Debug)]
+pub(crate) struct Compressed<F>([OnceLock<Option<F>>; 7]);
 
-impl Compressed {
-    /// The frame for a window of 2^`bits` bytes, compressed with these wishes if this is the first time. `None` if it
-    /// would be no shorter, and for 8 bits, a window that no compressor here keeps to.
-    pub(super) fn frame(
+impl<F> Compressed<F> {
+    pub(crate) const fn new() -> Self {
+        Self([const { OnceLock::new() }; 7])
+    }
+
+    /// The frame for a window of 2^`bits` bytes. If this is the first time, `payload` is compressed with these wishes and
+    /// `frame` makes a frame of it. `None` if it would be no shorter, and for 8 bits, a window that no compressor here
+    /// keeps to.
+    pub(crate) fn get_or_compress(
         &self,
-        kind: MessageType,
         payload: &[u8],
         wishes: &Deflate,
         bits: u8,
-    ) -> Option<&SharedFrame> {
+        frame: impl FnOnce(&[u8]) -> F,
+    ) -> Option<&F> {
         let bits = bits.min(enough_bits(payload.len()));
         let slot = self.0.get(usize::from(bits.checked_sub(LEAST_BITS)?))?;
-        slot.get_or_init(|| compress(kind, payload, wishes, bits))
-            .as_ref()
+        slot.get_or_init(|| {
+            let mut compressed = Vec::new();
+            Deflater::new(wishes, bits).deflate(payload, true, &mut compressed);
+            (compressed.len() < payload.len()).then(|| frame(&compressed))
+        })
+        .as_ref()
     }
-}
-
-fn compress(kind: MessageType, payload: &[u8], wishes: &Deflate, bits: u8) -> Option<SharedFrame> {
-    let mut compressed = Vec::new();
-    Deflater::new(wishes, bits).deflate(payload, true, &mut compressed);
-    (compressed.len() < payload.len()).then(|| SharedFrame::new(kind, RSV1, &compressed))
 }
 
 /// The bits of the smallest window from the end of which a message's beginning is in reach, which a larger one does no

@@ -2,12 +2,6 @@
 
 use crate::wire::protocol_error::ProtocolError;
 
-#[cfg(feature = "alloc")]
-mod short;
-
-#[cfg(feature = "alloc")]
-pub(crate) use short::ShortHeader;
-
 /// What a frame carries (RFC 6455 section 5.2): message data, or control of the connection.
 ///
 /// # Example
@@ -66,37 +60,9 @@ impl Opcode {
     }
 }
 
-/// The two types of message.
-#[cfg(feature = "alloc")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MessageType {
-    Text,
-    Binary,
-}
-
-#[cfg(feature = "alloc")]
-impl MessageType {
-    /// The type of message that a frame with this opcode begins.
-    pub(crate) const fn from_opcode(opcode: Opcode) -> Option<Self> {
-        match opcode {
-            Opcode::Text => Some(Self::Text),
-            Opcode::Binary => Some(Self::Binary),
-            _ => None,
-        }
-    }
-
-    /// The opcode of its first frame.
-    pub(crate) const fn opcode(self) -> Opcode {
-        match self {
-            Self::Text => Opcode::Text,
-            Self::Binary => Opcode::Binary,
-        }
-    }
-}
-
-const FIN: u8 = 0x80;
-const MASK: u8 = 0x80;
-const LENGTH_16: u8 = 126;
+pub(crate) const FIN: u8 = 0x80;
+pub(crate) const MASK: u8 = 0x80;
+pub(crate) const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
 /// The largest payload of a control frame (RFC 6455 section 5.5).
@@ -136,7 +102,7 @@ pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 pub struct FrameHeader {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// The reserved bits, a number from 0 to 7: RSV1 is 4, RSV2 is 2, RSV3 is 1. 0 without extensions.
+    /// The reserved bits, a number from 0 to 7: [RSV1](Self::RSV1) is 4, RSV2 is 2, RSV3 is 1. 0 without extensions.
     pub rsv: u8,
     /// What the frame carries.
     pub opcode: Opcode,
@@ -150,41 +116,8 @@ impl FrameHeader {
     /// The size of the longest header in bytes: 2, 8 of extended length, 4 of masking key.
     pub const MAX_SIZE: usize = 14;
 
-    /// The header of an unmasked message in one frame.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) const fn whole(kind: MessageType, length: usize) -> Self {
-        Self {
-            fin: true,
-            rsv: 0,
-            opcode: kind.opcode(),
-            masking_key: None,
-            payload_length: length as u64,
-        }
-    }
-
-    /// The first byte of a frame without reserved bits.
-    #[inline]
-    pub(crate) const fn first(opcode: Opcode, fin: bool) -> u8 {
-        let fin = if fin { FIN } else { 0 };
-        fin | opcode.bits()
-    }
-
-    /// The header of an unmasked frame with at most 125 bytes: one number, which is read faster when it was written as one.
-    #[cfg(feature = "alloc")]
-    #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
-    #[inline]
-    pub(crate) const fn short(first: u8, length: usize) -> [u8; 2] {
-        (first as u16 | (length as u16) << 8).to_le_bytes()
-    }
-
-    /// The header of a masked frame with at most 125 bytes, and zeros behind it: 6 bytes are the header.
-    #[cfg(feature = "alloc")]
-    #[inline]
-    pub(crate) const fn short_masked(first: u8, length: usize, key: [u8; 4]) -> [u8; 8] {
-        let length = length as u64 | MASK as u64;
-        (first as u64 | length << 8 | (u32::from_le_bytes(key) as u64) << 16).to_le_bytes()
-    }
+    /// RSV1 among the reserved bits: set in the first frame of a compressed message (RFC 7692 section 6).
+    pub const RSV1: u8 = 0b100;
 
     /// Reads the header at the start of `bytes`, and says how many bytes it takes.
     ///
@@ -242,7 +175,7 @@ impl FrameHeader {
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
     pub(crate) fn to_bytes(self) -> ([u8; 16], usize) {
-        let first = Self::first(self.opcode, self.fin) | (self.rsv & 0x7) << 4;
+        let first = first_byte(self.opcode, self.fin) | (self.rsv & 0x7) << 4;
         let (length, extended, size) = match self.payload_length {
             length @ 0..=125 => (length, 0, 2),
             length @ 126..=0xffff => (u64::from(LENGTH_16), length.swap_bytes() >> 48, 4),
@@ -258,6 +191,13 @@ impl FrameHeader {
             }
         }
     }
+}
+
+/// The first byte of a frame without reserved bits.
+#[inline]
+pub(crate) const fn first_byte(opcode: Opcode, fin: bool) -> u8 {
+    let fin = if fin { FIN } else { 0 };
+    fin | opcode.bits()
 }
 
 /// The first two bytes of a frame, which is where most violations show.
@@ -342,32 +282,6 @@ impl FrameStart {
             _ => 0,
         };
         2 + extended + if self.masked { 4 } else { 0 }
-    }
-}
-
-/// A header that [`FrameHeader::parse`] accepts: control frames are whole and short, the length fits.
-#[cfg(feature = "arbitrary")]
-impl<'a> arbitrary::Arbitrary<'a> for FrameHeader {
-    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-        let opcode: Opcode = u.arbitrary()?;
-        let (fin, payload_length) = if opcode.is_control() {
-            (true, u.int_in_range(0..=MAX_CONTROL_PAYLOAD as u64)?)
-        } else {
-            // Half of the lengths near the places where the form changes.
-            let length = match u.int_in_range(0..=3)? {
-                0 => u.int_in_range(0..=256)?,
-                1 => u.int_in_range(0xff00..=0x1_00ff)?,
-                _ => u.int_in_range(0..=u64::MAX >> 1)?,
-            };
-            (u.arbitrary()?, length)
-        };
-        Ok(Self {
-            fin,
-            rsv: u.int_in_range(0..=7)?,
-            opcode,
-            masking_key: u.arbitrary()?,
-            payload_length,
-        })
     }
 }
 
@@ -513,30 +427,5 @@ mod tests {
             assert_eq!(FrameHeader::parse(&bytes[..9]), Ok(None));
             assert_eq!(FrameHeader::parse(&bytes), Err(error));
         }
-    }
-
-    #[cfg(feature = "arbitrary")]
-    #[test]
-    fn arbitrary_values_are_legal() {
-        use arbitrary::Arbitrary;
-
-        let noise: [u8; 4096] = core::array::from_fn(|i| (i * i * 31 + i / 7) as u8);
-        let (mut short, mut medium) = (0, 0);
-        for start in 0..4000 {
-            let mut u = arbitrary::Unstructured::new(&noise[start..start + 64]);
-            let header = FrameHeader::arbitrary(&mut u).expect("enough noise");
-            let mut buffer = [0; FrameHeader::MAX_SIZE];
-            let written = header.write(&mut buffer);
-            assert_eq!(
-                FrameHeader::parse(written),
-                Ok(Some((header, written.len())))
-            );
-            if !header.opcode.is_control() {
-                short += usize::from(header.payload_length <= 256);
-                medium += usize::from((0xff00..=0x1_00ff).contains(&header.payload_length));
-            }
-        }
-        // Lengths near the places where the form changes are not left to chance.
-        assert!(short > 200 && medium > 200, "{short} {medium}");
     }
 }

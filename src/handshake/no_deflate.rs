@@ -1,0 +1,28 @@
+//! The negotiation without the feature `deflate`: no extension is offered or accepted.
+
+use alloc::string::String;
+
+use crate::connection::Config;
+use crate::deflate::Agreed;
+use crate::handshake::error::ResponseError;
+use crate::handshake::extensions::Extension;
+
+pub(crate) const fn offer(_: &Config) -> Option<String> {
+    None
+}
+
+pub(crate) const fn accept(_: &[Extension<'_>], _: &Config) -> Option<(Agreed, String)> {
+    None
+}
+
+/// RFC 6455 section 4.1, item 5: only an extension that was offered.
+pub(crate) const fn check_response(
+    extensions: &[Extension<'_>],
+    _: &Config,
+) -> Result<Option<Agreed>, ResponseError> {
+    if extensions.is_empty() {
+        Ok(None)
+    } else {
+        Err(ResponseError::ExtensionNotOffered)
+    }
+}
