@@ -284,7 +284,7 @@ impl Connection {
             }
             State::Failed(error) => {
                 self.hear(buffer);
-                if let Some(close) = self.receiver.discard(buffer) {
+                if let Some(close) = self.receiver.close_after_failure(buffer) {
                     self.closing.record(close);
                 }
                 self.hear(buffer);
@@ -336,28 +336,30 @@ impl Connection {
         buffer: &'b ReadBuffer,
     ) -> Result<Event<'b>, ProtocolError> {
         Ok(match received {
-            Received::Text(store, span, fin) => self.text(buffer.slice_in(store, span), fin)?,
-            Received::Binary(store, span, fin) => Event::Binary {
-                data: buffer.slice_in(store, span),
+            Received::Text(place, span, fin) => self.text(buffer.slice(place, span), fin)?,
+            Received::Binary(place, span, fin) => Event::Binary {
+                data: buffer.slice(place, span),
                 fin,
             },
-            Received::JoinedText => Event::Text {
-                text: buffer.joined_text(),
+            Received::AssembledText => Event::Text {
+                text: buffer.text().text(),
                 fin: true,
             },
             Received::Ping(span) => {
-                let payload = buffer.slice(span);
+                let payload = buffer.received().slice(span);
                 self.answer_ping(payload);
                 Event::Ping(payload)
             }
             Received::Pong(span) => {
-                let payload = buffer.slice(span);
+                let payload = buffer.received().slice(span);
                 self.note_pong(payload);
                 Event::Pong(payload)
             }
             Received::Close(span) => {
-                let close =
-                    CloseFrame::parse(buffer.slice(span)).map_err(|error| self.fail(error))?;
+                let close = self
+                    .receiver
+                    .close_frame(buffer.received().slice(span))
+                    .map_err(|error| self.fail(error))?;
                 self.answer_close(close);
                 Event::Close(close)
             }
@@ -393,8 +395,6 @@ impl Connection {
     /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
     fn answer_close(&mut self, close: CloseFrame<'_>) {
         self.closing.received(close);
-        // Section 5.5.1: no message follows.
-        self.receiver.end();
         if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
             // What parsed may also be sent, so this is never refused.
             _ = self.close(close.code, "");
@@ -408,7 +408,7 @@ impl Connection {
             _ = self.close(error.close_code(), error.reason());
         }
         self.closing.failed(error);
-        self.receiver.failed(error);
+        self.receiver.abandon_message();
         error
     }
 }

@@ -258,7 +258,8 @@ mod tests {
                     // Each byte, then each line, its name once more.
                     let work = work::take();
                     assert!((head.len()..=3 * head.len()).contains(&work), "{work}");
-                    buffer.consume(head.len());
+                    buffer.received_mut().consume(head.len());
+                    buffer.set_searched(0, 0);
                 }
             }
         }

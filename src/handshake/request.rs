@@ -138,7 +138,7 @@ impl<'b> Request<'b> {
         }
         let length = buffer.unread().len();
         let (request, size, read) = if head::may_be_whole(buffer, config) {
-            let (bytes, read) = buffer.front(length);
+            let (bytes, read) = buffer.received_mut().front();
             if let Some(request) = Self::parse_at_once(bytes, config) {
                 (request, length, read)
             } else {
@@ -149,7 +149,8 @@ impl<'b> Request<'b> {
             let Some(size) = head::find_end(buffer, config)? else {
                 return Ok(None);
             };
-            let (head, read) = buffer.front(size);
+            let (bytes, read) = buffer.received_mut().front();
+            let (head, _) = bytes.split_at(size);
             (Self::parse(head)?, size, read)
         };
         // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
@@ -164,7 +165,8 @@ impl<'b> Request<'b> {
     pub(crate) fn skip_empty_lines(buffer: &mut ReadBuffer) -> bool {
         let before = buffer.unread().len();
         while buffer.unread().starts_with(b"\r\n") {
-            buffer.consume(2);
+            buffer.received_mut().consume(2);
+            buffer.set_searched(0, 0);
         }
         buffer.unread().len() != before
     }

@@ -52,8 +52,7 @@ impl<'b> Response<'b> {
         let Some(size) = head::find_end(buffer, config)? else {
             return Ok(None);
         };
-        let length = buffer.unread().len();
-        let (bytes, read) = buffer.front(length);
+        let (bytes, read) = buffer.received_mut().front();
         let (head, rest) = bytes.split_at(size);
         let mut response = Self::parse(head)?;
         *read += size;
@@ -71,12 +70,12 @@ impl<'b> Response<'b> {
     ) -> Result<bool, HeadError> {
         let mut skipped = false;
         while let Some(size) = head::find_end(buffer, config)? {
-            let (bytes, _) = buffer.front(size);
+            let (bytes, _) = buffer.unread().split_at(size);
             if !is_interim(bytes) {
                 break;
             }
             Response::parse(bytes)?;
-            buffer.consume(size);
+            buffer.received_mut().consume(size);
             skipped = true;
         }
         Ok(skipped)

@@ -1,12 +1,18 @@
 //! The bytes read from a transport, and where the parts of them lie.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::wire::{ProtocolError, utf8};
+use assembled_text::AssembledText;
+use assembly::Assembly;
+use region::{Growth, Region};
 
-mod joined;
+mod assembled_text;
+mod assembly;
+mod region;
+
+pub(crate) use assembly::Place;
+pub(crate) use region::Span;
 
 /// The bytes read from the transport and not yet consumed, owned by the caller.
 ///
@@ -48,72 +54,18 @@ mod joined;
 /// ```
 #[derive(Default)]
 pub struct ReadBuffer {
-    // 0    <=    held.start <= held.end <=    read    <=    filled   <=   bytes.len()
-    // |  consumed  |    held      |    gap      |   unread    |    spare      |
-    /// All of it is initialised, so that the spare part can be lent without unsafe code and is cleared
-    /// once, when it is allocated, not at every read.
-    bytes: Vec<u8>,
-    /// The part of a message that has come so far.
-    held: Span,
-    read: usize,
-    filled: usize,
-    /// How many bytes of the message have not come yet, 0 if that is not known: no reason to grow, but to grow less.
-    /// Where a message ends near the end of the memory, little of the next one has been read that has to be moved.
-    missing: u64,
-    /// How much of the unread part was searched for the end of a head, so that nothing is searched twice.
-    searched: usize,
-    /// How many lines end in what was searched.
-    lines: usize,
-    /// The text message that comes in more than one piece.
-    joined: JoinedText,
-    /// What compressed messages are decompressed into: the held part of the open one, and nothing more.
-    inflated: Option<Box<ReadBuffer>>,
-    /// Bytes moved so far: tests show that it is linear in the bytes received.
-    #[cfg(test)]
-    work: usize,
+    received: Region,
+    /// The open message, but for the payload that is held in `received`.
+    message: Assembly,
+    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
+    searched: (usize, usize),
 }
 
-use joined::JoinedText;
-
-/// A place in the buffer, good until the buffer is next changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a span ends at or behind its start"
-)]
-impl Span {
-    pub(crate) const fn len(self) -> usize {
-        self.end - self.start
-    }
-}
-
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "positions ascend, as drawn at the fields, and callers bound `n` by them; lengths of what is in memory do not overflow"
-)]
 impl ReadBuffer {
     /// An empty buffer that owns no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            held: Span { start: 0, end: 0 },
-            read: 0,
-            filled: 0,
-            missing: 0,
-            searched: 0,
-            lines: 0,
-            joined: JoinedText::new(),
-            inflated: None,
-            #[cfg(test)]
-            work: 0,
-        }
+        Self::with_memory(Vec::new())
     }
 
     /// An empty buffer with room for `capacity` bytes.
@@ -122,9 +74,14 @@ impl ReadBuffer {
     /// 512 bytes: whatever a read brings beyond the end of a message has to be moved, and there is little room for it.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
+        Self::with_memory(alloc::vec![0; capacity])
+    }
+
+    const fn with_memory(bytes: Vec<u8>) -> Self {
         Self {
-            bytes: alloc::vec![0; capacity],
-            ..Self::new()
+            received: Region::new(bytes),
+            message: Assembly::new(),
+            searched: (0, 0),
         }
     }
 
@@ -135,18 +92,12 @@ impl ReadBuffer {
     /// the fastest cache. With 0 it may be empty, of which a read makes the end of the stream.
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
-        /// Moving an eighth of what is freed costs less than a shorter read, and the fastest cache sees less of
-        /// the buffer.
-        const WORTH_MOVING: usize = 8;
-        self.rewind();
-        let contents = self.held.len() + (self.filled - self.read);
-        if contents <= (self.filled - contents) / WORTH_MOVING {
-            self.compact();
+        if self.received.unread().is_empty() {
+            self.searched = (0, 0);
         }
-        if self.bytes.len() - self.filled < min {
-            self.make_room(min, usize::MAX);
-        }
-        &mut self.bytes[self.filled..]
+        self.received.rewind();
+        self.received.compact_if_cheap();
+        self.received.spare_mut(min, || self.message.growth())
     }
 
     /// Takes in the first `n` bytes of [`spare_mut`](Self::spare_mut), which the transport has written.
@@ -156,44 +107,28 @@ impl ReadBuffer {
     /// If `n` is more than the length of the spare space, which is a mistake of the caller.
     #[inline]
     pub fn advance(&mut self, n: usize) {
-        assert!(
-            n <= self.bytes.len() - self.filled,
-            "advanced by more than the spare space"
-        );
-        self.filled += n;
+        self.received.advance(n);
     }
 
     /// Takes in a copy of `data`, for bytes that come from elsewhere than a read into
     /// [`spare_mut`](Self::spare_mut).
+    #[expect(clippy::indexing_slicing, reason = "at least as many bytes are spare")]
     pub fn extend_from_slice(&mut self, data: &[u8]) {
         self.spare_mut(data.len())[..data.len()].copy_from_slice(data);
-        self.filled += data.len();
+        self.received.advance(data.len());
     }
 
     /// Drops all contents and keeps the memory.
     pub fn clear(&mut self) {
-        *self = Self {
-            bytes: core::mem::take(&mut self.bytes),
-            joined: core::mem::take(&mut self.joined),
-            inflated: self.inflated.take(),
-            ..Self::new()
-        };
-        self.joined.close();
-        if let Some(inflated) = &mut self.inflated {
-            inflated.clear();
-        }
+        self.received.clear();
+        self.message.clear();
+        self.searched = (0, 0);
     }
 
     /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
     pub fn shrink_to(&mut self, capacity: usize) {
-        self.compact();
-        self.bytes.truncate(self.filled.max(capacity));
-        self.bytes.shrink_to_fit();
-        self.joined.shrink();
-        match &mut self.inflated {
-            Some(inflated) if !inflated.is_empty() => inflated.shrink_to(0),
-            inflated => *inflated = None,
-        }
+        self.received.shrink_to(capacity);
+        self.message.shrink();
     }
 
     /// The bytes received and not yet consumed: what no event has been taken for, or, after a refused
@@ -201,326 +136,126 @@ impl ReadBuffer {
     #[must_use]
     #[inline]
     pub fn unread(&self) -> &[u8] {
-        &self.bytes[self.read..self.filled]
+        self.received.unread()
     }
 
     /// Whether nothing is left in it, neither unread bytes nor the beginning of a message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        if self
-            .inflated
-            .as_ref()
-            .is_some_and(|inflated| !inflated.is_empty())
-        {
-            return false;
-        }
-        self.read == self.filled && self.held.start == self.held.end && !self.joined.is_open()
+        self.received.is_empty() && self.message.is_empty()
     }
 
     /// The memory it owns, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        let capacity = self.bytes.capacity() + self.joined.capacity();
-        if let Some(inflated) = &self.inflated {
-            return capacity + inflated.capacity();
-        }
-        capacity
+        self.received
+            .capacity()
+            .saturating_add(self.message.capacity())
     }
 
-    /// Marks the first `n` unread bytes as consumed and says where they lie.
-    pub(crate) fn consume(&mut self, n: usize) -> Span {
-        let start = self.read;
-        self.read = start.saturating_add(n).min(self.filled);
-        self.searched = 0;
-        self.lines = 0;
-        Span {
-            start,
-            end: self.read,
-        }
-    }
-
-    /// Consumes `n` unread bytes and lends them. How far they were searched is not forgotten until the next
-    /// read, since it says nothing while frames are read.
+    /// What was received.
     #[inline]
-    pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
-        let start = self.read;
-        self.read += n;
-        &mut self.bytes[start..self.read]
+    pub(crate) const fn received(&self) -> &Region {
+        &self.received
     }
 
-    /// The first `n` unread bytes, and the position to add `n` to once they are consumed, so that bytes can
-    /// be parsed before that is decided.
-    pub(crate) fn front(&mut self, n: usize) -> (&[u8], &mut usize) {
-        (&self.bytes[self.read..self.read + n], &mut self.read)
+    #[inline]
+    pub(crate) const fn received_mut(&mut self) -> &mut Region {
+        &mut self.received
     }
 
-    /// Puts the next `n` unread bytes behind what is held, and says where they came to lie.
-    ///
-    /// Whichever part is shorter moves to the other, so a message costs time linear in its length
-    /// however it is cut into fragments.
-    pub(crate) fn hold(&mut self, n: usize) -> Span {
-        let taken = self.consume(n);
-        let length = self.held.len();
-        if length <= taken.len() {
-            if self.held.end != taken.start {
-                self.move_bytes(self.held, taken.start - length);
-            }
-            self.held = Span {
-                start: taken.start - length,
-                end: taken.end,
-            };
-            return taken;
+    /// The memory in which a message is put together at this place.
+    pub(crate) fn region_mut(&mut self, place: Place) -> &mut Region {
+        match place {
+            Place::Received => &mut self.received,
+            Place::Decompressed => self.message.decompressed_mut(),
         }
-        if self.held.end != taken.start {
-            self.move_bytes(taken, self.held.end);
+    }
+
+    /// The bytes at this place.
+    #[inline]
+    pub(crate) fn slice(&self, place: Place, span: Span) -> &[u8] {
+        match place {
+            Place::Received => self.received.slice(span),
+            Place::Decompressed => self.message.decompressed(span),
         }
-        let joined = Span {
-            start: self.held.end,
-            end: self.held.end + taken.len(),
+    }
+
+    /// The bytes at this place, and the text that they can be added to.
+    pub(crate) fn piece_and_text(
+        &mut self,
+        place: Place,
+        span: Span,
+    ) -> (&[u8], &mut AssembledText) {
+        let Assembly {
+            text, decompressed, ..
+        } = &mut self.message;
+        let piece = match place {
+            Place::Received => self.received.slice(span),
+            Place::Decompressed => decompressed.get_or_insert_default().slice(span),
         };
-        self.held.end = joined.end;
-        joined
+        (piece, text)
     }
 
-    /// Says how many bytes the message still takes, or 0. It must be whole after so many.
+    /// The text that came in pieces.
+    pub(crate) const fn text(&self) -> &AssembledText {
+        &self.message.text
+    }
+
+    pub(crate) const fn text_mut(&mut self) -> &mut AssembledText {
+        &mut self.message.text
+    }
+
+    /// Whether the held bytes of a text message can stay where they are until the next piece comes.
+    pub(crate) fn can_leave_text(&mut self) -> bool {
+        self.message.text.can_leave(self.received.held())
+    }
+
+    /// Says how many bytes the message still takes, or 0 if that is not known. It must be whole after so many.
     pub(crate) const fn set_missing(&mut self, missing: u64) {
         // An empty buffer may serve another connection next, so it knows nothing of this one.
-        self.missing = if self.held.start == self.held.end {
-            0
-        } else {
-            missing
-        };
+        let is_held = !self.received.holds_nothing();
+        self.message.set_missing(if is_held { missing } else { 0 });
     }
 
-    /// What is held.
-    pub(crate) const fn held(&self) -> Span {
-        self.held
+    /// Forgets the open message.
+    pub(crate) fn abandon_message(&mut self) {
+        self.received.release(usize::MAX);
+        self.message.clear();
     }
 
-    /// Lets go of the first `n` held bytes and says where they lie.
-    pub(crate) fn release(&mut self, n: usize) -> Span {
-        let start = self.held.start;
-        self.held.start = start.saturating_add(n).min(self.held.end);
-        Span {
-            start,
-            end: self.held.start,
-        }
-    }
-
-    #[inline]
-    pub(crate) fn slice(&self, span: Span) -> &[u8] {
-        &self.bytes[span.start..span.end]
-    }
-
-    #[inline]
-    pub(crate) fn slice_mut(&mut self, span: Span) -> &mut [u8] {
-        &mut self.bytes[span.start..span.end]
-    }
-
-    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
-    pub(crate) const fn searched(&self) -> (usize, usize) {
-        (self.searched, self.lines)
-    }
-
-    pub(crate) const fn set_searched(&mut self, searched: usize, lines: usize) {
-        self.searched = searched;
-        self.lines = lines;
-    }
-
-    /// Makes what was consumed spare again where that moves no bytes.
-    #[inline]
-    const fn rewind(&mut self) {
-        if self.read == self.filled {
-            if self.held.start == self.held.end {
-                self.held = Span { start: 0, end: 0 };
-                self.missing = 0;
-            }
-            self.read = self.held.end;
-            self.filled = self.held.end;
-            self.searched = 0;
-            self.lines = 0;
-        }
-    }
-}
-
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "positions ascend, as drawn at the fields of ReadBuffer; lengths of what is in memory do not overflow"
-)]
-impl ReadBuffer {
-    /// Makes at least `min` bytes spare, and grows beyond `most` bytes only if there is no other way.
-    ///
-    /// Moving the contents to the front must free at least as much as it moves, growing adds at least half of
-    /// what it moves or all that the message needs; so each byte received pays for a constant number of bytes moved.
-    /// Growing by half and not to twice the size keeps more of what is in use in the fastest cache.
-    pub(super) fn make_room(&mut self, min: usize, most: usize) {
-        let gap = self.read - self.held.end;
-        let unread = self.filled - self.read;
-        let contents = self.held.len() + unread;
-        let freed = self.held.start + gap;
-        let moved = if self.held.start == 0 {
-            unread
-        } else {
-            contents
-        };
-        self.compact();
-        if contents.saturating_add(min) > self.bytes.len() || freed < moved {
-            // Beyond what can be addressed it panics, as every vector does.
-            let missing = match usize::try_from(self.missing) {
-                Ok(missing) if missing > 0 => missing,
-                _ => usize::MAX,
-            };
-            let size = contents
-                .saturating_add(missing.min(contents / 2))
-                .saturating_add(min);
-            let size = size.min(most).max(contents.saturating_add(min));
-            let size = size.max(self.bytes.len());
-            self.bytes.reserve_exact(size - self.bytes.len());
-            self.bytes.resize(size, 0);
-        }
-    }
-
-    pub(super) fn move_bytes(&mut self, from: Span, to: usize) {
-        if from.start != to {
-            #[cfg(test)]
-            {
-                self.work += from.len();
-            }
-            self.bytes.copy_within(from.start..from.end, to);
-        }
-    }
-
-    /// Moves the contents to the front, without gaps.
-    pub(super) fn compact(&mut self) {
-        let length = self.held.len();
-        let unread = Span {
-            start: self.read,
-            end: self.filled,
-        };
-        self.move_bytes(self.held, 0);
-        self.move_bytes(unread, length);
-        self.filled = length + (self.filled - self.read);
-        self.read = length;
-        self.held = Span {
-            start: 0,
-            end: length,
-        };
-    }
-}
-
-/// Where payload lies: as it came, or decompressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Store {
-    Wire,
-    Inflated,
-}
-
-impl ReadBuffer {
-    /// Where messages are put together: here, or where they are decompressed into.
-    pub(crate) fn store(&mut self, store: Store) -> &mut Self {
-        match store {
-            Store::Wire => self,
-            Store::Inflated => self.inflated.get_or_insert_default(),
-        }
-    }
-
-    /// The bytes in one of the stores.
-    pub(crate) fn slice_in(&self, store: Store, span: Span) -> &[u8] {
-        match store {
-            Store::Wire => self.slice(span),
-            Store::Inflated => self
-                .inflated
-                .as_ref()
-                .map_or(&[], |inflated| inflated.slice(span)),
-        }
-    }
-
-    /// Puts text to the message that comes in pieces.
-    pub(crate) fn join_text(
-        &mut self,
-        store: Store,
-        span: Span,
-        limit: usize,
-    ) -> Result<(), ProtocolError> {
-        let bytes = match store {
-            Store::Wire => &self.bytes,
-            Store::Inflated => &self.inflated.get_or_insert_default().bytes,
-        };
-        let piece = bytes.get(span.start..span.end).unwrap_or_default();
-        self.joined.add(utf8::text(piece)?, limit);
-        Ok(())
-    }
-
-    /// Whether what is held of a text message can stay there until the next piece comes, since no cut can spoil it.
-    pub(crate) fn leaves_text(&mut self) -> bool {
-        let held = self.bytes.get(self.held.start..self.held.end);
-        self.joined.leaves(held.unwrap_or_default())
-    }
-
-    /// The message that came in pieces, once it is whole.
-    pub(crate) fn joined_text(&self) -> &str {
-        self.joined.text()
-    }
-
-    /// Whether a message that comes in pieces has begun.
-    pub(crate) const fn is_joining(&self) -> bool {
-        self.joined.is_open()
-    }
-
-    /// Says that the message that came in pieces is whole, or given up.
-    pub(crate) const fn close_joined(&mut self) {
-        self.joined.close();
-    }
-
-    /// Lets go of all that is held, decompressed or not.
-    pub(crate) fn release_all(&mut self) {
-        self.release(usize::MAX);
-        self.missing = 0;
-        self.joined.close();
-        if let Some(inflated) = &mut self.inflated {
-            inflated.clear();
-        }
-    }
-
-    /// The first `n` unread bytes, and at least one byte of space to decompress them into: about what they
-    /// may need, `most` bytes at most.
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::arithmetic_side_effects,
-        reason = "positions ascend, as drawn at the fields of ReadBuffer, and `n` bytes are unread"
-    )]
-    pub(crate) fn inflate_from(
+    /// The first `n` unread bytes, and at least one byte of space to decompress them to: about as much as they may need,
+    /// and `most` bytes at most. The message is no longer than `limit`.
+    pub(crate) fn decompression(
         &mut self,
         n: usize,
         most: usize,
         limit: usize,
     ) -> (&[u8], &mut [u8]) {
-        /// Below it a call costs more than it brings, beyond it a call leaves the fastest cache.
+        /// With less, a call costs more than it brings. With more, a call leaves the fastest cache.
         const STEP: (usize, usize) = (256, 16 << 10);
-        let inflated = self.inflated.get_or_insert_default();
         let min = n.saturating_mul(4).clamp(STEP.0, STEP.1).min(most).max(1);
-        inflated.rewind();
-        if inflated.bytes.len() - inflated.filled < min {
+        let decompressed = self.message.decompressed_mut();
+        decompressed.rewind();
+        let space = decompressed.spare_mut(min, || Growth {
             // The message may grow to the limit and one byte beyond, which shows that it is too large.
-            inflated.make_room(min, limit.saturating_add(1));
-        }
-        let end = inflated
-            .bytes
-            .len()
-            .min(inflated.filled.saturating_add(most));
+            most: limit.saturating_add(1),
+            ..Growth::FREE
+        });
+        let most = most.min(space.len());
         (
-            &self.bytes[self.read..self.read + n],
-            &mut inflated.bytes[inflated.filled..end],
+            self.received.unread().get(..n).unwrap_or_default(),
+            space.get_mut(..most).unwrap_or_default(),
         )
     }
 
-    /// A part of the unread bytes.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "positions ascend, as drawn at the fields of ReadBuffer, and the caller's range ends within the unread bytes"
-    )]
-    pub(crate) fn unread_mut(&mut self, range: core::ops::Range<usize>) -> &mut [u8] {
-        &mut self.bytes[self.read..self.filled][range]
+    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
+    pub(crate) const fn searched(&self) -> (usize, usize) {
+        self.searched
+    }
+
+    pub(crate) const fn set_searched(&mut self, searched: usize, lines: usize) {
+        self.searched = (searched, lines);
     }
 }
 
@@ -529,7 +264,7 @@ impl fmt::Debug for ReadBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadBuffer")
             .field("unread", &self.unread().len())
-            .field("held", &self.held.len())
+            .field("held", &self.received.held().len())
             .field("capacity", &self.capacity())
             .finish_non_exhaustive()
     }
@@ -574,22 +309,26 @@ mod tests {
                 buffer.advance(n);
                 bytes -= n;
                 received += n;
-                most = most.max(buffer.unread().len() + buffer.held().len());
+                most = most.max(buffer.unread().len() + buffer.received.held().len());
                 while buffer.unread().len() >= HEADER + payload {
-                    buffer.consume(HEADER);
-                    buffer.hold(payload);
+                    buffer.received.consume(HEADER);
+                    buffer.received.hold(payload);
                     ready += 1;
                     if ready % frames == 0 {
-                        buffer.release(usize::MAX);
+                        buffer.received.release(usize::MAX);
                     }
                 }
                 let what = format!("{payload} {min} {messages} after {received}");
-                assert!(buffer.work <= 4 * received, "{} moved, {what}", buffer.work);
+                assert!(
+                    buffer.received.work <= 4 * received,
+                    "{} moved, {what}",
+                    buffer.received.work
+                );
                 let bound = 2 * most + min;
                 assert!(
-                    buffer.bytes.len() <= bound,
+                    buffer.received.capacity() <= bound,
                     "{} of {bound}, {what}",
-                    buffer.bytes.len()
+                    buffer.received.capacity()
                 );
             }
             assert_eq!((ready, buffer.is_empty()), (messages * frames, true));
@@ -600,8 +339,8 @@ mod tests {
     fn full(held: usize, consumed: usize) -> ReadBuffer {
         let mut buffer = ReadBuffer::with_capacity(10_000);
         buffer.advance(10_000);
-        buffer.hold(held);
-        buffer.consume(consumed);
+        buffer.received.hold(held);
+        buffer.received.consume(consumed);
         buffer
     }
 
@@ -629,36 +368,38 @@ mod tests {
             let mut buffer = full(held, 0);
             let mut received = 10_000;
             for _ in 0..5000 {
-                buffer.consume(6);
+                buffer.received.consume(6);
                 assert!(buffer.spare_mut(6).len() >= 6);
                 buffer.advance(6);
                 received += 6;
             }
             assert!(
-                buffer.work <= 4 * received,
+                buffer.received.work <= 4 * received,
                 "{} for {received}",
-                buffer.work
+                buffer.received.work
             );
-            assert!(buffer.bytes.len() <= 2 * 10_000 + 6);
+            assert!(buffer.received.capacity() <= 2 * 10_000 + 6);
             // It does move, and what moves is counted.
-            assert!(buffer.work >= 5000);
+            assert!(buffer.received.work >= 5000);
         }
         // All space is spare again when nothing is left, though what is behind would have been enough.
         let mut buffer = ReadBuffer::with_capacity(100);
         buffer.advance(60);
-        buffer.consume(60);
+        buffer.received.consume(60);
         assert_eq!(buffer.spare_mut(1).len(), 100);
     }
 
     #[test]
     fn gives_back_what_messages_were_decompressed_into() {
         let mut buffer = ReadBuffer::new();
-        buffer.store(Store::Inflated).extend_from_slice(b"begun");
+        let decompressed = buffer.region_mut(Place::Decompressed);
+        decompressed.spare_mut(5, || Growth::FREE)[..5].copy_from_slice(b"begun");
+        decompressed.advance(5);
         buffer.shrink_to(0);
         assert!(!buffer.is_empty() && buffer.capacity() >= 5);
-        buffer.store(Store::Inflated).consume(5);
+        buffer.region_mut(Place::Decompressed).consume(5);
         buffer.shrink_to(0);
-        assert!(buffer.is_empty() && buffer.inflated.is_none());
+        assert!(buffer.is_empty() && buffer.message.decompressed.is_none());
     }
 
     #[test]
@@ -704,22 +445,25 @@ mod tests {
                     for piece in bytes.chunks(reads) {
                         read(&mut buffer, piece, reads);
                         received += piece.len();
-                        header -= buffer.consume(header).len();
+                        header -= buffer.received.consume(header).len();
                         if header == 0 {
                             let n = buffer.unread().len();
-                            let span = buffer.hold(n);
-                            assert_eq!(span.end, buffer.held().end);
+                            let span = buffer.received.hold(n);
+                            assert_eq!(
+                                buffer.received.slice(span).as_ptr_range().end,
+                                buffer.received.held().as_ptr_range().end
+                            );
                         }
                     }
                     assert!(*size > 0 || buffer.unread().is_empty());
                 }
-                assert_eq!(buffer.slice(buffer.held()), expected);
+                assert_eq!(buffer.received.held(), expected);
                 assert!(
-                    buffer.work <= 4 * received,
+                    buffer.received.work <= 4 * received,
                     "{} moved for {received}, {sizes:?}, reads of {reads}",
-                    buffer.work
+                    buffer.received.work
                 );
-                assert!(buffer.bytes.len() <= 2 * (expected.len() + 6 + reads) + reads);
+                assert!(buffer.received.capacity() <= 2 * (expected.len() + 6 + reads) + reads);
             }
         }
     }
@@ -733,15 +477,15 @@ mod tests {
         for _ in 0..100_000 {
             read(&mut buffer, &[1; 10], 10);
             received += 10;
-            assert_eq!(buffer.consume(10).len(), 10);
+            assert_eq!(buffer.received.consume(10).len(), 10);
         }
         assert_eq!(buffer.unread().len(), 100_000);
         assert!(
-            buffer.work <= 4 * received,
+            buffer.received.work <= 4 * received,
             "{} moved for {received}",
-            buffer.work
+            buffer.received.work
         );
-        assert!(buffer.bytes.len() <= 2 * 100_010 + 10);
+        assert!(buffer.received.capacity() <= 2 * 100_010 + 10);
     }
 
     /// An empty buffer may serve another connection next, so it knows nothing of the one before, in any field: here
@@ -772,13 +516,11 @@ mod tests {
                     read(&mut buffer, &[*byte], 1);
                     while let Ok(Some(_)) = connection.next_event(&mut buffer) {}
                     if buffer.is_empty() {
-                        let fields = (
-                            buffer.missing,
-                            buffer.searched,
-                            buffer.lines,
-                            buffer.joined.looked_at(),
+                        assert_eq!(
+                            buffer.message.counters(),
+                            (0, 0),
+                            "{stream:?} at {i}, {delivery:?}"
                         );
-                        assert_eq!(fields, (0, 0, 0, 0), "{stream:?} at {i}, {delivery:?}");
                     }
                 }
             }
@@ -791,13 +533,13 @@ mod tests {
         for _ in 0..100 {
             read(&mut buffer, &[7; 40], 40);
             assert!(!buffer.is_empty());
-            buffer.consume(20);
-            buffer.hold(20);
+            buffer.received.consume(20);
+            buffer.received.hold(20);
             assert!(!buffer.is_empty());
-            assert_eq!(buffer.release(usize::MAX).len(), 20);
+            assert_eq!(buffer.received.release(usize::MAX).len(), 20);
             assert!(buffer.is_empty());
         }
-        assert_eq!((buffer.capacity(), buffer.work), (64, 0));
+        assert_eq!((buffer.capacity(), buffer.received.work), (64, 0));
         buffer.extend_from_slice(b"rest");
         buffer.shrink_to(0);
         assert_eq!((buffer.unread(), buffer.capacity()), (&b"rest"[..], 4));

@@ -2,102 +2,110 @@
 
 use crate::connection::config::Delivery;
 use crate::connection::message_type::MessageType;
-use crate::connection::read_buffer::{ReadBuffer, Store};
-use crate::connection::receiver::{Progress, Receiver, Stage, at_most};
+use crate::connection::read_buffer::{Place, ReadBuffer};
+use crate::connection::receiver::{Payload, at_most};
 use crate::connection::role::Role;
+use crate::deflate::Inflation;
 use crate::wire::mask::rotate;
 use crate::wire::{ProtocolError, apply_mask, utf8};
 
-/// How much is decompressed before it is delivered as a chunk, or validated: little input can make much output.
+/// How much is decompressed before it is delivered as a chunk, or validated. Little input can make much output.
 const CHUNK: usize = 32 << 10;
 
-impl Receiver {
-    /// Takes in what there is of the current frame's payload, and decompresses it.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "`unmasked` and what the codec consumes are at most `n`, which is at most `remaining`; `length` never exceeds `limit`, or it fails first"
-    )]
-    pub(super) fn read_compressed(
-        &mut self,
-        buffer: &mut ReadBuffer,
-    ) -> Result<Progress, ProtocolError> {
-        let (
-            Stage::Payload {
-                remaining,
-                key,
-                fin,
-            },
-            Some(inflation),
-        ) = (&mut self.stage, &mut self.inflation)
-        else {
-            return Ok(Progress::Incomplete);
-        };
-        let mut n = at_most(*remaining, buffer.unread().len());
-        self.progress |= n > inflation.unmasked();
-        if self.role == Role::Server {
-            // More than there is only if the caller mixed up two buffers.
-            let unmasked = inflation.unmasked().min(n);
-            apply_mask(buffer.unread_mut(unmasked..n), *key, 0);
-            *key = rotate(*key, n - unmasked);
-        }
-        // More than memory can hold, if it is delivered in chunks.
-        let limit = self.max_message;
-        let in_memory = at_most(limit, usize::MAX);
-        // Text is validated while it is in the fastest cache.
-        let in_steps = self.delivery == Delivery::Chunks || self.message == Some(MessageType::Text);
-        let mut length = self.length.min(limit);
-        let mut fresh = 0;
-        let mut drained = n == 0 && inflation.is_empty();
-        while !drained && (!in_steps || fresh < CHUNK) {
-            // One byte more than allowed shows that it is too large.
-            let most = at_most((limit - length).saturating_add(1), usize::MAX);
-            let (input, output) = buffer.inflate_from(n, most, in_memory);
-            let progress = inflation.inflate(input, output);
-            drained = progress.produced < output.len();
-            buffer.consume(progress.consumed);
-            *remaining -= progress.consumed as u64;
-            n -= progress.consumed;
-            let produced = at_most(limit - length, progress.produced);
-            let inflated = buffer.store(Store::Inflated);
-            inflated.advance(produced);
-            inflated.hold(produced);
-            length += produced as u64;
-            fresh += produced;
-            if produced < progress.produced {
-                return Err(self.first_violation(buffer, ProtocolError::MessageTooLarge));
-            }
-            if progress.corrupt {
-                return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
-            }
-        }
-        inflation.set_unmasked(n);
-        self.length = length;
-        if !drained {
-            if self.delivery == Delivery::Messages {
-                self.join(buffer, Store::Inflated)?;
-                return Ok(Progress::Continue);
-            }
-            return Ok(self
-                .chunk(buffer, Store::Inflated)
-                .map_or(Progress::Continue, Progress::Event));
-        }
-        if *remaining == 0 && *fin && inflation.finish().is_err() {
-            return Err(self.first_violation(buffer, ProtocolError::CorruptCompression));
-        }
-        self.deliver(buffer, Store::Inflated)
-    }
+/// The rules for the output.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) role: Role,
+    pub(super) delivery: Delivery,
+    pub(super) max_message: u64,
+}
 
-    /// The violation to fail for: wrong text that came out before it is the earlier one, and would have been
-    /// found first in smaller pieces.
-    fn first_violation(&self, buffer: &mut ReadBuffer, violation: ProtocolError) -> ProtocolError {
-        let inflated = buffer.store(Store::Inflated);
-        let wrong_text = self.message == Some(MessageType::Text)
-            && utf8::complete_length(inflated.slice(inflated.held())).is_err();
-        if wrong_text {
-            ProtocolError::InvalidUtf8
-        } else {
-            violation
+/// Takes in what there is of a frame's payload and decompresses it. Says whether that is all of it; otherwise the output
+/// is to be taken first.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "`unmasked` and what the codec consumes are at most `n`, which is at most `remaining`; `length` never exceeds `limit`, or it fails first"
+)]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "`unmasked` is at most `n`, and `n` bytes are unread"
+)]
+pub(super) fn decompress(
+    inflation: &mut Inflation,
+    payload: &mut Payload,
+    length: &mut u64,
+    rules: Rules,
+    buffer: &mut ReadBuffer,
+) -> Result<bool, ProtocolError> {
+    let mut n = at_most(payload.remaining, buffer.unread().len());
+    if rules.role == Role::Server {
+        // More than `n` only if the caller mixed up two buffers.
+        let unmasked = inflation.unmasked().min(n);
+        let masked = &mut buffer.received_mut().unread_mut()[unmasked..n];
+        apply_mask(masked, payload.key, 0);
+        payload.key = rotate(payload.key, n - unmasked);
+    }
+    // More than memory can hold, if it is delivered in chunks.
+    let limit = rules.max_message;
+    let in_memory = at_most(limit, usize::MAX);
+    // Text is validated while it is in the fastest cache.
+    let in_steps = rules.delivery == Delivery::Chunks || payload.message == MessageType::Text;
+    *length = limit.min(*length);
+    let mut fresh = 0;
+    let mut all = n == 0 && inflation.is_empty();
+    while !all && (!in_steps || fresh < CHUNK) {
+        // One byte more than allowed shows that it is too large.
+        let most = at_most((limit - *length).saturating_add(1), usize::MAX);
+        let (input, output) = buffer.decompression(n, most, in_memory);
+        let progress = inflation.inflate(input, output);
+        all = progress.produced < output.len();
+        buffer.received_mut().consume(progress.consumed);
+        payload.remaining -= progress.consumed as u64;
+        n -= progress.consumed;
+        let produced = at_most(limit - *length, progress.produced);
+        let decompressed = buffer.region_mut(Place::Decompressed);
+        decompressed.advance(produced);
+        decompressed.hold(produced);
+        *length += produced as u64;
+        fresh += produced;
+        if produced < progress.produced {
+            return Err(first_violation(
+                payload.message,
+                buffer,
+                ProtocolError::MessageTooLarge,
+            ));
         }
+        if progress.corrupt {
+            return Err(first_violation(
+                payload.message,
+                buffer,
+                ProtocolError::CorruptCompression,
+            ));
+        }
+    }
+    inflation.set_unmasked(n);
+    if all && payload.remaining == 0 && payload.fin && inflation.finish().is_err() {
+        return Err(first_violation(
+            payload.message,
+            buffer,
+            ProtocolError::CorruptCompression,
+        ));
+    }
+    Ok(all)
+}
+
+/// The violation to fail for. Wrong text that came out before it is the earlier one, and would have been found first in
+/// smaller pieces.
+fn first_violation(
+    message: MessageType,
+    buffer: &mut ReadBuffer,
+    violation: ProtocolError,
+) -> ProtocolError {
+    let text = buffer.region_mut(Place::Decompressed).held();
+    if message == MessageType::Text && utf8::complete_length(text).is_err() {
+        ProtocolError::InvalidUtf8
+    } else {
+        violation
     }
 }
 
@@ -105,7 +113,7 @@ impl Receiver {
 mod tests {
     use super::*;
     use crate::connection::config::Config;
-    use crate::connection::receiver::Received;
+    use crate::connection::receiver::{Received, Receiver};
     use crate::deflate::{Agreed, Deflate, Inflation};
 
     /// The bytes of a message are counted beyond what 32 bits hold, and the limit is exact there.
@@ -141,9 +149,9 @@ mod tests {
                 buffer.extend_from_slice(LAST);
                 let last = receiver.next(&mut buffer);
                 match last {
-                    Ok(Some(Received::Binary(store, span, true))) => {
+                    Ok(Some(Received::Binary(place, span, true))) => {
                         assert_eq!(more, 5);
-                        assert_eq!(buffer.slice_in(store, span), b"Hello");
+                        assert_eq!(buffer.slice(place, span), b"Hello");
                     }
                     last => {
                         assert_eq!(more, 4);

@@ -2,7 +2,7 @@
 
 use crate::connection::config::{Config, Delivery};
 use crate::connection::message_type::MessageType;
-use crate::connection::read_buffer::{ReadBuffer, Span, Store};
+use crate::connection::read_buffer::{Place, ReadBuffer, Span};
 use crate::connection::role::Role;
 use crate::deflate::{Boxed, Inflation};
 use crate::wire::mask::rotate;
@@ -10,6 +10,7 @@ use crate::wire::{
     CloseFrame, FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, Opcode, ProtocolError, apply_mask,
     utf8,
 };
+use compressed::{Rules, decompress};
 
 mod compressed;
 mod short_header;
@@ -24,50 +25,61 @@ mod whole;
 ///          |  | control frame, whole               |   '----'
 ///          |  '--> event                           |   |
 ///          '---------------------------------------+---' end of the frame: event if it ends the message
+///
+///        any -- Close frame, end of the stream --> Done
 /// ```
 #[derive(Debug)]
 pub(crate) struct Receiver {
     stage: Stage,
-    /// The message of which the last fragment is still to come.
+    /// The message whose last fragment has not begun.
     message: Option<MessageType>,
     role: Role,
     delivery: Delivery,
-    /// Payload bytes announced for the open message by all frame headers so far.
-    length: u64,
     max_frame: u64,
     max_message: u64,
     /// The lesser of the two, as far as it fits into 16 bits.
     max_whole: u16,
-    /// Whether a part of a message has been taken in since this was last asked.
+    /// The payload bytes of the open message: announced by all frame headers so far, or decompressed so far.
+    length: u64,
+    /// Whether a part of a message was taken in since this was last asked.
     progress: bool,
     /// The receiving half of the negotiated extension, if it was agreed on.
     pub(super) inflation: Option<Boxed<Inflation>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Stage {
     /// At the beginning of a frame.
     Header,
-    /// Inside the payload of a data frame: what is left of it, and the key for the next byte.
-    Payload {
-        remaining: u64,
-        key: [u8; 4],
-        fin: bool,
-    },
-    /// Nothing more is read: no event can follow, or the end of the current frame cannot be known.
-    Lost,
+    /// Inside the payload of a data frame.
+    Payload(Payload),
+    /// After a failure, inside a frame with this many bytes left.
+    Skip(u64),
+    /// Nothing more is read. No event can follow, or the end of the current frame is unknown.
+    Done,
 }
 
-/// Where an event's bytes lie.
+/// The rest of a data frame.
+#[derive(Clone, Copy, Debug)]
+struct Payload {
+    message: MessageType,
+    remaining: u64,
+    /// The masking key for the next byte.
+    key: [u8; 4],
+    fin: bool,
+}
+
+/// Where the bytes of an event lie.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Received {
-    /// Not validated yet: making the `str` at the edge does it.
-    Text(Store, Span, bool),
-    Binary(Store, Span, bool),
-    /// Text that was put together from several pieces, validated as they came.
-    JoinedText,
+    /// Not validated yet: making the `str` does it.
+    Text(Place, Span, bool),
+    Binary(Place, Span, bool),
+    /// Text that came in several pieces. They were validated as they came.
+    AssembledText,
     Ping(Span),
     Pong(Span),
+    /// See [`Receiver::close_frame`].
     Close(Span),
 }
 
@@ -78,11 +90,11 @@ impl Receiver {
             message: None,
             role,
             delivery: config.delivery,
-            length: 0,
             max_frame: config.max_frame_size,
             max_message: config.message_limit(),
             max_whole: u16::try_from(config.max_frame_size.min(config.max_message_size))
                 .unwrap_or(u16::MAX),
+            length: 0,
             progress: false,
             inflation: None,
         }
@@ -94,45 +106,35 @@ impl Receiver {
         buffer: &mut ReadBuffer,
     ) -> Result<Option<Received>, ProtocolError> {
         loop {
-            let progress = match self.stage {
+            let step = match self.stage {
                 Stage::Header => {
-                    self.join_fragments(buffer)?;
-                    self.read_header(buffer).inspect_err(|_| {
-                        // As in `failed`, for a Close frame with a wrong header.
-                        let opcode = buffer.unread().first().map_or(0, |byte| byte & 0xf);
-                        if opcode == Opcode::Close.bits() {
-                            self.stage = Stage::Lost;
-                        }
-                    })?
+                    self.take_fragments(buffer)?;
+                    self.read_header(buffer)
+                        .inspect_err(|_| self.end_at_close(buffer.unread()))?
                 }
-                Stage::Payload { .. } => self.read_payload(buffer)?,
-                Stage::Lost => Progress::Incomplete,
+                Stage::Payload(payload) => self.read_payload(payload, buffer)?,
+                Stage::Skip(_) | Stage::Done => Step::NeedsMore,
             };
-            match progress {
-                Progress::Event(received) => return Ok(Some(received)),
-                Progress::Incomplete => return Ok(None),
-                Progress::Continue => {}
+            match step {
+                Step::Event(received) => return Ok(Some(received)),
+                Step::NeedsMore => return Ok(None),
+                Step::Continue => {}
             }
         }
     }
 
-    pub(crate) const fn role(&self) -> Role {
-        self.role
-    }
-
-    /// Whether a part of a message has been taken in since this was last asked, if only a header. Control frames do not count: where one
-    /// can come, the Pong that is awaited could have come as well.
-    pub(crate) const fn take_progress(&mut self) -> bool {
-        let progress = self.progress;
-        if progress {
-            self.progress = false;
-        }
-        progress
+    /// Reads the payload of a Close frame, with which receiving ends, whether it is right or wrong (section 5.5.1).
+    pub(crate) fn close_frame<'b>(
+        &mut self,
+        payload: &'b [u8],
+    ) -> Result<CloseFrame<'b>, ProtocolError> {
+        self.end();
+        CloseFrame::parse(payload)
     }
 
     /// Nothing more is received: the peer sent a Close frame, or the stream has ended.
     pub(crate) fn end(&mut self) {
-        self.stage = Stage::Lost;
+        self.stage = Stage::Done;
         self.abandon_message();
     }
 
@@ -144,66 +146,127 @@ impl Receiver {
         }
     }
 
-    fn read_header(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
+    /// Reads on after a failure and drops everything, to learn whether the peer sent a Close frame.
+    ///
+    /// Section 7.1.7 forbids to act on what still comes. How the connection ended is for the record only.
+    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
+    pub(crate) fn close_after_failure<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+    ) -> Option<CloseFrame<'b>> {
+        buffer.abandon_message();
+        let payload = loop {
+            match self.stage {
+                Stage::Done => {
+                    buffer.clear();
+                    return None;
+                }
+                Stage::Payload(Payload { remaining, .. }) | Stage::Skip(remaining) => {
+                    let n = at_most(remaining, buffer.unread().len());
+                    buffer.received_mut().consume(n);
+                    let remaining = remaining - n as u64;
+                    if remaining > 0 {
+                        self.stage = Stage::Skip(remaining);
+                        return None;
+                    }
+                    self.stage = Stage::Header;
+                }
+                Stage::Header => match FrameHeader::parse(buffer.unread()) {
+                    Err(_) => self.stage = Stage::Done,
+                    Ok(None) => return None,
+                    Ok(Some((header, size))) if header.opcode == Opcode::Close => {
+                        let length = at_most(header.payload_length, MAX_CONTROL_PAYLOAD);
+                        let key = header.masking_key.unwrap_or_default();
+                        break take_control(size, length, key, buffer)?;
+                    }
+                    Ok(Some((header, size))) => {
+                        buffer.received_mut().consume(size);
+                        self.stage = Stage::Skip(header.payload_length);
+                    }
+                },
+            }
+        };
+        self.close_frame(buffer.received().slice(payload)).ok()
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether a part of a message was taken in since this was last asked, if only a header.
+    ///
+    /// Control frames do not count. Where one can come, the Pong that is awaited could have come as well.
+    pub(crate) const fn take_progress(&mut self) -> bool {
+        let progress = self.progress;
+        if progress {
+            self.progress = false;
+        }
+        progress
+    }
+
+    fn read_header(&mut self, buffer: &mut ReadBuffer) -> Result<Step, ProtocolError> {
         let bytes = buffer.unread();
-        // Everything the first two bytes can show is refused before the length is looked at, and the
-        // length before the masking key, so that a violation is met at the same byte however it is cut.
+        // The first two bytes are judged before the length, and the length before the masking key. So a violation is
+        // found at the same byte, however the stream is cut.
         let Some(start) = FrameStart::parse(bytes)? else {
-            return Ok(Progress::Incomplete);
+            return Ok(Step::NeedsMore);
         };
-        self.check(start)?;
+        let message = self.check(start)?;
         let Some(length) = start.payload_length(bytes)? else {
-            return Ok(Progress::Incomplete);
+            return Ok(Step::NeedsMore);
         };
-        if !start.opcode.is_control() {
+        if message.is_some() {
             self.check_length(start, length)?;
         }
         let size = start.header_size();
         let Some(header) = bytes.get(..size) else {
-            return Ok(Progress::Incomplete);
+            return Ok(Step::NeedsMore);
         };
         let key = if start.masked {
             header.last_chunk().copied().unwrap_or_default()
         } else {
             [0; 4]
         };
-
-        if start.opcode.is_control() {
-            return Ok(read_control(
-                start.opcode,
-                size,
-                at_most(length, MAX_CONTROL_PAYLOAD),
-                key,
-                buffer,
-            ));
-        }
-        buffer.consume(size);
+        let Some(message) = message else {
+            let length = at_most(length, MAX_CONTROL_PAYLOAD);
+            let payload = take_control(size, length, key, buffer);
+            return Ok(match (payload, start.opcode) {
+                (None, _) => Step::NeedsMore,
+                (Some(payload), Opcode::Close) => Step::Event(Received::Close(payload)),
+                (Some(payload), Opcode::Ping) => Step::Event(Received::Ping(payload)),
+                (Some(payload), _) => Step::Event(Received::Pong(payload)),
+            });
+        };
+        buffer.received_mut().consume(size);
         self.progress = true;
-        if let Some(message) = MessageType::from_opcode(start.opcode) {
-            self.message = Some(message);
-            if let Some(inflation) = &mut self.inflation {
-                inflation.begin(start.rsv == FrameHeader::RSV1);
-            }
-            // Nothing of an earlier message is left, unless the caller mixed up two buffers.
-            let store = self.store();
-            buffer.store(store).release(usize::MAX);
-            buffer.close_joined();
+        if self.message.is_none() {
+            self.begin(message, start, buffer);
         }
-        if self.store() == Store::Wire {
+        if self.place() == Place::Received {
             self.length = self.length.saturating_add(length);
         }
-        self.stage = Stage::Payload {
+        self.stage = Stage::Payload(Payload {
+            message,
             remaining: length,
             key,
             fin: start.fin,
-        };
-        Ok(Progress::Continue)
+        });
+        Ok(Step::Continue)
     }
 
-    /// The rules that the first two bytes decide, beyond those no connection could allow.
-    fn check(&self, start: FrameStart) -> Result<(), ProtocolError> {
+    /// After a wrong header of a Close frame no other Close frame can follow.
+    fn end_at_close(&mut self, bytes: &[u8]) {
+        let opcode = bytes.first().map_or(0, |byte| byte & 0xf);
+        if opcode == Opcode::Close.bits() {
+            self.stage = Stage::Done;
+        }
+    }
+
+    /// The rules that the first two bytes decide, beyond those that hold on any connection. Says which message the frame
+    /// is a part of, or `None` for a control frame.
+    fn check(&self, start: FrameStart) -> Result<Option<MessageType>, ProtocolError> {
         // Section 5.2: a reserved bit fails the connection unless an extension defines it.
-        if start.rsv != 0 && !self.is_compressed(start) {
+        if start.rsv != 0 && !self.begins_compressed(start) {
             return Err(ProtocolError::ReservedBits);
         }
         // Section 5.1: a server refuses frames that are not masked, a client frames that are.
@@ -212,16 +275,17 @@ impl Receiver {
             (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
             _ => {}
         }
-        // Section 5.4: fragments of messages are never interleaved; control frames may stand between.
+        // Section 5.4: fragments of different messages are not interleaved. Control frames may lie between fragments.
         match (start.opcode, self.message) {
             (Opcode::Continuation, None) => Err(ProtocolError::UnexpectedContinuation),
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::ExpectedContinuation),
-            _ => Ok(()),
+            (Opcode::Continuation, message) => Ok(message),
+            (opcode, _) => Ok(MessageType::from_opcode(opcode)),
         }
     }
 
-    /// Whether the first frame of a message says that it is compressed (RFC 7692 section 6).
-    fn is_compressed(&self, start: FrameStart) -> bool {
+    /// Whether this is the first frame of a compressed message (RFC 7692 section 6).
+    fn begins_compressed(&self, start: FrameStart) -> bool {
         self.inflation.is_some()
             && start.rsv == FrameHeader::RSV1
             && matches!(start.opcode, Opcode::Text | Opcode::Binary)
@@ -230,8 +294,8 @@ impl Receiver {
     /// The limits, before any payload is taken in (section 10.4).
     fn check_length(&self, start: FrameStart, length: u64) -> Result<(), ProtocolError> {
         // A compressed message is measured as it is decompressed.
-        let compressed =
-            self.is_compressed(start) || (self.message.is_some() && self.store() != Store::Wire);
+        let compressed = self.begins_compressed(start)
+            || (self.message.is_some() && self.place() == Place::Decompressed);
         let max_frame = if compressed {
             Config::compressed_frame_limit(self.max_frame)
         } else {
@@ -246,211 +310,190 @@ impl Receiver {
         Ok(())
     }
 
-    /// Takes in what there is of the current frame's payload.
-    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
-    fn read_payload(&mut self, buffer: &mut ReadBuffer) -> Result<Progress, ProtocolError> {
-        if self.store() == Store::Inflated {
-            return self.read_compressed(buffer);
+    /// Begins a message with its first frame.
+    fn begin(&mut self, message: MessageType, start: FrameStart, buffer: &mut ReadBuffer) {
+        self.message = Some(message);
+        if let Some(inflation) = &mut self.inflation {
+            inflation.begin(start.rsv == FrameHeader::RSV1);
         }
-        let Stage::Payload {
-            remaining,
-            key,
-            fin,
-        } = &mut self.stage
-        else {
-            return Ok(Progress::Incomplete);
-        };
-        let n = at_most(*remaining, buffer.unread().len());
-        self.progress |= n > 0;
-        let piece = buffer.hold(n);
-        if self.role == Role::Server {
-            apply_mask(buffer.slice_mut(piece), *key, 0);
-            *key = rotate(*key, n);
-        }
-        *remaining -= n as u64;
-        // Parts of messages are not held until the message is whole.
-        let holds = *fin && self.delivery == Delivery::Messages;
-        buffer.set_missing(if holds { *remaining } else { 0 });
-        self.deliver(buffer, Store::Wire)
+        // Nothing of an earlier message is left, unless the caller mixed up two buffers.
+        buffer.region_mut(self.place()).release(usize::MAX);
+        buffer.text_mut().close();
     }
 
     /// Where the open message is put together.
-    fn store(&self) -> Store {
+    fn place(&self) -> Place {
         match &self.inflation {
-            Some(inflation) if inflation.is_compressed() => Store::Inflated,
-            _ => Store::Wire,
+            Some(inflation) if inflation.is_compressed() => Place::Decompressed,
+            _ => Place::Received,
         }
     }
 
-    fn max_message(&self) -> usize {
-        usize::try_from(self.max_message).unwrap_or(usize::MAX)
-    }
-}
-
-impl Receiver {
-    /// After more payload was taken in: the event it completes, if any.
-    fn deliver(
+    /// Takes in what there is of the current frame's payload.
+    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
+    fn read_payload(
         &mut self,
+        mut payload: Payload,
         buffer: &mut ReadBuffer,
-        store: Store,
-    ) -> Result<Progress, ProtocolError> {
-        let (Stage::Payload { remaining, fin, .. }, Some(message)) = (&self.stage, self.message)
-        else {
-            return Ok(Progress::Incomplete);
-        };
-        let (frame_ends, message_ends) = (*remaining == 0, *remaining == 0 && *fin);
-        if frame_ends {
-            self.stage = Stage::Header;
+    ) -> Result<Step, ProtocolError> {
+        let n = at_most(payload.remaining, buffer.unread().len());
+        if let Some(inflation) = &mut self.inflation
+            && inflation.is_compressed()
+        {
+            self.progress |= n > inflation.unmasked();
+            let rules = Rules {
+                role: self.role,
+                delivery: self.delivery,
+                max_message: self.max_message,
+            };
+            let all = decompress(inflation, &mut payload, &mut self.length, rules, buffer);
+            self.stage = Stage::Payload(payload);
+            return if all? {
+                self.complete(payload, Place::Decompressed, buffer)
+            } else {
+                self.deliver_decompressed(payload.message, buffer)
+            };
         }
-        let event = if message_ends {
+        self.progress |= n > 0;
+        let piece = buffer.received_mut().hold(n);
+        if self.role == Role::Server {
+            apply_mask(buffer.received_mut().slice_mut(piece), payload.key, 0);
+            payload.key = rotate(payload.key, n);
+        }
+        payload.remaining -= n as u64;
+        // Parts of messages are not held until the message is whole.
+        let holds = payload.fin && self.delivery == Delivery::Messages;
+        buffer.set_missing(if holds { payload.remaining } else { 0 });
+        self.complete(payload, Place::Received, buffer)
+    }
+
+    /// Delivers what is decompressed so far, or makes room for more of it.
+    fn deliver_decompressed(
+        &self,
+        message: MessageType,
+        buffer: &mut ReadBuffer,
+    ) -> Result<Step, ProtocolError> {
+        if self.delivery == Delivery::Messages {
+            self.assemble(message, Place::Decompressed, buffer)?;
+            return Ok(Step::Continue);
+        }
+        let chunk = take_chunk(message, Place::Decompressed, buffer);
+        Ok(chunk.map_or(Step::Continue, Step::Event))
+    }
+
+    /// After more payload was taken in: the event that it completes, if any.
+    fn complete(
+        &mut self,
+        payload: Payload,
+        place: Place,
+        buffer: &mut ReadBuffer,
+    ) -> Result<Step, ProtocolError> {
+        let frame_ends = payload.remaining == 0;
+        self.stage = if frame_ends {
+            Stage::Header
+        } else {
+            Stage::Payload(payload)
+        };
+        let event = if frame_ends && payload.fin {
             self.message = None;
             self.length = 0;
-            Some(self.whole(buffer, store, message)?)
+            Some(self.last_part(payload.message, place, buffer)?)
         } else if self.delivery == Delivery::Chunks {
-            self.chunk(buffer, store)
+            take_chunk(payload.message, place, buffer)
         } else {
-            self.join(buffer, store)?;
+            if !self.can_leave_text(payload, place, buffer) {
+                self.assemble(payload.message, place, buffer)?;
+            }
             None
         };
         Ok(match event {
-            Some(received) => Progress::Event(received),
-            None if frame_ends => Progress::Continue,
-            None => Progress::Incomplete,
+            Some(received) => Step::Event(received),
+            None if frame_ends => Step::Continue,
+            None => Step::NeedsMore,
         })
     }
 
-    /// The message, or what of it was not delivered yet, now that it ends.
-    fn whole(
+    /// The message, or the part of it that was not delivered yet, now that it ends.
+    fn last_part(
         &self,
-        buffer: &mut ReadBuffer,
-        store: Store,
         message: MessageType,
+        place: Place,
+        buffer: &mut ReadBuffer,
     ) -> Result<Received, ProtocolError> {
-        let last = buffer.store(store).release(usize::MAX);
-        if !buffer.is_joining() {
-            buffer.close_joined();
-            return Ok(received(message, store, last, true));
+        let last = buffer.region_mut(place).release(usize::MAX);
+        if !buffer.text().is_open() {
+            buffer.text_mut().close();
+            return Ok(received(message, place, last, true));
         }
-        buffer.join_text(store, last, self.max_message())?;
-        buffer.close_joined();
-        Ok(Received::JoinedText)
+        self.add_text(place, last, buffer)?;
+        buffer.text_mut().close();
+        Ok(Received::AssembledText)
     }
 
-    /// Puts what has come of a text message to what came of it before, without the beginning of a character. So wrong
-    /// text fails at the wrong byte and not at the end of its message (section 8.1).
-    pub(super) fn join(&self, buffer: &mut ReadBuffer, store: Store) -> Result<(), ProtocolError> {
-        /// What of it is validated once more is still in the nearest cache then.
-        const SHORT: u64 = 32 << 10;
-        // Binary data is joined where it lies.
-        if self.message != Some(MessageType::Text) {
-            return Ok(());
-        }
-        let is_short = matches!(self.stage, Stage::Payload { fin: true, .. })
-            && store == Store::Wire
-            && self.length <= SHORT;
-        if is_short && buffer.leaves_text() {
-            return Ok(());
-        }
-        if let Some(Received::Text(_, span, _)) = self.chunk(buffer, store) {
-            buffer.join_text(store, span, self.max_message())?;
+    /// Adds what has come of a text message to what came before, without the beginning of a character. So wrong text
+    /// fails at the wrong byte and not at the end of its message (section 8.1).
+    fn assemble(
+        &self,
+        message: MessageType,
+        place: Place,
+        buffer: &mut ReadBuffer,
+    ) -> Result<(), ProtocolError> {
+        // Binary data is put together where it lies.
+        if message == MessageType::Text
+            && let Some(Received::Text(_, span, _)) = take_chunk(message, place, buffer)
+        {
+            self.add_text(place, span, buffer)?;
         }
         Ok(())
     }
 
-    /// What has come of the message and is not delivered yet, without the beginning of a character.
-    pub(super) fn chunk(&self, buffer: &mut ReadBuffer, store: Store) -> Option<Received> {
-        let message = self.message?;
-        let buffer = buffer.store(store);
-        let held = buffer.slice(buffer.held());
-        let whole = match message {
-            MessageType::Text => utf8::last_boundary(held),
-            MessageType::Binary => held.len(),
-        };
-        (whole > 0).then(|| received(message, store, buffer.release(whole), false))
+    fn add_text(
+        &self,
+        place: Place,
+        span: Span,
+        buffer: &mut ReadBuffer,
+    ) -> Result<(), ProtocolError> {
+        let limit = at_most(self.max_message, usize::MAX);
+        let (piece, text) = buffer.piece_and_text(place, span);
+        text.add(utf8::text(piece)?, limit);
+        Ok(())
+    }
+
+    /// Whether text in the last fragment can stay where it was received until its next piece comes.
+    fn can_leave_text(&self, payload: Payload, place: Place, buffer: &mut ReadBuffer) -> bool {
+        /// When the message is whole, what is validated once more is still in the nearest cache.
+        const SHORT: u64 = 32 << 10;
+        payload.message == MessageType::Text
+            && payload.fin
+            && place == Place::Received
+            && self.length <= SHORT
+            && buffer.can_leave_text()
     }
 }
 
-const fn received(message: MessageType, store: Store, span: Span, fin: bool) -> Received {
-    match message {
-        MessageType::Text => Received::Text(store, span, fin),
-        MessageType::Binary => Received::Binary(store, span, fin),
-    }
-}
-
-impl Receiver {
-    /// The connection has failed. A Close frame that was itself refused is the end of what is read: it is
-    /// no Close frame for the record, and no other can follow it.
-    pub(crate) fn failed(&mut self, error: ProtocolError) {
-        self.abandon_message();
-        if matches!(
-            error,
-            ProtocolError::CloseTooShort
-                | ProtocolError::InvalidCloseCode(_)
-                | ProtocolError::InvalidCloseReason
-        ) {
-            self.stage = Stage::Lost;
-        }
-    }
-
-    /// Reads on after a failure, dropping everything, to learn whether the peer sent a Close frame.
-    ///
-    /// Section 7.1.7 forbids to act on what still comes; how the connection ended is for the record only.
-    #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
-    pub(crate) fn discard<'b>(&mut self, buffer: &'b mut ReadBuffer) -> Option<CloseFrame<'b>> {
-        buffer.release_all();
-        let close = loop {
-            match &mut self.stage {
-                Stage::Lost => {
-                    buffer.clear();
-                    return None;
-                }
-                Stage::Payload { remaining, .. } => {
-                    let n = at_most(*remaining, buffer.unread().len());
-                    buffer.consume(n);
-                    *remaining -= n as u64;
-                    if *remaining > 0 {
-                        return None;
-                    }
-                    self.stage = Stage::Header;
-                }
-                Stage::Header => match FrameHeader::parse(buffer.unread()) {
-                    Err(_) => self.stage = Stage::Lost,
-                    Ok(None) => return None,
-                    Ok(Some((header, size))) if header.opcode == Opcode::Close => {
-                        let key = header.masking_key.unwrap_or_default();
-                        let Progress::Event(Received::Close(payload)) = read_control(
-                            header.opcode,
-                            size,
-                            at_most(header.payload_length, MAX_CONTROL_PAYLOAD),
-                            key,
-                            buffer,
-                        ) else {
-                            return None;
-                        };
-                        break payload;
-                    }
-                    Ok(Some((header, size))) => {
-                        buffer.consume(size);
-                        self.stage = Stage::Payload {
-                            remaining: header.payload_length,
-                            key: [0; 4],
-                            fin: true,
-                        };
-                    }
-                },
-            }
-        };
-        self.stage = Stage::Lost;
-        CloseFrame::parse(buffer.slice(close)).ok()
-    }
-}
-
-pub(super) enum Progress {
+enum Step {
     Event(Received),
-    /// More bytes are needed.
-    Incomplete,
-    /// A part of the wire format is done and no event with it.
+    NeedsMore,
+    /// A part of the wire format is done, and no event with it.
     Continue,
+}
+
+/// Takes what has come of a message and is not delivered yet, without the beginning of a character.
+fn take_chunk(message: MessageType, place: Place, buffer: &mut ReadBuffer) -> Option<Received> {
+    let region = buffer.region_mut(place);
+    let held = region.held();
+    let whole = match message {
+        MessageType::Text => utf8::last_boundary(held),
+        MessageType::Binary => held.len(),
+    };
+    (whole > 0).then(|| received(message, place, region.release(whole), false))
+}
+
+const fn received(message: MessageType, place: Place, span: Span, fin: bool) -> Received {
+    match message {
+        MessageType::Text => Received::Text(place, span, fin),
+        MessageType::Binary => Received::Binary(place, span, fin),
+    }
 }
 
 /// The smaller of a length on the wire and one in memory.
@@ -458,32 +501,19 @@ fn at_most(length: u64, limit: usize) -> usize {
     usize::try_from(length).map_or(limit, |length| length.min(limit))
 }
 
-/// Takes a control frame once it is whole, which costs 139 bytes of buffer at most.
+/// Takes the payload of a control frame once all of it is there. That is 139 bytes with the header at most.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "a header and a control payload take 139 bytes at most"
 )]
-#[expect(
-    clippy::inline_always,
-    reason = "it has one caller, and is of the size from which on that is no longer enough"
-)]
-#[inline(always)]
-fn read_control(
-    opcode: Opcode,
-    size: usize,
-    length: usize,
-    key: [u8; 4],
-    buffer: &mut ReadBuffer,
-) -> Progress {
-    if buffer.unread().len() < size + length {
-        return Progress::Incomplete;
+#[inline]
+fn take_control(size: usize, length: usize, key: [u8; 4], buffer: &mut ReadBuffer) -> Option<Span> {
+    let received = buffer.received_mut();
+    if received.unread().len() < size + length {
+        return None;
     }
-    buffer.consume(size);
-    let payload = buffer.consume(length);
-    apply_mask(buffer.slice_mut(payload), key, 0);
-    Progress::Event(match opcode {
-        Opcode::Close => Received::Close(payload),
-        Opcode::Ping => Received::Ping(payload),
-        _ => Received::Pong(payload),
-    })
+    received.consume(size);
+    let payload = received.consume(length);
+    apply_mask(received.slice_mut(payload), key, 0);
+    Some(payload)
 }

@@ -2,7 +2,7 @@
 
 use crate::connection::config::Delivery;
 use crate::connection::message_type::MessageType;
-use crate::connection::read_buffer::{ReadBuffer, Store};
+use crate::connection::read_buffer::{Place, ReadBuffer};
 use crate::connection::receiver::short_header::ShortHeader;
 use crate::connection::receiver::{Receiver, Stage};
 use crate::connection::role::Role;
@@ -35,7 +35,7 @@ impl Receiver {
         header: ShortHeader,
         buffer: &'b mut ReadBuffer,
     ) -> &'b [u8] {
-        let frame = buffer.take(header.frame_size());
+        let frame = buffer.received_mut().take(header.frame_size());
         let Some((header, payload)) = frame.split_at_mut_checked(header.size) else {
             return &[];
         };
@@ -47,13 +47,13 @@ impl Receiver {
         payload
     }
 
-    /// Puts the next fragments to the message, as long as they are there whole, end no message and no rule is
-    /// against them. What follows is left to the rules.
-    pub(super) fn join_fragments(&mut self, buffer: &mut ReadBuffer) -> Result<(), ProtocolError> {
-        if self.message.is_none()
-            || self.delivery == Delivery::Chunks
-            || self.store() != Store::Wire
-        {
+    /// Adds the next fragments to the message, as long as they are there whole, do not end the message and break no rule.
+    /// What follows is left to the rules.
+    pub(super) fn take_fragments(&mut self, buffer: &mut ReadBuffer) -> Result<(), ProtocolError> {
+        let Some(message) = self.message else {
+            return Ok(());
+        };
+        if self.delivery == Delivery::Chunks || self.place() == Place::Decompressed {
             return Ok(());
         }
         let masked = self.role == Role::Server;
@@ -68,13 +68,14 @@ impl Receiver {
             }
             self.length = length;
             self.progress = true;
-            let place = buffer.consume(header.size);
-            let key = buffer.slice(place).last_chunk().copied();
-            let piece = buffer.hold(header.length);
+            let received = buffer.received_mut();
+            let place = received.consume(header.size);
+            let key = received.slice(place).last_chunk().copied();
+            let piece = received.hold(header.length);
             if let (true, Some(key)) = (masked, key) {
-                apply_mask(buffer.slice_mut(piece), key, 0);
+                apply_mask(received.slice_mut(piece), key, 0);
             }
-            self.join(buffer, Store::Wire)?;
+            self.assemble(message, Place::Received, buffer)?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use alloc::string::String;
 /// validated piece by piece, as section 8.1 wants it, is kept as text, or it would be validated once more at the
 /// end. For short text that is ASCII so far this costs less than the copy, so it stays where it is.
 #[derive(Default)]
-pub(crate) struct JoinedText {
+pub(crate) struct AssembledText {
     text: String,
     /// How many bytes stay where they are.
     ascii: usize,
@@ -16,7 +16,7 @@ pub(crate) struct JoinedText {
     is_open: bool,
 }
 
-impl JoinedText {
+impl AssembledText {
     /// Nothing, and no memory.
     pub(crate) const fn new() -> Self {
         Self {
@@ -27,7 +27,7 @@ impl JoinedText {
     }
 
     /// Whether text that has come so far can stay where it is. Looks at each byte once.
-    pub(crate) fn leaves(&mut self, text: &[u8]) -> bool {
+    pub(crate) fn can_leave(&mut self, text: &[u8]) -> bool {
         let fresh = text.get(self.ascii..).unwrap_or_default();
         if self.is_open || !fresh.is_ascii() {
             return false;
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn joins_pieces_and_begins_anew_after_each_message() {
-        let mut joined = JoinedText::new();
+        let mut joined = AssembledText::new();
         for _ in 0..3 {
             joined.add("caf", LIMIT);
             assert!(joined.is_open());
@@ -107,25 +107,25 @@ mod tests {
 
     #[test]
     fn leaves_text_until_it_is_no_more_ascii() {
-        let mut joined = JoinedText::new();
+        let mut joined = AssembledText::new();
         for _ in 0..2 {
-            assert!(joined.leaves(b""));
-            assert!(joined.leaves(b"caf"));
-            assert!(joined.leaves(b"caf"));
-            assert!(!joined.leaves(b"caf\xc3"));
-            assert!(!joined.leaves(b"caf\xc3\xa9"));
+            assert!(joined.can_leave(b""));
+            assert!(joined.can_leave(b"caf"));
+            assert!(joined.can_leave(b"caf"));
+            assert!(!joined.can_leave(b"caf\xc3"));
+            assert!(!joined.can_leave(b"caf\xc3\xa9"));
             // Of the next message nothing was looked at.
             joined.close();
-            assert!(!joined.leaves(b"\xc3"));
+            assert!(!joined.can_leave(b"\xc3"));
             joined.add("caf\u{e9}", LIMIT);
-            assert!(!joined.leaves(b"s"));
+            assert!(!joined.can_leave(b"s"));
             joined.close();
         }
     }
 
     #[test]
     fn gives_memory_back_and_never_the_text_of_an_open_message() {
-        let mut joined = JoinedText::new();
+        let mut joined = AssembledText::new();
         joined.add(&"x".repeat(1000), LIMIT);
         joined.close();
         joined.add("text", LIMIT);
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn memory_grows_with_what_comes_and_ends_at_the_limit() {
         for limit in [1000, LIMIT] {
-            let mut joined = JoinedText::new();
+            let mut joined = AssembledText::new();
             let (mut length, mut growths) = (0, 0);
             while length < 1000 {
                 let before = joined.capacity();

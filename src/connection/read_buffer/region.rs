@@ -1,0 +1,282 @@
+//! Bytes in one piece of memory: what is kept, what is still to be read, and the space after it.
+
+use alloc::vec::Vec;
+
+/// A place in a region, valid until the region is next changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a span never ends before its start"
+)]
+impl Span {
+    pub(crate) const fn len(self) -> usize {
+        self.end - self.start
+    }
+}
+
+/// How far a region may grow when it needs more space.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Growth {
+    /// The size that it exceeds only if the next read needs more.
+    pub(super) most: usize,
+    /// How many bytes are still to come after those that are there. There is no reason to grow further than that.
+    pub(super) missing: usize,
+}
+
+impl Growth {
+    pub(super) const FREE: Self = Self {
+        most: usize::MAX,
+        missing: usize::MAX,
+    };
+}
+
+/// A queue of bytes. The bytes at its front can be held: they are read, and stay until they are released.
+#[derive(Default)]
+pub(crate) struct Region {
+    // 0    <=    held.start <= held.end <=    read    <=    filled   <=   bytes.len()
+    // |  consumed  |    held      |    gap      |   unread    |    spare      |
+    /// All of it is initialised. So the spare part can be lent without unsafe code, and it is cleared once, when it is
+    /// allocated, and not for every read.
+    bytes: Vec<u8>,
+    held: Span,
+    read: usize,
+    filled: usize,
+    /// How many bytes were moved so far. Tests show that it is linear in the bytes received.
+    #[cfg(test)]
+    pub(super) work: usize,
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "positions ascend, as drawn at the fields, and callers bound `n` by them; lengths of what is in memory do not overflow"
+)]
+impl Region {
+    /// Nothing in these bytes, all of which are spare.
+    pub(super) const fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            held: Span { start: 0, end: 0 },
+            read: 0,
+            filled: 0,
+            #[cfg(test)]
+            work: 0,
+        }
+    }
+
+    /// Drops all contents and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(core::mem::take(&mut self.bytes));
+    }
+
+    /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
+    pub(super) fn shrink_to(&mut self, capacity: usize) {
+        self.compact();
+        self.bytes.truncate(self.filled.max(capacity));
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Makes what was consumed spare again where that moves no bytes.
+    #[inline]
+    pub(super) const fn rewind(&mut self) {
+        if self.read == self.filled {
+            if self.held.start == self.held.end {
+                self.held = Span { start: 0, end: 0 };
+            }
+            self.read = self.held.end;
+            self.filled = self.held.end;
+        }
+    }
+
+    /// Moves the contents to the front if they are few.
+    #[inline]
+    pub(super) fn compact_if_cheap(&mut self) {
+        /// Moving an eighth of what is freed costs less than a shorter read, and the fastest cache sees less of
+        /// the memory.
+        const WORTH_MOVING: usize = 8;
+        let contents = self.held.len() + (self.filled - self.read);
+        if contents <= (self.filled - contents) / WORTH_MOVING {
+            self.compact();
+        }
+    }
+
+    /// The spare bytes, at least `min` of them.
+    #[inline]
+    pub(super) fn spare_mut(&mut self, min: usize, growth: impl FnOnce() -> Growth) -> &mut [u8] {
+        if self.bytes.len() - self.filled < min {
+            self.make_space(min, growth());
+        }
+        &mut self.bytes[self.filled..]
+    }
+
+    /// Makes at least `min` bytes spare.
+    ///
+    /// Moving the contents to the front must free at least as much as it moves. Growing adds at least half of what it
+    /// moves, or all that is missing. So each byte received pays for a constant number of bytes moved. Growing by half
+    /// and not to twice the size keeps more of what is in use in the fastest cache.
+    fn make_space(&mut self, min: usize, growth: Growth) {
+        let gap = self.read - self.held.end;
+        let unread = self.filled - self.read;
+        let contents = self.held.len() + unread;
+        let freed = self.held.start + gap;
+        let moved = if self.held.start == 0 {
+            unread
+        } else {
+            contents
+        };
+        self.compact();
+        if contents.saturating_add(min) > self.bytes.len() || freed < moved {
+            // Beyond what can be addressed it panics, as every vector does.
+            let size = contents
+                .saturating_add(growth.missing.min(contents / 2))
+                .saturating_add(min);
+            let size = size.min(growth.most).max(contents.saturating_add(min));
+            let size = size.max(self.bytes.len());
+            self.bytes.reserve_exact(size - self.bytes.len());
+            self.bytes.resize(size, 0);
+        }
+    }
+
+    /// Moves the contents to the front, without gaps.
+    fn compact(&mut self) {
+        let length = self.held.len();
+        let unread = Span {
+            start: self.read,
+            end: self.filled,
+        };
+        self.move_bytes(self.held, 0);
+        self.move_bytes(unread, length);
+        self.filled = length + (self.filled - self.read);
+        self.read = length;
+        self.held = Span {
+            start: 0,
+            end: length,
+        };
+    }
+
+    fn move_bytes(&mut self, from: Span, to: usize) {
+        if from.start != to {
+            #[cfg(test)]
+            {
+                self.work += from.len();
+            }
+            self.bytes.copy_within(from.start..from.end, to);
+        }
+    }
+
+    /// Makes the first `n` spare bytes unread. The caller has written them.
+    #[inline]
+    pub(crate) fn advance(&mut self, n: usize) {
+        assert!(
+            n <= self.bytes.len() - self.filled,
+            "advanced by more than the spare space"
+        );
+        self.filled += n;
+    }
+
+    /// Marks the first `n` unread bytes as consumed and says where they lie.
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize) -> Span {
+        let start = self.read;
+        self.read = start.saturating_add(n).min(self.filled);
+        Span {
+            start,
+            end: self.read,
+        }
+    }
+
+    /// Consumes `n` unread bytes and lends them.
+    #[inline]
+    pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
+        let start = self.read;
+        self.read += n;
+        &mut self.bytes[start..self.read]
+    }
+
+    /// All unread bytes, and the position to add to once some of them are consumed. So they can be parsed before it is
+    /// decided how many.
+    pub(crate) fn front(&mut self) -> (&[u8], &mut usize) {
+        (&self.bytes[self.read..self.filled], &mut self.read)
+    }
+
+    /// Holds the next `n` unread bytes after those that are held already, and says where they came to lie.
+    ///
+    /// The shorter part moves to the longer one. So a message costs time linear in its length, however it is cut into
+    /// fragments.
+    pub(crate) fn hold(&mut self, n: usize) -> Span {
+        let taken = self.consume(n);
+        let length = self.held.len();
+        if length <= taken.len() {
+            if self.held.end != taken.start {
+                self.move_bytes(self.held, taken.start - length);
+            }
+            self.held = Span {
+                start: taken.start - length,
+                end: taken.end,
+            };
+            return taken;
+        }
+        if self.held.end != taken.start {
+            self.move_bytes(taken, self.held.end);
+        }
+        let joined = Span {
+            start: self.held.end,
+            end: self.held.end + taken.len(),
+        };
+        self.held.end = joined.end;
+        joined
+    }
+
+    /// Releases the first `n` held bytes and says where they lie.
+    pub(crate) fn release(&mut self, n: usize) -> Span {
+        let start = self.held.start;
+        self.held.start = start.saturating_add(n).min(self.held.end);
+        Span {
+            start,
+            end: self.held.start,
+        }
+    }
+
+    pub(crate) fn held(&self) -> &[u8] {
+        self.slice(self.held)
+    }
+
+    pub(super) const fn holds_nothing(&self) -> bool {
+        self.held.start == self.held.end
+    }
+
+    #[inline]
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.bytes[self.read..self.filled]
+    }
+
+    /// The unread bytes, to be unmasked in place.
+    pub(crate) fn unread_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.read..self.filled]
+    }
+
+    /// Whether nothing is held and nothing unread.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.read == self.filled && self.holds_nothing()
+    }
+
+    #[inline]
+    pub(crate) fn slice(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start..span.end]
+    }
+
+    #[inline]
+    pub(crate) fn slice_mut(&mut self, span: Span) -> &mut [u8] {
+        &mut self.bytes[span.start..span.end]
+    }
+
+    /// The memory it owns, in bytes.
+    pub(super) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
