@@ -110,9 +110,13 @@ impl Ending {
         }
     }
 
-    pub(super) const fn gave_up(&mut self, timeout: Timeout) {
+    /// A deadline has passed, and output was left or not. Nothing follows a Close frame, so that is in it then.
+    pub(super) const fn gave_up(&mut self, timeout: Timeout, left: bool) {
         self.input = Input::GivenUp;
         self.timeout = Some(timeout);
+        if left {
+            self.sent = false;
+        }
     }
 
     /// Whether messages can be sent.

@@ -351,7 +351,7 @@ impl Side {
                     patience.queued(after.len());
                 }
             }
-            Due::GiveUp(timeout) => self.ending.gave_up(timeout),
+            Due::GiveUp(timeout) => self.ending.gave_up(timeout, !after.is_empty()),
         }
     }
 
