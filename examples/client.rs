@@ -153,7 +153,7 @@ fn open(
         handshake
             .handle_timeout(now())
             .map_err(|error| advice::broken(error, buffer.unread()))?;
-        let until = handshake.next_timeout();
+        let until = handshake.timeout_at();
         if !handshake.output().is_empty() {
             let n = write(transport, handshake.output(), until).map_err(failed)?;
             handshake.advance_output(n);

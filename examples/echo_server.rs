@@ -22,7 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use sockless::handshake::{Header, Origins, Request, RequestError, RequestReader, ServerOptions};
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerHandshake, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event, ReadBuffer};
 
 use crate::command_line::{Program, complain, say, timeout};
@@ -168,7 +168,7 @@ fn open(
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
     options.origins = Origins::Any;
     let refused = |answer| Opened::Refused(Connection::refused(answer, &config));
-    let mut reader = RequestReader::new(&config);
+    let mut reader = ServerHandshake::new(&config);
     loop {
         match reader.read(buffer) {
             Ok(None) => {}
@@ -186,7 +186,7 @@ fn open(
         if let Err(error) = reader.handle_timeout(now()) {
             return Ok(Some(refused(error.response())));
         }
-        if read(transport, buffer, reader.next_timeout())? == Some(0) {
+        if read(transport, buffer, reader.timeout_at())? == Some(0) {
             return Ok(None);
         }
     }

@@ -69,8 +69,34 @@ Some links above name files of the repository, which the docs do not contain:
 #[cfg(feature = "alloc")]
 extern crate alloc;
 // What derives Arbitrary needs it, and what threads compress together.
-#[cfg(any(feature = "arbitrary", feature = "deflate"))]
+#[cfg(feature = "std")]
 extern crate std;
+
+// Methods `with_...` for the public fields of options. `Some(...)` marks a field that is an `Option`.
+#[cfg(feature = "alloc")]
+macro_rules! setters {
+    () => {};
+    ($name:ident(Some($field:ident): $type:ty); $($rest:tt)*) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+        #[must_use]
+        pub const fn $name(mut self, $field: $type) -> Self {
+            self.$field = Some($field);
+            self
+        }
+
+        setters! { $($rest)* }
+    };
+    ($name:ident($field:ident: $type:ty); $($rest:tt)*) => {
+        #[doc = concat!("Sets [`", stringify!($field), "`](Self::", stringify!($field), ").")]
+        #[must_use]
+        pub const fn $name(mut self, $field: $type) -> Self {
+            self.$field = $field;
+            self
+        }
+
+        setters! { $($rest)* }
+    };
+}
 
 #[cfg(feature = "alloc")]
 mod connection;
@@ -91,7 +117,9 @@ mod wire;
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "made for tests, which stop at the first surprise"
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    reason = "made for tests, which stop at the first surprise, and make up and take apart all values"
 )]
 pub mod test_util;
 
@@ -102,8 +130,8 @@ pub use wire::{
 
 #[cfg(feature = "alloc")]
 pub use connection::{
-    CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing, ReadBuffer,
-    Reply, Role, Seed, SendError, Timeout, TransportAction,
+    CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing, OwnedEvent,
+    ReadBuffer, Reply, Role, Seed, SendError, Timeout, TransportAction,
 };
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]

@@ -66,7 +66,7 @@ const _: () = {
 const _: () = {
     use sockless::handshake::{
         ClientHandshake, ClientOptions, HeadError, Header, InputError, Opening, Origins, Request,
-        RequestError, RequestReader, Response, ResponseError, ServerHandshake, ServerOptions, Uri,
+        RequestError, Response, ResponseError, ServerHandshake, ServerOptions, Uri,
     };
     has_all::<ClientHandshake>();
     has_all::<ClientOptions<'_>>();
@@ -77,12 +77,12 @@ const _: () = {
     has_all::<Origins<'_>>();
     has_all::<Request<'_>>();
     has_all::<RequestError>();
-    has_all::<RequestReader>();
+    has_all::<ServerHandshake>();
     has_all::<Response<'_>>();
     has_all::<ResponseError>();
     has_all::<ServerHandshake<'_>>();
     has_all::<ServerOptions<'_>>();
-    has_all::<Uri<'_>>();
+    has_all::<Uri>();
 };
 
 #[cfg(feature = "alloc")]
@@ -123,10 +123,10 @@ const _: () = {
 fn iterators() {
     const fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>(_: &T) {}
     const fn check_loan<T: Send + Sync + Unpin + RefUnwindSafe>(_: &T) {}
-    let mut server = sockless::Connection::server(sockless::Config::default());
+    let mut server = sockless::Connection::server(&sockless::Config::default());
     check(&server.output_parts());
     // It borrows what borrows a connection to change it, but only to look at it.
-    let message = server.send_binary_from(b"Hi").unwrap();
+    let message = server.send_binary_borrowed(b"Hi").unwrap();
     check_loan(&message.parts());
 }
 

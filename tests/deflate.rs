@@ -71,7 +71,8 @@ fn serve(offers: &[&str], config: Config) -> Result<(Connection, Option<String>)
     buffer.extend_from_slice(request.as_bytes());
     let mut options = ServerOptions::default();
     options.config = config;
-    let mut connection = Request::read(&mut buffer, &config)
+    let mut connection = ServerHandshake::new(&config)
+        .read_request(&mut buffer)
         .expect("well-formed")
         .expect("whole")
         .accept(&options)?;
@@ -125,7 +126,7 @@ fn agreed(role: Role, config: Config) -> Connection {
         Role::Server => serve(&[OFFER], config).unwrap().0,
         Role::Client => ask(&["permessage-deflate"], config).0.unwrap(),
     };
-    assert!(connection.is_deflate_agreed());
+    assert!(connection.uses_deflate());
     connection
 }
 
@@ -136,8 +137,8 @@ fn pair(server: Config, client: Config) -> Pair {
     let (server, answer) = serve(&offers, server).unwrap();
     let answers: Vec<_> = answer.as_deref().into_iter().collect();
     let client = ask(&answers, client).0.unwrap();
-    assert_eq!(server.is_deflate_agreed(), answer.is_some());
-    assert_eq!(client.is_deflate_agreed(), answer.is_some());
+    assert_eq!(server.uses_deflate(), answer.is_some());
+    assert_eq!(client.uses_deflate(), answer.is_some());
     Pair {
         server: Peer::with(server, ReadBuffer::new()),
         client: Peer::with(client, ReadBuffer::new()),

@@ -41,7 +41,10 @@ fn pair(wishes: Deflate, mut config: Config) -> (Connection, Connection) {
     let mut handshake = ClientHandshake::new(&uri, &client_options, Seed::new([3; 32])).unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(handshake.request());
-    let request = Request::read(&mut buffer, &config).unwrap().unwrap();
+    let request = ServerHandshake::new(&config)
+        .read_request(&mut buffer)
+        .unwrap()
+        .unwrap();
     let mut server = request.accept(&server_options).unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(server.output());
@@ -51,7 +54,7 @@ fn pair(wishes: Deflate, mut config: Config) -> (Connection, Connection) {
     else {
         panic!("refused")
     };
-    assert!(server.is_deflate_agreed() && connection.is_deflate_agreed());
+    assert!(server.uses_deflate() && connection.uses_deflate());
     (server, connection)
 }
 
@@ -129,7 +132,7 @@ fn receive(
     let (mut bytes, mut events) = (0, 0);
     for piece in wire.chunks(READ) {
         buffer.spare_mut(READ)[..piece.len()].copy_from_slice(piece);
-        buffer.advance(piece.len());
+        buffer.advance_filled(piece.len());
         while let Some(event) = connection.next_event(buffer)? {
             bytes += match event {
                 Event::Text { text, .. } => text.len(),
@@ -326,7 +329,7 @@ fn transfer(from: &mut Connection, to: &mut Connection, buffer: &mut ReadBuffer,
     from.send_text(text).expect("open");
     for piece in from.output().chunks(READ) {
         buffer.spare_mut(READ)[..piece.len()].copy_from_slice(piece);
-        buffer.advance(piece.len());
+        buffer.advance_filled(piece.len());
         while let Some(event) = to.next_event(buffer).expect("legal") {
             assert_eq!(event, Event::Text { text, fin: true });
         }
@@ -411,7 +414,7 @@ fn a_thousand_connections_share_one_pair_of_codecs() {
         server.swap_output(&mut output);
         for piece in wire.chunks(READ) {
             buffer.spare_mut(READ)[..piece.len()].copy_from_slice(piece);
-            buffer.advance(piece.len());
+            buffer.advance_filled(piece.len());
             while let Some(event) = server.next_event(&mut buffer).expect("legal") {
                 let Event::Text { text: echo, .. } = event else {
                     panic!("{event:?}")

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, Header, InputError, RequestError, RequestReader,
-    Response, ResponseError, ServerOptions, Uri, extended_connect,
+    ClientHandshake, ClientOptions, HeadError, Header, InputError, RequestError, Response,
+    ResponseError, ServerHandshake, ServerOptions, Uri, extended_connect,
 };
 use sockless::{
     CloseCode, CloseFrame, Config, Connection, Event, ProtocolError, ReadBuffer, Seed, SendError,
@@ -39,11 +39,11 @@ const VIOLATIONS: &[(ProtocolError, u16)] = &[
 ];
 
 const REQUESTS: &[(RequestError, u16)] = &[
-    (RequestError::Head(HeadError::Malformed), 400),
-    (RequestError::Head(HeadError::StartLineTooLong), 414),
-    (RequestError::Head(HeadError::TooLarge), 431),
-    (RequestError::Head(HeadError::TooManyHeaders), 431),
-    (RequestError::Head(HeadError::UnsupportedVersion), 505),
+    (RequestError::MalformedHead, 400),
+    (RequestError::StartLineTooLong, 414),
+    (RequestError::HeadTooLarge, 431),
+    (RequestError::TooManyHeaders, 431),
+    (RequestError::UnsupportedHttpVersion, 505),
     (RequestError::Http10, 505),
     (RequestError::Host, 400),
     (RequestError::Misdirected, 421),
@@ -162,7 +162,7 @@ fn a_refused_request_is_answered_alike_by_an_http_library() {
 #[test]
 fn the_other_errors_say_what_is_wrong() {
     all_differ_and_cite(&[
-        &ResponseError::Head(HeadError::TooLarge),
+        &ResponseError::HeadTooLarge,
         &ResponseError::NotAnUpgrade,
         &ResponseError::Accept,
         &ResponseError::MalformedExtensions,
@@ -213,7 +213,7 @@ fn a_close_code_shows_its_number_and_its_registered_meaning() {
 #[test]
 fn seeds_and_keys_are_not_shown() {
     assert_eq!(format!("{:?}", Seed::new([0x5a; 32])), "Seed { .. }");
-    let client = Connection::client(Config::default(), Seed::new([0x5a; 32]));
+    let client = Connection::client(&Config::default(), Seed::new([0x5a; 32]));
     assert!(format!("{client:?}").contains("MaskingKeys { .. }"));
 }
 
@@ -241,7 +241,7 @@ fn shows_no_secret(value: &dyn std::fmt::Debug) {
 fn no_debug_shows_content_of_messages() {
     let mut config = Config::default();
     config.max_unsent_pongs = 0;
-    let mut connection = Connection::server(config);
+    let mut connection = Connection::server(&config);
     let mut buffer = ReadBuffer::new();
     let shared = SharedMessage::text(&SECRET.repeat(1000));
     connection.send_text(SECRET).unwrap();
@@ -291,8 +291,8 @@ fn no_debug_shows_content_of_messages() {
         shows_no_secret(&event);
     }
 
-    let mut connection = Connection::server(Config::default());
-    let mut outgoing = connection.send_text_from(SECRET).unwrap();
+    let mut connection = Connection::server(&Config::default());
+    let mut outgoing = connection.send_text_borrowed(SECRET).unwrap();
     shows_no_secret(&outgoing);
     outgoing.advance(3);
     shows_no_secret(&outgoing);
@@ -319,14 +319,13 @@ fn no_debug_shows_credentials() {
     shows_no_secret(&options);
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
     shows_no_secret(&client);
-    let mut stream =
-        extended_connect::ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
+    let mut stream = ClientHandshake::extended_connect(&uri, &options, Seed::new([1; 32])).unwrap();
     shows_no_secret(&stream);
-    shows_no_secret(&extended_connect::Request::new(stream.headers()));
+    shows_no_secret(&Request::extended_connect(stream.headers()));
 
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(client.request());
-    let mut reader = RequestReader::new(&Config::default());
+    let mut reader = ServerHandshake::new(&Config::default());
     let request = reader.read(&mut buffer).unwrap().unwrap();
     assert_eq!(request.header(name), Some(SECRET.as_bytes()));
     shows_no_secret(&request);

@@ -147,11 +147,13 @@ fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
             return Ok(None);
         };
         buffer.extend_from_slice(piece);
-        match Request::read(&mut buffer, &options.config) {
+        match ServerHandshake::new(&options.config).read_request(&mut buffer) {
             Ok(None) => {}
             Ok(Some(request)) => break request.accept(options)?,
             Err(error) => {
-                let again = Request::read(&mut buffer, &options.config).map(|r| r.is_some());
+                let again = ServerHandshake::new(&options.config)
+                    .read_request(&mut buffer)
+                    .map(|r| r.is_some());
                 assert_eq!(again, Err(error), "an error repeats itself");
                 return Err(error);
             }

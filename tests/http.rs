@@ -209,7 +209,7 @@ fn a_client_and_a_server_agree() {
 fn a_client_and_a_server_agree_over_http2() {
     let uri = Uri::parse("wss://example.com/chat?room=1").unwrap();
     let seed = Seed::new([7; 32]);
-    let mut client = extended_connect::ClientHandshake::new(&uri, &client_options(), seed).unwrap();
+    let mut client = ClientHandshake::extended_connect(&uri, &client_options(), seed).unwrap();
     let request = client.to_http().unwrap();
     assert_eq!(request.method(), Method::CONNECT);
     assert_eq!(request.version(), Version::HTTP_2);
@@ -219,7 +219,7 @@ fn a_client_and_a_server_agree_over_http2() {
     let mut known = ServerOptions::default();
     known.subprotocols = &["chat"];
     known.origins = Origins::Only(&["https://example.com"]);
-    let handshake = extended_connect::Request::from_http(&request, "websocket");
+    let handshake = Request::from_http_connect(&request, "websocket");
     assert!(handshake.is_websocket());
     assert_eq!(handshake.path(), Some("/chat?room=1"));
     let handshake = handshake.negotiate(&known).unwrap();
@@ -234,12 +234,12 @@ fn a_client_and_a_server_agree_over_http2() {
     assert!(matches!(opened, Opening::Established { .. }));
 
     // Another protocol over the same method, and a missing part.
-    let other = extended_connect::Request::from_http(&request, "webtransport");
+    let other = Request::from_http_connect(&request, "webtransport");
     let error = other.negotiate(&known).unwrap_err();
     assert_eq!(error.to_http2().status(), 501);
     let mut changed = client.to_http().unwrap();
     *changed.uri_mut() = "example.com:443".parse().unwrap();
-    let changed = extended_connect::Request::from_http(&changed, "websocket");
+    let changed = Request::from_http_connect(&changed, "websocket");
     assert_eq!(changed.negotiate(&known).err(), Some(RequestError::Target));
 }
 

@@ -38,7 +38,7 @@ fn frame(opcode: Opcode, fin: bool, payload: &[u8]) -> Vec<u8> {
 }
 
 fn server() -> Connection {
-    Connection::server(Config::default())
+    Connection::server(&Config::default())
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_connection_is_small_and_owns_no_heap() {
     assert!(buffer.is_empty());
 
     // A client owns the generator of its masking keys and nothing else.
-    let (_client, heap) = measure(|| Connection::client(Config::default(), Seed::new([1; 32])));
+    let (_client, heap) = measure(|| Connection::client(&Config::default(), Seed::new([1; 32])));
     assert_eq!(heap.allocations, 1);
     assert!(heap.kept <= 400, "{heap:?}");
 }
@@ -85,7 +85,9 @@ fn an_accepted_connection_owns_no_heap_once_its_answer_is_written() {
         let mut buffer = ReadBuffer::with_capacity(4096);
         buffer.extend_from_slice(REQUEST);
         let (mut server, heap) = measure(|| {
-            let request = Request::read(&mut buffer, &options.config).expect("legal");
+            let request = ServerHandshake::new(&options.config)
+                .read_request(&mut buffer)
+                .expect("legal");
             request.expect("whole").accept(&options).expect("legal")
         });
         assert!(heap.kept > 0, "the answer: {heap:?}");
@@ -105,8 +107,8 @@ fn the_steady_state_allocates_nothing() {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
             let mut config = Config::default();
             config.delivery = delivery;
-            let mut server = Connection::server(config);
-            let mut client = Connection::client(config, Seed::new([1; 32]));
+            let mut server = Connection::server(&config);
+            let mut client = Connection::client(&config, Seed::new([1; 32]));
             let (mut server_buffer, mut client_buffer) = (ReadBuffer::new(), ReadBuffer::new());
             let payload = vec![b'x'; size];
             let text = "x".repeat(size);
@@ -176,7 +178,7 @@ fn announced_bytes_cost_nothing() {
     let (error, heap) = measure(|| {
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(&[0x89, 0xff, 0, 0, 0, 0, 0, 0xa0, 0, 0]);
-        Connection::server(Config::default())
+        Connection::server(&Config::default())
             .next_event(&mut buffer)
             .map(|_| ())
             .unwrap_err()
@@ -195,7 +197,7 @@ fn receive(
     let mut messages = Vec::with_capacity(16);
     for piece in stream.chunks(read) {
         buffer.spare_mut(read)[..piece.len()].copy_from_slice(piece);
-        buffer.advance(piece.len());
+        buffer.advance_filled(piece.len());
         while let Some(event) = server.next_event(buffer).expect("legal") {
             match event {
                 Event::Text { text, .. } => messages.push(text.len()),
@@ -312,16 +314,13 @@ fn a_head_without_an_end_in_single_bytes() {
         let line = b"GET / HTTP/1.1\r\n".iter().chain(header.iter().cycle());
         for (i, byte) in line.enumerate() {
             buffer.extend_from_slice(&[*byte]);
-            match Request::read(&mut buffer, &config) {
+            match ServerHandshake::new(&config).read_request(&mut buffer) {
                 Ok(None) => assert!(i + 1 < config.max_head_size),
                 Ok(Some(_)) => unreachable!("the head has no end"),
                 Err(error) => {
                     assert_eq!(
                         (error, i + 1),
-                        (
-                            RequestError::Head(HeadError::TooLarge),
-                            config.max_head_size
-                        )
+                        (RequestError::HeadTooLarge, config.max_head_size)
                     );
                     break;
                 }
@@ -339,7 +338,8 @@ fn a_head_without_an_end_in_single_bytes() {
         for _ in 0..8 << 20 {
             buffer.extend_from_slice(b"x");
             assert!(
-                Request::read(&mut buffer, &config)
+                ServerHandshake::new(&config)
+                    .read_request(&mut buffer)
                     .expect("no fault yet")
                     .is_none()
             );

@@ -19,8 +19,8 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
     // The opening handshake.
     let mut connection = loop {
         let n = transport.read(buffer.spare_mut(4096))?;
-        buffer.advance(n);
-        let accepted = match Request::read(&mut buffer, &options.config) {
+        buffer.advance_filled(n);
+        let accepted = match ServerHandshake::new(&options.config).read_request(&mut buffer) {
             Ok(None) if n == 0 => return Ok(()),
             Ok(None) => continue,
             Ok(Some(request)) => request.accept(&options),
@@ -49,12 +49,12 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
         write(&mut transport, &mut connection);
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
-            TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+            TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
             _ => {} // all is written: read
         }
         match transport.read(buffer.spare_mut(4096)) {
             Ok(0) => connection.handle_eof(),
-            Ok(n) => buffer.advance(n),
+            Ok(n) => buffer.advance_filled(n),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => connection.handle_reset(),
         }

@@ -78,7 +78,7 @@ fn accepts(
     replies: &[OwnedEvent],
 ) {
     for config in both_deliveries(config) {
-        let outcome = same_however_cut(role, config, bytes);
+        let outcome = same_however_cut(role, &config, bytes);
         assert_eq!(outcome.error, None, "{role:?} {bytes:02x?}");
         assert_eq!(outcome.events, events, "{role:?} {bytes:02x?}");
         assert_eq!(
@@ -99,7 +99,7 @@ fn refuses(
     after: usize,
 ) {
     let good_bytes = encode(good, role);
-    let good_outcome = run(role, config, &good_bytes, &[]);
+    let good_outcome = run(role, &config, &good_bytes, &[]);
     assert_eq!(good_outcome.error, None);
     let mut replies = heard(role, &good_outcome.output);
     replies.push(OwnedEvent::close(error.close_code().into(), ""));
@@ -113,7 +113,7 @@ fn refuses(
 
     for config in both_deliveries(config) {
         let what = format!("{role:?} {:?} {bad:02x?}", config.delivery);
-        let outcome = same_however_cut(role, config, &bytes);
+        let outcome = same_however_cut(role, &config, &bytes);
         assert_eq!(outcome.error, Some(error), "{what}");
         assert_eq!(outcome.events, good_outcome.events, "{what}");
         assert_eq!(heard(role, &outcome.output), replies, "{what}");
@@ -131,7 +131,7 @@ fn refuses(
             "{what}"
         );
         assert_eq!(
-            refused_at(role, config, &bytes),
+            refused_at(role, &config, &bytes),
             Some(good_bytes.len() + after),
             "{what}"
         );

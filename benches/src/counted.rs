@@ -198,7 +198,7 @@ impl Reads {
             return false;
         }
         let n = self.wire.read(self.buffer.spare_mut(READ)).unwrap();
-        self.buffer.advance(n);
+        self.buffer.advance_filled(n);
         self.left -= n;
         true
     }
@@ -206,8 +206,8 @@ impl Reads {
 
 fn connection(role: Role) -> Connection {
     match role {
-        Role::Server => Connection::server(Config::default()),
-        Role::Client => Connection::client(Config::default(), Seed::new([7; 32])),
+        Role::Server => Connection::server(&Config::default()),
+        Role::Client => Connection::client(&Config::default(), Seed::new([7; 32])),
     }
 }
 
@@ -283,7 +283,10 @@ fn counted_ping(connection: &mut Connection, buffer: &mut ReadBuffer, taken: &mu
 
 #[inline(never)]
 fn counted_handshake(buffer: &mut ReadBuffer, options: &ServerOptions<'_>, taken: &mut Taken) {
-    let request = Request::read(buffer, &options.config).unwrap().unwrap();
+    let request = ServerHandshake::new(&options.config)
+        .read_request(buffer)
+        .unwrap()
+        .unwrap();
     let connection = request.accept(options).unwrap();
     taken.add(connection.output());
 }

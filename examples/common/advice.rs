@@ -11,7 +11,7 @@ const WRONG: &str =
 /// # Errors
 ///
 /// What is wrong with it and what to write instead, in one line.
-pub fn uri(url: &str) -> Result<Uri<'_>, String> {
+pub fn uri(url: &str) -> Result<Uri, String> {
     Uri::parse(url).map_err(|_| format!("{url:?}: {}", correct(url)))
 }
 
@@ -20,7 +20,7 @@ pub fn uri(url: &str) -> Result<Uri<'_>, String> {
 /// # Errors
 ///
 /// As of [`uri`], and that the URL is a `wss:` one.
-pub fn uri_without_tls(url: &str) -> Result<Uri<'_>, String> {
+pub fn uri_without_tls(url: &str) -> Result<Uri, String> {
     let uri = uri(url)?;
     if uri.is_secure() {
         return Err(format!(
@@ -90,7 +90,7 @@ pub fn broken(error: ResponseError, start: &[u8]) -> String {
         ResponseError::Head(_) if matches!(start, [0x15 | 0x16, 3, ..]) => {
             "the server speaks TLS: that is wss:"
         }
-        ResponseError::Head(HeadError::Malformed) if !start.starts_with(b"HTTP/") => OTHER,
+        ResponseError::MalformedHead if !start.starts_with(b"HTTP/") => OTHER,
         ResponseError::Timeout => OTHER,
         _ => "the server, or a proxy before it, has a fault",
     };

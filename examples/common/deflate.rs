@@ -28,7 +28,7 @@ pub(crate) fn configure(_: &mut Config, _: Option<OsString>) -> Result<(), Strin
 /// What to say about a new connection: the extension, if both sides agreed on it.
 #[cfg(feature = "deflate")]
 pub(crate) fn agreed(connection: &Connection) -> &'static str {
-    if connection.is_deflate_agreed() {
+    if connection.uses_deflate() {
         " extensions=permessage-deflate"
     } else {
         ""

@@ -121,7 +121,7 @@ impl Shared {
             }
             let (until, wants_read) = self.with(|connection| {
                 connection.handle_timeout(now());
-                (connection.next_timeout(), connection.wants_read())
+                (connection.timeout_at(), connection.wants_read())
             });
             if !wants_read {
                 if self.is_over_after_a_tick() {
@@ -174,7 +174,7 @@ impl Shared {
                     self.changed.notify_all();
                     continue;
                 }
-                TransportAction::ShutdownWrite { .. } if !shut_down => {
+                TransportAction::ShutdownWrite if !shut_down => {
                     shut_down = true;
                     // Fails only if the peer is gone, which the other thread sees.
                     _ = transport.shutdown(Shutdown::Write);
@@ -249,7 +249,7 @@ pub(crate) fn read(
     transport.set_read_timeout(until.map(wait_until))?;
     match transport.read(buffer.spare_mut(READ)) {
         Ok(n) => {
-            buffer.advance(n);
+            buffer.advance_filled(n);
             Ok(Some(n))
         }
         Err(error) if is_late(&error) => Ok(None),

@@ -148,10 +148,7 @@ mod tests {
             .collect();
         for (input, name) in inputs.iter().zip(names) {
             let (server, client) = opening::pair(input.server.config(), input.client.config());
-            assert!(
-                server.is_deflate_agreed() && client.is_deflate_agreed(),
-                "{name}"
-            );
+            assert!(server.uses_deflate() && client.uses_deflate(), "{name}");
             let compressed =
                 |message: &&Message<'_>| message.compressed && !message.data.0.is_empty();
             for from_client in [false, true] {

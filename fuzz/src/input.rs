@@ -55,10 +55,10 @@ impl<'a> Input<'a> {
             config.delivery = Delivery::Chunks;
         }
         if self.chooses(2) {
-            config.pong = Reply::Manual;
+            config.ping_reply = Reply::Manual;
         }
         if self.chooses(3) {
-            config.close = Reply::Manual;
+            config.close_reply = Reply::Manual;
         }
         config
     }

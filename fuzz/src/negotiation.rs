@@ -119,7 +119,7 @@ fn own_offer(input: &Input<'_>) {
         _ => false,
     };
     for connection in [client, server, client_http2, server_http2] {
-        assert_eq!(connection.is_deflate_agreed(), both);
+        assert_eq!(connection.uses_deflate(), both);
     }
 }
 
@@ -173,7 +173,7 @@ fn any_offer(input: &Input<'_>) {
         (answer, _, first) => assert!(answer.is_none() && first.is_none(), "{answer:?} {first:?}"),
     }
     assert!(answers.next().is_none());
-    assert_eq!(agreed.connection().is_deflate_agreed(), first.is_some());
+    assert_eq!(agreed.connection().uses_deflate(), first.is_some());
     drop(agreed.accept());
 }
 
@@ -189,7 +189,7 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
     ];
     fields.extend(foreign(input));
     let options = options(input);
-    let http2 = extended_connect::Request::new(fields);
+    let http2 = Request::extended_connect(fields);
     match (http2.negotiate(&options), request.negotiate(&options)) {
         (Ok(http2), Ok(http1)) => {
             assert_eq!(http2.subprotocol(), http1.subprotocol());
@@ -203,7 +203,7 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
             }
             let (http2, http1) = (http2.connection(), http1.connection());
             assert!(http2.output().is_empty());
-            assert_eq!(http2.is_deflate_agreed(), http1.is_deflate_agreed());
+            assert_eq!(http2.uses_deflate(), http1.uses_deflate());
         }
         (Err(http2), Err(http1)) => assert_eq!(http2, http1),
         (http2, http1) => panic!("{http2:?}, but over HTTP/1.1 {http1:?}"),
@@ -226,13 +226,13 @@ fn any_answer(input: &Input<'_>) {
         client
             .establish(Response::new(101, headers.clone()))
             .map(|opening| match opening {
-                Opening::Established { connection, .. } => connection.is_deflate_agreed(),
+                Opening::Established { connection, .. } => connection.uses_deflate(),
                 Opening::Refused(_) => panic!("a 101 refuses nothing"),
             });
     let mut over_http2 = opening::http2_client(&asks).expect("nothing is wrong with the options");
     let answer = Response::new(200, foreign(input).collect());
     let http2 = over_http2.establish(answer).map(|opening| match opening {
-        Opening::Established { connection, .. } => connection.is_deflate_agreed(),
+        Opening::Established { connection, .. } => connection.uses_deflate(),
         Opening::Refused(_) => panic!("a 200 refuses nothing"),
     });
     assert_eq!(http2, opened);

@@ -39,7 +39,7 @@ pub(crate) fn http2_client(
     options: &ClientOptions<'_>,
 ) -> Option<extended_connect::ClientHandshake> {
     let uri = Uri::parse("ws://localhost/").expect("a URI");
-    extended_connect::ClientHandshake::new(&uri, options, Seed::new([7; 32])).ok()
+    ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).ok()
 }
 
 /// As [`open`], over HTTP/2.
@@ -47,7 +47,7 @@ pub(crate) fn open_http2(
     client: &mut extended_connect::ClientHandshake,
     options: &ServerOptions<'_>,
 ) -> Result<(Connection, Result<Connection, ResponseError>), RequestError> {
-    let handshake = extended_connect::Request::new(client.headers()).negotiate(options)?;
+    let handshake = Request::extended_connect(client.headers()).negotiate(options)?;
     let opened = match client.establish(Response::new(200, handshake.headers())) {
         Ok(Opening::Established { connection, .. }) => Ok(connection),
         Ok(Opening::Refused(_)) => panic!("a 200 refuses nothing"),

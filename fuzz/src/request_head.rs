@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockless::handshake::{
-    Header, Origins, Request, RequestError, RequestReader, ServerOptions, extended_connect,
+    Header, Origins, Request, RequestError, ServerHandshake, ServerOptions, extended_connect,
 };
 use sockless::test_util::cuts_at;
 use sockless::{Config, Deadlines, ReadBuffer};
@@ -65,9 +65,9 @@ pub fn run(data: &[u8]) {
 enum Reader {
     Untimed,
     /// With the time that was passed last.
-    Timed(RequestReader, Duration),
+    Timed(ServerHandshake, Duration),
     /// The deadline has passed, but what arrived before is still to be read.
-    Late(RequestReader),
+    Late(ServerHandshake),
 }
 
 impl Reader {
@@ -77,8 +77,8 @@ impl Reader {
     fn timed(config: &Config) -> Self {
         let mut config = *config;
         config.deadlines = Some(Deadlines::default());
-        let mut reader = RequestReader::new(&config);
-        assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+        let mut reader = ServerHandshake::new(&config);
+        assert_eq!(reader.timeout_at(), Some(Duration::ZERO));
         assert_eq!(reader.handle_timeout(Self::START), Ok(()));
         Self::Timed(reader, Self::START)
     }
@@ -97,7 +97,7 @@ impl Reader {
         config: &Config,
     ) -> Result<Option<Request<'b>>, RequestError> {
         match self {
-            Self::Untimed => Request::read(buffer, config),
+            Self::Untimed => ServerHandshake::new(config).read_request(buffer),
             Self::Timed(reader, _) | Self::Late(reader) => reader.read(buffer),
         }
     }
@@ -121,7 +121,7 @@ impl Reader {
             Outcome::Request(..) => (Ok(()), None),
         };
         assert_eq!(reader.handle_timeout(now), passed);
-        assert_eq!(reader.next_timeout(), next);
+        assert_eq!(reader.timeout_at(), next);
     }
 
     /// When the deadline passes, there is one more turn.
@@ -129,9 +129,9 @@ impl Reader {
         if let (Self::Timed(reader, _), Outcome::Waits) = (&mut self, outcome) {
             let before = Self::deadline() - Duration::from_nanos(1);
             assert_eq!(reader.handle_timeout(before), Ok(()));
-            assert_eq!(reader.next_timeout(), Some(Self::deadline()));
+            assert_eq!(reader.timeout_at(), Some(Self::deadline()));
             assert_eq!(reader.handle_timeout(Self::deadline()), Ok(()));
-            assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+            assert_eq!(reader.timeout_at(), Some(Duration::ZERO));
         }
         self.check_end(outcome);
     }
@@ -144,7 +144,7 @@ impl Reader {
             let error = RequestError::Timeout;
             // An earlier time counts as the latest so far.
             assert_eq!(reader.handle_timeout(Duration::ZERO), Err(error));
-            assert_eq!(reader.next_timeout(), None);
+            assert_eq!(reader.timeout_at(), None);
             check_response(&error.response());
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -248,7 +248,7 @@ fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
     let of_a_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
     let others = request.headers().iter().copied();
     fields.extend(others.filter(|header| !of_a_connection.iter().any(|name| header.is(name))));
-    let http2 = extended_connect::Request::new(fields);
+    let http2 = Request::extended_connect(fields);
     let http2 = http2.negotiate(options).map(|agreed| agreed.subprotocol());
     match request.negotiate(options) {
         Err(
@@ -260,7 +260,7 @@ fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
         http1 => assert_eq!(http2, http1.map(|agreed| agreed.subprotocol())),
     }
     if let Err(error) = http2 {
-        let (status, headers) = extended_connect::refusal(error);
+        let (status, headers) = error.over_http2();
         assert!((400..600).contains(&status), "{error}");
         assert!(headers.iter().all(|header| !header.is("Upgrade")));
     }

@@ -64,7 +64,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
     // With a deadline it has passed, but what arrived before is still to be read.
     let deadline = options.config.deadlines.map(|it| it.handshake);
     if let Some(deadline) = deadline {
-        assert_eq!(handshake.next_timeout(), Some(Duration::ZERO));
+        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
         for now in [Duration::ZERO, deadline] {
             assert_eq!(handshake.handle_timeout(now), Ok(()));
         }
@@ -89,7 +89,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                         response,
                         ..
                     })) => {
-                        assert!(connection.is_open() && connection.output().is_empty());
+                        assert!(connection.can_send() && connection.output().is_empty());
                         let subprotocol = response.subprotocol().map(str::to_owned);
                         let offered = ["chat", "superchat"];
                         assert!(
@@ -97,14 +97,8 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                                 .as_deref()
                                 .is_none_or(|name| offered.contains(&name))
                         );
-                        assert!(
-                            options.config.deflate.is_some() || !connection.is_deflate_agreed()
-                        );
-                        Outcome::Established(
-                            subprotocol,
-                            connection.is_deflate_agreed(),
-                            Vec::new(),
-                        )
+                        assert!(options.config.deflate.is_some() || !connection.uses_deflate());
+                        Outcome::Established(subprotocol, connection.uses_deflate(), Vec::new())
                     }
                 };
                 if let Outcome::Established(.., rest) = &mut outcome {
@@ -131,7 +125,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                 Outcome::Established(..) | Outcome::Refused(..) => (Ok(()), None),
             };
             assert_eq!(handshake.handle_timeout(deadline), passed);
-            assert_eq!(handshake.next_timeout(), next);
+            assert_eq!(handshake.timeout_at(), next);
         }
     }
     if let (Some(_), Outcome::Waits) = (deadline, &outcome) {

@@ -80,10 +80,10 @@ fn play(input: Input) -> (Side, Side) {
         config.delivery = Delivery::Chunks;
     }
     if input.manual_pong {
-        config.pong = Reply::Manual;
+        config.ping_reply = Reply::Manual;
     }
     if input.manual_close {
-        config.close = Reply::Manual;
+        config.close_reply = Reply::Manual;
     }
     config.deadlines = input.deadlines.deadlines();
     let (mut server, client) = opening::pair(config, config);

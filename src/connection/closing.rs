@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use core::fmt;
-use core::time::Duration;
 
 use crate::connection::deadlines::Timeout;
 use crate::connection::output::Output;
@@ -229,41 +228,34 @@ impl Closing {
         matches!(self.stream, Stream::Flowing | Stream::ReadOnly)
     }
 
-    /// What to do with the transport, which may wait `until` then.
-    pub(crate) fn transport_action(
-        &self,
-        role: Role,
-        output: &Output,
-        until: Option<Duration>,
-    ) -> TransportAction {
+    /// What to do with the transport.
+    pub(crate) fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
         match (self.state, self.stream) {
             // Section 7.1.5: the peer's Close frame may still be on its way, and decides the code.
             (State::Ended | State::Closing | State::Failed(_), Stream::ReadOnly)
                 if self.peer_close.is_none() =>
             {
-                TransportAction::Wait { until }
+                TransportAction::Wait
             }
             (_, Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
             // Also after the end of the stream: the peer may have ended only its own side.
             _ if !output.is_empty() => TransportAction::Write,
             (_, Stream::AtEnd) => TransportAction::Close,
             (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
-                TransportAction::Wait { until }
+                TransportAction::Wait
             }
             (State::Closed, Stream::Flowing) => match (role, self.transport) {
                 // Section 7.1.1: the server closes first, the client waits for it.
                 (Role::Server, _) => TransportAction::Close,
-                (Role::Client, Transport::Own) => TransportAction::Wait { until },
+                (Role::Client, Transport::Own) => TransportAction::Wait,
                 // The reason for that is TCP's TIME_WAIT, which a stream does not have. RFC 8441 section 5: END_STREAM
                 // stands for TCP's FIN, and some servers wait for the client's.
-                (Role::Client, Transport::HttpStream) => TransportAction::ShutdownWrite { until },
+                (Role::Client, Transport::HttpStream) => TransportAction::ShutdownWrite,
             },
             (State::Failed(_), Stream::Flowing) if self.peer_close.is_some() => {
                 TransportAction::Close
             }
-            (State::Failed(_) | State::Refused, Stream::Flowing) => {
-                TransportAction::ShutdownWrite { until }
-            }
+            (State::Failed(_) | State::Refused, Stream::Flowing) => TransportAction::ShutdownWrite,
         }
     }
 
@@ -272,9 +264,7 @@ impl Closing {
         match self.state {
             State::Open => Awaited::Messages,
             State::Closing | State::PeerClosing if self.may_receive() => Awaited::Close,
-            _ if self.transport_action(role, output, None) == TransportAction::Close => {
-                Awaited::Nothing
-            }
+            _ if self.transport_action(role, output) == TransportAction::Close => Awaited::Nothing,
             _ => Awaited::EndOfStream,
         }
     }
@@ -316,7 +306,7 @@ impl Closing {
 /// ```
 /// use sockless::{CloseCode, Config, Connection, Initiator, ReadBuffer};
 ///
-/// let mut connection = Connection::server(Config::default());
+/// let mut connection = Connection::server(&Config::default());
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
 /// while connection.next_event(&mut buffer)?.is_some() {}
@@ -359,8 +349,29 @@ impl fmt::Debug for CloseEvent<'_> {
     }
 }
 
+/// Says the code, the reason, and what else ended the connection: `1001 (going away): "bye", by the peer`.
+///
+/// The reason comes from the peer. Control characters in it are escaped.
+impl fmt::Display for CloseEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, ": {:?}", self.reason)?;
+        }
+        write!(f, ", {}", self.initiator)?;
+        if let Some(error) = self.error {
+            write!(f, ": {error}")?;
+        }
+        match self.timeout {
+            Some(timeout) => write!(f, ": {timeout}"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Who ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Initiator {
     /// This side: it was the first to send a Close frame, or it [refused](crate::Connection::refused) the opening
     /// handshake.
@@ -371,24 +382,35 @@ pub enum Initiator {
     Transport,
 }
 
+/// Says who it was: `by this side`, `by the peer` or `by the transport`.
+impl fmt::Display for Initiator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "by this side",
+            Self::Peer => "by the peer",
+            Self::Transport => "by the transport",
+        })
+    }
+}
+
 /// What to do with the transport.
 ///
 /// Ask after you have taken the events. If you left events in the buffer because there was no
 /// [room](crate::Connection::has_room) for an answer, take them as soon as there is room, before any wait. A loop over a poller
-/// needs only `Close` and `ShutdownWrite` of it: what to wait for is said by `wants_read`, `output_len` and `next_timeout`.
+/// needs only `Close` and `ShutdownWrite` of it: what to wait for is said by `wants_read`, `output_len` and `timeout_at`.
 ///
 /// With any action but [`Close`](Self::Close), go on reading while
 /// [`Connection::wants_read`](crate::Connection::wants_read), and call
 /// [`handle_timeout`](crate::Connection::handle_timeout) when
-/// [`next_timeout`](crate::Connection::next_timeout) comes.
+/// [`timeout_at`](crate::Connection::timeout_at) comes.
 ///
 /// # Example
 ///
 /// ```
 /// use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
 ///
-/// let mut server = Connection::server(Config::default());
-/// assert_eq!(server.transport_action(), TransportAction::Wait { until: None });
+/// let mut server = Connection::server(&Config::default());
+/// assert_eq!(server.transport_action(), TransportAction::Wait);
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(&[0x88, 0x82, 0x37, 0xfa, 0x21, 0x3d, 0x34, 0x12]); // Close 1000
@@ -410,10 +432,7 @@ pub enum TransportAction {
     ///
     /// A client also waits after a clean close, until the server ends the stream. After a
     /// [failed write](crate::Connection::handle_write_error) you read what the peer sent before.
-    Wait {
-        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
-        until: Option<Duration>,
-    },
+    Wait,
     /// Shut down the writing side, then wait as above: there will be no events.
     ///
     /// It says so until the stream ends. Shutting down a second time does nothing, and an error from it means nothing.
@@ -421,11 +440,18 @@ pub enum TransportAction {
     ///
     /// Over a stream of HTTP/2 or HTTP/3 a client also comes here after a clean close: the reason for waiting until the
     /// server has closed (TCP's `TIME_WAIT`) does not exist there.
-    ShutdownWrite {
-        /// What [`Connection::next_timeout`](crate::Connection::next_timeout) says.
-        until: Option<Duration>,
-    },
+    ShutdownWrite,
     /// Close it; output that is left has nobody to read it. A server comes here first, a client once the
     /// server has closed (RFC 6455 section 7.1.1).
     Close,
+}
+
+/// # Over HTTP/2 and HTTP/3
+impl TransportAction {
+    /// The error code of `RST_STREAM` in HTTP/2 for a stream that is closed before its end, as TCP's RST would (RFC 8441
+    /// section 5).
+    pub const CANCEL: u32 = 0x8;
+
+    /// The same in HTTP/3, in `RESET_STREAM` and `STOP_SENDING` (RFC 9114 section 8.1).
+    pub const H3_REQUEST_CANCELLED: u64 = 0x10c;
 }

@@ -13,11 +13,11 @@ use crate::deflate::Deflate;
 /// ```
 /// use sockless::{Config, Delivery};
 ///
-/// let mut config = Config::default();
-/// config.max_message_size = 64 * 1024;
-/// config.delivery = Delivery::Chunks;
+/// let config = Config::new()
+///     .with_max_message_size(64 * 1024)
+///     .with_delivery(Delivery::Chunks);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Config {
@@ -60,13 +60,13 @@ pub struct Config {
     /// Whether messages are delivered whole or as they arrive. Default: whole.
     pub delivery: Delivery,
     /// Whether a Ping is answered by itself. Default: automatically.
-    pub pong: Reply,
+    pub ping_reply: Reply,
     /// Whether the peer's Close frame is answered by itself. Default: automatically.
     ///
     /// With [`Reply::Manual`] the connection may go on sending after the peer's Close frame until the
     /// application calls [`Connection::close`](crate::Connection::close) (RFC 6455 section 5.5.1 lets an
     /// endpoint finish its message first).
-    pub close: Reply,
+    pub close_reply: Reply,
     /// How long the peer may take for its part of both handshakes and for the answer to a Ping. Default: none, it
     /// may be silent for ever.
     ///
@@ -101,11 +101,29 @@ impl Config {
             max_head_size: 16 << 10,
             max_headers: 100,
             delivery: Delivery::Messages,
-            pong: Reply::Automatic,
-            close: Reply::Automatic,
+            ping_reply: Reply::Automatic,
+            close_reply: Reply::Automatic,
             deadlines: None,
             deflate: None,
         }
+    }
+
+    setters! {
+        with_max_message_size(max_message_size: u64);
+        with_max_frame_size(max_frame_size: u64);
+        with_max_output(max_output: usize);
+        with_max_unsent_pongs(max_unsent_pongs: usize);
+        with_max_head_size(max_head_size: usize);
+        with_max_headers(max_headers: usize);
+        with_delivery(delivery: Delivery);
+        with_ping_reply(ping_reply: Reply);
+        with_close_reply(close_reply: Reply);
+        with_deadlines(Some(deadlines): Deadlines);
+    }
+
+    #[cfg(feature = "deflate")]
+    setters! {
+        with_deflate(Some(deflate): Deflate);
     }
 
     /// The limit for what a frame of a compressed message has on the wire.
@@ -142,6 +160,7 @@ impl Default for Config {
 /// How the data of messages is delivered. Limits and the check for UTF-8 are the same in both ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Delivery {
     /// Whole messages, their fragments joined. Needs memory for the largest message.
     #[default]
@@ -156,9 +175,8 @@ pub enum Delivery {
     /// ```
     /// use sockless::{Config, Connection, Delivery, Event, ReadBuffer};
     ///
-    /// let mut config = Config::default();
-    /// config.delivery = Delivery::Chunks;
-    /// let mut server = Connection::server(config);
+    /// let config = Config::new().with_delivery(Delivery::Chunks);
+    /// let mut server = Connection::server(&config);
     /// let mut buffer = ReadBuffer::new();
     /// buffer.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f"); // "He", masked, of "Hello"
     /// while let Some(event) = server.next_event(&mut buffer)? {
@@ -177,6 +195,7 @@ pub enum Delivery {
 /// Who answers the peer's control frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Reply {
     /// The connection, before it delivers the event.
     #[default]

@@ -18,7 +18,7 @@ use crate::connection::send_error::SendError;
 use crate::connection::sender::Sender;
 #[cfg(target_has_atomic = "ptr")]
 use crate::connection::shared_message::SharedMessage;
-use crate::connection::timers::{Awaited, Due, Moved, Progress, Timers};
+use crate::connection::timers::{Activity, Awaited, Due, Moved, Timers};
 #[cfg(feature = "deflate")]
 use crate::deflate::Codecs;
 use crate::deflate::{Agreed, Deflation, Inflation};
@@ -49,7 +49,7 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///
 /// A peer may be silent for ever, unless you set [`Config::deadlines`] and pass the time, also to a
 /// [refused](Self::refused) connection:
-/// [`handle_timeout`](Self::handle_timeout), [`next_timeout`](Self::next_timeout).
+/// [`handle_timeout`](Self::handle_timeout), [`timeout_at`](Self::timeout_at).
 ///
 /// # Example: an echo server's loop
 ///
@@ -77,12 +77,12 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///         write(transport, connection);
 ///         match connection.transport_action() {
 ///             TransportAction::Close => return,
-///             TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+///             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
 ///             _ => {} // all is written: read
 ///         }
 ///         match transport.read(buffer.spare_mut(4096)) {
 ///             Ok(0) => connection.handle_eof(),
-///             Ok(n) => buffer.advance(n),
+///             Ok(n) => buffer.advance_filled(n),
 ///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
 ///             Err(_) => connection.handle_reset(),
 ///         }
@@ -107,14 +107,14 @@ pub struct Connection {
     pongs: Pongs,
     closing: Closing,
     delivery: Delivery,
-    pong: Reply,
-    close: Reply,
+    ping_reply: Reply,
+    close_reply: Reply,
     max_output: usize,
     timers: Option<Box<Timers>>,
     /// What was received since the time was last passed.
     received: Moved,
     /// What the next call fails with, after the good part of a bad chunk was delivered.
-    overdue: Option<ProtocolError>,
+    next_error: Option<ProtocolError>,
 }
 
 impl Connection {
@@ -122,16 +122,15 @@ impl Connection {
     /// `Config::deflate` is; with one, it comes from
     /// [`ServerHandshake::connection`](crate::handshake::ServerHandshake::connection).
     #[must_use]
-    pub fn server(config: Config) -> Self {
-        Self::opened(&config, None, Vec::new())
+    pub fn server(config: &Config) -> Self {
+        Self::opened(config, None, Vec::new())
     }
 
     /// The client's side, after an opening handshake made elsewhere that agreed on no extension, whatever
     /// `Config::deflate` is. All masking keys come from `seed`.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "a seed is used up")]
-    pub fn client(config: Config, seed: Seed) -> Self {
-        Self::opened(&config, Some(MaskingKeys::new(&seed)), Vec::new())
+    pub fn client(config: &Config, seed: Seed) -> Self {
+        Self::opened(config, Some(MaskingKeys::new(seed)), Vec::new())
     }
 
     /// A connection whose output begins with `opening`: a client's if it has masking keys.
@@ -148,17 +147,17 @@ impl Connection {
             pongs: Pongs::new(config.max_unsent_pongs),
             closing: Closing::new(),
             delivery: config.delivery,
-            pong: config.pong,
-            close: config.close,
+            ping_reply: config.ping_reply,
+            close_reply: config.close_reply,
             // Into an empty output anything can be sent, whatever the limit.
             max_output: config.max_output.max(1),
-            timers: config.deadlines.map(|deadlines| {
-                let mut timers = Box::new(Timers::new(&deadlines));
+            timers: config.deadlines.as_ref().map(|deadlines| {
+                let mut timers = Box::new(Timers::new(deadlines));
                 timers.control_queued(opening_length);
                 timers
             }),
             received: Moved::Nothing,
-            overdue: None,
+            next_error: None,
         }
     }
 
@@ -263,7 +262,7 @@ impl Connection {
     /// Whether neither side has sent a Close frame, and no error is to be reported next.
     #[inline]
     const fn takes_messages(&self) -> bool {
-        self.closing.is_open() && self.overdue.is_none()
+        self.closing.is_open() && self.next_error.is_none()
     }
 
     /// The next event, however many frames and calls it takes.
@@ -291,7 +290,7 @@ impl Connection {
                 return Err(error);
             }
         }
-        if let Some(error) = self.overdue.take() {
+        if let Some(error) = self.next_error.take() {
             return Err(self.fail(error));
         }
         let received = self.receiver.next(buffer);
@@ -385,7 +384,7 @@ impl Connection {
         if self.delivery == Delivery::Messages || good.is_empty() {
             return Err(self.fail(error));
         }
-        self.overdue = Some(error);
+        self.next_error = Some(error);
         Ok(Event::Text {
             text: good,
             fin: false,
@@ -395,7 +394,7 @@ impl Connection {
     /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
     fn answer_close(&mut self, close: CloseFrame<'_>) {
         self.closing.received(close);
-        if self.close == Reply::Automatic && self.closing.state() == State::PeerClosing {
+        if self.close_reply == Reply::Automatic && self.closing.state() == State::PeerClosing {
             // What parsed may also be sent, so this is never refused.
             _ = self.close(close.code, "");
         }
@@ -459,7 +458,7 @@ impl Connection {
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
     #[inline]
-    pub fn send_text_from<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
+    pub fn send_text_borrowed<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Text, text.as_bytes())
     }
 
@@ -473,7 +472,10 @@ impl Connection {
     /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
     /// nothing was queued.
     #[inline]
-    pub fn send_binary_from<'a>(&'a mut self, data: &'a [u8]) -> Result<Outgoing<'a>, SendError> {
+    pub fn send_binary_borrowed<'a>(
+        &'a mut self,
+        data: &'a [u8],
+    ) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Binary, data)
     }
 
@@ -516,7 +518,7 @@ impl Connection {
     /// ```
     /// use sockless::{Config, Connection};
     ///
-    /// let mut server = Connection::server(Config::default());
+    /// let mut server = Connection::server(&Config::default());
     /// server.send_text_fragment("Hel", false)?;
     /// server.send_text_fragment("lo", true)?;
     /// assert_eq!(server.output(), b"\x01\x03Hel\x80\x02lo");
@@ -586,6 +588,8 @@ impl Connection {
     ///
     /// [`SendError::InvalidCloseCode`] for a code that must not be sent, [`SendError::Closed`] if a Close
     /// frame was sent before or the connection is at its end; nothing was queued.
+    #[doc(alias = "drain")]
+    #[doc(alias = "shutdown")]
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
@@ -617,12 +621,12 @@ impl Connection {
         if self.closing.is_open() && self.output_fits() {
             return Ok(());
         }
-        self.may_send_still()
+        self.why_not_send()
     }
 
     /// The same, where one look does not tell.
     #[cold]
-    fn may_send_still(&self) -> Result<(), SendError> {
+    fn why_not_send(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
             return Err(SendError::Closed);
         }
@@ -647,10 +651,10 @@ impl Connection {
 /// fn pass_time(connection: &mut Connection, origin: Instant) -> Option<Duration> {
 ///     connection.handle_timeout(origin.elapsed());
 ///     // Write the output, then wait no longer than this.
-///     let until = connection.next_timeout()?;
+///     let until = connection.timeout_at()?;
 ///     Some(until.saturating_sub(origin.elapsed()))
 /// }
-/// # let mut server = Connection::server(sockless::Config::default());
+/// # let mut server = Connection::server(&sockless::Config::default());
 /// # assert_eq!(pass_time(&mut server, Instant::now()), None);
 /// ```
 impl Connection {
@@ -662,7 +666,7 @@ impl Connection {
     /// transport, and [`close_event`](Self::close_event) says which deadline it was.
     ///
     /// A deadline that passes does not end the connection at once: what arrived in time may still be unread. It makes
-    /// [`next_timeout`](Self::next_timeout) zero. Then read what there is without waiting, take the events, and call this
+    /// [`timeout_at`](Self::timeout_at) zero. Then read what there is without waiting, take the events, and call this
     /// again. That call ends the connection if nothing came. So call it once in every turn of your loop, after you have tried
     /// to read (or to write, if there is no room for answers).
     ///
@@ -676,11 +680,11 @@ impl Connection {
         let Some(timers) = &mut self.timers else {
             return;
         };
-        let progress = Progress {
+        let activity = Activity {
             received: core::mem::replace(&mut self.received, Moved::Nothing),
             written: self.sender.written(),
         };
-        match timers.due(now, awaited, progress) {
+        match timers.due(now, awaited, activity) {
             None => {}
             Some(Due::Ping(payload)) => {
                 // There is at most one in the output, which stays bounded; it is short, so it is never refused.
@@ -704,7 +708,7 @@ impl Connection {
     /// has begun that counts from the time you pass next: a new connection, a Close frame, or the interval after a Pong. Or
     /// a deadline has passed and you have one more turn to read.
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Duration> {
+    pub fn timeout_at(&self) -> Option<Duration> {
         self.timers.as_ref()?.next(self.awaited())
     }
 
@@ -780,7 +784,7 @@ impl Connection {
     /// ```
     /// use sockless::{Config, Connection};
     ///
-    /// let mut server = Connection::server(Config::default());
+    /// let mut server = Connection::server(&Config::default());
     /// server.send_text("Hi")?;
     /// let mut output = Vec::new();
     /// server.swap_output(&mut output);
@@ -832,13 +836,13 @@ impl Connection {
     ///     }
     /// }
     /// # use sockless::{Config, Event, ReadBuffer, TransportAction};
-    /// # let mut server = Connection::server(Config::default());
+    /// # let mut server = Connection::server(&Config::default());
     /// # server.send_text("Hi").unwrap();
     /// # write(&mut server, &mut Vec::new());
-    /// # assert!(server.is_open());
+    /// # assert!(server.can_send());
     /// # server.send_text("Hi").unwrap();
     /// # write(&mut server, &mut &mut [][..]);
-    /// # assert!(!server.is_open() && server.wants_read());
+    /// # assert!(!server.can_send() && server.wants_read());
     /// # let mut buffer = ReadBuffer::new();
     /// # buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xe9");
     /// # let event = server.next_event(&mut buffer).unwrap();
@@ -900,6 +904,7 @@ impl Connection {
     /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
     #[must_use]
     #[inline]
+    #[doc(alias = "backpressure")]
     pub fn has_room(&self) -> bool {
         self.output_fits() || !self.closing.may_send()
     }
@@ -924,18 +929,23 @@ impl Connection {
         self.closing.may_receive() && self.transport_action() != TransportAction::Close
     }
 
+    /// Which side of the connection this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.receiver.role()
+    }
+
     /// Whether messages can be sent: this side has sent no Close frame, writing has not failed, and the stream has not ended.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
+    pub const fn can_send(&self) -> bool {
         self.closing.may_send()
     }
 
     /// What to do with the transport now. Ask at the end of every turn of your loop.
     #[must_use]
     pub fn transport_action(&self) -> TransportAction {
-        let until = self.next_timeout();
         self.closing
-            .transport_action(self.receiver.role(), self.sender.output(), until)
+            .transport_action(self.receiver.role(), self.sender.output())
     }
 
     /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, the
@@ -992,7 +1002,7 @@ impl Connection {
 
     /// Whether the opening handshake has agreed on permessage-deflate.
     #[must_use]
-    pub fn is_deflate_agreed(&self) -> bool {
+    pub fn uses_deflate(&self) -> bool {
         self.receiver.inflation.is_some()
     }
 }
@@ -1000,7 +1010,7 @@ impl Connection {
 impl Connection {
     /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.
     fn answer_ping(&mut self, payload: &[u8]) {
-        if self.pong == Reply::Manual || self.closing.state() != State::Open {
+        if self.ping_reply == Reply::Manual || self.closing.state() != State::Open {
             return;
         }
         let size = self.sender.control_size(payload);

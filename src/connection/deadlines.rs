@@ -1,5 +1,6 @@
 //! How long a peer may take for its part.
 
+use core::fmt;
 use core::time::Duration;
 
 /// How long the peer may take: for the opening handshake, for the answer to a Ping, and for the closing handshake.
@@ -10,7 +11,7 @@ use core::time::Duration;
 /// To keep a connection alive, this is all you need: set deadlines and pass the time. You need not send Pings of your own.
 ///
 /// A deadline that has passed ends nothing at once. The answer may have arrived in time and still be unread, for instance
-/// because the process stood still. So [`next_timeout`](crate::Connection::next_timeout) becomes zero, which gives you one
+/// because the process stood still. So [`timeout_at`](crate::Connection::timeout_at) becomes zero, which gives you one
 /// more turn to read. The next call of `handle_timeout` ends the connection if nothing came in that turn. If
 /// something came, it gets one more turn, since the answer may be behind it. All these turns together take at most as
 /// long as the deadline itself.
@@ -39,7 +40,7 @@ use core::time::Duration;
 ///
 /// # Memory
 ///
-/// A connection with deadlines owns one more block of memory, of 200 bytes or so.
+/// A connection with deadlines owns one more small block of memory.
 ///
 /// # Example
 ///
@@ -47,13 +48,12 @@ use core::time::Duration;
 /// use std::time::Duration;
 /// use sockless::{Config, Deadlines};
 ///
-/// let mut deadlines = Deadlines::default();
-/// deadlines.ping_interval = Duration::MAX; // no Pings
-/// deadlines.max_extension = Duration::ZERO; // strict: progress counts for nothing
-/// let mut config = Config::default();
-/// config.deadlines = Some(deadlines);
+/// let deadlines = Deadlines::new()
+///     .with_ping_interval(Duration::MAX) // no Pings
+///     .with_max_extension(Duration::ZERO); // strict: progress counts for nothing
+/// let config = Config::new().with_deadlines(deadlines);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Deadlines {
@@ -73,6 +73,8 @@ pub struct Deadlines {
     ///
     /// While this side sends the fragments of a compressed message, a Ping waits for the last one, for one more interval
     /// at most: some peers fail on a Ping between such fragments.
+    #[doc(alias = "keepalive")]
+    #[doc(alias = "heartbeat")]
     pub ping_interval: Duration,
     /// How long the peer may take to answer such a Ping, the way there and back included. Default: 20 s.
     ///
@@ -109,6 +111,14 @@ impl Deadlines {
             max_extension: Duration::from_secs(600),
         }
     }
+
+    setters! {
+        with_handshake(handshake: Duration);
+        with_ping_interval(ping_interval: Duration);
+        with_pong(pong: Duration);
+        with_close(close: Duration);
+        with_max_extension(max_extension: Duration);
+    }
 }
 
 impl Default for Deadlines {
@@ -127,4 +137,15 @@ pub enum Timeout {
     Close,
     /// No end of the stream within [`Deadlines::close`], or what was to be written before it was not read.
     EndOfStream,
+}
+
+/// Says which deadline it was.
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pong => "no answer to a Ping in time",
+            Self::Close => "no Close frame in time",
+            Self::EndOfStream => "no end of the stream in time",
+        })
+    }
 }

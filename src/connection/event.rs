@@ -14,7 +14,7 @@ use crate::wire::{Bytes, CloseFrame};
 /// ```
 /// use sockless::{Config, Connection, Event, ReadBuffer};
 ///
-/// let mut connection = Connection::server(Config::default());
+/// let mut connection = Connection::server(&Config::default());
 /// let mut buffer = ReadBuffer::new();
 /// // "Hello", masked (RFC 6455 section 5.7).
 /// buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
@@ -23,6 +23,10 @@ use crate::wire::{Bytes, CloseFrame};
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the RFC has no other events, and a loop that forgets one should not compile"
+)]
 pub enum Event<'b> {
     /// A text message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
     Text {

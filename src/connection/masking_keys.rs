@@ -21,10 +21,10 @@ use chacha20::{ChaChaCore, R8};
 /// use sockless::{Config, Connection, Seed};
 ///
 /// // In a test: repeatable.
-/// let connection = Connection::client(Config::default(), Seed::new([7; 32]));
+/// let connection = Connection::client(&Config::default(), Seed::new([7; 32]));
 /// // In production: from the operating system (feature `getrandom`, on by default).
 /// # #[cfg(feature = "getrandom")] {
-/// let connection = Connection::client(Config::default(), Seed::from_os()?);
+/// let connection = Connection::client(&Config::default(), Seed::from_os()?);
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -61,9 +61,9 @@ struct Keystream {
 type Words = <ChaChaCore<R8, Legacy> as Generator>::Output;
 
 impl MaskingKeys {
-    pub(crate) fn new(seed: &Seed) -> Self {
+    pub(crate) fn new(Seed(bytes): Seed) -> Self {
         Self(Box::new(Keystream {
-            cipher: ChaChaCore::from_seed(seed.0),
+            cipher: ChaChaCore::from_seed(bytes),
             words: [0; _],
             next: usize::MAX,
         }))
@@ -128,11 +128,11 @@ mod tests {
     /// Section 4.1, item 7: a nonce "selected randomly for each connection".
     #[test]
     fn another_seed_gives_another_nonce() {
-        let nonce = |seed| MaskingKeys::new(&Seed::new([seed; 32])).nonce();
+        let nonce = |seed| MaskingKeys::new(Seed::new([seed; 32])).nonce();
         assert_eq!(nonce(1), nonce(1));
         assert_ne!(nonce(1), nonce(2));
         // Nor is one like the next of the same seed, and its bytes differ.
-        let mut keys = MaskingKeys::new(&Seed::new([1; 32]));
+        let mut keys = MaskingKeys::new(Seed::new([1; 32]));
         let (first, second) = (keys.nonce(), keys.nonce());
         assert_ne!(first, second);
         assert!(first.iter().any(|byte| *byte != first[0]));
@@ -140,9 +140,9 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_keys_and_no_key_twice_in_a_row() {
-        let mut keys = MaskingKeys::new(&Seed::new([1; 32]));
-        let mut twin = MaskingKeys::new(&Seed::new([1; 32]));
-        let mut other = MaskingKeys::new(&Seed::new([2; 32]));
+        let mut keys = MaskingKeys::new(Seed::new([1; 32]));
+        let mut twin = MaskingKeys::new(Seed::new([1; 32]));
+        let mut other = MaskingKeys::new(Seed::new([2; 32]));
         let mut last = [0; 4];
         for _ in 0..1000 {
             let key = keys.next();

@@ -15,6 +15,7 @@ mod masking_keys;
 mod message_type;
 mod outgoing;
 mod output;
+mod owned_event;
 mod pongs;
 mod read_buffer;
 mod receiver;
@@ -25,6 +26,8 @@ mod send_error;
 mod sender;
 #[cfg(target_has_atomic = "ptr")]
 mod shared_message;
+#[cfg(feature = "std")]
+mod std_io;
 mod timers;
 
 pub use closing::{CloseEvent, Initiator, TransportAction};
@@ -34,6 +37,7 @@ pub use deadlines::{Deadlines, Timeout};
 pub use event::Event;
 pub use masking_keys::Seed;
 pub use outgoing::Outgoing;
+pub use owned_event::OwnedEvent;
 pub use read_buffer::ReadBuffer;
 pub use role::Role;
 #[cfg(feature = "getrandom")]

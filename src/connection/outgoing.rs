@@ -20,13 +20,13 @@ use crate::wire::Bytes;
 ///
 /// /// Writes the payload from `data`. Only what the transport does not take is copied.
 /// fn send(connection: &mut Connection, transport: &mut impl Write, data: &[u8]) -> io::Result<()> {
-///     let mut message = connection.send_binary_from(data).map_err(io::Error::other)?;
+///     let mut message = connection.send_binary_borrowed(data).map_err(io::Error::other)?;
 ///     let parts: Vec<_> = message.parts().map(IoSlice::new).collect();
 ///     let n = transport.write_vectored(&parts)?;
 ///     message.advance(n);
 ///     Ok(())
 /// }
-/// # let mut server = Connection::server(sockless::Config::default());
+/// # let mut server = Connection::server(&sockless::Config::default());
 /// # let mut transport = Vec::new();
 /// # send(&mut server, &mut transport, b"Hi")?;
 /// # assert_eq!((&transport[..], server.output()), (&b"\x82\x02Hi"[..], &b""[..]));

@@ -3,6 +3,7 @@
 /// Which side of the connection this is (RFC 6455 section 1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[expect(clippy::exhaustive_enums, reason = "the RFC has two roles")]
 pub enum Role {
     /// Masks what it sends, and refuses what is masked (section 5.1).
     Client,

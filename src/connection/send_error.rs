@@ -12,7 +12,7 @@ use crate::wire::CloseCode;
 /// # #[cfg(feature = "alloc")] {
 /// use sockless::{Config, Connection, SendError};
 ///
-/// let mut connection = Connection::server(Config::default());
+/// let mut connection = Connection::server(&Config::default());
 /// assert_eq!(connection.send_ping(&[0; 126]), Err(SendError::ControlFrameTooLong));
 /// assert_eq!(connection.send_ping(&[0; 125]), Ok(()));
 /// # }

@@ -140,7 +140,7 @@ pub(crate) struct HandshakeDeadline {
 }
 
 impl HandshakeDeadline {
-    pub(crate) fn new(deadlines: Option<Deadlines>) -> Self {
+    pub(crate) fn new(deadlines: Option<&Deadlines>) -> Self {
         let period = deadlines.map_or(Duration::MAX, |it| it.handshake);
         Self {
             deadline: Deadline::new(period),
@@ -196,7 +196,7 @@ pub(crate) enum Awaited {
 
 /// What has moved since the time was last passed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Activity {
     /// What was received.
     pub(crate) received: Moved,
     /// How many bytes of output were written so far, modulo 2^32.
@@ -232,7 +232,7 @@ pub(crate) struct Timers {
     pings: u32,
     /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
     ahead: u32,
-    /// What was said last of the output: see [`Progress::written`].
+    /// What was said last of the output: see [`Activity::written`].
     written: u32,
     /// How many bytes of control frames may be among those that are written next.
     unwritten_control: u32,
@@ -260,9 +260,9 @@ enum Stage {
 }
 
 impl Timers {
-    pub(crate) const fn new(deadlines: &Deadlines) -> Self {
+    pub(crate) fn new(deadlines: &Deadlines) -> Self {
         Self {
-            deadlines: *deadlines,
+            deadlines: deadlines.clone(),
             stage: Stage::Idle(None),
             now: Duration::ZERO,
             round_trip_time: None,
@@ -274,19 +274,19 @@ impl Timers {
         }
     }
 
-    /// What is due at this time, for a connection that waits for `awaited`, and has made `progress` since the last time.
+    /// What is due at this time, for a connection that waits for `awaited`, and has had this `activity` since the last time.
     pub(crate) fn due(
         &mut self,
         now: Duration,
         awaited: Awaited,
-        progress: Progress,
+        activity: Activity,
     ) -> Option<Due> {
         self.now = self.now.max(now);
         let now = self.now;
-        let moved = if self.has_written_data(progress) {
+        let moved = if self.has_written_data(activity) {
             Moved::Data
         } else {
-            progress.received
+            activity.received
         };
         self.stage = self.stage_for(awaited);
         match &mut self.stage {
@@ -396,9 +396,9 @@ impl Timers {
 
     /// Whether more was written since the last time than control frames: a deadline that begins with a Ping or Close frame
     /// must not be extended by that frame itself, nor any by the answers to a peer's Pings.
-    fn has_written_data(&mut self, progress: Progress) -> bool {
-        let written = progress.written.wrapping_sub(self.written);
-        self.written = progress.written;
+    fn has_written_data(&mut self, activity: Activity) -> bool {
+        let written = activity.written.wrapping_sub(self.written);
+        self.written = activity.written;
         let expected = self.unwritten_control;
         self.unwritten_control = expected.saturating_sub(written);
         written > expected

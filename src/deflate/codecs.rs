@@ -67,7 +67,7 @@ impl fmt::Debug for Codecs {
 
 /// What becomes of a codec between two messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Between {
+enum Retention {
     /// It stays, and so does what it knows of earlier messages.
     Kept,
     /// It is freed.
@@ -76,7 +76,7 @@ enum Between {
     Lent,
 }
 
-impl Between {
+impl Retention {
     const fn new(context_takeover: bool) -> Self {
         if context_takeover {
             Self::Kept
@@ -104,7 +104,7 @@ impl Between {
 /// The receiving side of the extension.
 pub(crate) struct Inflation {
     window_bits: u8,
-    between: Between,
+    retention: Retention,
     message: Message,
     /// How many unread bytes of the payload are unmasked already. Kept here, where it costs nothing without the
     /// extension.
@@ -130,7 +130,7 @@ impl Inflation {
     pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
         Box::new(Self {
             window_bits: agreed.peer_window_bits,
-            between: Between::new(agreed.peer_context_takeover),
+            retention: Retention::new(agreed.peer_context_takeover),
             message: Message::Plain,
             unmasked: 0,
             inflater: None,
@@ -182,10 +182,10 @@ impl Inflation {
         if let (Message::Compressed, Some(inflater)) = (message, &mut self.inflater) {
             inflater.finish()?;
         }
-        match self.between {
-            Between::Kept => {}
-            Between::Freed => self.inflater = None,
-            Between::Lent => {
+        match self.retention {
+            Retention::Kept => {}
+            Retention::Freed => self.inflater = None,
+            Retention::Lent => {
                 if let Some(inflater) = &mut self.inflater {
                     inflater.reset();
                 }
@@ -202,15 +202,15 @@ impl Inflation {
         let inside = self.is_compressed();
         self.message = Message::Plain;
         self.unmasked = 0;
-        match (self.between, &mut self.inflater) {
-            (Between::Lent, Some(inflater)) if inside => inflater.reset(),
-            (Between::Lent, _) => {}
-            (Between::Kept | Between::Freed, inflater) => *inflater = None,
+        match (self.retention, &mut self.inflater) {
+            (Retention::Lent, Some(inflater)) if inside => inflater.reset(),
+            (Retention::Lent, _) => {}
+            (Retention::Kept | Retention::Freed, inflater) => *inflater = None,
         }
     }
 
     pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
-        if self.between.lend()
+        if self.retention.lend()
             && self.inflater.is_none()
             && codecs
                 .inflater
@@ -223,7 +223,7 @@ impl Inflation {
 
     pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
         // Inside a message it is still needed, and freed or reclaimed later.
-        if self.message == Message::Plain && self.between.reclaim() && self.inflater.is_some() {
+        if self.message == Message::Plain && self.retention.reclaim() && self.inflater.is_some() {
             codecs.inflater = self.inflater.take();
         }
     }
@@ -231,11 +231,11 @@ impl Inflation {
 
 /// The sending side of the extension.
 pub(crate) struct Deflation {
-    wishes: Deflate,
+    options: Deflate,
     window_bits: u8,
-    between: Between,
+    retention: Retention,
     /// Whether the application wants the next message compressed.
-    wanted: Wanted,
+    is_wanted: bool,
     message: Message,
     window: Window,
     deflater: Option<Box<Deflater>>,
@@ -250,12 +250,6 @@ enum Window {
     Outdated,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    Yes,
-    No,
-}
-
 impl Deflation {
     #[expect(
         clippy::unnecessary_box_returns,
@@ -263,10 +257,10 @@ impl Deflation {
     )]
     pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
         Box::new(Self {
-            wishes: agreed.wishes,
+            options: agreed.options.clone(),
             window_bits: agreed.window_bits,
-            between: Between::new(agreed.context_takeover),
-            wanted: Wanted::Yes,
+            retention: Retention::new(agreed.context_takeover),
+            is_wanted: true,
             message: Message::Plain,
             window: Window::Current,
             deflater: None,
@@ -274,7 +268,7 @@ impl Deflation {
     }
 
     pub(crate) const fn want(&mut self, compressed: bool) {
-        self.wanted = if compressed { Wanted::Yes } else { Wanted::No };
+        self.is_wanted = compressed;
     }
 
     /// Begins a message, of this length if it is known, and decides whether it will be compressed.
@@ -286,10 +280,10 @@ impl Deflation {
         };
     }
 
-    /// The wishes and the bits of the window with which a message of this length is to be compressed, if it is to be.
+    /// The options and the bits of the window with which a message of this length is to be compressed, if it is to be.
     pub(crate) fn terms(&self, length: usize) -> Option<(&Deflate, u8)> {
         self.compresses(Some(length))
-            .then_some((&self.wishes, self.window_bits))
+            .then_some((&self.options, self.window_bits))
     }
 
     /// A message was sent that something else has compressed, so that it refers to nothing before.
@@ -298,7 +292,7 @@ impl Deflation {
     /// It is cleared before it is used again: then it refers to nothing before, either, which is right whatever the
     /// window has. (That it could be told of the message would cost each connection the time to look at all of it.)
     pub(crate) fn shared_message_sent(&mut self) {
-        if self.between == Between::Kept && self.deflater.is_some() {
+        if self.retention == Retention::Kept && self.deflater.is_some() {
             self.window = Window::Outdated;
         }
     }
@@ -310,10 +304,10 @@ impl Deflation {
 
     /// Adds the next fragment of the message to `output`, the last one with `fin`.
     pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
-        let (wishes, bits) = (&self.wishes, self.window_bits);
+        let (options, bits) = (&self.options, self.window_bits);
         let deflater = self
             .deflater
-            .get_or_insert_with(|| Box::new(Deflater::new(wishes, bits)));
+            .get_or_insert_with(|| Box::new(Deflater::new(options, bits)));
         if self.window == Window::Outdated {
             self.window = Window::Current;
             deflater.reset();
@@ -323,10 +317,10 @@ impl Deflation {
             return;
         }
         self.message = Message::Plain;
-        match self.between {
-            Between::Kept => {}
-            Between::Freed => self.deflater = None,
-            Between::Lent => {
+        match self.retention {
+            Retention::Kept => {}
+            Retention::Freed => self.deflater = None,
+            Retention::Lent => {
                 if let Some(deflater) = &mut self.deflater {
                     deflater.reset();
                 }
@@ -342,20 +336,20 @@ impl Deflation {
         let inside = self.is_compressed();
         self.message = Message::Plain;
         self.window = Window::Current;
-        match (self.between, &mut self.deflater) {
-            (Between::Lent, Some(deflater)) if inside => deflater.reset(),
-            (Between::Lent, _) => {}
-            (Between::Kept | Between::Freed, deflater) => *deflater = None,
+        match (self.retention, &mut self.deflater) {
+            (Retention::Lent, Some(deflater)) if inside => deflater.reset(),
+            (Retention::Lent, _) => {}
+            (Retention::Kept | Retention::Freed, deflater) => *deflater = None,
         }
     }
 
     pub(crate) fn lend(&mut self, codecs: &mut Codecs) {
-        if self.between.lend()
+        if self.retention.lend()
             && self.deflater.is_none()
             && codecs
                 .deflater
                 .as_ref()
-                .is_some_and(|it| it.serves(&self.wishes, self.window_bits))
+                .is_some_and(|it| it.serves(&self.options, self.window_bits))
         {
             self.deflater = codecs.deflater.take();
         }
@@ -363,16 +357,16 @@ impl Deflation {
 
     pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
         // Inside a message it is still needed, and freed or reclaimed later.
-        if self.message == Message::Plain && self.between.reclaim() && self.deflater.is_some() {
+        if self.message == Message::Plain && self.retention.reclaim() && self.deflater.is_some() {
             codecs.deflater = self.deflater.take();
         }
     }
 
     fn compresses(&self, length: Option<usize>) -> bool {
-        let worth_it = length.is_none_or(|length| length >= self.wishes.min_size);
+        let worth_it = length.is_none_or(|length| length >= self.options.min_size);
         // A window of 256 bytes can be agreed on, but no compressor here keeps to it.
         let possible = self.window_bits > 8;
-        worth_it && possible && self.wanted == Wanted::Yes
+        worth_it && possible && self.is_wanted
     }
 }
 
@@ -406,7 +400,7 @@ mod tests {
             context_takeover,
             peer_window_bits: 15,
             peer_context_takeover: context_takeover,
-            wishes: Deflate::default(),
+            options: Deflate::default(),
         }
     }
 
@@ -525,7 +519,7 @@ mod tests {
             context_takeover: true,
             peer_window_bits: 12,
             peer_context_takeover: true,
-            wishes: Deflate::default(),
+            options: Deflate::default(),
         };
         let shown = alloc::format!("{:?}", Deflation::new(&agreed));
         assert!(shown.contains("window_bits: 11"), "{shown}");

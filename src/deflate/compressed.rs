@@ -22,13 +22,13 @@ impl<F> Compressed<F> {
         Self([const { OnceLock::new() }; 7])
     }
 
-    /// The frame for a window of 2^`bits` bytes. If this is the first time, `payload` is compressed with these wishes and
+    /// The frame for a window of 2^`bits` bytes. If this is the first time, `payload` is compressed with these options and
     /// `frame` makes a frame of it. `None` if it would be no shorter, and for 8 bits, a window that no compressor here
     /// keeps to.
     pub(crate) fn get_or_compress(
         &self,
         payload: &[u8],
-        wishes: &Deflate,
+        options: &Deflate,
         bits: u8,
         frame: impl FnOnce(&[u8]) -> F,
     ) -> Option<&F> {
@@ -36,7 +36,7 @@ impl<F> Compressed<F> {
         let slot = self.0.get(usize::from(bits.checked_sub(LEAST_BITS)?))?;
         slot.get_or_init(|| {
             let mut compressed = Vec::new();
-            Deflater::new(wishes, bits).deflate(payload, true, &mut compressed);
+            Deflater::new(options, bits).deflate(payload, true, &mut compressed);
             (compressed.len() < payload.len()).then(|| frame(&compressed))
         })
         .as_ref()

@@ -5,10 +5,8 @@ use core::panic::AssertUnwindSafe;
 
 use zlib_rs::{Deflate as Stream, DeflateConfig, DeflateFlush};
 
+use crate::deflate::FLUSH_MARKER;
 use crate::deflate::options::Deflate;
-
-/// What every flush ends with, and the last one of a message leaves out (section 7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// The codec counts its output in an integer of 32 bits on some targets, and panics where that overflows if overflow is
 /// checked. So it begins anew, between two messages, long before.
@@ -27,18 +25,18 @@ pub(crate) struct Deflater {
 impl Deflater {
     /// A compressor for a window of 2^`bits` bytes, 9 to 15.
     #[expect(clippy::arithmetic_side_effects, reason = "the clamp bounds it")]
-    pub(crate) fn new(wishes: &Deflate, bits: u8) -> Self {
+    pub(crate) fn new(options: &Deflate, bits: u8) -> Self {
         let config = DeflateConfig {
-            level: i32::from(wishes.level),
+            level: i32::from(options.level),
             // Negative: without a header around the stream.
             window_bits: -i32::from(bits.clamp(9, 15)),
-            mem_level: i32::from(wishes.memory_level),
+            mem_level: i32::from(options.memory_level),
             ..DeflateConfig::default()
         };
         Self {
             stream: AssertUnwindSafe(Stream::new_with_config(config)),
-            level: wishes.level,
-            memory_level: wishes.memory_level,
+            level: options.level,
+            memory_level: options.memory_level,
             window_bits: bits,
         }
     }
@@ -75,8 +73,8 @@ impl Deflater {
         if !fin {
             return;
         }
-        if output[start..].ends_with(&TAIL) {
-            output.truncate(output.len() - TAIL.len());
+        if output[start..].ends_with(&FLUSH_MARKER) {
+            output.truncate(output.len() - FLUSH_MARKER.len());
         }
         if output.len() == start {
             // Nothing to flush: an empty block, without the bytes that the receiver appends (section 7.2.3.6).
@@ -94,9 +92,9 @@ impl Deflater {
     }
 
     /// Whether it is what [`new`](Self::new) would make.
-    pub(crate) const fn serves(&self, wishes: &Deflate, bits: u8) -> bool {
-        self.level == wishes.level
-            && self.memory_level == wishes.memory_level
+    pub(crate) const fn serves(&self, options: &Deflate, bits: u8) -> bool {
+        self.level == options.level
+            && self.memory_level == options.memory_level
             && self.window_bits == bits
     }
 
@@ -190,9 +188,9 @@ mod tests {
     #[test]
     fn incompressible_data_of_any_size() {
         for (level, memory_level) in [(1, 1), (1, 9), (4, 1), (9, 1), (6, 8)] {
-            let mut wishes = Deflate::default();
-            (wishes.level, wishes.memory_level) = (level, memory_level);
-            let mut deflater = Deflater::new(&wishes, 15);
+            let mut options = Deflate::default();
+            (options.level, options.memory_level) = (level, memory_level);
+            let mut deflater = Deflater::new(&options, 15);
             let mut inflater = Inflater::new(15);
             let mut state = 1_u32;
             for length in (0..600).step_by(7).chain([5000, 33_000]) {
@@ -236,18 +234,18 @@ mod tests {
 
     #[test]
     fn serves_only_what_it_was_made_for() {
-        let wishes = Deflate::default();
-        let deflater = Deflater::new(&wishes, 12);
-        assert!(deflater.serves(&wishes, 12));
-        assert!(!deflater.serves(&wishes, 13) && !deflater.serves(&wishes, 11));
-        let mut other = wishes;
+        let options = Deflate::default();
+        let deflater = Deflater::new(&options, 12);
+        assert!(deflater.serves(&options, 12));
+        assert!(!deflater.serves(&options, 13) && !deflater.serves(&options, 11));
+        let mut other = options.clone();
         other.level = 7;
         assert!(!deflater.serves(&other, 12));
-        other = wishes;
+        other = options.clone();
         other.memory_level = 9;
         assert!(!deflater.serves(&other, 12));
         // What it does not depend on.
-        other = wishes;
+        other = options.clone();
         (other.min_size, other.context_takeover) = (0, false);
         (other.max_window_bits, other.peer_max_window_bits) = (15, 9);
         assert!(deflater.serves(&other, 12));

@@ -4,7 +4,6 @@
 //! cases, and the compiler leaves it out.
 #![allow(
     dead_code,
-    clippy::trivially_copy_pass_by_ref,
     clippy::unused_self,
     reason = "these types have no values, so nothing makes or reads one"
 )]
@@ -14,10 +13,10 @@ use alloc::vec::Vec;
 /// Where one side of the extension lies: in place, since it takes no space.
 pub(crate) type Boxed<T> = T;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deflate {}
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Agreed {}
 
 #[derive(Clone, Copy, Debug)]
@@ -116,10 +115,10 @@ impl<F> Compressed<F> {
     pub(crate) const fn get_or_compress(
         &self,
         _payload: &[u8],
-        wishes: &Deflate,
+        options: &Deflate,
         _bits: u8,
         _frame: impl FnOnce(&[u8]) -> F,
     ) -> Option<&F> {
-        match *wishes {}
+        match *options {}
     }
 }

@@ -3,10 +3,8 @@
 use alloc::vec::Vec;
 use core::panic::AssertUnwindSafe;
 
+use crate::deflate::FLUSH_MARKER;
 use zlib_rs::{Inflate, InflateFlush, Status};
-
-/// What section 7.2.2 has a receiver append to the payload of a message.
-const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A decompressor and the text its next input may refer to.
 pub(crate) struct Inflater {
@@ -69,11 +67,17 @@ impl Inflater {
     /// read exactly and the decompressor then stands between two blocks, where it stops before a byte
     /// more. In any other case the message was cut off.
     pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
-        let probe = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
+        let probe = [
+            FLUSH_MARKER[0],
+            FLUSH_MARKER[1],
+            FLUSH_MARKER[2],
+            FLUSH_MARKER[3],
+            0,
+        ];
         let end = self.run(&probe, &mut [0; 1], InflateFlush::Block);
         self.streams = 0;
         let whole = Progress {
-            consumed: TAIL.len(),
+            consumed: FLUSH_MARKER.len(),
             produced: 0,
             corrupt: false,
         };
@@ -276,9 +280,9 @@ mod tests {
                 (whole.to_vec(), true),
                 (whole[..whole.len() - 1].to_vec(), false),
                 ([whole, &[0x00]].concat(), false),
-                ([whole, &TAIL].concat(), false),
-                ([whole, &TAIL, &[0x00]].concat(), true),
-                ([whole, &TAIL[..2]].concat(), false),
+                ([whole, &FLUSH_MARKER].concat(), false),
+                ([whole, &FLUSH_MARKER, &[0x00]].concat(), true),
+                ([whole, &FLUSH_MARKER[..2]].concat(), false),
                 ([whole, &[0xff]].concat(), false),
             ] {
                 // Nothing at all is no message: the caller never asks.

@@ -19,3 +19,7 @@ pub(crate) use options::Agreed;
 
 /// Where one side of the extension lies: apart, since few connections have it.
 pub(crate) type Boxed<T> = Box<T>;
+
+/// What every flush ends with. A sender leaves it out at the end of a message (RFC 7692 section 7.2.1), and a receiver
+/// appends it there (section 7.2.2).
+const FLUSH_MARKER: [u8; 4] = [0x00, 0x00, 0xff, 0xff];

@@ -1,6 +1,6 @@
 //! What is wished for compression, and what is agreed on (RFC 7692 section 7.1).
 
-/// How to compress: the wishes with which permessage-deflate (RFC 7692) is negotiated.
+/// How to compress: the options with which permessage-deflate (RFC 7692) is negotiated.
 ///
 /// Set [`Config::deflate`](crate::Config::deflate) to one, and a client offers the extension, a server
 /// accepts it. What the peer agrees to may be less than is wished here.
@@ -32,13 +32,10 @@
 /// ```
 /// use sockless::{Config, Deflate};
 ///
-/// let mut deflate = Deflate::default();
-/// deflate.level = 1;
-/// deflate.min_size = 256;
-/// let mut config = Config::default();
-/// config.deflate = Some(deflate);
+/// let deflate = Deflate::new().with_level(1).with_min_size(256);
+/// let config = Config::new().with_deflate(deflate);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Deflate {
@@ -74,7 +71,7 @@ pub struct Deflate {
 }
 
 impl Deflate {
-    /// The default wishes, as each field states them.
+    /// The default options, as each field states them.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -89,14 +86,25 @@ impl Deflate {
         }
     }
 
-    /// The wishes with every number in its range.
-    pub(crate) fn clamped(self) -> Self {
+    setters! {
+        with_level(level: u8);
+        with_memory_level(memory_level: u8);
+        with_min_size(min_size: usize);
+        with_max_window_bits(max_window_bits: u8);
+        with_peer_max_window_bits(peer_max_window_bits: u8);
+        with_offer_client_max_window_bits(offer_client_max_window_bits: bool);
+        with_context_takeover(context_takeover: bool);
+        with_peer_context_takeover(peer_context_takeover: bool);
+    }
+
+    /// The options with every number in its range.
+    pub(crate) fn clamped(&self) -> Self {
         Self {
             level: self.level.clamp(1, 9),
             memory_level: self.memory_level.clamp(1, 9),
             max_window_bits: self.max_window_bits.clamp(9, 15),
             peer_max_window_bits: self.peer_max_window_bits.clamp(9, 15),
-            ..self
+            ..*self
         }
     }
 }
@@ -108,7 +116,7 @@ impl Default for Deflate {
 }
 
 /// What both sides agreed on, seen from this side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreed {
     /// Whether this side's compressor keeps its window between messages.
     pub(crate) context_takeover: bool,
@@ -117,5 +125,5 @@ pub(crate) struct Agreed {
     /// Whether the peer's compressor keeps its window between messages.
     pub(crate) peer_context_takeover: bool,
     pub(crate) peer_window_bits: u8,
-    pub(crate) wishes: Deflate,
+    pub(crate) options: Deflate,
 }

@@ -6,8 +6,8 @@ use core::fmt::Write;
 
 use crate::connection::{Config, Role};
 use crate::deflate::{Agreed, Deflate};
-use crate::handshake::error::ResponseError;
 use crate::handshake::extensions::{Extension, Malformed, Parameter};
+use crate::handshake::response_error::ResponseError;
 
 const EXTENSION: &[u8] = b"permessage-deflate";
 
@@ -38,15 +38,15 @@ impl Bits {
 
 /// A client's offer (section 7.1): as little as says what is wished, since some gateways break on more.
 pub(crate) fn offer(config: &Config) -> Option<String> {
-    let wishes = config.deflate?.clamped();
+    let options = config.deflate.as_ref()?.clamped();
     let parameters = Parameters {
-        server_no_context_takeover: !wishes.peer_context_takeover,
-        client_no_context_takeover: !wishes.context_takeover,
-        server_max_window_bits: (wishes.peer_max_window_bits < 15)
-            .then_some(wishes.peer_max_window_bits),
+        server_no_context_takeover: !options.peer_context_takeover,
+        client_no_context_takeover: !options.context_takeover,
+        server_max_window_bits: (options.peer_max_window_bits < 15)
+            .then_some(options.peer_max_window_bits),
         // Without it this side may use a smaller window all the same: any peer can read that (section 7.1.2.2).
-        client_max_window_bits: wishes.offer_client_max_window_bits.then_some(
-            match wishes.max_window_bits {
+        client_max_window_bits: options.offer_client_max_window_bits.then_some(
+            match options.max_window_bits {
                 15 => Bits::Any,
                 bits => Bits::Most(bits),
             },
@@ -57,41 +57,43 @@ pub(crate) fn offer(config: &Config) -> Option<String> {
 
 /// The first offer a server can accept, and its answer; `None` declines them all (section 5.1).
 pub(crate) fn accept(extensions: &[Extension<'_>], config: &Config) -> Option<(Agreed, String)> {
-    let wishes = config.deflate?.clamped();
+    let options = config.deflate.as_ref()?.clamped();
     extensions
         .iter()
         .filter(|extension| extension.name.eq_ignore_ascii_case(EXTENSION))
-        .find_map(|extension| accept_offer(Parameters::parse(&extension.parameters).ok()?, wishes))
+        .find_map(|extension| {
+            accept_offer(Parameters::parse(&extension.parameters).ok()?, &options)
+        })
 }
 
-fn accept_offer(offer: Parameters, wishes: Deflate) -> Option<(Agreed, String)> {
+fn accept_offer(offer: Parameters, options: &Deflate) -> Option<(Agreed, String)> {
     // Section 7.1.2.1: a server that accepts uses the window asked for or a smaller one. No compressor
     // here keeps to one of 256 bytes.
     let window_bits = offer
         .server_max_window_bits
         .unwrap_or(15)
-        .min(wishes.max_window_bits);
+        .min(options.max_window_bits);
     if window_bits < 9 {
         return None;
     }
     // Section 7.1.2.2: only a client that offers the parameter can be told to use a smaller window.
     let client_bits = match offer.client_max_window_bits {
-        None if wishes.peer_max_window_bits < 15 => return None,
+        None if options.peer_max_window_bits < 15 => return None,
         None => None,
-        Some(bits) if bits.limit().min(wishes.peer_max_window_bits) == 15 => None,
-        Some(bits) => Some(bits.limit().min(wishes.peer_max_window_bits)),
+        Some(bits) if bits.limit().min(options.peer_max_window_bits) == 15 => None,
+        Some(bits) => Some(bits.limit().min(options.peer_max_window_bits)),
     };
     let answer = Parameters {
         // Section 7.1.1.1: must be in the answer if offered, may be if not.
-        server_no_context_takeover: offer.server_no_context_takeover || !wishes.context_takeover,
+        server_no_context_takeover: offer.server_no_context_takeover || !options.context_takeover,
         // Section 7.1.1.2: the same.
         client_no_context_takeover: offer.client_no_context_takeover
-            || !wishes.peer_context_takeover,
+            || !options.peer_context_takeover,
         server_max_window_bits: (offer.server_max_window_bits.is_some() || window_bits < 15)
             .then_some(window_bits),
         client_max_window_bits: client_bits.map(Bits::Most),
     };
-    Some((answer.agreed(Role::Server, wishes), answer.write()))
+    Some((answer.agreed(Role::Server, options), answer.write()))
 }
 
 /// What a client and the server that answered its offer agree on (section 5.1): `None` if there is no
@@ -100,10 +102,10 @@ pub(crate) fn check_response(
     extensions: &[Extension<'_>],
     config: &Config,
 ) -> Result<Option<Agreed>, ResponseError> {
-    let (extension, wishes) = match (extensions, config.deflate) {
+    let (extension, options) = match (extensions, &config.deflate) {
         ([], _) => return Ok(None),
-        ([extension], Some(wishes)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
-            (extension, wishes.clamped())
+        ([extension], Some(options)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
+            (extension, options.clamped())
         }
         // RFC 6455 section 4.1, item 5: an extension that was not offered, or one twice.
         _ => return Err(ResponseError::ExtensionNotOffered),
@@ -112,20 +114,20 @@ pub(crate) fn check_response(
         .map_err(|Malformed| ResponseError::ExtensionParameters)?;
     let refused =
         // Section 7.1.1.1: a server that accepts the offer says so.
-        (!wishes.peer_context_takeover && !answer.server_no_context_takeover)
+        (!options.peer_context_takeover && !answer.server_no_context_takeover)
         // Section 7.1.2.1: likewise, with the same value or a smaller one.
-        || answer.server_max_window_bits.unwrap_or(15) > wishes.peer_max_window_bits
+        || answer.server_max_window_bits.unwrap_or(15) > options.peer_max_window_bits
         // Section 7.1.2.2: only the answer to an offer of it may have it, with a value not larger than the one offered.
         || answer.client_max_window_bits.is_some_and(|bits| match bits {
             Bits::Any => true,
             Bits::Most(bits) => {
-                !wishes.offer_client_max_window_bits || bits > wishes.max_window_bits
+                !options.offer_client_max_window_bits || bits > options.max_window_bits
             }
         });
     if refused {
         Err(ResponseError::ExtensionParameters)
     } else {
-        Ok(Some(answer.agreed(Role::Client, wishes)))
+        Ok(Some(answer.agreed(Role::Client, &options)))
     }
 }
 
@@ -186,7 +188,7 @@ impl Parameters {
     }
 
     /// What an answer with these parameters means for one side.
-    fn agreed(self, role: Role, wishes: Deflate) -> Agreed {
+    fn agreed(self, role: Role, options: &Deflate) -> Agreed {
         let server = (
             !self.server_no_context_takeover,
             self.server_max_window_bits.unwrap_or(15),
@@ -201,11 +203,11 @@ impl Parameters {
         };
         Agreed {
             // What is agreed allows; what is wished may be less.
-            context_takeover: own.0 && wishes.context_takeover,
-            window_bits: own.1.min(wishes.max_window_bits),
+            context_takeover: own.0 && options.context_takeover,
+            window_bits: own.1.min(options.max_window_bits),
             peer_context_takeover: peer.0,
             peer_window_bits: peer.1,
-            wishes,
+            options: options.clone(),
         }
     }
 }
@@ -240,20 +242,20 @@ mod tests {
 
     fn config(terms: Option<Terms>) -> Config {
         Config {
-            deflate: terms.map(wishes),
+            deflate: terms.map(options),
             ..Config::default()
         }
     }
 
-    fn wishes(terms: Terms) -> Deflate {
-        let mut wishes = Deflate::default();
+    fn options(terms: Terms) -> Deflate {
+        let mut options = Deflate::default();
         (
-            wishes.max_window_bits,
-            wishes.context_takeover,
-            wishes.peer_max_window_bits,
-            wishes.peer_context_takeover,
+            options.max_window_bits,
+            options.context_takeover,
+            options.peer_max_window_bits,
+            options.peer_context_takeover,
         ) = terms;
-        wishes
+        options
     }
 
     fn terms(agreed: &Agreed) -> Terms {

@@ -4,9 +4,6 @@ use alloc::vec::Vec;
 
 use crate::handshake::headers::{Header, is_token, is_token_byte, trim, values};
 
-/// The name of the header.
-pub(crate) const NAME: &str = "Sec-WebSocket-Extensions";
-
 /// The header does not fit the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
@@ -37,10 +34,10 @@ impl<'h> Parameter<'h> {
 }
 
 /// All extensions of all header lines, in their order. The lines together are one list (RFC 9110 section 5.3).
-pub(crate) fn parse<'h>(headers: &'h [Header<'_>]) -> Result<Vec<Extension<'h>>, Malformed> {
+pub(crate) fn parse<'h>(headers: &[Header<'h>]) -> Result<Vec<Extension<'h>>, Malformed> {
     let mut extensions = Vec::new();
     let mut is_present = false;
-    for value in values(headers, NAME) {
+    for value in values(headers, "Sec-WebSocket-Extensions") {
         is_present = true;
         let mut rest = trim(value);
         while !rest.is_empty() {
@@ -197,7 +194,10 @@ mod tests {
     fn all_lines_are_one_list() {
         fn line(value: &str) -> Header<'_> {
             let value = value.as_bytes();
-            Header { name: NAME, value }
+            Header {
+                name: "Sec-WebSocket-Extensions",
+                value,
+            }
         }
         for (lines, count) in [
             (&["a", ""][..], Some(1)),

@@ -1,6 +1,6 @@
 //! The headers that a server goes by, found in one pass over the list (RFC 6455 section 4.2.1).
 
-use crate::handshake::headers::{Header, Single, contains, is_named};
+use crate::handshake::headers::{Header, Single, contains};
 
 /// What the headers of a request say about an upgrade to WebSocket.
 #[derive(Clone, Copy, Debug)]
@@ -37,22 +37,18 @@ impl<'h> Fields<'h> {
             let value = header.value;
             // Their lengths tell most names apart.
             match header.name.len() {
-                4 if is_named(header, "Host") => fields.host.add(value),
-                6 if is_named(header, "Origin") => fields.origin.add(value),
-                7 if is_named(header, "Upgrade") => websocket |= contains(value, "websocket"),
-                10 if is_named(header, "Connection") => upgrade |= contains(value, "Upgrade"),
-                14 if is_named(header, "Content-Length") => fields.body |= value != b"0",
-                17 if is_named(header, "Sec-WebSocket-Key") => fields.key.add(value),
-                17 if is_named(header, "Transfer-Encoding") => fields.body = true,
-                21 if is_named(header, "Sec-WebSocket-Version") => fields.version.add(value),
-                22 if fields.subprotocols.is_empty()
-                    && is_named(header, "Sec-WebSocket-Protocol") =>
-                {
+                4 if header.is("Host") => fields.host.add(value),
+                6 if header.is("Origin") => fields.origin.add(value),
+                7 if header.is("Upgrade") => websocket |= contains(value, "websocket"),
+                10 if header.is("Connection") => upgrade |= contains(value, "Upgrade"),
+                14 if header.is("Content-Length") => fields.body |= value != b"0",
+                17 if header.is("Sec-WebSocket-Key") => fields.key.add(value),
+                17 if header.is("Transfer-Encoding") => fields.body = true,
+                21 if header.is("Sec-WebSocket-Version") => fields.version.add(value),
+                22 if fields.subprotocols.is_empty() && header.is("Sec-WebSocket-Protocol") => {
                     fields.subprotocols = rest;
                 }
-                24 if fields.extensions.is_empty()
-                    && is_named(header, "Sec-WebSocket-Extensions") =>
-                {
+                24 if fields.extensions.is_empty() && header.is("Sec-WebSocket-Extensions") => {
                     fields.extensions = rest;
                 }
                 _ => {}

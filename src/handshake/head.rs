@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use crate::connection::{Config, ReadBuffer};
-use crate::handshake::error::HeadError;
+use crate::connection::Config;
+use crate::handshake::head_error::HeadError;
 #[cfg(test)]
 use crate::handshake::headers::work;
 use crate::handshake::headers::{Header, is_token_byte};
 
-/// How far the search for the end of a head has come.
+/// How far a step of the search came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// The size of the head, with the empty line that ends it.
@@ -17,46 +17,42 @@ pub(crate) enum Found {
     Lines(usize),
 }
 
-/// The size of the head at the start of the unread bytes, with the empty line that ends it; `None` if it
-/// has not all come yet.
-///
-/// Every byte is looked at once, however many reads the head takes: the buffer remembers how far the
-/// search came.
-pub(crate) fn find_end(
-    buffer: &mut ReadBuffer,
-    config: &Config,
-) -> Result<Option<usize>, HeadError> {
-    let (searched, lines) = buffer.searched();
-    match search(buffer.unread(), searched, lines, config)? {
-        Found::End(size) => {
-            buffer.set_searched(0, 0);
-            Ok(Some(size))
-        }
-        Found::Lines(lines) => {
-            buffer.set_searched(buffer.unread().len(), lines);
-            Ok(None)
-        }
-    }
+/// The search for the end of a head. It looks at every byte once, however many reads the head takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Search {
+    /// How many bytes were searched already.
+    searched: usize,
+    /// How many lines end in them.
+    lines: usize,
 }
 
-/// Whether the unread bytes may be a whole head and nothing else, none of them searched yet.
-pub(crate) fn may_be_whole(buffer: &ReadBuffer, config: &Config) -> bool {
-    let bytes = buffer.unread();
-    buffer.searched() == (0, 0)
-        && bytes.len() <= config.max_head_size
-        && bytes.ends_with(b"\r\n\r\n")
-}
-
-/// The head that bytes which contain its end begin with, and the rest.
-pub(crate) fn split<'b>(
-    bytes: &'b [u8],
-    config: &Config,
-) -> Result<(&'b [u8], &'b [u8]), HeadError> {
-    match search(bytes, 0, 0, config)? {
-        Found::End(size) => bytes.split_at_checked(size),
-        Found::Lines(_) => None,
+impl Search {
+    /// The size of the head that `bytes` begin with, with the empty line that ends it. `None` if it has not all come yet;
+    /// then call again with the same bytes and more.
+    pub(crate) fn find_end(
+        &mut self,
+        bytes: &[u8],
+        config: &Config,
+    ) -> Result<Option<usize>, HeadError> {
+        // Fewer bytes than before are only there if the caller mixed up two buffers.
+        let searched = self.searched.min(bytes.len());
+        match search(bytes, searched, self.lines, config)? {
+            Found::End(size) => {
+                *self = Self::default();
+                Ok(Some(size))
+            }
+            Found::Lines(lines) => {
+                let searched = bytes.len();
+                *self = Self { searched, lines };
+                Ok(None)
+            }
+        }
     }
-    .ok_or(HeadError::Malformed)
+
+    /// Whether `bytes` may be a whole head and nothing else, none of them searched yet.
+    pub(crate) fn may_be_whole(&self, bytes: &[u8], config: &Config) -> bool {
+        self.searched == 0 && bytes.len() <= config.max_head_size && bytes.ends_with(b"\r\n\r\n")
+    }
 }
 
 /// Searches `bytes` for the end of the head they begin with, from `searched` on; `lines` end before.
@@ -230,6 +226,7 @@ pub(crate) fn check(verdict: httparse::Result<usize>, size: usize) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::ReadBuffer;
 
     /// Every byte is searched once, however many reads bring the head and however many lines it has, and a
     /// second head is searched anew. Parsed again from its beginning with every read, a head of 16 KiB in
@@ -246,20 +243,22 @@ mod tests {
         for head in [one_line, many_lines] {
             for read in [1, 7, 4096, head.len()] {
                 let mut buffer = ReadBuffer::new();
+                let mut search = Search::default();
                 for _ in 0..2 {
                     let mut found = None;
                     work::take();
                     for piece in head.chunks(read) {
                         assert_eq!(found, None);
                         buffer.extend_from_slice(piece);
-                        found = find_end(&mut buffer, &Config::default()).expect("well-formed");
+                        found = search
+                            .find_end(buffer.unread(), &Config::default())
+                            .expect("well-formed");
                     }
                     assert_eq!(found, Some(head.len()));
                     // Each byte, then each line, its name once more.
                     let work = work::take();
                     assert!((head.len()..=3 * head.len()).contains(&work), "{work}");
                     buffer.received_mut().consume(head.len());
-                    buffer.set_searched(0, 0);
                 }
             }
         }
@@ -278,6 +277,7 @@ mod tests {
             (b"\r\nGET / HTTP/1.1\r\n\r\n", 1),
         ] {
             let mut buffer = ReadBuffer::new();
+            let mut search = Search::default();
             for (i, byte) in head[..at].iter().enumerate() {
                 buffer.extend_from_slice(&[*byte]);
                 let expected = if i + 1 == at {
@@ -286,12 +286,12 @@ mod tests {
                     Ok(None)
                 };
                 assert_eq!(
-                    find_end(&mut buffer, &Config::default()),
+                    search.find_end(buffer.unread(), &Config::default()),
                     expected,
                     "{head:?} at {i}"
                 );
                 assert_eq!(
-                    find_end(&mut buffer, &Config::default()),
+                    search.find_end(buffer.unread(), &Config::default()),
                     expected,
                     "{head:?} at {i}, again"
                 );

@@ -1,8 +1,9 @@
 //! Header fields and lists of tokens (RFC 9110 sections 5.1 to 5.6).
 
-use core::fmt;
+use alloc::vec::Vec;
+use core::{fmt, str};
 
-use crate::handshake::error::InputError;
+use crate::handshake::input_error::InputError;
 use crate::wire::Bytes;
 
 /// A header field of a request or response: a name, compared without regard to case, and a value
@@ -17,6 +18,10 @@ use crate::wire::Bytes;
 /// assert!(header.is("cookie"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a header field is a name and a value"
+)]
 pub struct Header<'a> {
     /// The name, a token.
     pub name: &'a str,
@@ -37,8 +42,10 @@ impl fmt::Debug for Header<'_> {
 impl Header<'_> {
     /// Whether the header has this name, in upper or lower case.
     #[must_use]
+    #[inline]
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        // The spelling that is the most usual costs the least.
+        self.name == name || self.name.eq_ignore_ascii_case(name)
     }
 
     /// Refuses what could break the head apart, and `reserved` names.
@@ -51,31 +58,39 @@ impl Header<'_> {
         }
         check_value(self.value)
     }
-}
 
-/// Refuses headers that the handshake writes by itself, or that announce a body.
-pub(crate) fn check_for_handshake(header: &Header<'_>) -> Result<(), InputError> {
-    header.check(&[
-        "Host",
-        "Upgrade",
-        "Connection",
-        "Origin",
-        "Content-Length",
-        "Transfer-Encoding",
-        "Sec-WebSocket-Key",
-        "Sec-WebSocket-Version",
-        "Sec-WebSocket-Accept",
-        "Sec-WebSocket-Protocol",
-        "Sec-WebSocket-Extensions",
-    ])
-}
-
-/// Refuses upper case in a name: it makes a message of HTTP/2 malformed (RFC 9113 section 8.2.1).
-pub(crate) fn check_lower_case(header: &Header<'_>) -> Result<(), InputError> {
-    if header.name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(InputError::HeaderName);
+    /// Refuses headers that the handshake writes itself, or that announce a body.
+    pub(crate) fn check_for_handshake(&self) -> Result<(), InputError> {
+        self.check(&[
+            "Host",
+            "Upgrade",
+            "Connection",
+            "Origin",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Sec-WebSocket-Key",
+            "Sec-WebSocket-Version",
+            "Sec-WebSocket-Accept",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions",
+        ])
     }
-    Ok(())
+}
+
+/// The headers in lines that this crate has written: the name, a colon, a space, the value, CR and LF.
+pub(crate) fn parse_lines(lines: &[u8]) -> Vec<Header<'_>> {
+    fn parse(line: &[u8]) -> Option<Header<'_>> {
+        let colon = line.windows(2).position(|bytes| bytes == b": ")?;
+        let (name, value) = line.split_at_checked(colon)?;
+        Some(Header {
+            name: str::from_utf8(name).ok()?,
+            value: value.strip_prefix(b": ")?.strip_suffix(b"\r\n")?,
+        })
+    }
+    lines
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter_map(parse)
+        .collect()
 }
 
 /// Refuses a header value that is empty space at an end or holds a control character.
@@ -89,16 +104,16 @@ pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
 
 /// The values of all headers with this name.
 #[inline]
-pub(crate) fn values<'h>(headers: &'h [Header<'_>], name: &str) -> impl Iterator<Item = &'h [u8]> {
+pub(crate) fn values<'h>(headers: &[Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     headers
         .iter()
-        .filter(move |header| is_named(header, name))
+        .filter(move |header| header.is(name))
         .map(|header| header.value)
 }
 
 /// The value of the only header with this name.
 #[inline]
-pub(crate) fn single<'h>(headers: &'h [Header<'_>], name: &str) -> Single<'h> {
+pub(crate) fn single<'h>(headers: &[Header<'h>], name: &str) -> Single<'h> {
     let mut values = values(headers, name);
     match (values.next(), values.next()) {
         (None, _) => Single::Missing,
@@ -127,10 +142,7 @@ impl<'h> Single<'h> {
 
 /// The elements of all headers with this name, taken as one list (RFC 9110 section 5.6.1). Empty
 /// elements are left out, as a recipient must.
-pub(crate) fn elements<'h>(
-    headers: &'h [Header<'_>],
-    name: &str,
-) -> impl Iterator<Item = &'h [u8]> {
+pub(crate) fn elements<'h>(headers: &[Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     values(headers, name).flat_map(split)
 }
 
@@ -153,12 +165,6 @@ pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) ->
 pub(crate) fn contains(value: &[u8], token: &str) -> bool {
     value == token.as_bytes()
         || split(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
-}
-
-/// As [`Header::is`]; the spelling that is the most usual costs the least.
-#[inline]
-pub(crate) fn is_named(header: &Header<'_>, name: &str) -> bool {
-    header.name == name || header.is(name)
 }
 
 /// Whether it is a token (RFC 9110 section 5.6.2).
@@ -206,7 +212,7 @@ impl Class {
 /// A token as text: all of its characters are ASCII.
 pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
     if is_token(bytes) {
-        core::str::from_utf8(bytes).ok()
+        str::from_utf8(bytes).ok()
     } else {
         None
     }
@@ -276,7 +282,7 @@ mod tests {
 
     #[test]
     fn no_header_of_the_application_can_break_the_head() {
-        let check = |name, value: &'static [u8]| check_for_handshake(&Header { name, value });
+        let check = |name, value: &'static [u8]| Header { name, value }.check_for_handshake();
         assert_eq!(check("X-Name", b"some value, \xe9"), Ok(()));
         assert_eq!(check("X-Empty", b""), Ok(()));
         for name in ["", "a b", "a:", "a\r\nb", "\u{e9}", "a\0"] {

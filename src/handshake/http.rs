@@ -10,13 +10,15 @@ use http::request::{self, Parts};
 use http::uri::{self, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
+use crate::handshake::bootstrap::Bootstrap;
 use crate::handshake::client::ClientHandshake;
-use crate::handshake::extended_connect;
 use crate::handshake::headers::Header;
-use crate::handshake::request::{Request, origin_form, set_host};
+use crate::handshake::input_error::InputError;
+use crate::handshake::request::{
+    Request, Scheme, Source, Version as HttpVersion, origin_form, set_host,
+};
 use crate::handshake::request_error::{RequestError, TEXT};
 use crate::handshake::response::Response;
-use crate::handshake::server::ServerHandshake;
 use crate::handshake::uri::Authority;
 
 /// # With the crate `http`
@@ -54,7 +56,7 @@ impl<'b> Request<'b> {
     /// A request over HTTP/1.1; its body plays no part.
     ///
     /// One over another version can be read, but not accepted: over HTTP/2 and HTTP/3 it takes
-    /// [`extended_connect::Request::from_http`](crate::handshake::extended_connect::Request::from_http). An absolute
+    /// [`from_http_connect`](Self::from_http_connect). An absolute
     /// target, which servers see seldom, gets the same treatment as by [`new`](Self::new): its host becomes the `Host`
     /// header and its path the target.
     ///
@@ -71,12 +73,10 @@ impl<'b> Request<'b> {
     /// #     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
     /// #     .header("sec-websocket-version", "13")
     /// #     .body(())?;
-    /// let answer: http::Response<_> = match Request::from_http(&request).negotiate(&ServerOptions::default()) {
-    ///     Ok(handshake) => {
-    ///         // What follows the answer on the transport is for this connection.
-    ///         let connection = handshake.connection();
-    ///         handshake.to_http().map(|()| Vec::new())
-    ///     }
+    /// let request = Request::from_http(&request);
+    /// let answer: http::Response<_> = match request.negotiate(&ServerOptions::default()) {
+    ///     // What follows the answer on the transport is for this connection.
+    ///     Ok((response, connection)) => response.to_http().map(|()| Vec::new()),
     ///     Err(error) => error.to_http(),
     /// };
     /// assert_eq!(answer.status(), 101);
@@ -99,6 +99,68 @@ impl<'b> Request<'b> {
         Self::of(&parts.method, &parts.uri, parts.version, &parts.headers)
     }
 
+    /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
+    /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
+    ///
+    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme
+    /// either, so that the library drops the `:scheme` of such a request. It is accepted without: whether it was `http`
+    /// or `https` stays unknown.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::{Request, ServerOptions};
+    ///
+    /// # let request = http::Request::builder()
+    /// #     .method("CONNECT")
+    /// #     .uri("https://example.com/chat")
+    /// #     .header("sec-websocket-version", "13")
+    /// #     .body(())?;
+    /// let request = Request::from_http_connect(&request, "websocket");
+    /// let answer = match request.negotiate(&ServerOptions::default()) {
+    ///     Ok((response, connection)) => response.to_http().map(|()| Vec::new()),
+    ///     Err(error) => error.to_http2(),
+    /// };
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_http_connect<B>(request: &'b http::Request<B>, protocol: &'b str) -> Self {
+        Self::of_connect(request.method(), request.uri(), protocol, request.headers())
+    }
+
+    /// As [`from_http_connect`](Self::from_http_connect), from a request that was taken apart.
+    #[must_use]
+    pub fn from_http_connect_parts(parts: &'b Parts, protocol: &'b str) -> Self {
+        Self::of_connect(&parts.method, &parts.uri, protocol, &parts.headers)
+    }
+
+    fn of_connect(
+        method: &'b Method,
+        uri: &'b Uri,
+        protocol: &'b str,
+        headers: &'b HeaderMap,
+    ) -> Self {
+        let pseudo = [
+            (":method", Some(method.as_str())),
+            (":protocol", Some(protocol)),
+            (":scheme", uri.scheme_str()),
+            (":authority", uri.authority().map(uri::Authority::as_str)),
+            (":path", uri.path_and_query().map(PathAndQuery::as_str)),
+        ];
+        let field = |(name, value): (&'static str, Option<&'b str>)| {
+            let value = value?.as_bytes();
+            Some(Header { name, value })
+        };
+        let fields = pseudo.into_iter().filter_map(field);
+        let headers = fields.chain(Header::from_map(headers)).collect();
+        if uri.scheme().is_none() && uri.authority().is_none() {
+            Self::from_stream(headers, Scheme::Unknown)
+        } else {
+            Self::extended_connect(headers)
+        }
+    }
+
     fn of(method: &'b Method, uri: &'b Uri, version: Version, headers: &'b HeaderMap) -> Self {
         let mut headers = Header::from_map(headers);
         let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
@@ -111,12 +173,17 @@ impl<'b> Request<'b> {
             }
             Some(_) => Cow::Owned(uri.to_string()),
         };
-        Self::with_target(
-            method.as_str(),
+        let version = if version == Version::HTTP_11 {
+            HttpVersion::Http11
+        } else {
+            HttpVersion::Http10
+        };
+        Self {
+            method: method.as_str(),
             target,
-            version == Version::HTTP_11,
+            source: Source::Library(version),
             headers,
-        )
+        }
     }
 }
 
@@ -133,14 +200,11 @@ impl<'b> Response<'b> {
         }
         Self::new(status.as_u16(), headers)
     }
-}
 
-/// # With the crate `http`
-impl ServerHandshake<'_> {
-    /// The answer, with status 101.
+    /// The response for a library to write, without a body.
     #[must_use]
     pub fn to_http(&self) -> http::Response<()> {
-        answer(101, &self.headers(), ())
+        answer(self.status(), &self.headers(), ())
     }
 }
 
@@ -162,101 +226,26 @@ impl RequestError {
         refusal(self.status(), headers, self)
     }
 
-    /// The answer that refuses a request over HTTP/2 or HTTP/3: see
-    /// [`extended_connect::refusal`](crate::handshake::extended_connect::refusal).
+    /// The answer that refuses a request over HTTP/2: see [`over_http2`](Self::over_http2).
     #[must_use]
     pub fn to_http2(self) -> http::Response<Vec<u8>> {
-        let (status, headers) = extended_connect::refusal(self);
+        let (status, headers) = self.over_http2();
         refusal(status, headers.iter().copied(), self)
+    }
+
+    /// The answer that refuses a request over HTTP/3. It is that of HTTP/2 (RFC 9220 section 3).
+    #[must_use]
+    pub fn to_http3(self) -> http::Response<Vec<u8>> {
+        self.to_http2()
     }
 }
 
 /// # With the crate `http`
 impl ClientHandshake {
-    /// The request, of which the target is the path: for a library that has the transport already.
+    /// The request.
     ///
-    /// # Errors
-    ///
-    /// Only if the crate `http` cannot hold it: it has narrower limits for the length of a target and of a name, and for the
-    /// number of headers.
-    pub fn to_http(&self) -> http::Result<http::Request<()>> {
-        let request = http::Request::get(self.target());
-        with(request, &self.headers()).body(())
-    }
-}
-
-/// # With the crate `http`
-impl<'b> extended_connect::Request<'b> {
-    /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
-    /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
-    ///
-    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme
-    /// either, so that the library drops the `:scheme` of such a request. It is accepted without: whether it was `http`
-    /// or `https` stays unknown.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use sockless::handshake::ServerOptions;
-    /// use sockless::handshake::extended_connect::Request;
-    ///
-    /// # let request = http::Request::builder()
-    /// #     .method("CONNECT")
-    /// #     .uri("https://example.com/chat")
-    /// #     .header("sec-websocket-version", "13")
-    /// #     .body(())?;
-    /// let answer = match Request::from_http(&request, "websocket").negotiate(&ServerOptions::default()) {
-    ///     Ok(handshake) => handshake.to_http().map(|()| Vec::new()),
-    ///     Err(error) => error.to_http2(),
-    /// };
-    /// assert_eq!(answer.status(), 200);
-    /// # Ok::<(), http::Error>(())
-    /// ```
-    #[must_use]
-    pub fn from_http<B>(request: &'b http::Request<B>, protocol: &'b str) -> Self {
-        Self::of(request.method(), request.uri(), protocol, request.headers())
-    }
-
-    /// As [`from_http`](Self::from_http), from a request that was taken apart.
-    #[must_use]
-    pub fn from_http_parts(parts: &'b Parts, protocol: &'b str) -> Self {
-        Self::of(&parts.method, &parts.uri, protocol, &parts.headers)
-    }
-
-    fn of(method: &'b Method, uri: &'b Uri, protocol: &'b str, headers: &'b HeaderMap) -> Self {
-        let pseudo = [
-            (":method", Some(method.as_str())),
-            (":protocol", Some(protocol)),
-            (":scheme", uri.scheme_str()),
-            (":authority", uri.authority().map(uri::Authority::as_str)),
-            (":path", uri.path_and_query().map(PathAndQuery::as_str)),
-        ];
-        let field = |(name, value): (&'static str, Option<&'b str>)| {
-            let value = value?.as_bytes();
-            Some(Header { name, value })
-        };
-        let fields = pseudo.into_iter().filter_map(field);
-        let headers = fields.chain(Header::from_map(headers)).collect();
-        if uri.scheme().is_none() && uri.authority().is_none() {
-            Self::without_scheme(headers)
-        } else {
-            Self::new(headers)
-        }
-    }
-}
-
-/// # With the crate `http`
-impl extended_connect::ServerHandshake<'_> {
-    /// The answer, with status 200.
-    #[must_use]
-    pub fn to_http(&self) -> http::Response<()> {
-        answer(200, &self.headers(), ())
-    }
-}
-
-/// # With the crate `http`
-impl extended_connect::ClientHandshake {
-    /// The request, without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
+    /// Over HTTP/1.1 its target is the path: for a library that has the transport already. Over HTTP/2 and HTTP/3 it is
+    /// without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
     /// the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.
     ///
     /// # Errors
@@ -268,15 +257,39 @@ impl extended_connect::ClientHandshake {
         let (pseudo, headers): (Vec<Header<'_>>, Vec<Header<'_>>) = fields
             .iter()
             .partition(|header| header.name.starts_with(':'));
-        let value = |name| pseudo.iter().find(|it| it.name == name).map(|it| it.value);
-        let part = |name| value(name).unwrap_or_default();
-        let uri = Uri::builder()
-            .scheme(part(":scheme"))
-            .authority(part(":authority"))
-            .path_and_query(part(":path"))
-            .build()?;
-        let request = http::Request::connect(uri).version(Version::HTTP_2);
+        let request = match self.bootstrap {
+            Bootstrap::Upgrade => http::Request::get(self.target()),
+            Bootstrap::ExtendedConnect => {
+                let value = |name| pseudo.iter().find(|it| it.name == name).map(|it| it.value);
+                let part = |name| value(name).unwrap_or_default();
+                let uri = Uri::builder()
+                    .scheme(part(":scheme"))
+                    .authority(part(":authority"))
+                    .path_and_query(part(":path"))
+                    .build()?;
+                http::Request::connect(uri).version(Version::HTTP_2)
+            }
+        };
         with(request, &headers).body(())
+    }
+
+    /// The path with the query, as the request has it.
+    fn target(&self) -> &str {
+        // Written by `write_request`: the method, a space, the target, a space.
+        let target = self.request().split(|byte| *byte == b' ').nth(1);
+        target
+            .and_then(|target| core::str::from_utf8(target).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// # With the crate `http`
+impl TryFrom<&Uri> for crate::handshake::Uri {
+    type Error = InputError;
+
+    /// Takes a `ws:` or `wss:` URI.
+    fn try_from(uri: &Uri) -> Result<Self, InputError> {
+        Self::parse(&uri.to_string())
     }
 }
 

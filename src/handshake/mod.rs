@@ -1,53 +1,101 @@
-//! The opening handshake (RFC 6455 section 4): one HTTP/1.1 request, one response.
+//! The opening handshake (RFC 6455 section 4, RFC 8441, RFC 9220).
 //!
-//! A server reads a [`Request`] and accepts it under its [`ServerOptions`], or answers it as plain HTTP. A
-//! client writes the request of a [`ClientHandshake`] and reads what the server makes of it. Either way
-//! the outcome is a [`Connection`](crate::Connection), or an error that says what to do.
+//! Over HTTP/1.1 it is one request and one response:
 //!
-//! A server's answer is the beginning of its connection's output, written like everything after it. A
-//! client has no connection before the server has answered, so it writes
+//! - A server makes a [`ServerHandshake`], which reads the [`Request`] and answers it under the [`ServerOptions`].
+//! - A client makes a [`ClientHandshake`], which writes the request for a [`Uri`] under the [`ClientOptions`], and reads the
+//!   [`Response`].
+//!
+//! The outcome is a [`Connection`](crate::Connection), or an error that says what to do. A server's answer is the beginning
+//! of its connection's output. A client has no connection before the server has answered, so it writes
 //! [`ClientHandshake::output`] first.
 //!
-//! Where an HTTP library reads and writes the heads, the same rules apply to lists of headers: see
-//! [`Request::new`] and [`Request::negotiate`], [`Response::new`] and [`ClientHandshake::establish`]. Over HTTP/2 and HTTP/3
-//! that is the only way: see [`extended_connect`].
+//! # With an HTTP library
+//!
+//! Where a library reads and writes the heads, the same rules apply to lists of headers. A server makes a [`Request::new`] and
+//! calls [`Request::negotiate`]. A client gives [`ClientHandshake::headers`] to the library and [`Response::new`] to
+//! [`ClientHandshake::establish`].
+//!
+//! # Over HTTP/2 and HTTP/3
+//!
+//! There a WebSocket begins with an extended CONNECT (RFC 8441, RFC 9220), and one stream is the transport of one connection.
+//! An HTTP library has the streams. The pseudo-header fields are in the lists of headers like the others, as `:method` and
+//! so on.
+//!
+//! - A server says that it can: `SETTINGS_ENABLE_CONNECT_PROTOCOL` is 1 (RFC 8441 section 3). It takes the fields of a request
+//!   with [`Request::extended_connect`], and answers with the status and headers of [`Request::negotiate`], or with
+//!   [`RequestError::over_http2`].
+//! - A client waits for that setting, opens a stream with the headers of [`ClientHandshake::extended_connect`], and gives
+//!   the response to [`ClientHandshake::establish`].
+//!
+//! What differs from HTTP/1.1 (RFC 8441 section 5): the method is CONNECT and the status 200, and there is neither Upgrade nor
+//! Connection, no key and no answer to it. Subprotocols, extensions and origins are the same, and so is all that
+//! follows: the client masks its frames here, too.
+//!
+//! | the stream | the connection |
+//! |---|---|
+//! | a DATA frame came | its bytes go into the [`ReadBuffer`](crate::ReadBuffer); give the flow-control window back once they are there |
+//! | `END_STREAM` came, which means the same as TCP's FIN (RFC 8441 section 5) | [`handle_eof`](crate::Connection::handle_eof), after the events |
+//! | `RST_STREAM` came, or the HTTP connection ended | [`handle_reset`](crate::Connection::handle_reset): without both Close frames that is 1006 |
+//! | [`TransportAction::Write`](crate::TransportAction::Write) | DATA frames, as far as flow control lets |
+//! | [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite) | an empty DATA frame with `END_STREAM` |
+//! | [`TransportAction::Close`](crate::TransportAction::Close) | `END_STREAM`, if it was not sent, when all output is written; otherwise a reset with [`CANCEL`](crate::TransportAction::CANCEL) or [`H3_REQUEST_CANCELLED`](crate::TransportAction::H3_REQUEST_CANCELLED), as for TCP's RST |
+//!
+//! ```
+//! use sockless::handshake::{ClientHandshake, ClientOptions, Request, ServerOptions, Uri};
+//! use sockless::Seed;
+//!
+//! let uri = Uri::parse("wss://example.com/chat")?;
+//! let seed = Seed::new([7; 32]);
+//! let mut client = ClientHandshake::extended_connect(&uri, &ClientOptions::default(), seed)?;
+//!
+//! // What the client's HTTP library sends, and the server's receives.
+//! let fields = client.headers();
+//! assert_eq!((fields[0].name, fields[0].value), (":method", &b"CONNECT"[..]));
+//! let options = ServerOptions::default();
+//! let (response, server) = Request::extended_connect(fields).negotiate(&options)?;
+//!
+//! // The answer, with status 200, and then both sides have a connection.
+//! assert_eq!(response.status(), 200);
+//! let (_, connection) = client.establish(response)?;
+//! assert!(connection.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-mod attempt;
+mod agreement;
+mod bootstrap;
 mod client;
 #[cfg(feature = "deflate")]
 mod deflate;
 #[cfg(not(feature = "deflate"))]
 #[path = "no_deflate.rs"]
 mod deflate;
-mod error;
-pub mod extended_connect;
 mod extensions;
 mod fields;
 mod head;
+mod head_error;
 mod headers;
 #[cfg(feature = "http")]
 mod http;
+mod input_error;
 mod key;
-mod negotiated;
 mod options;
 mod origin;
 mod request;
 mod request_error;
-mod request_reader;
 mod response;
+mod response_error;
 mod server;
 mod uri;
 
-pub use {
-    client::{ClientHandshake, Opening},
-    error::{HeadError, InputError, ResponseError},
-    headers::Header,
-    options::{ClientOptions, ServerOptions},
-    origin::Origins,
-    request::Request,
-    request_error::RequestError,
-    request_reader::RequestReader,
-    response::Response,
-    server::ServerHandshake,
-    uri::Uri,
-};
+pub use client::ClientHandshake;
+pub use headers::Header;
+pub use input_error::InputError;
+pub use options::{ClientOptions, ServerOptions};
+pub use origin::Origins;
+pub use request::Request;
+pub use request_error::RequestError;
+pub use response::Response;
+pub use response_error::ResponseError;
+pub use server::ServerHandshake;
+pub use uri::Uri;

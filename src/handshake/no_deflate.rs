@@ -4,8 +4,8 @@ use alloc::string::String;
 
 use crate::connection::Config;
 use crate::deflate::Agreed;
-use crate::handshake::error::ResponseError;
 use crate::handshake::extensions::Extension;
+use crate::handshake::response_error::ResponseError;
 
 pub(crate) const fn offer(_: &Config) -> Option<String> {
     None

@@ -13,20 +13,21 @@ use crate::handshake::origin::Origins;
 /// ```
 /// use sockless::handshake::{Origins, ServerOptions};
 ///
-/// let mut options = ServerOptions::default();
-/// options.subprotocols = &["chat", "superchat"];
-/// options.origins = Origins::Only(&["https://example.com"]);
-/// options.hosts = &["example.com", "localhost:8080"];
+/// let options = ServerOptions::new()
+///     .with_subprotocols(&["chat", "superchat"])
+///     .with_origins(Origins::Only(&["https://example.com"]))
+///     .with_hosts(&["example.com", "localhost:8080"]);
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerOptions<'a> {
     /// Limits and choices of the connection.
     pub config: Config,
     /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
     /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
-    /// [`ServerHandshake::subprotocol`](crate::handshake::ServerHandshake::subprotocol) tells which it was.
+    /// [`Response::subprotocol`](crate::handshake::Response::subprotocol) tells which it was.
     /// One that is no token is never chosen.
+    #[doc(alias = "subprotocol")]
     pub subprotocols: &'a [&'a str],
     /// Whether to refuse a client that offers none of them, or none at all. Default: it is accepted without a
     /// subprotocol.
@@ -50,6 +51,38 @@ pub struct ServerOptions<'a> {
     ///
     /// [`RequestError::Misdirected`]: crate::handshake::RequestError::Misdirected
     pub hosts: &'a [&'a str],
+    /// Further headers for the answer, such as a cookie. Over HTTP/2 and HTTP/3 their names are in lower case (RFC 9113
+    /// section 8.2).
+    ///
+    /// With a header that must not be written, every request fails with [`RequestError::Input`] and status 500.
+    ///
+    /// [`RequestError::Input`]: crate::handshake::RequestError::Input
+    #[doc(alias = "cookie")]
+    pub headers: &'a [Header<'a>],
+}
+
+impl<'a> ServerOptions<'a> {
+    /// The default options, as each field states them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            config: Config::new(),
+            subprotocols: &[],
+            require_subprotocol: false,
+            origins: Origins::SameHost,
+            hosts: &[],
+            headers: &[],
+        }
+    }
+
+    setters! {
+        with_config(config: Config);
+        with_subprotocols(subprotocols: &'a [&'a str]);
+        with_require_subprotocol(require_subprotocol: bool);
+        with_origins(origins: Origins<'a>);
+        with_hosts(hosts: &'a [&'a str]);
+        with_headers(headers: &'a [Header<'a>]);
+    }
 }
 
 /// What a client asks for in the opening handshake.
@@ -59,16 +92,17 @@ pub struct ServerOptions<'a> {
 /// ```
 /// use sockless::handshake::{ClientOptions, Header};
 ///
-/// let mut options = ClientOptions::default();
-/// options.subprotocols = &["chat"];
-/// options.headers = &[Header { name: "Authorization", value: b"Bearer 1234" }];
+/// let options = ClientOptions::new()
+///     .with_subprotocols(&["chat"])
+///     .with_headers(&[Header { name: "Authorization", value: b"Bearer 1234" }]);
 /// ```
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ClientOptions<'a> {
     /// Limits and choices of the connection.
     pub config: Config,
     /// The subprotocols the client speaks, each a token, the preferred first.
+    #[doc(alias = "subprotocol")]
     pub subprotocols: &'a [&'a str],
     /// The value of the `Host` header, in place of the host and port of the URI. Over HTTP/2 and HTTP/3 it is the
     /// `:authority` (RFC 9113 section 8.3.1).
@@ -80,7 +114,30 @@ pub struct ClientOptions<'a> {
     pub origin: Option<&'a str>,
     /// Further headers, such as cookies or credentials; over HTTP/2 and HTTP/3 their names are in lower case
     /// (RFC 9113 section 8.2).
+    #[doc(alias = "cookie")]
     pub headers: &'a [Header<'a>],
+}
+
+impl<'a> ClientOptions<'a> {
+    /// The default options, as each field states them.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            config: Config::new(),
+            subprotocols: &[],
+            host: None,
+            origin: None,
+            headers: &[],
+        }
+    }
+
+    setters! {
+        with_config(config: Config);
+        with_subprotocols(subprotocols: &'a [&'a str]);
+        with_host(Some(host): &'a str);
+        with_origin(Some(origin): &'a str);
+        with_headers(headers: &'a [Header<'a>]);
+    }
 }
 
 /// Shows how many subprotocols there are, and no value of a header: either may be a credential.

@@ -38,6 +38,7 @@ use crate::handshake::uri::Authority;
 /// assert!(!Origins::SameHost.allow(b"http://localhost:8080", b"localhost:8081"));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origins<'a> {
     /// Pages from the host and port that the request itself is for, over `http:` or `https:`: a server
     /// behind a proxy cannot tell which of the two it is reached by. See [above](Self#samehost-trusts-the-host-of-the-request)

@@ -5,33 +5,40 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::{fmt, str};
 
-use crate::connection::{Config, ReadBuffer};
-use crate::handshake::error::{HeadError, InputError};
-use crate::handshake::head;
+use crate::connection::{Config, Connection, ReadBuffer};
+use crate::handshake::agreement::Agreement;
+use crate::handshake::bootstrap::{Bootstrap, authority};
+use crate::handshake::head::{self, Search};
+use crate::handshake::head_error::HeadError;
 use crate::handshake::headers::{Header, Single, contains_token, elements, single};
+use crate::handshake::input_error::InputError;
+use crate::handshake::options::ServerOptions;
 use crate::handshake::request_error::RequestError;
-use crate::handshake::response::write_response;
+use crate::handshake::response::{Response, write_response};
 use crate::handshake::uri::Authority;
 use crate::wire::Bytes;
 
 /// A request that a server has received: for a WebSocket, or for anything else on the same port.
 ///
-/// [`read`](Self::read) takes it from a [`ReadBuffer`], [`new`](Self::new) from an HTTP library. Then
-/// [`accept`](Self::accept) makes a [`Connection`](crate::Connection) of it, or [`respond`](Self::respond) gives a plain HTTP
-/// answer. What the client sent behind the request stays in the buffer for the connection.
+/// [`ServerHandshake::read_request`](crate::handshake::ServerHandshake::read_request) reads it from a [`ReadBuffer`].
+/// Where an HTTP library has read it, [`new`](Self::new) takes it over HTTP/1.1 and
+/// [`extended_connect`](Self::extended_connect) over HTTP/2 and HTTP/3. Then [`accept`](Self::accept) or
+/// [`negotiate`](Self::negotiate) makes a [`Connection`] of it, or [`respond`](Self::respond) gives a plain HTTP answer. What
+/// the client sent after the request stays in the buffer for the connection.
 ///
 /// # Example
 ///
 /// ```
 /// use sockless::{Config, ReadBuffer};
-/// use sockless::handshake::{Request, RequestError, ServerOptions};
+/// use sockless::handshake::{RequestError, ServerHandshake, ServerOptions};
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(
 ///     b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 ///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 /// );
-/// let request = Request::read(&mut buffer, &Config::default())?.expect("the head is whole");
+/// let mut handshake = ServerHandshake::new(&Config::default());
+/// let request = handshake.read_request(&mut buffer)?.expect("the head is whole");
 /// assert_eq!(request.target(), "/chat");
 /// let connection = request.accept(&ServerOptions::default())?;
 /// assert!(connection.output().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
@@ -39,18 +46,41 @@ use crate::wire::Bytes;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request<'b> {
-    method: &'b str,
-    /// The path and query; as received if it is of another form, which no WebSocket has.
-    target: Cow<'b, str>,
-    version: Version,
+    pub(super) method: &'b str,
+    /// The path and query. If it is of another form, which no WebSocket has, as received.
+    pub(super) target: Cow<'b, str>,
+    pub(super) source: Source,
     /// The host of an absolute target is the `Host` here.
-    headers: Vec<Header<'b>>,
+    pub(super) headers: Vec<Header<'b>>,
+}
+
+/// Where a request comes from. That decides how a WebSocket begins, and who writes the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It was read here, so the output of the connection begins with the answer.
+    Transport(Version),
+    /// An HTTP library has read it, and writes the answer.
+    Library(Version),
+    /// An HTTP library has taken it from a stream of HTTP/2 or HTTP/3, and writes the answer.
+    Stream(Scheme),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
+pub(super) enum Version {
     Http10,
     Http11,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// It is among the headers.
+    Listed,
+    /// The library has dropped it.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only the types of the crate http can")
+    )]
+    Unknown,
 }
 
 /// Shows the names of the headers, and how long the rest is.
@@ -59,12 +89,13 @@ impl fmt::Debug for Request<'_> {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("target", &Bytes(self.target.len()))
-            .field("version", &self.version)
+            .field("source", &self.source)
             .field("headers", &self.headers)
             .finish()
     }
 }
 
+/// # From an HTTP library
 impl<'b> Request<'b> {
     /// An HTTP/1.1 request that an HTTP library has read.
     ///
@@ -80,10 +111,11 @@ impl<'b> Request<'b> {
     ///     Header { name: "sec-websocket-key", value: b"dGhlIHNhbXBsZSBub25jZQ==" },
     ///     Header { name: "sec-websocket-version", value: b"13" },
     /// ]);
-    /// let handshake = request.negotiate(&ServerOptions::default())?;
-    /// // Answer with status 101 and these headers. Then the transport is this connection's.
-    /// assert_eq!(handshake.headers()[2].value, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    /// let connection = handshake.connection();
+    /// let options = ServerOptions::default();
+    /// let (response, connection) = request.negotiate(&options)?;
+    /// // Let the library answer with this status and these headers. Then the transport is this connection's.
+    /// assert_eq!(response.status(), 101);
+    /// assert_eq!(response.single_header("Sec-WebSocket-Accept"), Some(&b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="[..]));
     /// # Ok::<(), sockless::handshake::RequestError>(())
     /// ```
     #[must_use]
@@ -91,90 +123,182 @@ impl<'b> Request<'b> {
         Self {
             method,
             target: Cow::Borrowed(target),
-            version: Version::Http11,
+            source: Source::Library(Version::Http11),
             headers,
         }
         .with_path()
     }
 
-    /// A request whose target is its path already. Only HTTP/1.1 has an upgrade.
-    #[cfg(feature = "http")]
-    pub(crate) const fn with_target(
-        method: &'b str,
-        target: Cow<'b, str>,
-        is_http11: bool,
-        headers: Vec<Header<'b>>,
-    ) -> Self {
+    /// A request over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220). The pseudo-header fields `:method`, `:protocol`, `:scheme`,
+    /// `:authority` and `:path` are in the list like the others.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::{Header, Request, ServerOptions};
+    ///
+    /// let request = Request::extended_connect(vec![
+    ///     Header { name: ":method", value: b"CONNECT" },
+    ///     Header { name: ":protocol", value: b"websocket" },
+    ///     Header { name: ":scheme", value: b"https" },
+    ///     Header { name: ":authority", value: b"example.com" },
+    ///     Header { name: ":path", value: b"/chat" },
+    ///     Header { name: "sec-websocket-version", value: b"13" },
+    /// ]);
+    /// assert!(request.is_websocket());
+    /// let options = ServerOptions::default();
+    /// let (response, connection) = request.negotiate(&options)?;
+    /// // Let the library answer with this status and these headers. Then the stream is this connection's.
+    /// assert_eq!(response.status(), 200);
+    /// # Ok::<(), sockless::handshake::RequestError>(())
+    /// ```
+    #[must_use]
+    pub fn extended_connect(headers: Vec<Header<'b>>) -> Self {
+        Self::from_stream(headers, Scheme::Listed)
+    }
+
+    pub(super) fn from_stream(headers: Vec<Header<'b>>, scheme: Scheme) -> Self {
+        let text = |name| match single(&headers, name) {
+            Single::One(value) => str::from_utf8(value).unwrap_or_default(),
+            Single::Missing | Single::Several => "",
+        };
         Self {
-            method,
-            target,
-            version: if is_http11 {
-                Version::Http11
-            } else {
-                Version::Http10
-            },
+            method: text(":method"),
+            target: Cow::Borrowed(text(":path")),
+            source: Source::Stream(scheme),
             headers,
         }
     }
+}
 
-    /// Reads a request head, or `None` if it has not all come yet: read more and call again.
+/// # What it asks for
+impl<'b> Request<'b> {
+    /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        match self.bootstrap() {
+            Bootstrap::Upgrade => contains_token(&self.headers, "Upgrade", "websocket"),
+            Bootstrap::ExtendedConnect => {
+                self.method == "CONNECT" && self.single_header(":protocol") == Some(b"websocket")
+            }
+        }
+    }
+
+    /// The method, such as `GET`.
+    #[must_use]
+    pub const fn method(&self) -> &'b str {
+        self.method
+    }
+
+    /// The path, with the query if there is one, such as `/chat?room=1`.
     ///
-    /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time
-    /// is linear in its size. Limits: [`Config::max_head_size`] and [`Config::max_headers`].
+    /// It is the same for an absolute target, such as `http://example.com/chat?room=1` (RFC 9112 section 3.2.2). An empty
+    /// path is `/`. A target of another form is here as received, for instance `*`, and
+    /// [`accept`](Self::accept) refuses it. Over HTTP/2 and HTTP/3 it is the `:path`, or empty if there is not exactly one.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The host that the request is for, with the port if there is one, such as `example.com:8080`.
+    ///
+    /// It is the host in an absolute target, else that of the `Host` header (RFC 9112 section 3.2.2). Over HTTP/2 and HTTP/3
+    /// it is the `:authority`, or the `host` field of a request without one (RFC 9113 section 8.3.1, RFC 9114
+    /// section 4.3.1). `None` if there is none, if it is not valid, or if two are there and differ.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let listed = single(&self.headers, "Host");
+        let host = match self.bootstrap() {
+            Bootstrap::Upgrade => host(listed),
+            Bootstrap::ExtendedConnect => {
+                let is_secure = self.single_header(":scheme") == Some(b"https");
+                let default_port = if is_secure { 443 } else { 80 };
+                authority(&self.headers, listed, default_port)
+            }
+        };
+        str::from_utf8(host.ok()?).ok()
+    }
+
+    /// All headers in their order. Over HTTP/2 and HTTP/3 the pseudo-header fields are among them.
+    ///
+    /// With an absolute target, `Host` has the host of the target in place of what was received: RFC 9112 section 3.2.2
+    /// tells servers to ignore that.
+    #[must_use]
+    pub fn headers(&self) -> &[Header<'b>] {
+        &self.headers
+    }
+
+    /// The value of the header with this name. `None` if there is none, or more than one.
+    ///
+    /// For the host, use [`host`](Self::host).
+    #[must_use]
+    pub fn single_header(&self, name: &str) -> Option<&'b [u8]> {
+        match single(&self.headers, name) {
+            Single::One(value) => Some(value),
+            Single::Missing | Single::Several => None,
+        }
+    }
+
+    /// The subprotocols the client offers, in the order it prefers them (RFC 6455 section 1.9).
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        elements(&self.headers, "Sec-WebSocket-Protocol")
+            .filter_map(|element| str::from_utf8(element).ok())
+    }
+}
+
+/// # The answer
+impl Request<'_> {
+    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
+    ///
+    /// If the request was read from a transport, the connection's output begins with the answer to the client. If it comes
+    /// from an HTTP library, that library writes the answer: use [`negotiate`](Self::negotiate).
+    ///
+    /// The answer is final, also to a request with `Expect: 100-continue`: it is never a 100 (RFC 9110 section 10.1.1).
     ///
     /// # Errors
     ///
-    /// [`RequestError::Head`] or [`RequestError::Host`]. What breaks the line structure and what is over
-    /// the size is refused at the byte, wrong names and values when the head is whole. Write
-    /// [`RequestError::response`] as described there: [`Connection::refused`](crate::Connection::refused) drives it.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "`size` unread bytes begin at `read`"
-    )]
-    pub fn read(buffer: &'b mut ReadBuffer, config: &Config) -> Result<Option<Self>, RequestError> {
-        Self::skip_empty_lines(buffer);
-        if buffer.unread() == b"\r" {
-            return Ok(None);
-        }
-        let length = buffer.unread().len();
-        let (request, size, read) = if head::may_be_whole(buffer, config) {
-            let (bytes, read) = buffer.received_mut().front();
-            if let Some(request) = Self::parse_at_once(bytes, config) {
-                (request, length, read)
-            } else {
-                let (head, _) = head::split(bytes, config)?;
-                (Self::parse(head)?, head.len(), read)
-            }
-        } else {
-            let Some(size) = head::find_end(buffer, config)? else {
-                return Ok(None);
-            };
-            let (bytes, read) = buffer.received_mut().front();
-            let (head, _) = bytes.split_at(size);
-            (Self::parse(head)?, size, read)
-        };
-        // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
-        if request.version == Version::Http11 {
-            host(single(&request.headers, "Host"))?;
-        }
-        *read += size;
-        Ok(Some(request.with_path()))
+    /// What is wrong with the request, or why `options` do not allow it. Give the client
+    /// [`RequestError::refuse`], or an answer of your own with [`respond`](Self::respond) and [`Connection::refused`].
+    pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
+        Ok(self.open(&Agreement::new(self, options)?))
     }
 
-    /// Skips empty lines before a request, and says whether there were any (RFC 9112 section 2.2).
-    pub(crate) fn skip_empty_lines(buffer: &mut ReadBuffer) -> bool {
-        let before = buffer.unread().len();
-        while buffer.unread().starts_with(b"\r\n") {
-            buffer.received_mut().consume(2);
-            buffer.set_searched(0, 0);
+    /// As [`accept`](Self::accept), with the answer: what was agreed on, and what an HTTP library has to write.
+    ///
+    /// # Errors
+    ///
+    /// As of [`accept`](Self::accept). Over HTTP/2 and HTTP/3, answer with [`RequestError::over_http2`].
+    pub fn negotiate(
+        &self,
+        options: &ServerOptions<'_>,
+    ) -> Result<(Response<'static>, Connection), RequestError> {
+        let agreement = Agreement::new(self, options)?;
+        let bootstrap = self.bootstrap();
+        let mut lines = bootstrap.answer().to_vec();
+        agreement.write_headers(&mut lines);
+        let response = Response::written(bootstrap.status(), lines);
+        Ok((response, self.open(&agreement)))
+    }
+
+    fn open(&self, agreement: &Agreement<'_>) -> Connection {
+        match self.source {
+            Source::Transport(_) => {
+                // There is room for a subprotocol and an extension.
+                let mut answer = Vec::with_capacity(256);
+                answer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+                answer.extend_from_slice(Bootstrap::Upgrade.answer());
+                agreement.write_headers(&mut answer);
+                answer.extend_from_slice(b"\r\n");
+                agreement.connection(answer)
+            }
+            Source::Library(_) | Source::Stream(_) => agreement.connection(Vec::new()),
         }
-        buffer.unread().len() != before
     }
 
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
     ///
-    /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added; the
-    /// body is left out if the method is HEAD. Write it, and end as for [`RequestError::response`].
+    /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added. The
+    /// body is left out if the method is HEAD. Give it to [`Connection::refused`].
     ///
     /// # Errors
     ///
@@ -214,63 +338,53 @@ impl<'b> Request<'b> {
         }
         Ok(response)
     }
+}
 
-    /// The method, such as `GET`.
-    #[must_use]
-    pub const fn method(&self) -> &'b str {
-        self.method
-    }
-
-    /// The path, with the query if there is one, such as `/chat?room=1`.
-    ///
-    /// It is the same for an absolute target, such as `http://example.com/chat?room=1` (RFC 9112 section 3.2.2). An empty
-    /// path is `/`. A target of another form is here as received, for instance `*`, and
-    /// [`accept`](Self::accept) refuses it.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
-    /// The host that the request is for, with the port if there is one, such as `example.com:8080`.
-    ///
-    /// It is the host in an absolute target, else that of the `Host` header (RFC 9112 section 3.2.2). `None` if there is
-    /// none, or if it is not valid.
-    #[must_use]
-    pub fn host(&self) -> Option<&str> {
-        let host = host(single(&self.headers, "Host")).ok()?;
-        str::from_utf8(host).ok()
-    }
-
-    /// All headers in their order.
-    ///
-    /// With an absolute target, `Host` has the host of the target in place of what was received: RFC 9112 section 3.2.2
-    /// tells servers to ignore that.
-    #[must_use]
-    pub fn headers(&self) -> &[Header<'b>] {
-        &self.headers
-    }
-
-    /// The value of the header with this name, if there is exactly one.
-    ///
-    /// For `Host` see [`headers`](Self::headers), and better use [`host`](Self::host).
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        match single(&self.headers, name) {
-            Single::One(value) => Some(value),
-            Single::Missing | Single::Several => None,
+/// # Reading
+impl<'b> Request<'b> {
+    /// Reads a request head, or `None` if it has not all come yet.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`size` unread bytes begin at `read`"
+    )]
+    pub(crate) fn read(
+        buffer: &'b mut ReadBuffer,
+        search: &mut Search,
+        config: &Config,
+    ) -> Result<Option<Self>, RequestError> {
+        if buffer.unread() == b"\r" {
+            return Ok(None);
         }
+        let (bytes, read) = buffer.received_mut().front();
+        let whole = if search.may_be_whole(bytes, config) {
+            Self::parse_at_once(bytes, config)
+        } else {
+            None
+        };
+        let (request, size) = if let Some(request) = whole {
+            (request, bytes.len())
+        } else {
+            let Some(size) = search.find_end(bytes, config)? else {
+                return Ok(None);
+            };
+            let (head, _) = bytes.split_at(size);
+            (Self::parse(head)?, size)
+        };
+        // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
+        if request.is_http11() {
+            host(single(&request.headers, "Host"))?;
+        }
+        *read += size;
+        Ok(Some(request.with_path()))
     }
 
-    /// The subprotocols the client offers, in the order it prefers them (RFC 6455 section 1.9).
-    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
-        elements(&self.headers, "Sec-WebSocket-Protocol")
-            .filter_map(|element| str::from_utf8(element).ok())
-    }
-
-    /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
-    #[must_use]
-    pub fn is_upgrade(&self) -> bool {
-        contains_token(&self.headers, "Upgrade", "websocket")
+    /// Skips empty lines before a request, and says whether there were any (RFC 9112 section 2.2).
+    pub(crate) fn skip_empty_lines(buffer: &mut ReadBuffer) -> bool {
+        let before = buffer.unread().len();
+        while buffer.unread().starts_with(b"\r\n") {
+            buffer.received_mut().consume(2);
+        }
+        buffer.unread().len() != before
     }
 
     /// What the parser makes of a whole head that was searched already.
@@ -307,11 +421,11 @@ impl<'b> Request<'b> {
         Some(Self {
             method,
             target: Cow::Borrowed(target),
-            version: if version == 0 {
+            source: Source::Transport(if version == 0 {
                 Version::Http10
             } else {
                 Version::Http11
-            },
+            }),
             headers: head::headers(parsed.headers),
         })
     }
@@ -327,9 +441,25 @@ impl<'b> Request<'b> {
         self
     }
 
+    /// How it begins a WebSocket.
+    pub(crate) const fn bootstrap(&self) -> Bootstrap {
+        match self.source {
+            Source::Transport(_) | Source::Library(_) => Bootstrap::Upgrade,
+            Source::Stream(_) => Bootstrap::ExtendedConnect,
+        }
+    }
+
     /// Whether the version allows an upgrade (RFC 9110 section 7.8).
-    pub(crate) fn is_http11(&self) -> bool {
-        self.version == Version::Http11
+    pub(crate) const fn is_http11(&self) -> bool {
+        matches!(
+            self.source,
+            Source::Transport(Version::Http11) | Source::Library(Version::Http11)
+        )
+    }
+
+    /// Whether an HTTP library has dropped the scheme of an extended CONNECT.
+    pub(crate) const fn is_scheme_unknown(&self) -> bool {
+        matches!(self.source, Source::Stream(Scheme::Unknown))
     }
 }
 

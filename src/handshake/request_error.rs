@@ -4,8 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::handshake::error::HeadError;
+use crate::connection::{Config, Connection};
+use crate::handshake::head_error::HeadError;
 use crate::handshake::headers::Header;
+use crate::handshake::input_error::InputError;
 use crate::handshake::response::write_response;
 
 /// A server refuses a request: what is wrong with it, and the answer that says so.
@@ -28,8 +30,17 @@ use crate::handshake::response::write_response;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The head is not HTTP/1.1, or over a limit.
-    Head(HeadError),
+    /// A request line or header line that does not fit the grammar (RFC 9112 sections 2 to 5): a bare CR or
+    /// LF, NUL, a folded line, a space before the colon, an empty or impossible name.
+    MalformedHead,
+    /// The request line alone is over [`Config::max_head_size`](crate::Config::max_head_size).
+    StartLineTooLong,
+    /// The head is over [`Config::max_head_size`](crate::Config::max_head_size).
+    HeadTooLarge,
+    /// There are more header lines than [`Config::max_headers`](crate::Config::max_headers).
+    TooManyHeaders,
+    /// Neither HTTP/1.1 nor HTTP/1.0 (RFC 9110 section 2.5).
+    UnsupportedHttpVersion,
     /// HTTP/1.0: an upgrade needs HTTP/1.1 (RFC 6455 section 4.1, item 2).
     Http10,
     /// No `Host` header, two, or one that names no host (RFC 9112 section 3.2). Over HTTP/2 and HTTP/3: neither
@@ -72,18 +83,20 @@ pub enum RequestError {
     Extensions,
     /// No whole request within [`Deadlines::handshake`](crate::Deadlines::handshake) (RFC 9110 section 15.5.9).
     Timeout,
+    /// The server's own fault: a header in [`ServerOptions::headers`](crate::handshake::ServerOptions::headers) must not
+    /// be written. The client gets status 500.
+    Input(InputError),
 }
 
 impl RequestError {
-    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 421, 426, 431 or
+    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 421, 426, 431, 500 or
     /// 505.
     ///
-    /// Over HTTP/1.1, as all that follows; for HTTP/2 and HTTP/3 see
-    /// [`extended_connect::refusal`](crate::handshake::extended_connect::refusal).
+    /// Over HTTP/2 and HTTP/3 it is that of [`over_http2`](Self::over_http2).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::Head(HeadError::Malformed)
+            Self::MalformedHead
             | Self::Host
             | Self::Target
             | Self::ConnectionHeader
@@ -97,11 +110,12 @@ impl RequestError {
             Self::Origin => 403,
             Self::Method => 405,
             Self::Timeout => 408,
-            Self::Head(HeadError::StartLineTooLong) => 414,
+            Self::StartLineTooLong => 414,
             Self::Misdirected => 421,
             Self::NotAnUpgrade | Self::UnsupportedVersion => 426,
-            Self::Head(HeadError::TooLarge | HeadError::TooManyHeaders) => 431,
-            Self::Head(HeadError::UnsupportedVersion) | Self::Http10 => 505,
+            Self::HeadTooLarge | Self::TooManyHeaders => 431,
+            Self::Input(_) => 500,
+            Self::UnsupportedHttpVersion | Self::Http10 => 505,
         }
     }
 
@@ -144,6 +158,52 @@ impl RequestError {
         write_response(self.status(), &headers, self.body().as_bytes())
     }
 
+    /// The rest of a transport whose opening handshake failed: its output is the [`response`](Self::response).
+    ///
+    /// Drive it like any other connection, until [`transport_action`](Connection::transport_action) says to close. See
+    /// [`Connection::refused`].
+    #[must_use]
+    pub fn refuse(self, config: &Config) -> Connection {
+        Connection::refused(self.response(), config)
+    }
+
+    /// The status and headers that refuse a request over HTTP/2 or HTTP/3.
+    ///
+    /// They differ from those of HTTP/1.1 where that speaks of an upgrade: 426 needs the Upgrade header, which does not
+    /// exist there (RFC 9113 section 8.2.2).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::RequestError;
+    ///
+    /// let (status, headers) = RequestError::UnsupportedVersion.over_http2();
+    /// assert_eq!((status, headers[0].name), (400, "sec-websocket-version"));
+    /// ```
+    #[must_use]
+    pub const fn over_http2(self) -> (u16, &'static [Header<'static>]) {
+        match self {
+            // RFC 9220 section 3 asks for it where the protocol is not supported.
+            Self::NotAnUpgrade => (501, &[]),
+            Self::Method => (
+                405,
+                &[Header {
+                    name: "allow",
+                    value: b"CONNECT",
+                }],
+            ),
+            // RFC 6455 section 4.4.
+            Self::UnsupportedVersion => (
+                400,
+                &[Header {
+                    name: "sec-websocket-version",
+                    value: b"13",
+                }],
+            ),
+            _ => (self.status(), &[]),
+        }
+    }
+
     /// What the answer tells a human.
     pub(crate) fn body(self) -> String {
         // RFC 9110 section 9.3.2: the answer to a HEAD has no body, and only a wrong method can be one.
@@ -162,14 +222,26 @@ pub(crate) const TEXT: Header<'_> = Header {
 
 impl From<HeadError> for RequestError {
     fn from(error: HeadError) -> Self {
-        Self::Head(error)
+        match error {
+            HeadError::Malformed => Self::MalformedHead,
+            HeadError::StartLineTooLong => Self::StartLineTooLong,
+            HeadError::TooLarge => Self::HeadTooLarge,
+            HeadError::TooManyHeaders => Self::TooManyHeaders,
+            HeadError::UnsupportedVersion => Self::UnsupportedHttpVersion,
+        }
     }
 }
 
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Head(error) => return error.fmt(f),
+            Self::MalformedHead => "malformed head (RFC 9112 section 2)",
+            Self::StartLineTooLong => "request line too long (RFC 9112 section 3)",
+            Self::HeadTooLarge => "head too large (RFC 6585 section 5)",
+            Self::TooManyHeaders => "too many headers (RFC 6585 section 5)",
+            Self::UnsupportedHttpVersion => "not HTTP/1.1 (RFC 9110 section 2.5)",
+            // What is wrong is for the server's operator, and not for the client that reads this.
+            Self::Input(_) => "the server is misconfigured (RFC 9110 section 15.6.1)",
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
             Self::Host => "not exactly one valid Host (RFC 9112 section 3.2)",
             Self::Misdirected => {

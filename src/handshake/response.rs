@@ -4,25 +4,41 @@ use alloc::vec::Vec;
 use core::{fmt, str};
 
 use crate::connection::{Config, ReadBuffer};
-use crate::handshake::error::HeadError;
-use crate::handshake::head;
-use crate::handshake::headers::{Header, Single, single, trim};
+use crate::handshake::head::{self, Search};
+use crate::handshake::head_error::HeadError;
+use crate::handshake::headers::{Header, Single, parse_lines, single, trim};
 use crate::wire::Bytes;
 
-/// The head of a server's response, as a client reads it.
-#[derive(Clone, PartialEq, Eq)]
+/// The head of a server's response: what a client reads, or what a server's HTTP library writes.
+#[derive(Clone)]
 pub struct Response<'b> {
     status: u16,
-    headers: Vec<Header<'b>>,
+    headers: Headers<'b>,
     body: &'b [u8],
 }
+
+#[derive(Clone)]
+enum Headers<'b> {
+    List(Vec<Header<'b>>),
+    /// As lines, ready to be written.
+    Lines(Vec<u8>),
+}
+
+/// Two responses are equal if their statuses, headers and bodies are.
+impl PartialEq for Response<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, self.body) == (other.status, other.body) && self.headers() == other.headers()
+    }
+}
+
+impl Eq for Response<'_> {}
 
 /// Shows the names of the headers, and how long the rest is.
 impl fmt::Debug for Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status)
-            .field("headers", &self.headers)
+            .field("headers", &self.headers())
             .field("body", &Bytes(self.body.len()))
             .finish()
     }
@@ -34,22 +50,31 @@ impl<'b> Response<'b> {
     pub const fn new(status: u16, headers: Vec<Header<'b>>) -> Self {
         Self {
             status,
-            headers,
+            headers: Headers::List(headers),
             body: &[],
         }
     }
 
-    /// Reads the 101 or a final response, past interim ones; `None` if it has not all come yet.
+    /// The response of a server, whose headers are in `lines`.
+    pub(crate) const fn written(status: u16, lines: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers: Headers::Lines(lines),
+            body: &[],
+        }
+    }
+
+    /// Reads the 101 or a final response after [interim ones](Self::skip_interim); `None` if it has not all come yet.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`size` unread bytes begin at `read`"
     )]
     pub(crate) fn read(
         buffer: &'b mut ReadBuffer,
+        search: &mut Search,
         config: &Config,
     ) -> Result<Option<Self>, HeadError> {
-        Self::skip_interim(buffer, config)?;
-        let Some(size) = head::find_end(buffer, config)? else {
+        let Some(size) = search.find_end(buffer.unread(), config)? else {
             return Ok(None);
         };
         let (bytes, read) = buffer.received_mut().front();
@@ -66,22 +91,29 @@ impl<'b> Response<'b> {
     /// Skips interim responses, and says whether there were any.
     pub(crate) fn skip_interim(
         buffer: &mut ReadBuffer,
+        search: &mut Search,
         config: &Config,
     ) -> Result<bool, HeadError> {
         let mut skipped = false;
-        while let Some(size) = head::find_end(buffer, config)? {
-            let (bytes, _) = buffer.unread().split_at(size);
-            if !is_interim(bytes) {
-                break;
+        loop {
+            let mut ahead = *search;
+            let Some(size) = ahead.find_end(buffer.unread(), config)? else {
+                // What was searched now is not searched again.
+                *search = ahead;
+                return Ok(skipped);
+            };
+            let (head, _) = buffer.unread().split_at(size);
+            if !is_interim(head) {
+                return Ok(skipped);
             }
-            Response::parse(bytes)?;
+            Response::parse(head)?;
             buffer.received_mut().consume(size);
+            *search = ahead;
             skipped = true;
         }
-        Ok(skipped)
     }
 
-    /// The status code: 101 for an upgrade, 200 to 999 for anything else.
+    /// The status code: 101 for an upgrade, 200 for an accepted extended CONNECT, and up to 999 for anything else.
     ///
     /// Treat a status over 599 as a server error, like 500 (RFC 9110 section 15).
     #[must_use]
@@ -91,8 +123,11 @@ impl<'b> Response<'b> {
 
     /// All headers in their order.
     #[must_use]
-    pub fn headers(&self) -> &[Header<'b>] {
-        &self.headers
+    pub fn headers(&self) -> Vec<Header<'_>> {
+        match &self.headers {
+            Headers::List(headers) => headers.clone(),
+            Headers::Lines(lines) => parse_lines(lines),
+        }
     }
 
     /// The subprotocol the server chose, if it did (RFC 6455 section 4.2.2, item 5).
@@ -100,7 +135,7 @@ impl<'b> Response<'b> {
     /// A server that sends the header with an empty value chose none.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.header("Sec-WebSocket-Protocol")
+        self.single_header("Sec-WebSocket-Protocol")
             .filter(|name| !trim(name).is_empty())
             .and_then(|name| str::from_utf8(name).ok())
     }
@@ -112,10 +147,10 @@ impl<'b> Response<'b> {
         self.body
     }
 
-    /// The value of the header with this name, if there is exactly one.
+    /// The value of the header with this name. `None` if there is none, or more than one.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        match single(&self.headers, name) {
+    pub fn single_header(&self, name: &str) -> Option<&[u8]> {
+        match single(&self.headers(), name) {
             Single::One(value) => Some(value),
             Single::Missing | Single::Several => None,
         }
@@ -131,7 +166,7 @@ impl<'b> Response<'b> {
             // RFC 9110 section 15: a client treats an invalid status from 600 to 999 as a server error.
             (Some(_), Some(status @ 100..=999)) => Ok(Self {
                 status,
-                headers: head::headers(parsed.headers),
+                headers: Headers::List(head::headers(parsed.headers)),
                 body: &[],
             }),
             _ => Err(HeadError::Malformed),

@@ -1,181 +1,185 @@
-//! What a server demands and answers (RFC 6455 section 4.2).
+//! A server's side of the opening handshake (RFC 6455 section 4.2).
 
-use alloc::vec::Vec;
-use core::iter;
+use core::time::Duration;
 
-use crate::connection::Connection;
-use crate::handshake::error::InputError;
-use crate::handshake::extensions;
-use crate::handshake::fields::Fields;
-use crate::handshake::headers::{Header, Single};
-use crate::handshake::key::is_valid_key;
-use crate::handshake::negotiated::{EITHER, Negotiated, check_version};
+use crate::connection::{Config, Connection, HandshakeDeadline, ReadBuffer};
+use crate::handshake::head::Search;
 use crate::handshake::options::ServerOptions;
-use crate::handshake::request::{Request, host, is_path};
+use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
-use crate::handshake::response::write_header;
-use crate::wire::accept_key;
 
-/// # Accepting
-impl Request<'_> {
-    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
-    ///
-    /// The connection's output begins with the answer to the client. For what was agreed on, and for headers in the
-    /// answer, see [`negotiate`](Self::negotiate).
-    ///
-    /// The answer is final, also to a request with `Expect: 100-continue`: it is the 101 or a refusal, never a 100
-    /// (RFC 9110 section 10.1.1).
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the request, or why `options` do not allow it. Give
-    /// [`RequestError::response`], or an answer of your own from [`respond`](Self::respond), to
-    /// [`Connection::refused`].
-    pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-        Ok(self.negotiate(options)?.accept())
-    }
-
-    /// As [`accept`](Self::accept), with a look at what was agreed on before the answer is written.
-    ///
-    /// # Errors
-    ///
-    /// As of [`accept`](Self::accept).
-    pub fn negotiate<'a>(
-        &self,
-        options: &ServerOptions<'a>,
-    ) -> Result<ServerHandshake<'a>, RequestError> {
-        ServerHandshake::negotiate(self, options)
-    }
-}
-
-/// The headers that every answer begins with (section 4.2.2, step 5).
-const UPGRADE: [Header<'static>; 2] = [
-    Header {
-        name: "Upgrade",
-        value: b"websocket",
-    },
-    Header {
-        name: "Connection",
-        value: b"Upgrade",
-    },
-];
-
-/// The beginning of every answer: the status line and [`UPGRADE`].
-const SWITCHING: &[u8] =
-    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
-
-/// An agreed opening handshake, not answered yet: see [`Request::negotiate`].
+/// The server's side of the opening handshake over a transport of HTTP/1.1.
+///
+/// There are two ways to use it. [`accept`](Self::accept) does all in one step, and is what most loops need.
+/// [`read_request`](Self::read_request) and [`handle_timeout`](Self::handle_timeout) do it in parts, for servers that look at
+/// the request first.
+///
+/// # Example: one step
+///
+/// ```
+/// use std::io::{self, Read};
+/// use std::time::Duration;
+/// use sockless::handshake::{ServerHandshake, ServerOptions};
+/// use sockless::{Connection, ReadBuffer};
+///
+/// /// The connection to drive from here on. If the request is refused, its output is the refusal.
+/// fn open(transport: &mut impl Read, buffer: &mut ReadBuffer) -> io::Result<Connection> {
+///     let options = ServerOptions::default();
+///     let mut handshake = ServerHandshake::new(&options.config);
+///     loop {
+///         let n = transport.read(buffer.spare_mut(4096))?;
+///         buffer.advance_filled(n);
+///         // Without deadlines the time does not matter.
+///         if let Some(connection) = handshake.accept(buffer, &options, Duration::ZERO) {
+///             return Ok(connection);
+///         }
+///         if n == 0 {
+///             return Err(io::ErrorKind::UnexpectedEof.into());
+///         }
+///     }
+/// }
+/// # let mut transport = &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..];
+/// # let connection = open(&mut transport, &mut ReadBuffer::new())?;
+/// # assert!(connection.output().starts_with(b"HTTP/1.1 426 "));
+/// # Ok::<(), io::Error>(())
+/// ```
+///
+/// # Example: in parts, with a deadline
+///
+/// ```
+/// use std::time::Duration;
+/// use sockless::{Config, Deadlines, ReadBuffer};
+/// use sockless::handshake::{RequestError, ServerHandshake};
+///
+/// let mut config = Config::default();
+/// config.deadlines = Some(Deadlines::default());
+///
+/// let mut handshake = ServerHandshake::new(&config);
+/// let mut buffer = ReadBuffer::new();
+/// buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHo"); // and nothing more
+/// assert_eq!(handshake.read_request(&mut buffer), Ok(None));
+///
+/// assert_eq!(handshake.handle_timeout(Duration::from_secs(100)), Ok(()));
+/// assert_eq!(handshake.timeout_at(), Some(Duration::from_secs(110)));
+///
+/// // The deadline has passed. What arrived in time may still be unread, so look once more.
+/// assert_eq!(handshake.handle_timeout(Duration::from_secs(110)), Ok(()));
+/// assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
+/// let error = handshake.handle_timeout(Duration::from_secs(110)).unwrap_err();
+/// assert_eq!(error, RequestError::Timeout);
+/// assert!(error.refuse(&config).output().starts_with(b"HTTP/1.1 408 "));
+/// ```
+#[doc(alias = "upgrade")]
 #[derive(Clone, Debug)]
-pub struct ServerHandshake<'a> {
-    accept: [u8; 28],
-    negotiated: Negotiated<'a>,
+pub struct ServerHandshake {
+    config: Config,
+    search: Search,
+    deadline: HandshakeDeadline,
+    /// An error is final.
+    failed: Option<RequestError>,
 }
 
-impl<'a> ServerHandshake<'a> {
-    /// Checks the request against section 4.2.1 and the options.
-    pub(crate) fn negotiate(
-        request: &Request<'_>,
-        options: &ServerOptions<'a>,
-    ) -> Result<Self, RequestError> {
-        let fields = Fields::new(request.headers());
-        if !request.is_http11() {
-            return Err(RequestError::Http10);
+impl ServerHandshake {
+    /// A handshake that keeps to the limits and the deadline of `config`.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            search: Search::default(),
+            deadline: HandshakeDeadline::new(config.deadlines.as_ref()),
+            failed: None,
         }
-        // Section 4.2.1, items 1 and 2.
-        if !is_path(request.target()) {
-            return Err(RequestError::Target);
-        }
-        let host = host(fields.host)?;
-        if request.method() != "GET" {
-            return Err(RequestError::Method);
-        }
-        // Items 3 and 4.
-        if !fields.upgrade {
-            return Err(RequestError::NotAnUpgrade);
-        }
-        // A body would lie where the first frames are expected, so that a proxy and this server could
-        // disagree on what is what.
-        if fields.body {
-            return Err(RequestError::Body);
-        }
-        check_version(&fields)?;
-        // Item 5.
-        let key = match fields.key {
-            Single::One(key) if is_valid_key(key) => key,
-            _ => return Err(RequestError::Key),
-        };
-        Ok(Self {
-            accept: accept_key(key),
-            // No header says whether TLS is in use, here or at a proxy.
-            negotiated: Negotiated::new(&fields, host, &EITHER, options)?,
-        })
     }
 
-    /// Adds a header to the answer, such as a cookie.
+    /// Reads the request, passes the time and answers, in one step.
+    ///
+    /// Returns the connection to drive from here on, whatever the outcome. It is open if the request was accepted.
+    /// Otherwise it is [refused](Connection::refused), and only delivers the answer. `None` means that the request has not all
+    /// come yet. Call it after every read, and when [`timeout_at`](Self::timeout_at) comes.
+    ///
+    /// `now` is the time since an origin of your choice. Use the same origin for [`Connection::handle_timeout`] later. Without
+    /// [`Config::deadlines`] it is not used.
+    pub fn accept(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        options: &ServerOptions<'_>,
+        now: Duration,
+    ) -> Option<Connection> {
+        let accepted = match self.read_request(buffer) {
+            Ok(Some(request)) => request.accept(options),
+            Ok(None) => Err(self.handle_timeout(now).err()?),
+            Err(error) => Err(error),
+        };
+        Some(accepted.unwrap_or_else(|error| error.refuse(&self.config)))
+    }
+
+    /// Reads the request, or `None` if it has not all come yet: read more and call again.
+    ///
+    /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time
+    /// is linear in its size. Limits: [`Config::max_head_size`] and [`Config::max_headers`].
+    ///
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). With the request the handshake has done
+    /// its part.
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a header that must not be written; the handshake is as it was.
-    pub fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
-        self.negotiated.add_header(header)
+    /// What is wrong with the head or its `Host`, or [`RequestError::Timeout`]. What breaks the line structure and what is
+    /// over the size is refused at the byte, wrong names and values when the head is whole. Every further call returns the
+    /// same error. Answer with [`RequestError::refuse`].
+    pub fn read_request<'b>(
+        &mut self,
+        buffer: &'b mut ReadBuffer,
+    ) -> Result<Option<Request<'b>>, RequestError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let before = Request::skip_empty_lines(buffer);
+        self.deadline.received(buffer.unread().len(), before);
+        let request = Request::read(buffer, &mut self.search, &self.config)
+            .inspect_err(|error| self.failed = Some(*error))?;
+        if request.is_some() {
+            self.deadline.stop();
+        }
+        Ok(request)
     }
 
-    /// The connection, its output beginning with the answer to the client. Where an HTTP library answers, that would be
-    /// a second answer: see [`connection`](Self::connection).
+    /// Passes the time, as a [`Duration`] since an origin of your choice. Use the same origin for
+    /// [`Connection::handle_timeout`] later.
+    ///
+    /// A deadline that passes is no error at once, since the request may have arrived in time and still be unread. It makes
+    /// [`timeout_at`](Self::timeout_at) zero: read what there is without waiting, call
+    /// [`read_request`](Self::read_request), then this again. An earlier time counts as the latest so far.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Timeout`] when the deadline has passed and nothing came in that last turn, and what
+    /// [`read_request`](Self::read_request) failed with before.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), RequestError> {
+        if self.failed.is_none() && self.deadline.expired(now) {
+            self.failed = Some(RequestError::Timeout);
+        }
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, the request has come,
+    /// or it has failed.
+    ///
+    /// It is [`Duration::ZERO`], which is in the past, in two cases: at first, since the deadline counts from the first time
+    /// that you pass, and when the deadline has passed and you have one more turn to read.
     #[must_use]
-    #[inline]
-    pub fn accept(&self) -> Connection {
-        // There is room for a subprotocol and an extension.
-        let mut response = Vec::with_capacity(256);
-        response.extend_from_slice(SWITCHING);
-        self.fields()
-            .for_each(|header| write_header(&mut response, &header));
-        response.extend_from_slice(b"\r\n");
-        let connection = Connection::opened(self.negotiated.config(), None, response);
-        self.negotiated.agreed(connection)
-    }
-
-    /// The connection, its output empty, where an HTTP library answers the client with status 101 and
-    /// [`headers`](Self::headers). Where none does, the client waits for ever: that is [`accept`](Self::accept).
-    #[must_use]
-    pub fn connection(&self) -> Connection {
-        let connection = Connection::server(*self.negotiated.config());
-        self.negotiated.agreed(connection)
-    }
-
-    /// The headers of the answer, whose status is 101.
-    #[must_use]
-    pub fn headers(&self) -> Vec<Header<'_>> {
-        UPGRADE.into_iter().chain(self.fields()).collect()
-    }
-
-    /// The headers of the answer that follow those of every upgrade.
-    fn fields(&self) -> impl Iterator<Item = Header<'_>> {
-        let accept = Header {
-            name: "Sec-WebSocket-Accept",
-            value: &self.accept,
-        };
-        let names = ["Sec-WebSocket-Protocol", extensions::NAME];
-        iter::once(accept).chain(self.negotiated.headers(names))
-    }
-
-    /// The subprotocol agreed on, if any: one of [`ServerOptions::subprotocols`].
-    #[must_use]
-    pub const fn subprotocol(&self) -> Option<&'a str> {
-        self.negotiated.subprotocol()
+    pub const fn timeout_at(&self) -> Option<Duration> {
+        match self.failed {
+            None => self.deadline.next(),
+            Some(_) => None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handshake::headers::Header;
     use crate::handshake::headers::work;
-    use crate::handshake::response::write_head;
-
-    #[test]
-    fn every_answer_begins_with_an_upgrade() {
-        assert_eq!(write_head(101, &UPGRADE), SWITCHING);
-    }
 
     /// However a header is made up, judging it costs time linear in its length. Elsewhere a run of white space
     /// or an unfinished list was searched again from each of its bytes (CVE-2021-32640).

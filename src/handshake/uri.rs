@@ -2,52 +2,87 @@
 
 use alloc::string::String;
 use core::net::Ipv6Addr;
+use core::str::FromStr;
 use core::{fmt, str};
 
-use crate::handshake::error::InputError;
 use crate::handshake::headers::Class;
+use crate::handshake::input_error::InputError;
 use crate::wire::Bytes;
 
-/// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3), borrowed from its text.
+/// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3).
 ///
 /// # Example
 ///
 /// ```
 /// use sockless::handshake::Uri;
 ///
-/// let uri = Uri::parse("wss://[::1]:9000/chat?room=1")?;
+/// let uri: Uri = "wss://[::1]:9000/chat?room=1".parse()?;
 /// assert!(uri.is_secure());
 /// assert_eq!((uri.host(), uri.port()), ("::1", 9000));
 /// assert_eq!((uri.path(), uri.query()), ("/chat", Some("room=1")));
+/// assert_eq!(uri.to_string(), "wss://[::1]:9000/chat?room=1");
 /// assert_eq!(Uri::parse("ws://example.com")?.port(), 80);
 /// # Ok::<(), sockless::handshake::InputError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Uri<'a> {
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Uri {
     secure: bool,
     /// Without the brackets of an IPv6 address.
-    host: &'a str,
+    host: String,
     ipv6: bool,
     port: Option<u16>,
     /// As written; may be empty.
-    path: &'a str,
-    query: Option<&'a str>,
+    path: String,
+    query: Option<String>,
 }
 
 /// Shows where it leads, and how long the path and query are: they may hold a token.
-impl fmt::Debug for Uri<'_> {
+impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uri")
             .field("secure", &self.secure)
             .field("host", &self.host)
             .field("port", &self.port())
             .field("path", &Bytes(self.path.len()))
-            .field("query", &self.query.map(|query| Bytes(query.len())))
-            .finish()
+            .field(
+                "query",
+                &self.query.as_ref().map(|query| Bytes(query.len())),
+            )
+            .finish_non_exhaustive()
     }
 }
 
-impl<'a> Uri<'a> {
+/// The URI, its scheme in lower case and without an empty port.
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.secure { "wss://" } else { "ws://" })?;
+        let Self { host, path, .. } = self;
+        if self.ipv6 {
+            write!(f, "[{host}]")?;
+        } else {
+            f.write_str(host)?;
+        }
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(path)?;
+        match &self.query {
+            Some(query) => write!(f, "?{query}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// See [`Uri::parse`].
+impl FromStr for Uri {
+    type Err = InputError;
+
+    fn from_str(uri: &str) -> Result<Self, InputError> {
+        Self::parse(uri)
+    }
+}
+
+impl Uri {
     /// Reads a URI.
     ///
     /// # Errors
@@ -55,11 +90,11 @@ impl<'a> Uri<'a> {
     /// [`InputError::Uri`] for another scheme, for user information or a fragment (which section 3
     /// excludes), for an empty host, a port over 65535, or any character that RFC 3986 does not allow there;
     /// other characters must be percent-encoded.
-    pub fn parse(uri: &'a str) -> Result<Self, InputError> {
+    pub fn parse(uri: &str) -> Result<Self, InputError> {
         Self::parse_parts(uri).ok_or(InputError::Uri)
     }
 
-    fn parse_parts(uri: &'a str) -> Option<Self> {
+    fn parse_parts(uri: &str) -> Option<Self> {
         let (scheme, rest) = uri.split_once("://")?;
         let secure = scheme.eq_ignore_ascii_case("wss");
         if !secure && !scheme.eq_ignore_ascii_case("ws") {
@@ -68,30 +103,32 @@ impl<'a> Uri<'a> {
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let Authority { host, ipv6, port } = Authority::parse(authority.as_bytes())?;
         let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
+            Some((path, query)) => (path, Some(query.into())),
             None => (target, None),
         };
         let host = str::from_utf8(host).ok()?;
-        is_legal(target.as_bytes(), b":@/?").then_some(Self {
+        is_legal(target.as_bytes(), b":@/?").then(|| Self {
             secure,
-            host,
+            host: host.into(),
             ipv6,
             port,
-            path,
+            path: path.into(),
             query,
         })
     }
 
     /// Whether the connection goes over TLS: the scheme is `wss`.
     #[must_use]
+    #[doc(alias = "wss")]
+    #[doc(alias = "tls")]
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
 
     /// The host's name or address, without the brackets of an IPv6 address.
     #[must_use]
-    pub const fn host(&self) -> &'a str {
-        self.host
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The port: the one in the URI, or 443 with TLS and 80 without.
@@ -105,29 +142,33 @@ impl<'a> Uri<'a> {
 
     /// The path as written, such as `/chat`; at least `/`.
     #[must_use]
-    pub const fn path(&self) -> &'a str {
-        if self.path.is_empty() { "/" } else { self.path }
+    pub fn path(&self) -> &str {
+        if self.path.is_empty() {
+            "/"
+        } else {
+            &self.path
+        }
     }
 
     /// The query as written, without its question mark, if there is one.
     #[must_use]
-    pub const fn query(&self) -> Option<&'a str> {
-        self.query
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
     }
 
     /// The path with the query, as a request has it (RFC 6455 section 3: the resource name).
     pub(crate) fn target(&self) -> String {
-        let (mark, query) = self.query.map_or(("", ""), |query| ("?", query));
+        let (mark, query) = self.query().map_or(("", ""), |query| ("?", query));
         alloc::format!("{}{mark}{query}", self.path())
     }
 
     /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
     pub(crate) fn authority(&self) -> String {
-        let Self { host, ipv6, .. } = *self;
-        let host = if ipv6 {
+        let host = &self.host;
+        let host = if self.ipv6 {
             alloc::format!("[{host}]")
         } else {
-            host.into()
+            host.clone()
         };
         if self.port() == self.default_port() {
             host

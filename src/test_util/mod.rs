@@ -21,11 +21,11 @@
 //!
 //! /// The loop to be tested: it returns what it received.
 //! fn run(mut transport: impl Read + Write) -> std::io::Result<Vec<OwnedEvent>> {
-//!     let mut connection = Connection::server(Config::default());
+//!     let mut connection = Connection::server(&Config::default());
 //!     let (mut buffer, mut received) = (ReadBuffer::new(), Vec::new());
 //!     loop {
 //!         let n = transport.read(buffer.spare_mut(4096))?;
-//!         buffer.advance(n);
+//!         buffer.advance_filled(n);
 //!         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
 //!             received.push(event.into());
 //!         }
@@ -60,7 +60,7 @@ mod peer;
 pub mod strategies;
 mod transport;
 
-pub use crate::connection::Role;
+pub use crate::{OwnedEvent, Role};
 pub use cutter::{Cuts, cuts_at, every_cut};
 pub use frame::{Frame, Length, encode};
 pub use frames::{Change, Frames, Item, Split};
@@ -68,6 +68,6 @@ pub use oracle::{Rules, Verdict, judge};
 pub use outcome::{
     Outcome, assert_agrees_with_oracle, assert_legal, refused_at, run, run_peer, same_however_cut,
 };
-pub use owned::{OwnedCloseEvent, OwnedEvent, join_parts};
+pub use owned::{OwnedCloseEvent, join_parts};
 pub use peer::{Pair, Peer};
 pub use transport::Transport;

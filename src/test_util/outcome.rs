@@ -30,7 +30,7 @@ pub struct Outcome {
 ///
 /// If the connection breaks its promises: see [`Peer::take_events`].
 #[must_use]
-pub fn run(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcome {
+pub fn run(role: Role, config: &Config, bytes: &[u8], places: &[usize]) -> Outcome {
     run_peer(Peer::new(role, config), bytes, places)
 }
 
@@ -67,7 +67,7 @@ pub fn run_peer(mut peer: Peer, bytes: &[u8], places: &[usize]) -> Outcome {
 ///
 /// If something else came out of one of them.
 #[must_use]
-pub fn same_however_cut(role: Role, config: Config, bytes: &[u8]) -> Outcome {
+pub fn same_however_cut(role: Role, config: &Config, bytes: &[u8]) -> Outcome {
     let whole = run(role, config, bytes, &[]);
     for places in every_cut(bytes.len()) {
         let mut outcome = run(role, config, bytes, &places);
@@ -82,7 +82,7 @@ pub fn same_however_cut(role: Role, config: Config, bytes: &[u8]) -> Outcome {
 
 /// After how many bytes, given one at a time, the connection fails.
 #[must_use]
-pub fn refused_at(role: Role, config: Config, bytes: &[u8]) -> Option<usize> {
+pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     let mut peer = Peer::new(role, config);
     (1..=bytes.len()).find(|&n| {
         peer.receive(&bytes[n - 1..n]);
@@ -97,8 +97,8 @@ pub fn refused_at(role: Role, config: Config, bytes: &[u8]) -> Option<usize> {
 /// # Panics
 ///
 /// If it does not.
-pub fn assert_agrees_with_oracle(role: Role, config: Config, bytes: &[u8]) {
-    let verdict = judge(&Rules::new(role, &config), bytes);
+pub fn assert_agrees_with_oracle(role: Role, config: &Config, bytes: &[u8]) {
+    let verdict = judge(&Rules::new(role, config), bytes);
     let all: Vec<usize> = (1..bytes.len()).collect();
     for places in [&[][..], &all] {
         let outcome = run(role, config, bytes, places);

@@ -1,29 +1,11 @@
-//! Events and endings that outlive the buffer they were lent from.
+//! Owned events, made and compared in tests, and endings that outlive their connection.
 
 use std::string::String;
 use std::vec::Vec;
 
-use crate::{CloseEvent, Event, Initiator, ProtocolError, Timeout};
+use crate::{CloseEvent, Initiator, OwnedEvent, ProtocolError, Timeout};
 
-/// An [`Event`] that owns its contents; parts are what comes without `fin`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OwnedEvent {
-    /// A text message, or the last part of one.
-    Text(String),
-    /// A binary message, or the last part of one.
-    Binary(Vec<u8>),
-    /// A part of a text message that goes on.
-    TextPart(String),
-    /// A part of a binary message that goes on.
-    BinaryPart(Vec<u8>),
-    /// A Ping with its payload.
-    Ping(Vec<u8>),
-    /// A Pong with its payload.
-    Pong(Vec<u8>),
-    /// A Close frame with its code and reason.
-    Close(u16, String),
-}
-
+/// # For tests
 impl OwnedEvent {
     /// A whole text message.
     #[must_use]
@@ -75,20 +57,6 @@ impl OwnedEvent {
             Self::Text(text) | Self::TextPart(text) => text.as_bytes(),
             Self::Binary(data) | Self::BinaryPart(data) => data,
             _ => panic!("{self:?} is no data"),
-        }
-    }
-}
-
-impl From<Event<'_>> for OwnedEvent {
-    fn from(event: Event<'_>) -> Self {
-        match event {
-            Event::Text { text, fin: true } => Self::text(text),
-            Event::Text { text, fin: false } => Self::TextPart(text.into()),
-            Event::Binary { data, fin: true } => Self::binary(data),
-            Event::Binary { data, fin: false } => Self::BinaryPart(data.into()),
-            Event::Ping(payload) => Self::ping(payload),
-            Event::Pong(payload) => Self::pong(payload),
-            Event::Close(close) => Self::close(close.code.into(), close.reason),
         }
     }
 }

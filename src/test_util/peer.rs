@@ -11,7 +11,7 @@ impl Role {
 
     /// A connection after the opening handshake. A client's masking keys are the same every time.
     #[must_use]
-    pub fn connection(self, config: Config) -> Connection {
+    pub fn connection(self, config: &Config) -> Connection {
         match self {
             Self::Client => Connection::client(config, Seed::new([7; 32])),
             Self::Server => Connection::server(config),
@@ -45,7 +45,7 @@ impl Peer {
     /// A peer after an opening handshake that agreed on no extension: see [`Role::connection`]. For others, take what
     /// both handshakes make of each other, with [`with`](Self::with).
     #[must_use]
-    pub fn new(role: Role, config: Config) -> Self {
+    pub fn new(role: Role, config: &Config) -> Self {
         Self::with(role.connection(config), ReadBuffer::new())
     }
 
@@ -68,7 +68,7 @@ impl Peer {
     pub fn receive(&mut self, bytes: &[u8]) {
         let spare = self.buffer.spare_mut(bytes.len());
         spare[..bytes.len()].copy_from_slice(bytes);
-        self.buffer.advance(bytes.len());
+        self.buffer.advance_filled(bytes.len());
         self.take_events();
     }
 
@@ -126,7 +126,7 @@ impl Peer {
 /// use sockless::Config;
 /// use sockless::test_util::{OwnedEvent, Pair};
 ///
-/// let mut pair = Pair::new(Config::default());
+/// let mut pair = Pair::new(&Config::default());
 /// pair.client.connection.send_text("Hello")?;
 /// pair.exchange(&mut std::iter::repeat(1)); // a byte at a time
 /// assert_eq!(pair.server.events(), [OwnedEvent::text("Hello")]);
@@ -143,7 +143,7 @@ pub struct Pair {
 impl Pair {
     /// Both after an opening handshake that agreed on no extension, whatever the configuration, which is the same.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: &Config) -> Self {
         Self {
             client: Peer::new(Role::Client, config),
             server: Peer::new(Role::Server, config),

@@ -25,6 +25,10 @@ use crate::wire::protocol_error::ProtocolError;
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a Close frame is a code and a reason"
+)]
 pub struct CloseFrame<'a> {
     /// Why the connection is closed; 1005 if the frame does not say.
     pub code: CloseCode,

@@ -15,6 +15,10 @@ use crate::wire::protocol_error::ProtocolError;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every other opcode is reserved, and refused"
+)]
 #[repr(u8)]
 pub enum Opcode {
     /// 0: a further fragment of the message begun by a text or binary frame.
@@ -99,6 +103,10 @@ pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "these are all fields on the wire"
+)]
 pub struct FrameHeader {
     /// Whether this is the last fragment of its message.
     pub fin: bool,

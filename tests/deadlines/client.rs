@@ -18,7 +18,7 @@ fn handshake(config: Config) -> ClientHandshake {
 fn a_slow_server_is_given_up() {
     let mut client = handshake(config());
     let mut buffer = ReadBuffer::new();
-    assert_eq!(client.next_timeout(), Some(seconds(0)));
+    assert_eq!(client.timeout_at(), Some(seconds(0)));
     buffer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nA: ");
     let mut now = START;
     let error = loop {
@@ -26,16 +26,16 @@ fn a_slow_server_is_given_up() {
         if let Err(error) = client.handle_timeout(now) {
             break error;
         }
-        if client.next_timeout() == Some(Duration::ZERO) {
+        if client.timeout_at() == Some(Duration::ZERO) {
             // One more turn, in which nothing comes.
             continue;
         }
-        assert_eq!(client.next_timeout(), Some(START + seconds(10)));
+        assert_eq!(client.timeout_at(), Some(START + seconds(10)));
         now += seconds(1);
         buffer.extend_from_slice(b"a");
     };
     assert_eq!((now, error), (START + seconds(10), ResponseError::Timeout));
-    assert_eq!(client.next_timeout(), None);
+    assert_eq!(client.timeout_at(), None);
     assert_eq!(client.handle_timeout(START), Err(error));
     assert_eq!(client.read_response(&mut buffer).map(drop), Err(error));
 }
@@ -43,7 +43,7 @@ fn a_slow_server_is_given_up() {
 #[test]
 fn without_deadlines_none_comes() {
     let mut client = handshake(Config::default());
-    assert_eq!(client.next_timeout(), None);
+    assert_eq!(client.timeout_at(), None);
     assert_eq!(client.handle_timeout(START), Ok(()));
     assert_eq!(client.handle_timeout(START + seconds(1 << 40)), Ok(()));
 }
@@ -55,7 +55,7 @@ fn no_deadline_comes_after_the_response() {
     assert_eq!(client.handle_timeout(START), Ok(()));
     buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     assert!(client.read_response(&mut buffer).unwrap().is_some());
-    assert_eq!(client.next_timeout(), None);
+    assert_eq!(client.timeout_at(), None);
     assert_eq!(client.handle_timeout(START + seconds(3600)), Ok(()));
 }
 
@@ -66,7 +66,7 @@ fn no_deadline_comes_after_an_error() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\0\0\0\0");
     let error = client.read_response(&mut buffer).unwrap_err();
-    assert_eq!(client.next_timeout(), None);
+    assert_eq!(client.timeout_at(), None);
     assert_eq!(client.handle_timeout(START + seconds(3600)), Err(error));
 }
 

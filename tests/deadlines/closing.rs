@@ -8,7 +8,7 @@ use super::simulation::Simulation;
 use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(config()), config())
+    Simulation::opened(role.connection(&config()), config())
 }
 
 fn close(simulation: &mut Simulation) {
@@ -43,7 +43,7 @@ fn a_peer_that_does_not_answer_a_close_is_given_up() {
 fn a_peer_that_talks_on_after_a_close_is_given_up() {
     for role in Role::BOTH {
         for (config, end) in [(config(), 610), (strict(), 10)] {
-            let mut side = Simulation::opened(role.connection(config), config);
+            let mut side = Simulation::opened(role.connection(&config), config);
             close(&mut side);
             let message = Frame::new(0x81, "and another thing").encode(role);
             assert_eq!(side.trickle(&message), Some(seconds(end)));
@@ -99,7 +99,7 @@ fn a_server_that_does_not_end_the_stream_is_given_up() {
 #[test]
 fn a_closing_side_has_room_for_events() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         connection.send_binary(&[7; 10_000]).unwrap();
         assert!(!connection.has_room());
         assert_eq!(connection.send_text("more"), Err(SendError::Full));
@@ -129,8 +129,8 @@ fn a_peer_in_time_is_not_given_up() {
 fn an_application_that_does_not_answer_a_close_is_not_waited_for() {
     for role in Role::BOTH {
         let mut config = config();
-        config.close = Reply::Manual;
-        let mut side = Simulation::opened(role.connection(config), config);
+        config.close_reply = Reply::Manual;
+        let mut side = Simulation::opened(role.connection(&config), config);
         side.send(&peer_close(role));
         side.pass(seconds(9));
         assert_eq!(
@@ -202,7 +202,7 @@ fn an_end_is_an_end() {
         side.connection().handle_reset();
         side.connection().handle_timeout(START + seconds(7200));
         assert_eq!(side.close_event(), before);
-        assert_eq!(side.connection().next_timeout(), None);
+        assert_eq!(side.connection().timeout_at(), None);
     }
 }
 
@@ -212,7 +212,7 @@ fn nothing_is_awaited_from_an_ended_stream() {
         let mut side = open(role);
         side.end_stream();
         assert!(side.closed.is_some());
-        assert_eq!(side.connection().next_timeout(), None);
+        assert_eq!(side.connection().timeout_at(), None);
     }
 }
 

@@ -11,7 +11,7 @@ use super::simulation::Simulation;
 use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(config()), config())
+    Simulation::opened(role.connection(&config()), config())
 }
 
 /// The payloads of the Pings among what was written.
@@ -42,7 +42,7 @@ fn a_silent_peer_is_pinged_and_given_up() {
         assert_eq!(pings(role, &side.written()).len(), 1);
         no_pong(&mut side);
         assert!(side.connection().send_text("late").is_err());
-        assert_eq!(side.connection().next_timeout(), None);
+        assert_eq!(side.connection().timeout_at(), None);
     }
 }
 
@@ -134,7 +134,7 @@ fn the_pong_to_the_first_of_several_later_pings_counts() {
 #[test]
 fn pings_of_this_side_do_not_stop_the_answers() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         let mut buffer = sockless::ReadBuffer::new();
         connection.handle_timeout(START);
         let ping = Frame::new(0x89, "answer me").encode(role);
@@ -162,7 +162,7 @@ fn pings_of_this_side_do_not_stop_the_answers() {
 #[test]
 fn what_was_answered_is_in_time() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         let mut buffer = sockless::ReadBuffer::new();
         connection.handle_timeout(START);
         connection.handle_timeout(START + seconds(20));
@@ -174,7 +174,7 @@ fn what_was_answered_is_in_time() {
         connection.handle_timeout(START + seconds(3600));
         assert_eq!(connection.close_event(), None);
         assert_eq!(connection.round_trip_time(), Some(seconds(3580)));
-        assert_eq!(connection.next_timeout(), Some(START + seconds(3620)));
+        assert_eq!(connection.timeout_at(), Some(START + seconds(3620)));
     }
 }
 
@@ -185,7 +185,7 @@ fn a_peer_that_is_slow_in_the_middle_of_a_frame_is_given_up() {
         let message = Frame::new(0x82, vec![1; 60 << 10]).encode(role);
         for (config, end) in [(config(), 640), (strict(), 40)] {
             let (closed, heap) = measure(|| {
-                let mut side = Simulation::opened(role.connection(config), config);
+                let mut side = Simulation::opened(role.connection(&config), config);
                 side.send(&message[..20]);
                 let closed = side.trickle(&message[20..21]);
                 no_pong(&mut side);
@@ -223,7 +223,7 @@ fn a_peer_that_never_reads_is_given_up() {
 /// Even into a full output: or nobody would find out that the peer is gone.
 #[test]
 fn a_ping_finds_room_in_a_full_output() {
-    let mut server = Connection::server(config());
+    let mut server = Connection::server(&config());
     server.send_binary(&[0; 9 << 10]).unwrap();
     assert!(!server.has_room());
     let before = server.output_len();
@@ -238,10 +238,10 @@ fn a_ping_finds_room_in_a_full_output() {
 #[test]
 fn without_deadlines_the_time_changes_nothing() {
     for role in Role::BOTH {
-        let mut connection = role.connection(Config::default());
+        let mut connection = role.connection(&Config::default());
         for n in [0, 1, 1 << 20, 1 << 40] {
             connection.handle_timeout(seconds(n));
-            assert_eq!(connection.next_timeout(), None);
+            assert_eq!(connection.timeout_at(), None);
             assert_eq!(connection.output_len(), 0);
         }
         assert_eq!(connection.round_trip_time(), None);
@@ -252,9 +252,9 @@ fn without_deadlines_the_time_changes_nothing() {
 /// And costs nothing; with them there is one block, as documented.
 #[test]
 fn deadlines_are_paid_for_by_those_who_have_them() {
-    let (_without, heap) = measure(|| Connection::server(Config::default()));
+    let (_without, heap) = measure(|| Connection::server(&Config::default()));
     assert_eq!(heap, NOTHING);
-    let (_with, heap) = measure(|| Connection::server(config()));
+    let (_with, heap) = measure(|| Connection::server(&config()));
     assert_eq!(heap.allocations, 1);
     assert!(heap.kept <= 200, "{heap:?}");
 }
@@ -265,7 +265,7 @@ fn a_deadline_that_never_comes() {
     let deadlines = config.deadlines.as_mut().unwrap();
     deadlines.ping_interval = Duration::MAX;
     deadlines.close = Duration::MAX;
-    let mut side = Simulation::opened(Connection::server(config), config);
+    let mut side = Simulation::opened(Connection::server(&config), config);
     assert_eq!(side.silence(), None);
     assert_eq!(side.written(), b"");
     side.act(|connection| connection.close(sockless::CloseCode::NORMAL, ""))
@@ -312,9 +312,9 @@ proptest! {
         let role = if client { Role::Client } else { Role::Server };
         let mut config = config();
         if manual {
-            config.close = sockless::Reply::Manual;
+            config.close_reply = sockless::Reply::Manual;
         }
-        let mut side = Simulation::opened(role.connection(config), config);
+        let mut side = Simulation::opened(role.connection(&config), config);
         side.peer_reads = peer_reads;
         let mut passed = Duration::ZERO;
         let mut asked = Vec::new();
@@ -354,7 +354,7 @@ proptest! {
 #[test]
 fn a_pong_to_a_ping_that_was_not_written_makes_no_room_for_another() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         let mut buffer = sockless::ReadBuffer::new();
         connection.handle_timeout(START);
         let mut now = START;

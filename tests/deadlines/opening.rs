@@ -1,6 +1,6 @@
 //! The opening handshake, seen by a server.
 
-use sockless::handshake::{RequestError, RequestReader};
+use sockless::handshake::{RequestError, ServerHandshake};
 use sockless::{Config, ReadBuffer};
 
 use super::simulation::Simulation;
@@ -59,7 +59,7 @@ fn a_request_in_the_last_moment_is_in_time() {
 /// It came before the deadline was told, whenever the loop got round to it.
 #[test]
 fn a_request_is_read_before_the_time_is_told() {
-    let mut reader = RequestReader::new(&config());
+    let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     assert_eq!(reader.handle_timeout(START), Ok(()));
     buffer.extend_from_slice(REQUEST);
@@ -69,42 +69,42 @@ fn a_request_is_read_before_the_time_is_told() {
             .is_ok_and(|request| request.is_some())
     );
     // Then it is over, however long the application takes to answer.
-    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.timeout_at(), None);
     assert_eq!(reader.handle_timeout(START + seconds(3600)), Ok(()));
 }
 
 #[test]
 fn an_error_is_final() {
-    let mut reader = RequestReader::new(&config());
-    assert_eq!(reader.next_timeout(), Some(seconds(0)));
+    let mut reader = ServerHandshake::new(&config());
+    assert_eq!(reader.timeout_at(), Some(seconds(0)));
     assert_eq!(reader.handle_timeout(START), Ok(()));
-    assert_eq!(reader.next_timeout(), Some(START + seconds(10)));
+    assert_eq!(reader.timeout_at(), Some(START + seconds(10)));
     let late = Err(RequestError::Timeout);
     assert_eq!(reader.handle_timeout(START + seconds(10)), Ok(()));
-    assert_eq!(reader.next_timeout(), Some(seconds(0)), "one more turn");
+    assert_eq!(reader.timeout_at(), Some(seconds(0)), "one more turn");
     assert_eq!(reader.handle_timeout(START + seconds(10)), late);
-    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.timeout_at(), None);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(REQUEST);
     assert_eq!(reader.read(&mut buffer).map(drop), late.map(drop));
     assert_eq!(reader.handle_timeout(START), late);
 
     // Another error is final, too, and no deadline comes after it.
-    let mut reader = RequestReader::new(&config());
+    let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\0");
     let error = reader.read(&mut buffer).unwrap_err();
-    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.timeout_at(), None);
     assert_eq!(reader.handle_timeout(START + seconds(3600)), Err(error));
 }
 
 #[test]
 fn without_deadlines_none_comes() {
-    let mut reader = RequestReader::new(&Config::default());
-    assert_eq!(reader.next_timeout(), None);
+    let mut reader = ServerHandshake::new(&Config::default());
+    assert_eq!(reader.timeout_at(), None);
     assert_eq!(reader.handle_timeout(START), Ok(()));
     assert_eq!(reader.handle_timeout(START + seconds(1 << 40)), Ok(()));
-    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.timeout_at(), None);
 }
 
 /// The answer is never read, so the peer cannot be told.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockless::handshake::{RequestReader, ServerOptions};
+use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::test_util::{OwnedCloseEvent, OwnedEvent};
 use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
@@ -30,14 +30,14 @@ pub(crate) struct Simulation {
 }
 
 enum Stage {
-    Opening(RequestReader),
+    Opening(ServerHandshake),
     Open(Connection),
 }
 
 impl Simulation {
     /// A server that has accepted a transport.
     pub(crate) fn server(config: Config) -> Self {
-        Self::new(config, Stage::Opening(RequestReader::new(&config)))
+        Self::new(config, Stage::Opening(ServerHandshake::new(&config)))
     }
 
     /// After an opening handshake.
@@ -102,7 +102,7 @@ impl Simulation {
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.closed.is_none()
-            && let Some(next) = self.next_timeout()
+            && let Some(next) = self.timeout_at()
             && next <= end
         {
             self.now = self.now.max(next);
@@ -148,10 +148,10 @@ impl Simulation {
         self.connection().close_event().map(OwnedCloseEvent::from)
     }
 
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Opening(reader) => reader.next_timeout(),
-            Stage::Open(connection) => connection.next_timeout(),
+            Stage::Opening(reader) => reader.timeout_at(),
+            Stage::Open(connection) => connection.timeout_at(),
         }
     }
 
@@ -165,7 +165,7 @@ impl Simulation {
                 Stage::Opening(_) => self.open(),
                 Stage::Open(_) => self.go_on(),
             }
-            if self.closed.is_some() || self.next_timeout().is_none_or(|next| next > self.now) {
+            if self.closed.is_some() || self.timeout_at().is_none_or(|next| next > self.now) {
                 return;
             }
         }
@@ -224,13 +224,13 @@ impl Simulation {
         connection.advance_output(n);
         match connection.transport_action() {
             TransportAction::Write => assert!(!connection.output().is_empty()),
-            TransportAction::Wait { until } => assert_eq!(until, connection.next_timeout()),
-            TransportAction::ShutdownWrite { until } => {
-                assert_eq!(until, connection.next_timeout());
+            TransportAction::Wait => assert_eq!(until, connection.timeout_at()),
+            TransportAction::ShutdownWrite => {
+                assert_eq!(until, connection.timeout_at());
                 self.shut_down.get_or_insert(self.now);
             }
             TransportAction::Close => {
-                assert_eq!(connection.next_timeout(), None);
+                assert_eq!(connection.timeout_at(), None);
                 self.closed.get_or_insert(self.now);
             }
             other => panic!("{other:?}"),

@@ -15,7 +15,7 @@ fn a_steady_message_is_not_taken_for_silence() {
             config.max_message_size = 1 << 20;
             config.delivery = delivery;
             let message = Frame::new(0x82, vec![7; 1_000_000]).encode(role);
-            let mut side = Simulation::opened(role.connection(config), config);
+            let mut side = Simulation::opened(role.connection(&config), config);
             for piece in message.chunks(10_000) {
                 side.pass(seconds(1));
                 side.send(piece);
@@ -43,7 +43,7 @@ fn in_the_strict_mode_a_steady_message_is_cut_off() {
         let mut config = strict();
         config.max_message_size = 1 << 20;
         let message = Frame::new(0x82, vec![7; 1_000_000]).encode(role);
-        let mut side = Simulation::opened(role.connection(config), config);
+        let mut side = Simulation::opened(role.connection(&config), config);
         for piece in message.chunks(10_000) {
             side.pass(seconds(1));
             side.send(piece);
@@ -80,7 +80,7 @@ fn write_steadily(connection: &mut Connection, rate: usize) -> (u64, usize) {
 fn a_steady_reader_gets_everything_before_the_close() {
     for role in Role::BOTH {
         for own in [true, false] {
-            let mut connection = role.connection(config());
+            let mut connection = role.connection(&config());
             connection.send_binary(&vec![7; 157_000]).unwrap();
             if own {
                 connection.close(CloseCode::NORMAL, "").unwrap();
@@ -104,7 +104,7 @@ fn a_steady_reader_gets_everything_before_the_close() {
 #[test]
 fn in_the_strict_mode_a_slow_reader_is_cut_off() {
     for role in Role::BOTH {
-        let mut connection = role.connection(strict());
+        let mut connection = role.connection(&strict());
         connection.send_binary(&vec![7; 157_000]).unwrap();
         connection.close(CloseCode::NORMAL, "").unwrap();
         let (time, _) = write_steadily(&mut connection, 3000);
@@ -116,7 +116,7 @@ fn in_the_strict_mode_a_slow_reader_is_cut_off() {
 #[test]
 fn a_reader_of_single_bytes_is_given_up_at_the_bound() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         connection.send_binary(&vec![7; 157_000]).unwrap();
         connection.close(CloseCode::NORMAL, "").unwrap();
         let (time, _) = write_steadily(&mut connection, 1);
@@ -128,10 +128,10 @@ fn a_reader_of_single_bytes_is_given_up_at_the_bound() {
 #[test]
 fn a_ping_behind_much_output_is_not_late() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         connection.send_binary(&vec![7; 157_000]).unwrap();
         let (time, _) = write_steadily(&mut connection, 3000);
-        assert!(connection.is_open() && time >= 52, "{time}");
+        assert!(connection.can_send() && time >= 52, "{time}");
     }
 }
 
@@ -139,7 +139,7 @@ fn a_ping_behind_much_output_is_not_late() {
 #[test]
 fn a_guessed_pong_does_not_count() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(config()), config());
+        let mut side = Simulation::opened(role.connection(&config()), config());
         side.peer_reads = false;
         // Fills the transport, so that the Ping stays in the output.
         side.act(|connection| connection.send_binary(&[0; 4000]))
@@ -158,7 +158,7 @@ fn a_guessed_pong_does_not_count() {
 #[test]
 fn a_guessed_pong_to_a_ping_of_the_application_does_not_count() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(config()), config());
+        let mut side = Simulation::opened(role.connection(&config()), config());
         side.pass(seconds(20));
         side.peer_reads = false;
         side.act(|connection| connection.send_binary(&[0; 4000]))
@@ -179,7 +179,7 @@ fn empty_data_frames_count_and_control_frames_do_not() {
                 for (first, counts) in [(0x82, true), (0x02, true), (0x00, true), (0x8a, false)] {
                     let mut config = config();
                     config.delivery = delivery;
-                    let mut connection = role.connection(config);
+                    let mut connection = role.connection(&config);
                     let mut buffer = ReadBuffer::new();
                     let mut receive = |connection: &mut Connection, first| {
                         buffer.extend_from_slice(&Frame::new(first, "").encode(role));
@@ -197,16 +197,12 @@ fn empty_data_frames_count_and_control_frames_do_not() {
                     }
                     let output = connection.output_len();
                     connection.advance_output(output);
-                    let now = connection.next_timeout().unwrap() - seconds(1);
+                    let now = connection.timeout_at().unwrap() - seconds(1);
                     receive(&mut connection, first);
                     connection.handle_timeout(now);
                     let more = if closing { 10 } else { 20 };
                     let next = now + seconds(if counts { more } else { 1 });
-                    assert_eq!(
-                        connection.next_timeout(),
-                        Some(next),
-                        "{first:#x} {closing}"
-                    );
+                    assert_eq!(connection.timeout_at(), Some(next), "{first:#x} {closing}");
                 }
             }
         }
@@ -220,7 +216,7 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
     for role in Role::BOTH {
         for write_first in [true, false] {
             for (closing, gap) in [(false, 11), (false, 15), (false, 19), (true, 6), (true, 9)] {
-                let mut connection = role.connection(config());
+                let mut connection = role.connection(&config());
                 connection.send_binary(&vec![7; 60_000]).unwrap();
                 if closing {
                     connection.close(CloseCode::NORMAL, "").unwrap();
@@ -230,7 +226,7 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
                 while connection.output_len() > 0 {
                     // Woken when the transport takes something, or when a deadline has come.
                     let taken = now + seconds(gap);
-                    while let Some(next) = connection.next_timeout()
+                    while let Some(next) = connection.timeout_at()
                         && next < taken
                     {
                         now = now.max(next);
@@ -257,7 +253,7 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
 #[test]
 fn answers_to_pings_extend_nothing() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(config()), config());
+        let mut side = Simulation::opened(role.connection(&config()), config());
         let ping = Frame::new(0x89, "").encode(role);
         let closed = side.trickle(&ping).unwrap();
         assert!(closed <= seconds(61), "{closed:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Opening, RequestError, RequestReader, ResponseError, Uri,
+    ClientHandshake, ClientOptions, Opening, RequestError, ResponseError, ServerHandshake, Uri,
 };
 use sockless::test_util::{Frame, OwnedEvent, Role, assert_legal};
 use sockless::{CloseCode, Config, Connection, ReadBuffer, Seed, Timeout, TransportAction};
@@ -29,7 +29,7 @@ fn write(role: Role, connection: &mut Connection) -> Option<Vec<u8>> {
 
 /// A connection whose Ping was written, and its payload.
 fn pinged(role: Role, config: Config) -> (Connection, Vec<u8>) {
-    let mut connection = role.connection(config);
+    let mut connection = role.connection(&config);
     connection.handle_timeout(START);
     connection.handle_timeout(START + seconds(20));
     let payload = write(role, &mut connection).unwrap();
@@ -54,11 +54,11 @@ fn a_pong_that_is_unread_when_its_deadline_passes_counts() {
             buffer.extend_from_slice(&Frame::new(0x8a, payload).encode(role));
             connection.handle_timeout(LATE);
             assert_eq!(connection.close_event(), None);
-            assert_eq!(connection.next_timeout(), Some(Duration::ZERO));
+            assert_eq!(connection.timeout_at(), Some(Duration::ZERO));
             assert_eq!(take_events(&mut connection, &mut buffer), 1);
             connection.handle_timeout(LATE);
             assert_eq!(connection.close_event(), None);
-            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+            assert_eq!(connection.timeout_at(), Some(LATE + seconds(20)));
         }
     }
 }
@@ -79,7 +79,7 @@ fn a_pong_at_the_end_of_a_long_backlog_counts() {
             buffer.extend_from_slice(&Frame::new(0x8a, &*payload).encode(role));
             assert_eq!(take_events(&mut connection, &mut buffer), 1);
             connection.handle_timeout(LATE);
-            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+            assert_eq!(connection.timeout_at(), Some(LATE + seconds(20)));
         }
     }
 }
@@ -94,14 +94,14 @@ fn a_deadline_that_passes_again_without_data_ends_the_connection() {
         let ending = connection.close_event().unwrap();
         assert_eq!(ending.timeout, Some(Timeout::Pong));
         assert_eq!(connection.transport_action(), TransportAction::Close);
-        assert_eq!(connection.next_timeout(), None);
+        assert_eq!(connection.timeout_at(), None);
     }
 }
 
 #[test]
 fn a_close_that_is_unread_when_its_deadline_passes_counts() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         connection.handle_timeout(START);
         connection.close(CloseCode::NORMAL, "").unwrap();
         connection.handle_timeout(START);
@@ -119,11 +119,11 @@ fn a_close_that_is_unread_when_its_deadline_passes_counts() {
 
 #[test]
 fn a_request_that_is_unread_when_its_deadline_passes_counts() {
-    let mut reader = RequestReader::new(&config());
+    let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     assert_eq!(reader.handle_timeout(START), Ok(()));
     assert_eq!(reader.handle_timeout(LATE), Ok(()));
-    assert_eq!(reader.next_timeout(), Some(Duration::ZERO));
+    assert_eq!(reader.timeout_at(), Some(Duration::ZERO));
     // Read in small pieces, with a look at the clock after each.
     for piece in REQUEST.chunks(10) {
         buffer.extend_from_slice(piece);
@@ -131,7 +131,7 @@ fn a_request_that_is_unread_when_its_deadline_passes_counts() {
         assert_eq!(request.is_some(), piece.ends_with(b"\r\n\r\n"));
         assert_eq!(reader.handle_timeout(LATE), Ok(()));
     }
-    assert_eq!(reader.next_timeout(), None);
+    assert_eq!(reader.timeout_at(), None);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_response_that_is_unread_when_its_deadline_passes_counts() {
     let mut buffer = ReadBuffer::new();
     assert_eq!(client.handle_timeout(START), Ok(()));
     assert_eq!(client.handle_timeout(LATE), Ok(()));
-    assert_eq!(client.next_timeout(), Some(Duration::ZERO));
+    assert_eq!(client.timeout_at(), Some(Duration::ZERO));
     buffer.extend_from_slice(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let opening = client.read_response(&mut buffer).unwrap();
     assert!(matches!(opening, Some(Opening::Refused(_))));
@@ -154,7 +154,7 @@ fn a_response_that_is_unread_when_its_deadline_passes_counts() {
 #[test]
 fn a_head_in_single_bytes_ends_with_the_deadline() {
     for (now, pause) in [(seconds(0), seconds(1)), (seconds(9), Duration::ZERO)] {
-        let mut reader = RequestReader::new(&config());
+        let mut reader = ServerHandshake::new(&config());
         let mut buffer = ReadBuffer::new();
         assert_eq!(reader.handle_timeout(START), Ok(()));
         let mut now = START + now;
@@ -174,14 +174,14 @@ fn a_head_in_single_bytes_ends_with_the_deadline() {
 #[test]
 fn an_earlier_time_counts_as_the_latest_so_far() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         connection.handle_timeout(seconds(1000));
         connection.close(CloseCode::NORMAL, "").unwrap();
         connection.handle_timeout(seconds(5));
-        assert_eq!(connection.next_timeout(), Some(seconds(1010)));
+        assert_eq!(connection.timeout_at(), Some(seconds(1010)));
         connection.handle_timeout(seconds(20));
         assert_eq!(connection.close_event(), None);
-        assert_eq!(connection.next_timeout(), Some(seconds(1010)));
+        assert_eq!(connection.timeout_at(), Some(seconds(1010)));
 
         // The round trip does not end before it began, nor does the next interval begin in the past.
         let (mut connection, payload) = pinged(role, config());
@@ -190,9 +190,9 @@ fn an_earlier_time_counts_as_the_latest_so_far() {
         take_events(&mut connection, &mut buffer);
         connection.handle_timeout(seconds(7));
         assert_eq!(connection.round_trip_time(), Some(seconds(0)));
-        assert_eq!(connection.next_timeout(), Some(START + seconds(40)));
+        assert_eq!(connection.timeout_at(), Some(START + seconds(40)));
     }
-    let mut reader = RequestReader::new(&config());
+    let mut reader = ServerHandshake::new(&config());
     assert_eq!(reader.handle_timeout(seconds(1000)), Ok(()));
     assert_eq!(reader.handle_timeout(seconds(1010)), Ok(()));
     assert_eq!(
@@ -205,7 +205,7 @@ fn an_earlier_time_counts_as_the_latest_so_far() {
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
     assert_eq!(client.handle_timeout(seconds(1010)), Ok(()));
     assert_eq!(client.handle_timeout(seconds(0)), Ok(()));
-    assert_eq!(client.next_timeout(), Some(seconds(1020)));
+    assert_eq!(client.timeout_at(), Some(seconds(1020)));
     assert_eq!(client.handle_timeout(seconds(1020)), Ok(()));
     assert_eq!(
         client.handle_timeout(seconds(0)),
@@ -233,7 +233,7 @@ fn the_largest_time_is_safe_in_any_state() {
     ];
     for role in Role::BOTH {
         for prepare in states {
-            let mut connection = role.connection(config());
+            let mut connection = role.connection(&config());
             prepare(role, &mut connection);
             connection.handle_timeout(Duration::MAX);
             // A silent peer is given up soon, whatever the clock says from then on.
@@ -245,7 +245,7 @@ fn the_largest_time_is_safe_in_any_state() {
             assert!(connection.close_event().unwrap().timeout.is_some());
         }
         // One that answers is kept.
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         let mut buffer = ReadBuffer::new();
         connection.handle_timeout(Duration::MAX);
         let mut pongs = 0;
@@ -257,7 +257,7 @@ fn the_largest_time_is_safe_in_any_state() {
             }
             connection.handle_timeout(START);
         }
-        assert!(connection.is_open() && pongs > 2, "{pongs}");
+        assert!(connection.can_send() && pongs > 2, "{pongs}");
     }
 }
 
@@ -277,7 +277,7 @@ fn a_pong_behind_many_control_frames_counts() {
                 assert_eq!(connection.close_event(), None);
                 write(role, &mut connection);
             }
-            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+            assert_eq!(connection.timeout_at(), Some(LATE + seconds(20)));
         }
     }
 }
@@ -298,7 +298,7 @@ fn a_part_of_a_frame_keeps_the_turn_going() {
                 connection.handle_timeout(LATE);
                 assert_eq!(connection.close_event(), None);
             }
-            assert_eq!(connection.next_timeout(), Some(LATE + seconds(20)));
+            assert_eq!(connection.timeout_at(), Some(LATE + seconds(20)));
             // But the same bytes looked at again are no news.
             let (mut connection, _) = pinged(role, config);
             let mut buffer = ReadBuffer::new();
@@ -315,7 +315,7 @@ fn a_part_of_a_frame_keeps_the_turn_going() {
 /// Of the heads before the awaited one each counts, also if they are of the same length.
 #[test]
 fn what_is_skipped_before_a_head_keeps_the_turn_going() {
-    let mut reader = RequestReader::new(&config());
+    let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     assert_eq!(reader.handle_timeout(START), Ok(()));
     assert_eq!(reader.handle_timeout(LATE), Ok(()));
@@ -345,7 +345,7 @@ fn what_is_skipped_before_a_head_keeps_the_turn_going() {
 #[test]
 fn a_close_behind_a_backlog_after_a_failure_is_found() {
     for role in Role::BOTH {
-        let mut connection = role.connection(config());
+        let mut connection = role.connection(&config());
         let mut buffer = ReadBuffer::new();
         connection.handle_timeout(START);
         let stream = [

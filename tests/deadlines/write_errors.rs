@@ -41,7 +41,7 @@ fn what_the_peer_said_last_arrives_after_a_failed_write() {
         // Read before the write fails, after it, and some of it either way.
         let words = last_words(role);
         for cut in 0..=words.len() {
-            let mut peer = Peer::new(role, config());
+            let mut peer = Peer::new(role, &config());
             peer.connection.send_text("never read").unwrap();
             peer.buffer.extend_from_slice(&words[..cut]);
             peer.connection.handle_write_error();
@@ -49,7 +49,7 @@ fn what_the_peer_said_last_arrives_after_a_failed_write() {
             assert_eq!(
                 peer.connection.transport_action(),
                 TransportAction::Wait {
-                    until: peer.connection.next_timeout()
+                    until: peer.connection.timeout_at()
                 }
             );
             peer.take_events();
@@ -67,7 +67,7 @@ fn what_the_peer_said_last_arrives_after_a_failed_write() {
 fn what_was_read_is_delivered_after_the_end_of_the_stream_and_after_a_reset() {
     for role in Role::BOTH {
         for end in [Connection::handle_eof, Connection::handle_reset] {
-            let mut peer = Peer::new(role, config());
+            let mut peer = Peer::new(role, &config());
             peer.buffer.extend_from_slice(&last_words(role));
             end(&mut peer.connection);
             assert!(!peer.connection.wants_read());
@@ -90,7 +90,7 @@ fn what_is_not_whole_at_the_end_is_dropped() {
         ]
         .concat();
         for cut in bytes.len() - 5..=bytes.len() {
-            let mut peer = Peer::new(role, config());
+            let mut peer = Peer::new(role, &config());
             peer.buffer.extend_from_slice(&bytes[..cut]);
             peer.connection.handle_eof();
             peer.take_events();
@@ -113,7 +113,7 @@ fn a_close_that_was_written_is_still_answered() {
                 Connection::handle_reset,
             ];
             for (i, end) in ends.into_iter().enumerate() {
-                let mut peer = Peer::new(role, config());
+                let mut peer = Peer::new(role, &config());
                 peer.connection.close(CloseCode::NORMAL, "").unwrap();
                 if written {
                     peer.write_all();
@@ -136,7 +136,7 @@ fn a_close_that_was_written_is_still_answered() {
 fn a_lost_answer_is_no_clean_end() {
     for role in Role::BOTH {
         for end in [Connection::handle_write_error, Connection::handle_reset] {
-            let mut peer = Peer::new(role, config());
+            let mut peer = Peer::new(role, &config());
             peer.receive(&Frame::close(1008, "policy").encode(role));
             assert!(peer.close_event().unwrap().was_clean, "so far");
             end(&mut peer.connection);
@@ -149,7 +149,7 @@ fn a_lost_answer_is_no_clean_end() {
 #[test]
 fn what_follows_a_close_is_dropped_after_a_failed_write() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, config());
+        let mut peer = Peer::new(role, &config());
         peer.connection.handle_write_error();
         let bytes = [last_words(role), Frame::new(0x81, "more").encode(role)].concat();
         peer.receive(&bytes);
@@ -161,10 +161,10 @@ fn what_follows_a_close_is_dropped_after_a_failed_write() {
 #[test]
 fn after_a_failed_write_nothing_is_sent() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, config());
+        let mut peer = Peer::new(role, &config());
         peer.connection.handle_timeout(START);
         peer.connection.handle_write_error();
-        assert!(!peer.connection.is_open());
+        assert!(!peer.connection.can_send());
         assert_eq!(peer.connection.send_text("more"), Err(SendError::Closed));
         let closed = peer.connection.close(CloseCode::NORMAL, "");
         assert_eq!(closed, Err(SendError::Closed));
@@ -182,10 +182,10 @@ fn after_a_failed_write_nothing_is_sent() {
 fn after_a_failed_write_there_is_a_deadline() {
     for role in Role::BOTH {
         for talks in [false, true] {
-            let mut peer = Peer::new(role, config());
+            let mut peer = Peer::new(role, &config());
             peer.connection.handle_timeout(START);
             peer.connection.handle_write_error();
-            assert_eq!(peer.connection.next_timeout(), Some(seconds(0)));
+            assert_eq!(peer.connection.timeout_at(), Some(seconds(0)));
             peer.connection.handle_timeout(START);
             let mut now = START;
             if talks {
@@ -196,7 +196,7 @@ fn after_a_failed_write_there_is_a_deadline() {
                 }
                 assert_eq!(peer.events().len(), 10);
             }
-            assert_eq!(peer.connection.next_timeout(), Some(now + seconds(10)));
+            assert_eq!(peer.connection.timeout_at(), Some(now + seconds(10)));
             for _ in 0..2 {
                 peer.connection.handle_timeout(now + seconds(10));
             }
@@ -211,7 +211,7 @@ fn after_a_failed_write_there_is_a_deadline() {
 #[test]
 fn output_is_still_offered_after_the_end_of_the_stream() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, config());
+        let mut peer = Peer::new(role, &config());
         peer.connection.handle_timeout(START);
         peer.connection.send_text("for you").unwrap();
         let queued = peer.connection.output_len();
@@ -223,14 +223,14 @@ fn output_is_still_offered_after_the_end_of_the_stream() {
         assert_eq!((ending.code, ending.was_clean), (1006, false));
         // A peer that does not read it is given up.
         peer.connection.handle_timeout(START);
-        assert_eq!(peer.connection.next_timeout(), Some(START + seconds(10)));
-        let mut late = Peer::new(role, config());
+        assert_eq!(peer.connection.timeout_at(), Some(START + seconds(10)));
+        let mut late = Peer::new(role, &config());
         std::mem::swap(&mut late, &mut peer);
         for _ in 0..2 {
             late.connection.handle_timeout(START + seconds(10));
         }
         assert_eq!(late.connection.transport_action(), TransportAction::Close);
-        let mut peer = Peer::new(role, config());
+        let mut peer = Peer::new(role, &config());
         peer.connection.send_text("for you").unwrap();
         peer.connection.handle_eof();
         peer.write_all();
@@ -242,7 +242,7 @@ fn output_is_still_offered_after_the_end_of_the_stream() {
 #[test]
 fn a_connection_wants_to_read_until_nothing_can_come() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         assert!(peer.connection.wants_read(), "open");
         peer.connection.close(CloseCode::NORMAL, "").unwrap();
         assert!(peer.connection.wants_read(), "closing");
@@ -254,18 +254,18 @@ fn a_connection_wants_to_read_until_nothing_can_come() {
         peer.connection.handle_eof();
         assert!(!peer.connection.wants_read(), "at the end");
 
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.connection.send_text("output").unwrap();
         peer.connection.handle_eof();
         assert!(!peer.connection.wants_read(), "at the end, with output");
 
         let mut config = Config::default();
-        config.close = Reply::Manual;
-        let mut peer = Peer::new(role, config);
+        config.close_reply = Reply::Manual;
+        let mut peer = Peer::new(role, &config);
         peer.receive(&Frame::close(1000, "").encode(role));
         assert!(peer.connection.wants_read(), "the peer has closed");
 
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::new(0x83, "").encode(role));
         peer.write_all();
         assert!(peer.connection.wants_read(), "failed");
@@ -287,7 +287,7 @@ fn a_connection_wants_to_read_until_nothing_can_come() {
 #[test]
 fn a_close_after_a_violation_is_the_peers() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, config());
+        let mut peer = Peer::new(role, &config());
         peer.connection.handle_write_error();
         peer.receive(&Frame::new(0xc1, "").encode(role));
         peer.receive(&Frame::close(1001, "bye").encode(role));

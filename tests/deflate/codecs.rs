@@ -349,12 +349,12 @@ fn are_of_no_use_without_the_extension() {
         )
         .unwrap();
         let before = held(&codecs);
-        let mut plain = role.connection(Config::default());
+        let mut plain = role.connection(&Config::default());
         plain.lend_codecs(&mut codecs);
         assert_eq!(held(&codecs), before);
         plain.send_text("Hello").unwrap();
         plain.reclaim_codecs(&mut codecs);
         assert_eq!(held(&codecs), before);
-        assert!(!plain.is_deflate_agreed());
+        assert!(!plain.uses_deflate());
     }
 }

@@ -37,13 +37,13 @@ fn a_ping_waits_for_the_end_of_a_compressed_message() {
         connection.handle_timeout(seconds(20));
         assert_eq!(written(&mut connection), []);
         // No reason to come back at once.
-        assert_eq!(connection.next_timeout(), Some(seconds(40)));
+        assert_eq!(connection.timeout_at(), Some(seconds(40)));
         connection.send_text_fragment("lo", true).unwrap();
-        assert_eq!(connection.next_timeout(), Some(seconds(0)));
+        assert_eq!(connection.timeout_at(), Some(seconds(0)));
         connection.handle_timeout(seconds(21));
         assert_eq!(written(&mut connection), [0x80, 0x89]);
         // The peer has the usual time from there.
-        assert_eq!(connection.next_timeout(), Some(seconds(41)));
+        assert_eq!(connection.timeout_at(), Some(seconds(41)));
     }
 }
 
@@ -57,7 +57,7 @@ fn a_ping_waits_for_one_interval_at_most() {
         connection.handle_timeout(seconds(20));
         connection.handle_timeout(seconds(40));
         assert_eq!(written(&mut connection), [0x89]);
-        assert_eq!(connection.next_timeout(), Some(seconds(60)));
+        assert_eq!(connection.timeout_at(), Some(seconds(60)));
         for _ in 0..2 {
             connection.handle_timeout(seconds(60));
         }

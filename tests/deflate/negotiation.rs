@@ -96,7 +96,7 @@ fn the_default_offer() {
     // Nobody who did not ask for compression offers or accepts it.
     assert_eq!(ask(&[], Config::default()).1, None);
     let (connection, answer) = serve(&[OFFER], Config::default()).unwrap();
-    assert_eq!((connection.is_deflate_agreed(), answer), (false, None));
+    assert_eq!((connection.uses_deflate(), answer), (false, None));
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn servers_answer() {
         let (connection, found) = serve(offers, *config).unwrap();
         let answer = answer.map(|rest| format!("permessage-deflate{rest}"));
         assert_eq!(found, answer, "{what}");
-        assert_eq!(connection.is_deflate_agreed(), answer.is_some());
+        assert_eq!(connection.uses_deflate(), answer.is_some());
         if answer.is_some() {
             let connect = || serve(offers, *config).unwrap().0;
             check_terms(Role::Server, connect, *terms, &what);
@@ -265,7 +265,7 @@ fn servers_decline() {
         let wrong = format!("permessage-deflate; {parameters}");
         let (connection, answer) = serve(&[&wrong], everything()).unwrap();
         assert_eq!(answer, None, "{wrong}");
-        assert!(!connection.is_deflate_agreed());
+        assert!(!connection.uses_deflate());
         for offers in [
             &[&wrong[..], "permessage-deflate; server_max_window_bits=11"][..],
             &[&format!(
@@ -320,10 +320,10 @@ fn an_empty_line_is_an_empty_element() {
     for empty in ["", ",", " ,\t,"] {
         for headers in [&[NAME, empty][..], &[empty, NAME], &[empty, NAME, empty]] {
             let (connection, answer) = serve(headers, everything()).unwrap();
-            assert!(connection.is_deflate_agreed(), "{headers:?}");
+            assert!(connection.uses_deflate(), "{headers:?}");
             assert_eq!(answer.as_deref(), Some(NAME), "{headers:?}");
             let client = ask(headers, everything()).0.unwrap();
-            assert!(client.is_deflate_agreed(), "{headers:?}");
+            assert!(client.uses_deflate(), "{headers:?}");
         }
         for headers in [&[empty][..], &[empty, empty]] {
             let error = serve(headers, everything()).unwrap_err();
@@ -380,7 +380,7 @@ fn clients_agree() {
         let answer = format!("permessage-deflate{rest}");
         let connect = || {
             let connection = ask(&[&answer], config).0.unwrap();
-            assert!(connection.is_deflate_agreed());
+            assert!(connection.uses_deflate());
             connection
         };
         check_terms(Role::Client, connect, terms, &answer);
@@ -388,7 +388,7 @@ fn clients_agree() {
     // A server may leave the extension out.
     for config in [everything(), wishes((9, false, 9, false))] {
         let connection = ask(&[], config).0.unwrap();
-        assert!(!connection.is_deflate_agreed());
+        assert!(!connection.uses_deflate());
     }
 }
 
@@ -418,11 +418,11 @@ fn a_client_may_leave_the_limit_of_its_window_out() {
         assert_eq!(found.as_deref(), Some(offer));
         // The server agrees to that, and the client keeps to its own wishes.
         let (server, answer) = serve(&[offer], everything()).unwrap();
-        assert!(server.is_deflate_agreed(), "{offer}");
+        assert!(server.uses_deflate(), "{offer}");
         let answer = answer.unwrap();
         let connect = || {
             let connection = ask(&[&answer], bare(terms)).0.unwrap();
-            assert!(connection.is_deflate_agreed(), "{answer}");
+            assert!(connection.uses_deflate(), "{answer}");
             connection
         };
         check_terms(Role::Client, connect, terms, &answer);
@@ -437,7 +437,7 @@ fn a_client_may_leave_the_limit_of_its_window_out() {
     let server = wishes((15, true, 14, true));
     let mut pair = pair(server, bare(FULL));
     for role in Role::BOTH {
-        assert!(!pair.peer(role).connection.is_deflate_agreed());
+        assert!(!pair.peer(role).connection.uses_deflate());
     }
     // A server of this library does not use the field.
     assert_eq!(
@@ -538,7 +538,7 @@ fn both_sides_agree() {
             for (role, (bits, takeover)) in
                 [(Role::Server, from_server), (Role::Client, from_client)]
             {
-                assert!(pair.peer(role).connection.is_deflate_agreed(), "{what}");
+                assert!(pair.peer(role).connection.uses_deflate(), "{what}");
                 check_sent(&mut pair.peer(role).connection, bits, takeover, &what);
             }
         }

@@ -301,10 +301,10 @@ fn not_agreed() {
     };
     let client = super::ask(&[], everything()).0.unwrap();
     for (role, connection) in [(Role::Server, server), (Role::Client, client)] {
-        assert!(!connection.is_deflate_agreed());
+        assert!(!connection.uses_deflate());
         let error = run(connection, &bytes(role), &[]).error;
         assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
-        let error = run(role.connection(everything()), &bytes(role), &[]).error;
+        let error = run(role.connection(&everything()), &bytes(role), &[]).error;
         assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
     }
 }

@@ -167,7 +167,7 @@ fn compression_can_be_left_out() {
         });
     }
     // Without the extension it changes nothing.
-    let mut plain = Connection::server(everything());
+    let mut plain = Connection::server(&everything());
     for compress in [true, false] {
         plain.compress_messages(compress);
         plain.send_text("Hello").unwrap();
@@ -369,7 +369,7 @@ fn windows() {
 #[test]
 fn a_pair_talks() {
     let (server, answer) = serve(&[OFFER], everything()).unwrap();
-    assert!(server.is_deflate_agreed());
+    assert!(server.uses_deflate());
     assert_eq!(answer.as_deref(), Some("permessage-deflate"));
     let mut pair = pair(everything(), everything());
     for i in 0..50 {
@@ -401,7 +401,7 @@ fn messages_without_copies_are_compressed_too() {
     let mut servers = [(); 3].map(|()| pair(everything(), everything()).server.connection);
     servers[0].send_text(&data).unwrap();
     servers[1].send_shared(&message).unwrap();
-    drop(servers[2].send_text_from(&data).unwrap());
+    drop(servers[2].send_text_borrowed(&data).unwrap());
     for server in &servers {
         assert!(server.output().len() < 1000);
         assert_eq!(server.output(), servers[0].output());
@@ -414,7 +414,7 @@ fn messages_without_copies_are_compressed_too() {
     }
     servers[0].send_text(&data).unwrap();
     servers[1].send_shared(&message).unwrap();
-    drop(servers[2].send_text_from(&data).unwrap());
+    drop(servers[2].send_text_borrowed(&data).unwrap());
     for server in &servers {
         assert_eq!(server.output(), servers[0].output());
         assert!(server.output().len() > data.len());

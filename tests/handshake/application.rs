@@ -24,7 +24,9 @@ fn nothing_the_application_passes_breaks_the_head() {
     let head = head(REQUEST, &[]);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(head.as_bytes());
-    let upgrade = Request::read(&mut buffer, &Config::default()).unwrap();
+    let upgrade = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
+        .unwrap();
     let upgrade = upgrade.unwrap();
 
     for broken in BREAKS {
@@ -106,14 +108,14 @@ fn the_host_that_the_application_sets() {
         let hosts = handshake.headers().into_iter().filter(|it| it.is("host"));
         assert_eq!(hosts.count(), 1, "{host}");
 
-        let client = extended_connect::ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        let client = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32]));
         let client = client.unwrap();
         let fields = client.headers();
         let named = |name| fields.iter().find(|it| it.is(name)).map(|it| it.value);
         assert_eq!(named(":authority"), Some(host.as_bytes()));
         assert_eq!(named("host"), None);
         // A server of this library takes it.
-        let request = extended_connect::Request::new(fields);
+        let request = Request::extended_connect(fields);
         assert!(request.negotiate(&ServerOptions::default()).is_ok());
     }
     for host in [
@@ -123,7 +125,7 @@ fn the_host_that_the_application_sets() {
         options.host = Some(host);
         let http1 = ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
         assert_eq!(http1.map(drop), Err(InputError::Host), "{host:?}");
-        let http2 = extended_connect::ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        let http2 = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32]));
         assert_eq!(http2.map(drop), Err(InputError::Host), "{host:?}");
     }
 }
@@ -206,7 +208,9 @@ fn a_status_line_has_the_registered_reason() {
     }
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(head(REQUEST, &[]).as_bytes());
-    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    let request = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
+        .unwrap();
     let connection = request.unwrap().accept(&ServerOptions::default()).unwrap();
     assert!(
         connection

@@ -19,7 +19,10 @@ fn shake_hands(size: usize) -> Pair {
     let mut server: Option<Connection> = None;
     for piece in handshake.request().chunks(size) {
         server_buffer.extend_from_slice(piece);
-        if let Some(request) = Request::read(&mut server_buffer, &known.config).unwrap() {
+        if let Some(request) = ServerHandshake::new(&known.config)
+            .read_request(&mut server_buffer)
+            .unwrap()
+        {
             server = Some(request.accept(&known).unwrap());
         }
     }

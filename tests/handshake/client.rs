@@ -287,8 +287,8 @@ fn the_client_refuses() {
         Accept, ExtensionNotOffered, MalformedExtensions, NotAnUpgrade, Subprotocol,
     };
     const A: &str = "-Sec-WebSocket-Accept";
-    let malformed = ResponseError::Head(HeadError::Malformed);
-    let http = ResponseError::Head(HeadError::UnsupportedVersion);
+    let malformed = ResponseError::MalformedHead;
+    let http = ResponseError::UnsupportedHttpVersion;
     let table: &[(&[&str], ResponseError)] = &[
         (&["-Upgrade"], NotAnUpgrade),
         (&["-Upgrade", "Upgrade: h2c"], NotAnUpgrade),
@@ -406,7 +406,7 @@ fn interim_responses_are_skipped() {
     assert_eq!(open_cut(interim.as_bytes(), &options), Opened::Waits);
     // They have to be well-formed all the same.
     let bad = "HTTP/1.1 100 Continue\r\nX : y\r\n\r\n";
-    let malformed = ResponseError::Head(HeadError::Malformed);
+    let malformed = ResponseError::MalformedHead;
     assert_eq!(
         open_cut(bad.as_bytes(), &options),
         Opened::Failed(malformed)

@@ -9,7 +9,10 @@ fn refused_at(bytes: &[u8], config: &Config) -> Option<(usize, RequestError)> {
     let mut buffer = ReadBuffer::new();
     (1..=bytes.len()).find_map(|n| {
         buffer.extend_from_slice(&bytes[n - 1..n]);
-        Request::read(&mut buffer, config).err().map(|e| (n, e))
+        ServerHandshake::new(config)
+            .read_request(&mut buffer)
+            .err()
+            .map(|e| (n, e))
     })
 }
 
@@ -33,7 +36,7 @@ fn a_bad_head_is_refused_at_the_byte() {
     for (request, at) in table {
         let bytes = [request.as_bytes(), b"never looked at\r\n\r\n"].concat();
         let refused = refused_at(&bytes, &Config::default());
-        let error = RequestError::Head(HeadError::Malformed);
+        let error = RequestError::MalformedHead;
         assert_eq!(refused, Some((at, error)), "{request:?}");
         serve_cut(&bytes, &ServerOptions::default()).unwrap_err();
     }
@@ -47,7 +50,7 @@ fn a_bad_head_is_refused_at_the_byte() {
 fn every_byte_in_every_place_is_judged_alike_at_once_and_in_single_bytes() {
     let config = Config::default();
     // What came of it, for as long as the buffer can be borrowed.
-    let read = |buffer: &mut ReadBuffer| match Request::read(buffer, &config) {
+    let read = |buffer: &mut ReadBuffer| match ServerHandshake::new(&config).read_request(buffer) {
         Ok(None) => None,
         Ok(Some(request)) => {
             let headers = request.headers();
@@ -94,8 +97,8 @@ fn the_head_is_limited() {
     ));
 
     // Refused when the limit is reached without an end in sight.
-    let too_large = RequestError::Head(HeadError::TooLarge);
-    let start_line = RequestError::Head(HeadError::StartLineTooLong);
+    let too_large = RequestError::HeadTooLarge;
+    let start_line = RequestError::StartLineTooLong;
     let long_target = head(REQUEST, &[&format!("=GET /{} HTTP/1.1", "x".repeat(500))]);
     let long_header = head(REQUEST, &[&format!("Cookie: {}", "x".repeat(500))]);
     for (request, limit, error, status) in [
@@ -118,7 +121,7 @@ fn the_head_is_limited() {
         let more: Vec<&str> = more.iter().map(String::as_str).collect();
         let request = head(REQUEST, &more);
         let served = serve_cut(request.as_bytes(), &options);
-        let error = RequestError::Head(HeadError::TooManyHeaders);
+        let error = RequestError::TooManyHeaders;
         assert_eq!(served.is_ok(), passes, "{count}");
         if !passes {
             assert_eq!(served, Err(error));
@@ -142,10 +145,16 @@ fn a_head_is_found_in_linear_time() {
     let (last, bytes) = request.as_bytes().split_last().unwrap();
     for byte in bytes {
         buffer.extend_from_slice(&[*byte]);
-        assert_eq!(Request::read(&mut buffer, &config), Ok(None));
+        assert_eq!(
+            ServerHandshake::new(&config).read_request(&mut buffer),
+            Ok(None)
+        );
     }
     buffer.extend_from_slice(&[*last]);
-    let request = Request::read(&mut buffer, &config).unwrap().unwrap();
+    let request = ServerHandshake::new(&config)
+        .read_request(&mut buffer)
+        .unwrap()
+        .unwrap();
     assert_eq!(request.header("cookie").unwrap().len(), 1_000_000);
 }
 
@@ -159,16 +168,24 @@ fn a_second_request_is_searched_from_its_beginning() {
         for (second, good) in [(&first, true), (&second, false)] {
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(&first.as_bytes()[..cut]);
-            let early = Request::read(&mut buffer, &config).unwrap().is_some();
+            let early = ServerHandshake::new(&config)
+                .read_request(&mut buffer)
+                .unwrap()
+                .is_some();
             assert_eq!(early, cut == first.len());
             buffer.extend_from_slice(&first.as_bytes()[cut..]);
             if !early {
-                assert!(Request::read(&mut buffer, &config).unwrap().is_some());
+                assert!(
+                    ServerHandshake::new(&config)
+                        .read_request(&mut buffer)
+                        .unwrap()
+                        .is_some()
+                );
             }
             assert!(buffer.is_empty());
             // Whole, and with something behind it, which is the way of a head in pieces.
             buffer.extend_from_slice(&[second.as_bytes(), b"\x81"].concat());
-            let read = Request::read(&mut buffer, &config);
+            let read = ServerHandshake::new(&config).read_request(&mut buffer);
             assert_eq!(read.is_ok_and(|request| request.is_some()), good, "{cut}");
         }
     }
@@ -194,7 +211,7 @@ fn an_empty_line_before_the_request_is_skipped() {
     );
     // Half of one is none.
     let config = Config::default();
-    let malformed = RequestError::Head(HeadError::Malformed);
+    let malformed = RequestError::MalformedHead;
     assert_eq!(
         refused_at(b"\rGET / HTTP/1.1\r\n\r\n", &config),
         Some((2, malformed))
@@ -215,7 +232,8 @@ fn verdict(
         buffer.extend_from_slice(&bytes[start..end]);
         start = end;
         if verdict == Ok(None) {
-            verdict = Request::read(&mut buffer, config)
+            verdict = ServerHandshake::new(config)
+                .read_request(&mut buffer)
                 .map(|request| request.map(|request| format!("{request:?}")));
         }
     }

@@ -283,7 +283,7 @@ fn what_the_types_cannot_hold() {
         let request = Request::from_http(&request);
         let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
         let connect = http2_request(http::Request::connect("https://example.com/"));
-        let connect = extended_connect::Request::from_http(&connect, "websocket");
+        let connect = Request::from_http_connect(&connect, "websocket");
         let mut http2 = connect.negotiate(&ServerOptions::default()).unwrap();
         for header in headers {
             handshake.add_header(*header).unwrap();
@@ -327,7 +327,7 @@ fn client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
 
 fn http2_client(uri: &str, options: &ClientOptions<'_>) -> extended_connect::ClientHandshake {
     let uri = Uri::parse(uri).unwrap();
-    extended_connect::ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+    ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).unwrap()
 }
 
 fn client_options() -> ClientOptions<'static> {
@@ -364,11 +364,11 @@ fn the_request_of_a_client() {
         assert_eq!(request.method(), Method::CONNECT);
         assert_eq!(request.version(), Version::HTTP_2);
         // What a server reads are the same fields.
-        let again = extended_connect::Request::from_http(&request, "websocket");
+        let again = Request::from_http_connect(&request, "websocket");
         let fields = handshake.headers();
         assert_eq!(sorted(again.headers()), sorted(&fields), "{uri}");
         let (parts, ()) = request.clone().into_parts();
-        let from_parts = extended_connect::Request::from_http_parts(&parts, "websocket");
+        let from_parts = Request::from_http_connect_parts(&parts, "websocket");
         assert_eq!(from_parts, again);
     }
 }
@@ -491,7 +491,7 @@ fn an_extended_connect() {
         ),
     ] {
         let request = http2_request(builder);
-        let request = extended_connect::Request::from_http(&request, protocol);
+        let request = Request::from_http_connect(&request, protocol);
         let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, Err(error), "{request:?}");
     }
@@ -503,7 +503,7 @@ fn an_extended_connect() {
             .header("sec-websocket-protocol", "c")
             .header("sec-websocket-protocol", "b"),
     );
-    let request = extended_connect::Request::from_http(&request, websocket);
+    let request = Request::from_http_connect(&request, websocket);
     assert!(request.is_websocket());
     assert_eq!(request.path(), Some("/chat?room=1"));
     let mut handshake = request.negotiate(&options()).unwrap();
@@ -527,16 +527,16 @@ fn a_host_in_place_of_an_authority() {
         http2_request(builder.header("origin", format!("https://{host}")))
     };
     let with_host = request("example.com");
-    let found = extended_connect::Request::from_http(&with_host, "websocket");
+    let found = Request::from_http_connect(&with_host, "websocket");
     assert!(found.is_websocket());
     assert_eq!(found.host(), Some("example.com"));
     assert_eq!(found.path(), Some("/chat?room=1"));
     assert_eq!(found.negotiate(&options()).map(drop), Ok(()));
     let (parts, ()) = with_host.clone().into_parts();
-    let from_parts = extended_connect::Request::from_http_parts(&parts, "websocket");
+    let from_parts = Request::from_http_connect_parts(&parts, "websocket");
     assert_eq!(from_parts, found);
     // A list with all fields says which scheme it is, or is no good.
-    let list = extended_connect::Request::new(found.headers().to_vec());
+    let list = Request::extended_connect(found.headers().to_vec());
     let refused = list.negotiate(&options()).map(drop);
     assert_eq!(refused, Err(RequestError::Target));
 
@@ -544,7 +544,7 @@ fn a_host_in_place_of_an_authority() {
         let mut options = options();
         options.hosts = hosts;
         let request = request(host);
-        let request = extended_connect::Request::from_http(&request, "websocket");
+        let request = Request::from_http_connect(&request, "websocket");
         let found = request.negotiate(&options).map(drop);
         let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
         assert_eq!(found, verdict, "{hosts:?} {host}");
@@ -615,7 +615,7 @@ fn both_sides_over_http2() {
         agrees.config = config;
         let mut client = http2_client(uri, &asks);
         let request = client.to_http().unwrap();
-        let request = extended_connect::Request::from_http(&request, "websocket");
+        let request = Request::from_http_connect(&request, "websocket");
         let handshake = request.negotiate(&agrees).unwrap();
         let mut response = handshake.to_http();
         *response.version_mut() = Version::HTTP_2;

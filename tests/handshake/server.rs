@@ -140,7 +140,9 @@ fn a_value_may_have_bytes_over_0x7f() {
     assert_eq!(opened(&served, "bytes over 0x7f"), []);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(&bytes);
-    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    let request = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
+        .unwrap();
     assert_eq!(request.unwrap().header("x-latin"), line.get(9..));
 }
 
@@ -190,8 +192,8 @@ fn the_server_refuses() {
     };
     const V: &str = "-Sec-WebSocket-Version";
     const K: &str = "-Sec-WebSocket-Key";
-    let http = RequestError::Head(HeadError::UnsupportedVersion);
-    let malformed = RequestError::Head(HeadError::Malformed);
+    let http = RequestError::UnsupportedHttpVersion;
+    let malformed = RequestError::MalformedHead;
     let table: &[(&[&str], RequestError, u16)] = &[
         (&["-Upgrade"], NotAnUpgrade, 426),
         (&["-Connection"], NotAnUpgrade, 426),
@@ -424,7 +426,9 @@ fn an_absolute_target_is_its_path_and_its_host() {
         let bytes = head(REQUEST, &[&start]);
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(bytes.as_bytes());
-        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = ServerHandshake::new(&Config::default())
+            .read_request(&mut buffer)
+            .unwrap();
         let request = request.unwrap();
         let (_, headers) = split_head(&bytes);
         let list = Request::new("GET", target, headers.clone());
@@ -476,7 +480,9 @@ fn an_absolute_target_is_its_path_and_its_host() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"GET http://a/b HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
     for (path, host) in [("/b", Some("a")), ("/", None)] {
-        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = ServerHandshake::new(&Config::default())
+            .read_request(&mut buffer)
+            .unwrap();
         let request = request.unwrap();
         assert_eq!((request.target(), request.host()), (path, host));
     }
@@ -609,7 +615,9 @@ fn subprotocols() {
     );
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(two.as_bytes());
-    let request = Request::read(&mut buffer, &Config::default()).unwrap();
+    let request = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
+        .unwrap();
     let request = request.unwrap();
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);
     let mut options = ServerOptions::default();
@@ -622,7 +630,7 @@ fn subprotocols() {
 fn a_request_for_something_else_gets_a_plain_answer() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"HEAD /page?x HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n\r\n");
-    let request = Request::read(&mut buffer, &Config::default());
+    let request = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
     let request = request.unwrap().unwrap();
     assert_eq!((request.method(), request.target()), ("HEAD", "/page?x"));
     assert!(!request.is_upgrade());

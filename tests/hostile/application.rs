@@ -59,7 +59,9 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
 
         // A server's answers.
         let mut buffer = buffer(REQUEST.as_bytes());
-        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = ServerHandshake::new(&Config::default())
+            .read_request(&mut buffer)
+            .unwrap();
         let request = request.unwrap();
         let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
         for (header, error) in [
@@ -73,10 +75,10 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
 
         // A reason is no line of a head: it goes through as it is, and into one frame.
         for role in Role::BOTH {
-            let mut connection = role.connection(Config::default());
+            let mut connection = role.connection(&Config::default());
             connection.close(CloseCode::NORMAL, &value).unwrap();
             assert_eq!(super::frame_headers(connection.output()).len(), 1);
-            let mut peer = Peer::new(role.other(), Config::default());
+            let mut peer = Peer::new(role.other(), &Config::default());
             peer.receive(connection.output());
             assert_eq!(peer.events(), [OwnedEvent::close(1000, &value)]);
         }
@@ -145,12 +147,12 @@ fn line_breaks_from_an_http_library_are_refused() {
 type Change<'a> = &'a dyn Fn(&mut ClientOptions<'a>);
 
 /// What a client says to an option, which is the same over every version of HTTP.
-fn in_client(uri: &Uri<'_>, change: Change<'_>) -> Result<(), InputError> {
+fn in_client(uri: &Uri, change: Change<'_>) -> Result<(), InputError> {
     let mut options = ClientOptions::default();
     change(&mut options);
     let seed = || Seed::new([1; 32]);
     let asked = ClientHandshake::new(uri, &options, seed()).map(drop);
-    let http2 = extended_connect::ClientHandshake::new(uri, &options, seed()).map(drop);
+    let http2 = ClientHandshake::extended_connect(uri, &options, seed()).map(drop);
     assert_eq!(http2, asked);
     asked
 }
@@ -181,7 +183,7 @@ fn no_byte_of_a_refused_request_comes_back() {
     for head in heads {
         assert!(head.contains(marker));
         let mut buffer = buffer(head.as_bytes());
-        let refused = match Request::read(&mut buffer, &Config::default()) {
+        let refused = match ServerHandshake::new(&Config::default()).read_request(&mut buffer) {
             Ok(request) => request
                 .unwrap()
                 .accept(&ServerOptions::default())

@@ -23,7 +23,10 @@ fn serve(offer: &str, config: Config) -> Connection {
     let mut buffer = buffer(head.as_bytes());
     let mut options = ServerOptions::default();
     options.config = config;
-    let request = Request::read(&mut buffer, &config).unwrap().unwrap();
+    let request = ServerHandshake::new(&config)
+        .read_request(&mut buffer)
+        .unwrap()
+        .unwrap();
     let mut connection = request.accept(&options).unwrap();
     connection.advance_output(connection.output().len());
     connection
@@ -113,7 +116,7 @@ fn a_bomb_is_stopped_at_the_limit() {
                         assert_eq!(error, Some(ProtocolError::MessageTooLarge), "{what}");
                         assert!(received <= N, "{what}");
                         let code = connection.output().len();
-                        let mut peer = Peer::new(role.other(), Config::default());
+                        let mut peer = Peer::new(role.other(), &Config::default());
                         peer.receive(connection.output());
                         let told = peer.events();
                         assert_eq!(told.len(), 1, "{what}: {code}");
@@ -208,11 +211,11 @@ fn window_bits_are_judged_before_a_codec_sees_them() {
             // Of a window of 256 bytes, which no compressor here has, only the peer's is accepted.
             let server = serve(&parameters, config());
             let mine = name.starts_with("server") && value == "8";
-            assert_eq!(server.is_deflate_agreed(), right && !mine, "{parameters}");
+            assert_eq!(server.uses_deflate(), right && !mine, "{parameters}");
             let client = ask(&parameters, config());
             match client {
                 Ok(client) => {
-                    assert!(right && client.is_deflate_agreed(), "{parameters}");
+                    assert!(right && client.uses_deflate(), "{parameters}");
                     works(Role::Client, client);
                 }
                 Err(error) => {
@@ -232,7 +235,7 @@ fn window_bits_are_judged_before_a_codec_sees_them() {
         (deflate.max_window_bits, deflate.peer_max_window_bits) = (bits, bits);
         let offer = "permessage-deflate; client_max_window_bits";
         let server = serve(offer, config);
-        assert!(server.is_deflate_agreed(), "{bits}");
+        assert!(server.uses_deflate(), "{bits}");
         works(Role::Server, server);
     }
 }

@@ -15,7 +15,7 @@ fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
         ]
         .concat();
         for read in [1, 2, 3, 100] {
-            let mut connection = Connection::server(config);
+            let mut connection = Connection::server(&config);
             let mut buffer = ReadBuffer::new();
             let mut text = String::new();
             for piece in stream.chunks(read) {
@@ -46,7 +46,7 @@ fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
 fn an_output_limit_of_nothing_still_sends() {
     let mut config = Config::default();
     config.max_output = 0;
-    let mut connection = Connection::server(config);
+    let mut connection = Connection::server(&config);
     assert_eq!(connection.send_text("one"), Ok(()));
     assert_eq!(connection.send_text("two"), Err(sockless::SendError::Full));
     connection.advance_output(connection.output().len());

@@ -52,7 +52,7 @@ fn no_two_frames_share_a_masking_key() {
     let all = [
         keys(opened(1)),
         keys(opened(2)),
-        keys(Connection::client(Config::default(), Seed::new([3; 32]))),
+        keys(Connection::client(&Config::default(), Seed::new([3; 32]))),
     ];
     for keys in &all {
         // Not counted up, nor turned, nor the same in a part of its bytes.
@@ -135,7 +135,7 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
                         config.max_frame_size = max_frame;
                         config.max_message_size = max_message;
                         config.delivery = delivery;
-                        let mut peer = Peer::new(role, config);
+                        let mut peer = Peer::new(role, &config);
                         let first = if before > 0 {
                             peer.receive(&Frame::new(0x02, vec![7; before]).encode(role));
                             0x80
@@ -171,7 +171,7 @@ fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
     }
     let look = |connection: &Connection| {
         let action = connection.transport_action();
-        (connection.output().to_vec(), action, connection.is_open())
+        (connection.output().to_vec(), action, connection.can_send())
     };
     let last = connection.next_event(buffer).map(drop);
     let before = look(connection);
@@ -225,10 +225,10 @@ fn asking_again_without_new_bytes_ends() {
             ] {
                 let mut config = Config::default();
                 config.delivery = delivery;
-                config.close = reply;
-                config.pong = reply;
+                config.close_reply = reply;
+                config.ping_reply = reply;
                 config.max_unsent_pongs = 0;
-                let mut connection = role.connection(config);
+                let mut connection = role.connection(&config);
                 let mut buffer = ReadBuffer::new();
                 let mut events = 0;
                 for byte in &bytes {
@@ -241,7 +241,7 @@ fn asking_again_without_new_bytes_ends() {
                 assert_eq!(ask_again(&mut connection, &mut buffer), 0);
 
                 // All at once.
-                let mut connection = role.connection(config);
+                let mut connection = role.connection(&config);
                 buffer = super::buffer(&bytes);
                 ask_again(&mut connection, &mut buffer);
                 _ = connection.close(CloseCode::NORMAL, "");
@@ -264,7 +264,10 @@ fn asking_again_without_new_bytes_ends() {
     for n in 0..REQUEST.len() {
         let mut buffer = buffer(&REQUEST.as_bytes()[..n]);
         for _ in 0..3 {
-            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            assert_eq!(
+                ServerHandshake::new(&Config::default()).read_request(&mut buffer),
+                Ok(None)
+            );
             assert_eq!(buffer.unread().len(), n);
         }
     }

@@ -63,12 +63,12 @@ fn a_bad_line_is_refused_when_it_ends() {
         let (before, last) = head.split_at(head.len() - 1);
         let mut buffer = buffer(before.as_bytes());
         assert_eq!(
-            Request::read(&mut buffer, &Config::default()),
+            ServerHandshake::new(&Config::default()).read_request(&mut buffer),
             Ok(None),
             "{head:?}"
         );
         buffer.extend_from_slice(last.as_bytes());
-        let refused = Request::read(&mut buffer, &Config::default());
+        let refused = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
         assert_eq!(refused, Err(RequestError::Head(error)), "{head:?}");
     }
 }
@@ -78,12 +78,18 @@ fn a_bad_line_is_refused_when_it_ends() {
 fn an_emptied_buffer_remembers_no_search() {
     let config = Config::default();
     let mut buffer = buffer(&Frame::new(0x82, [0x11; 100]).encode(Role::Server));
-    assert_eq!(Request::read(&mut buffer, &config), Ok(None));
-    let mut connection = Connection::server(config);
+    assert_eq!(
+        ServerHandshake::new(&config).read_request(&mut buffer),
+        Ok(None)
+    );
+    let mut connection = Connection::server(&config);
     while connection.next_event(&mut buffer).unwrap().is_some() {}
     assert!(buffer.is_empty());
     buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(matches!(Request::read(&mut buffer, &config), Ok(Some(_))));
+    assert!(matches!(
+        ServerHandshake::new(&config).read_request(&mut buffer),
+        Ok(Some(_))
+    ));
 }
 
 /// Only a path, or a URI whose host then counts, is something to connect to.
@@ -93,7 +99,9 @@ fn targets() {
         let request = REQUEST.replace("GET /", &format!("GET {target}"));
         let request = request.replace("Host: a", &format!("Host: a\r\nOrigin: {origin}"));
         let mut buffer = buffer(request.as_bytes());
-        let request = Request::read(&mut buffer, &Config::default())?.unwrap();
+        let request = ServerHandshake::new(&Config::default())
+            .read_request(&mut buffer)?
+            .unwrap();
         request.accept(&ServerOptions::default()).map(drop)
     };
     for target in ["/", "/a?b[c]=d", "http://a/", "https://A", "http://a?b"] {
@@ -125,7 +133,8 @@ fn targets() {
 #[test]
 fn answers_without_a_body() {
     let mut buffer = buffer(REQUEST.replace("GET", "HEAD").as_bytes());
-    let request = Request::read(&mut buffer, &Config::default())
+    let request = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
         .unwrap()
         .unwrap();
     let refusal = request.accept(&ServerOptions::default()).unwrap_err();
@@ -158,7 +167,8 @@ fn the_headers_of_a_clients_request() {
     let uri = Uri::parse("ws://host:81/path?query").unwrap();
     let handshake = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
     let mut buffer = buffer(handshake.request());
-    let request = Request::read(&mut buffer, &Config::default())
+    let request = ServerHandshake::new(&Config::default())
+        .read_request(&mut buffer)
         .unwrap()
         .unwrap();
     assert_eq!(request.headers(), handshake.headers());

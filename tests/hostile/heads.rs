@@ -35,13 +35,16 @@ fn a_head_in_single_bytes_is_parsed_once() {
     let ((), cost) = measure(|| {
         for byte in before {
             buffer.extend_from_slice(&[*byte]);
-            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            assert_eq!(
+                ServerHandshake::new(&Config::default()).read_request(&mut buffer),
+                Ok(None)
+            );
         }
     });
     assert_eq!(cost, NOTHING);
     buffer.extend_from_slice(&[*last]);
     let (found, cost) = measure(|| {
-        let request = Request::read(&mut buffer, &Config::default());
+        let request = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
         request.unwrap().map(|request| request.headers().len())
     });
     assert_eq!(found, Some(5 + 91));
@@ -76,14 +79,14 @@ fn a_flood_of_headers_is_refused_at_the_line_too_many() {
         let (refused, heap) = measure(|| {
             (1..=bytes.len()).find_map(|n| {
                 buffer.extend_from_slice(&bytes[n - 1..n]);
-                let read = Request::read(&mut buffer, &Config::default());
+                let read = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
                 read.err().map(|error| (n, error))
             })
         });
         // The start line and 100 headers pass.
         let mut ends = (1..=bytes.len()).filter(|n| bytes[..*n].ends_with(b"\n"));
         let at = ends.nth(101).unwrap();
-        let error = RequestError::Head(HeadError::TooManyHeaders);
+        let error = RequestError::TooManyHeaders;
         assert_eq!(refused, Some((at, error)));
         assert_eq!(heap, NOTHING);
         assert_eq!(error.status(), 431);
@@ -95,7 +98,7 @@ fn a_flood_of_headers_is_refused_at_the_line_too_many() {
     let mut buffer = buffer(response(&client, &flood).as_bytes());
     assert_eq!(
         client.read_response(&mut buffer).err(),
-        Some(ResponseError::Head(HeadError::TooManyHeaders))
+        Some(ResponseError::TooManyHeaders)
     );
 }
 
@@ -107,9 +110,15 @@ fn what_is_skipped_takes_no_memory() {
     let ((), heap) = measure(|| {
         for _ in 0..100_000 {
             buffer.extend_from_slice(b"\r\n\r\n\r");
-            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            assert_eq!(
+                ServerHandshake::new(&Config::default()).read_request(&mut buffer),
+                Ok(None)
+            );
             buffer.extend_from_slice(b"\n");
-            assert_eq!(Request::read(&mut buffer, &Config::default()), Ok(None));
+            assert_eq!(
+                ServerHandshake::new(&Config::default()).read_request(&mut buffer),
+                Ok(None)
+            );
         }
     });
     assert_eq!(heap, NOTHING);
@@ -137,7 +146,9 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
         let head = request(&format!("Cookie: session=1\r\nOrigin: {origin}\r\n"));
         let head = head.replace("Host: a", "Host: app.example");
         let mut buffer = buffer(head.as_bytes());
-        let request = Request::read(&mut buffer, &Config::default()).unwrap();
+        let request = ServerHandshake::new(&Config::default())
+            .read_request(&mut buffer)
+            .unwrap();
         request.unwrap().accept(options).map(drop)
     };
     let elsewhere = [
@@ -221,7 +232,7 @@ fn malformed_values_have_an_answer() {
             options.subprotocols = &["a"];
             let mut buffer = buffer(&bytes);
             let what = format!("{name}: {value:x?}");
-            let answer = match Request::read(&mut buffer, &Config::default()) {
+            let answer = match ServerHandshake::new(&Config::default()).read_request(&mut buffer) {
                 Ok(Some(request)) => request.accept(&options).map(drop),
                 Ok(None) => panic!("{what}: the head is whole"),
                 Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! Incidents of memory: what a peer can have stored that it never sent, or never reads.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, RequestReader, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, Opening, ServerHandshake, Uri};
 use sockless::test_util::{Frame, Length, Role, encode};
 use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
 
@@ -41,7 +41,7 @@ fn the_output_stays_bounded_while_the_peer_never_reads() {
     for role in Role::BOTH {
         let text = Frame::new(0x81, vec![b'x'; message]).encode(role);
         let ping = Frame::new(0x89, [7; 125]).encode(role);
-        let mut connection = role.connection(config);
+        let mut connection = role.connection(&config);
         let mut buffer = ReadBuffer::with_capacity(8192);
         let (refused, heap) = measure(|| {
             let mut refused = 0;
@@ -96,7 +96,7 @@ fn announced_lengths_allocate_nothing() {
                     config.max_message_size = u64::MAX;
                     // A message that does not fit into memory, whatever the limits are.
                     let refused = delivery == Delivery::Messages && claim > (usize::MAX / 4) as u64;
-                    let mut connection = role.connection(config);
+                    let mut connection = role.connection(&config);
                     let mut buffer = ReadBuffer::with_capacity(4096);
                     let frame = Frame::new(first, "begin").with_length(Length::Claimed(claim));
                     let bytes = frame.encode(role);
@@ -122,7 +122,7 @@ fn announced_lengths_allocate_nothing() {
             }
         }
         // A Ping that announces 10 MiB is refused after two bytes; the Close frame is all that it costs.
-        let mut connection = role.connection(Config::default());
+        let mut connection = role.connection(&Config::default());
         let mut buffer = ReadBuffer::with_capacity(64);
         let frame = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
         let ping = frame.encode(role);
@@ -169,7 +169,7 @@ fn tiny_fragments_leave_no_objects_behind() {
             let read = fragment.repeat(per_read);
             let begin = Frame::new(0x01, "").encode(role);
             let end = Frame::new(0x80, "").encode(role);
-            let mut connection = role.connection(config(delivery));
+            let mut connection = role.connection(&config(delivery));
             let mut buffer = ReadBuffer::with_capacity(4096);
             let (carried, heap) = measure(|| {
                 let mut carried = receive(&mut connection, &mut buffer, &begin).1;
@@ -198,7 +198,7 @@ fn frames_without_payload_cost_nothing() {
         for delivery in DELIVERIES {
             // One byte at the beginning of a message, or none, so that there is something to move.
             for begin in ["", "x"] {
-                let mut connection = role.connection(config(delivery));
+                let mut connection = role.connection(&config(delivery));
                 let mut buffer = ReadBuffer::with_capacity(4096);
                 let carried = begin.len();
                 let begin = Frame::new(0x01, begin).encode(role);
@@ -224,7 +224,7 @@ fn frames_without_payload_cost_nothing() {
                 assert!(buffer.unread().is_empty());
             }
 
-            let mut connection = role.connection(config(delivery));
+            let mut connection = role.connection(&config(delivery));
             let mut buffer = ReadBuffer::with_capacity(4096);
             let batch = [0x81, 0x82, 0x89]
                 .map(|first| Frame::new(first, "").encode(role))
@@ -260,7 +260,7 @@ fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
             });
             let stream = encode(&frames.collect::<Vec<_>>(), Role::Server);
             let stream = stream.repeat(3);
-            let mut connection = Connection::server(Config::default());
+            let mut connection = Connection::server(&Config::default());
             let mut buffer = ReadBuffer::with_capacity(4096);
             let (mut rest, mut growths, mut messages) = (&stream[..], 0, 0);
             while !rest.is_empty() {
@@ -268,7 +268,7 @@ fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
                 let spare = buffer.spare_mut(LEAST);
                 let n = spare.len().min(4096).min(rest.len());
                 spare[..n].copy_from_slice(&rest[..n]);
-                buffer.advance(n);
+                buffer.advance_filled(n);
                 growths += usize::from(buffer.capacity() != before);
                 rest = &rest[n..];
                 while let Some(event) = connection.next_event(&mut buffer).expect("legal") {
@@ -301,7 +301,7 @@ fn a_pooled_buffer_grows_like_a_new_one() {
             b"\r\n\r\n",
         ]
         .concat();
-        let mut reader = RequestReader::new(&Config::default());
+        let mut reader = ServerHandshake::new(&Config::default());
         let (mut growths, mut whole) = (0, false);
         for byte in head {
             let before = buffer.capacity();
@@ -319,7 +319,7 @@ fn a_pooled_buffer_grows_like_a_new_one() {
         // A failure in the middle of a frame.
         [Frame::new(0x83, "x").encode(Role::Server), vec![0; 50]].concat(),
     ] {
-        let mut connection = Connection::server(config(Delivery::Chunks));
+        let mut connection = Connection::server(&config(Delivery::Chunks));
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(&stream[..stream.len() - 1]);
         while let Ok(Some(_)) = connection.next_event(&mut buffer) {}

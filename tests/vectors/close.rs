@@ -11,7 +11,7 @@ fn close_codes_on_the_wire() {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for role in Role::BOTH {
             let bytes = Frame::close(code, "why").encode(role);
-            let outcome = run(role, Config::default(), &bytes, &[]);
+            let outcome = run(role, &Config::default(), &bytes, &[]);
             if legal {
                 assert_eq!(outcome.error, None, "{code}");
                 assert_eq!(outcome.events, [OwnedEvent::close(code, "why")]);
@@ -48,7 +48,7 @@ fn a_close_frame_is_delivered_and_echoed() {
             .concat();
             let echo = [OwnedEvent::close(*code, "")];
             accepts(role, Config::default(), &bytes, &events, &echo);
-            let ending = run(role, Config::default(), &bytes, &[]).ending.unwrap();
+            let ending = run(role, &Config::default(), &bytes, &[]).ending.unwrap();
             assert_eq!((ending.code, &*ending.reason), (*code, *reason));
             assert!(ending.was_clean);
             assert_eq!((ending.initiator, ending.error), (Initiator::Peer, None));
@@ -59,7 +59,7 @@ fn a_close_frame_is_delivered_and_echoed() {
         ("88 82 37 fa 21 3d 34 12", "88 02 03 e8"),
         ("88 80 37 fa 21 3d", "88 00"),
     ] {
-        let outcome = same_however_cut(Role::Server, Config::default(), &hex(bytes));
+        let outcome = same_however_cut(Role::Server, &Config::default(), &hex(bytes));
         assert_eq!(outcome.output, hex(echo));
     }
 }
@@ -114,7 +114,7 @@ fn illegal_close_frames() {
 #[test]
 fn no_illegal_close_code_is_ever_written() {
     for code in (0..=u16::MAX).map(CloseCode::new) {
-        let mut server = Connection::server(Config::default());
+        let mut server = Connection::server(&Config::default());
         if code.is_sendable() {
             server.close(code, "").unwrap();
             assert_eq!(server.output()[2..], u16::from(code).to_be_bytes());
@@ -124,7 +124,7 @@ fn no_illegal_close_code_is_ever_written() {
         } else {
             let refused = server.close(code, "");
             assert_eq!(refused, Err(SendError::InvalidCloseCode(code)));
-            assert!(server.output().is_empty() && server.is_open());
+            assert!(server.output().is_empty() && server.can_send());
         }
     }
 }
@@ -145,8 +145,8 @@ fn our_reason_is_cut_at_a_character() {
     ];
     for (reason, kept) in table {
         for role in Role::BOTH {
-            let mut peer = Peer::new(role.other(), Config::default());
-            let mut connection = role.connection(Config::default());
+            let mut peer = Peer::new(role.other(), &Config::default());
+            let mut connection = role.connection(&Config::default());
             connection.close(CloseCode::GOING_AWAY, &reason).unwrap();
             peer.receive(connection.output());
             assert_eq!(peer.events(), [OwnedEvent::close(1001, &reason[..kept])]);

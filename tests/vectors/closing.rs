@@ -4,8 +4,8 @@ use super::{DELIVERIES, config, heard, start};
 use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Pair, Peer, Role, encode};
 use sockless::{CloseCode, Config, Initiator, ProtocolError, Reply, SendError, TransportAction};
 
-const WAIT: TransportAction = TransportAction::Wait { until: None };
-const SHUT_DOWN: TransportAction = TransportAction::ShutdownWrite { until: None };
+const WAIT: TransportAction = TransportAction::Wait;
+const SHUT_DOWN: TransportAction = TransportAction::ShutdownWrite;
 
 fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
     OwnedCloseEvent {
@@ -33,14 +33,14 @@ fn sends_nothing(peer: &mut Peer) {
     ];
     assert_eq!(refusals, [Err(SendError::Closed); 7]);
     assert_eq!(connection.output(), before);
-    assert!(!connection.is_open());
+    assert!(!connection.can_send());
 }
 
 #[test]
 fn open_may_send_all() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
-        assert!(peer.connection.is_open());
+        let mut peer = Peer::new(role, &Config::default());
+        assert!(peer.connection.can_send());
         peer.connection.send_text("text").unwrap();
         peer.connection.send_binary(b"binary").unwrap();
         peer.connection.send_ping(b"ping").unwrap();
@@ -65,7 +65,7 @@ fn open_may_send_all() {
 #[test]
 fn open_then_end_of_stream() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::new(0x01, "unfinished").encode(role));
         peer.connection.handle_eof();
         assert_eq!(
@@ -88,7 +88,7 @@ fn we_closed() {
             let mut config = config(delivery);
             config.max_message_size = 5;
             let closed = || {
-                let mut peer = Peer::new(role, config);
+                let mut peer = Peer::new(role, &config);
                 peer.connection
                     .close(CloseCode::GOING_AWAY, "later")
                     .unwrap();
@@ -188,7 +188,7 @@ fn we_closed() {
 #[test]
 fn peer_closed_and_was_answered() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::close(3000, "").encode(role));
         sends_nothing(&mut peer);
         assert_eq!(peer.connection.transport_action(), TransportAction::Write);
@@ -215,16 +215,16 @@ fn peer_closed_and_was_answered() {
 #[test]
 fn peer_closed_and_the_answer_is_left_to_the_caller() {
     let mut config = Config::default();
-    config.close = Reply::Manual;
+    config.close_reply = Reply::Manual;
     for role in Role::BOTH {
         let closed = || {
-            let mut peer = Peer::new(role, config);
+            let mut peer = Peer::new(role, &config);
             peer.connection.send_text_fragment("half ", false).unwrap();
             let frames = [Frame::close(1001, ""), Frame::new(0x89, "ignored")];
             peer.receive(&encode(&frames, role));
             assert_eq!(peer.events(), [OwnedEvent::close(1001, "")]);
             assert_eq!(peer.close_event(), None);
-            assert!(peer.connection.is_open());
+            assert!(peer.connection.can_send());
             assert_eq!(peer.connection.transport_action(), TransportAction::Write);
             peer
         };
@@ -271,9 +271,9 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
 #[test]
 fn the_stream_ends_before_the_caller_answers_the_peers_close() {
     let mut config = Config::default();
-    config.close = Reply::Manual;
+    config.close_reply = Reply::Manual;
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, config);
+        let mut peer = Peer::new(role, &config);
         peer.receive(&Frame::close(1001, "").encode(role));
         peer.connection.handle_eof();
         assert_eq!(
@@ -287,7 +287,7 @@ fn the_stream_ends_before_the_caller_answers_the_peers_close() {
 fn failing() {
     for role in Role::BOTH {
         let failed = || {
-            let mut peer = Peer::new(role, Config::default());
+            let mut peer = Peer::new(role, &Config::default());
             // Refused with its whole header unread, and the payload still to come.
             peer.receive(&Frame::new(0x91, "payload").encode(role)[..9]);
             assert_eq!(peer.error, Some(ProtocolError::ReservedBits));
@@ -352,7 +352,7 @@ fn a_refused_close_frame_is_not_recorded() {
             Frame::close(1000, "").encode(role.other()),
         ];
         for bad in refused {
-            let mut peer = Peer::new(role, Config::default());
+            let mut peer = Peer::new(role, &Config::default());
             peer.receive(&bad);
             assert!(peer.error.is_some(), "{role:?} {bad:x?}");
             peer.receive(&Frame::close(4000, "").encode(role));
@@ -370,7 +370,7 @@ fn a_refused_close_frame_is_not_recorded() {
 fn two_peers_close_in_turn_or_at_once() {
     for first in Role::BOTH {
         for at_once in [false, true] {
-            let mut pair = Pair::new(Config::default());
+            let mut pair = Pair::new(&Config::default());
             let close = |pair: &mut Pair, role, code| {
                 let connection = &mut pair.peer(role).connection;
                 connection.close(CloseCode::new(code), "").unwrap();
@@ -411,7 +411,7 @@ fn two_peers_close_in_turn_or_at_once() {
 #[test]
 fn a_failed_connection_lets_go_of_its_buffer() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::new(0x02, [7; 100]).encode(role));
         assert!(!peer.buffer.is_empty());
         peer.receive(&Frame::new(0x82, "inside").encode(role));
@@ -439,24 +439,24 @@ fn a_reset_ends_everything() {
             before
         };
         // Open, with something to say.
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.connection.send_text("unread").unwrap();
         let ending = reset(&mut peer);
         assert_eq!(ending, Some(ended(1006, false, Initiator::Transport)));
         // The peer's Close frame came, and ours was still to be written. That is no clean end.
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::close(1000, "").encode(role));
         assert_eq!(peer.connection.transport_action(), TransportAction::Write);
         let ending = reset(&mut peer);
         assert_eq!(ending, Some(ended(1000, false, Initiator::Peer)));
         // Failed, with a Close frame that says why.
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&[0xff, 0xff]);
         assert_eq!(peer.connection.transport_action(), TransportAction::Write);
         let ending = reset(&mut peer).unwrap();
         assert_eq!((ending.code, ending.error), (1006, peer.error));
         // At the end of the stream it may still have been read; then it cannot.
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.receive(&[0xff, 0xff]);
         peer.connection.handle_eof();
         assert_eq!(peer.connection.transport_action(), TransportAction::Write);

@@ -65,8 +65,8 @@ fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
         ],
         Role::Client,
     );
-    let mut chunks = Peer::new(Role::Client, config(Delivery::Chunks));
-    let mut whole = Peer::new(Role::Client, config(Delivery::Messages));
+    let mut chunks = Peer::new(Role::Client, &config(Delivery::Chunks));
+    let mut whole = Peer::new(Role::Client, &config(Delivery::Messages));
     let part = |text: &str| vec![OwnedEvent::TextPart(text.into())];
     // Header (2), "a", c3, a9, header (2), "b", header (2).
     let table = [
@@ -106,7 +106,7 @@ fn an_event_leaves_the_connection_free() {
             other => panic!("{other:?}"),
         }
     }
-    let mut peer = Peer::new(Role::Server, Config::default());
+    let mut peer = Peer::new(Role::Server, &Config::default());
     let bytes = Frame::new(0x81, "echo").encode(Role::Server);
     peer.buffer.extend_from_slice(&bytes);
     let text = first_text(&mut peer.connection, &mut peer.buffer);
@@ -127,9 +127,9 @@ fn a_silent_connection_has_no_outcome() {
             output,
             ending,
             action,
-        } = run(role, Config::default(), &[], &[]);
+        } = run(role, &Config::default(), &[], &[]);
         assert_eq!((events, open, error), (vec![], None, None));
         assert_eq!((output, ending), (vec![], None));
-        assert_eq!(action, TransportAction::Wait { until: None });
+        assert_eq!(action, TransportAction::Wait);
     }
 }

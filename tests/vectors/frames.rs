@@ -118,7 +118,7 @@ fn good_frames_before_a_bad_one_are_delivered_and_answered_first() {
     for role in Role::BOTH {
         let bad = start(role, 0x83, 0, true);
         let bytes = [encode(&good, role), bad.to_vec()].concat();
-        let outcome = same_however_cut(role, Config::default(), &bytes);
+        let outcome = same_however_cut(role, &Config::default(), &bytes);
         assert_eq!(
             outcome.events,
             [
@@ -139,7 +139,7 @@ fn good_frames_before_a_bad_one_are_delivered_and_answered_first() {
 
         // The application's reply to the good message goes out in front of the Close frame, because the
         // bad frame behind it is not looked at before the next call.
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.buffer.extend_from_slice(&bytes);
         let event = peer.connection.next_event(&mut peer.buffer);
         assert_eq!(
@@ -182,7 +182,7 @@ fn lengths_of_every_form_both_ways() {
                 &[],
             );
 
-            let mut connection = role.connection(Config::default());
+            let mut connection = role.connection(&Config::default());
             connection.send_binary(&data).expect("open");
             let output = connection.output();
             assert_eq!((output[0], output[1] & 0x7f), (0x82, form[0]));
@@ -240,7 +240,7 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
         let bytes = Frame::new(0x82, "x")
             .with_length(Length::Claimed(u64::MAX >> 1))
             .encode(role);
-        let outcome = same_however_cut(role, generous, &bytes);
+        let outcome = same_however_cut(role, &generous, &bytes);
         assert_eq!((outcome.error, outcome.events), (None, vec![]));
         let error = ProtocolError::FrameTooLarge;
         refuses(role, Config::default(), &[], &bytes[..10], error, 10);
@@ -284,7 +284,7 @@ fn the_examples_of_the_rfc() {
         accepts(Role::Client, Config::default(), &bytes, &events, &[]);
     }
 
-    let mut server = Connection::server(Config::default());
+    let mut server = Connection::server(&Config::default());
     server.send_text("Hello").unwrap();
     server.send_text_fragment("Hel", false).unwrap();
     server.send_text_fragment("lo", true).unwrap();
@@ -298,7 +298,7 @@ fn the_examples_of_the_rfc() {
 /// Section 5.3: "the masking key needs to be unpredictable", so at the least it is not used twice.
 #[test]
 fn a_client_masks_every_frame_with_a_fresh_key() {
-    let mut client = Role::Client.connection(Config::default());
+    let mut client = Role::Client.connection(&Config::default());
     let mut keys = Vec::new();
     for _ in 0..100 {
         client.send_text("").unwrap();

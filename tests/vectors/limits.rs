@@ -7,13 +7,13 @@ use sockless::{Config, Delivery, Event, ProtocolError, ReadBuffer, Reply};
 #[test]
 fn a_huge_ping_or_message_header_allocates_nothing() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         let ping = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
         peer.receive(&ping.encode(role));
         assert_eq!(peer.error, Some(ProtocolError::ControlFrameTooLong));
         assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
 
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         let message = Frame::new(0x82, "begin").with_length(Length::Claimed(10 << 20));
         peer.receive(&message.encode(role));
         assert_eq!(peer.error, None);
@@ -54,7 +54,7 @@ fn the_default_limits() {
     for role in Role::BOTH {
         let claimed = |claim| Frame::new(0x82, "").with_length(Length::Claimed(claim));
         let most = claimed(16 << 20).encode(role);
-        assert_eq!(refused_at(role, Config::default(), &most), None);
+        assert_eq!(refused_at(role, &Config::default(), &most), None);
         let bad = claimed((16 << 20) + 1).encode(role);
         let error = ProtocolError::FrameTooLarge;
         refuses(role, Config::default(), &[], &bad[..10], error, 10);
@@ -132,7 +132,7 @@ fn control_frames_know_no_limit_but_their_own() {
 fn many_small_fragments_pass() {
     for role in Role::BOTH {
         for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(role, config);
+            let mut peer = Peer::new(role, &config);
             for (i, byte) in (0..65536).zip((0..=250).cycle()) {
                 let first = match i {
                     0 => 0x02,
@@ -157,7 +157,7 @@ fn many_small_fragments_pass() {
 fn a_million_empty_fragments_cost_nothing() {
     for role in Role::BOTH {
         for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(role, config);
+            let mut peer = Peer::new(role, &config);
             peer.receive(&Frame::new(0x01, "a").encode(role));
             let batch = Frame::new(0x00, "").encode(role).repeat(1000);
             for _ in 0..1000 {
@@ -183,7 +183,7 @@ fn the_buffer_is_bounded_by_what_was_received() {
     for role in Role::BOTH {
         for (delivery, held) in [(Delivery::Messages, message), (Delivery::Chunks, 0)] {
             for (read, fragment) in [(1000, 50_000), (1000, 10), (1, 999), (4096, 3000)] {
-                let mut peer = Peer::new(role, config(delivery));
+                let mut peer = Peer::new(role, &config(delivery));
                 let mut frames: Vec<Frame> = vec![b'x'; message]
                     .chunks(fragment)
                     .map(|piece| Frame::new(0x00, piece))
@@ -215,7 +215,7 @@ fn a_message_over_4_gib_streams_in_chunks() {
     for (frames, size) in [(1, 5 * GIB), (5, GIB)] {
         let mut config = limits(size, 5 * GIB);
         config.delivery = Delivery::Chunks;
-        let mut client = Role::Client.connection(config);
+        let mut client = Role::Client.connection(&config);
         let mut buffer = ReadBuffer::with_capacity(PIECE);
         let mut received = 0;
         for i in 0..frames {
@@ -226,7 +226,7 @@ fn a_message_over_4_gib_streams_in_chunks() {
             for _ in 0..size / PIECE as u64 {
                 // What was left there by the piece before is as good as any.
                 assert!(buffer.spare_mut(PIECE).len() >= PIECE);
-                buffer.advance(PIECE);
+                buffer.advance_filled(PIECE);
                 let Ok(Some(Event::Binary { data, fin: false })) = client.next_event(&mut buffer)
                 else {
                     panic!("no chunk after {received} bytes");

@@ -24,7 +24,7 @@ fn past_the_bound_the_newest_ping_wins() {
         for (limit, fit) in [(2 * frame, 2), (3 * frame - 1, 2), (frame, 1), (0, 1)] {
             let mut config = Config::default();
             config.max_unsent_pongs = limit;
-            let mut peer = Peer::new(role, config);
+            let mut peer = Peer::new(role, &config);
             peer.connection.send_text("first").unwrap();
             peer.receive(&encode(
                 &[b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload)),
@@ -72,7 +72,7 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
         for (what, end) in ends {
             let mut config = Config::default();
             config.max_unsent_pongs = 0;
-            let mut peer = Peer::new(role, config);
+            let mut peer = Peer::new(role, &config);
             let pings = [Frame::new(0x89, "a"), Frame::new(0x89, "b")];
             peer.receive(&encode(&pings, role));
             end(&mut peer, role);
@@ -90,11 +90,11 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
 #[test]
 fn a_ping_may_be_left_to_the_application() {
     let mut config = Config::default();
-    config.pong = Reply::Manual;
+    config.ping_reply = Reply::Manual;
     for role in Role::BOTH {
         let ping = Frame::new(0x89, "who?").encode(role);
         accepts(role, config, &ping, &[OwnedEvent::ping(b"who?")], &[]);
-        let mut peer = Peer::new(role, config);
+        let mut peer = Peer::new(role, &config);
         peer.receive(&ping);
         peer.connection.send_pong(b"who?").unwrap();
         assert_eq!(

@@ -7,7 +7,7 @@ use sockless::{CloseCode, Config, SendError};
 #[test]
 fn a_refused_send_leaves_everything_as_it_was() {
     for role in Role::BOTH {
-        let mut connection = role.connection(Config::default());
+        let mut connection = role.connection(&Config::default());
         let long = [0; 126];
         assert_eq!(
             [connection.send_ping(&long), connection.send_pong(&long)],
@@ -58,7 +58,7 @@ fn a_full_output_refuses_until_some_is_written() {
     for role in Role::BOTH {
         let mut config = Config::default();
         config.max_output = 10;
-        let mut peer = Peer::new(role, config);
+        let mut peer = Peer::new(role, &config);
         // A message of any size goes into an output that has room.
         peer.connection.send_text("longer than ten bytes").unwrap();
         let before = peer.connection.output().to_vec();
@@ -94,7 +94,7 @@ fn a_full_output_refuses_until_some_is_written() {
 #[test]
 fn an_unfinished_message_does_not_keep_us_from_closing() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, Config::default());
+        let mut peer = Peer::new(role, &Config::default());
         peer.connection.send_text_fragment("a", false).unwrap();
         peer.connection.close(CloseCode::NORMAL, "").unwrap();
         assert_eq!(
@@ -107,7 +107,7 @@ fn an_unfinished_message_does_not_keep_us_from_closing() {
 #[test]
 fn swapped_output_counts_as_written() {
     for role in Role::BOTH {
-        let mut connection = role.connection(Config::default());
+        let mut connection = role.connection(&Config::default());
         let mut output = b"left over".to_vec();
         connection.send_text("one").unwrap();
         connection.send_text("two").unwrap();

@@ -38,7 +38,7 @@ fn without_copies_the_same_bytes_go_out() {
         let mut config = Config::default();
         config.max_output = 200_000;
         config.max_unsent_pongs = 20;
-        let (mut copying, mut sharing) = (role.connection(config), role.connection(config));
+        let (mut copying, mut sharing) = (role.connection(&config), role.connection(&config));
         let (mut copied, mut shared) = (Vec::new(), Vec::new());
         let mut buffers = [ReadBuffer::new(), ReadBuffer::new()];
         for i in 0..30_u8 {
@@ -57,9 +57,9 @@ fn without_copies_the_same_bytes_go_out() {
                 }
                 kind @ (3 | 4) => {
                     let (plain, message) = if kind == 3 {
-                        (copying.send_text(text), sharing.send_text_from(text))
+                        (copying.send_text(text), sharing.send_text_borrowed(text))
                     } else {
-                        let message = sharing.send_binary_from(&payload);
+                        let message = sharing.send_binary_borrowed(&payload);
                         (copying.send_binary(&payload), message)
                     };
                     match message {
@@ -112,10 +112,10 @@ fn without_copies_the_same_bytes_go_out() {
 
 #[test]
 fn a_servers_payload_is_not_copied() {
-    let mut server = Role::Server.connection(Config::default());
+    let mut server = Role::Server.connection(&Config::default());
     let data = vec![7; 10_000];
     server.send_text("first").unwrap();
-    let message = server.send_binary_from(&data).unwrap();
+    let message = server.send_binary_borrowed(&data).unwrap();
     let parts: Vec<_> = message.parts().collect();
     assert_eq!(parts.len(), 2);
     assert_eq!(parts[1].as_ptr(), data.as_ptr());
@@ -124,7 +124,7 @@ fn a_servers_payload_is_not_copied() {
     // A shared message is the same memory on all connections.
     let message = SharedMessage::binary(&data);
     let addresses = [(); 2].map(|()| {
-        let mut server = Role::Server.connection(Config::default());
+        let mut server = Role::Server.connection(&Config::default());
         server.send_text("first").unwrap();
         server.send_shared(&message).unwrap();
         server.send_text("last").unwrap();
@@ -151,10 +151,10 @@ fn without_copies_the_same_is_refused() {
     config.max_output = 10;
     let message = SharedMessage::binary(&[7; 5000]);
     for role in Role::BOTH {
-        let mut connection = role.connection(config);
+        let mut connection = role.connection(&config);
         connection.send_text_fragment("", false).unwrap();
         let before = connection.output().to_vec();
-        let refused = connection.send_binary_from(&[7; 5000]).map(drop);
+        let refused = connection.send_binary_borrowed(&[7; 5000]).map(drop);
         assert_eq!(refused, Err(SendError::MessageOpen));
         assert_eq!(
             connection.send_shared(&message),
@@ -164,7 +164,7 @@ fn without_copies_the_same_is_refused() {
             .send_text_fragment("until it is full", true)
             .unwrap();
         assert_eq!(
-            connection.send_text_from("x").map(drop),
+            connection.send_text_borrowed("x").map(drop),
             Err(SendError::Full)
         );
         assert_eq!(connection.send_shared(&message), Err(SendError::Full));
@@ -177,7 +177,7 @@ fn without_copies_the_same_is_refused() {
         connection.handle_eof();
         assert_eq!(connection.send_shared(&message), Err(SendError::Closed));
         assert_eq!(
-            connection.send_text_from("x").map(drop),
+            connection.send_text_borrowed("x").map(drop),
             Err(SendError::Closed)
         );
     }
@@ -186,6 +186,6 @@ fn without_copies_the_same_is_refused() {
 #[test]
 #[should_panic(expected = "advanced by more than the parts")]
 fn more_than_all_parts_cannot_have_been_written() {
-    let mut server = Role::Server.connection(Config::default());
-    server.send_binary_from(&[1, 2]).unwrap().advance(5);
+    let mut server = Role::Server.connection(&Config::default());
+    server.send_binary_borrowed(&[1, 2]).unwrap().advance(5);
 }

@@ -36,7 +36,10 @@ pub(super) fn pair() -> (Connection, Connection) {
     let mut handshake = ClientHandshake::new(&uri, &client_options, Seed::new([3; 32])).unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(handshake.request());
-    let request = Request::read(&mut buffer, &config).unwrap().unwrap();
+    let request = ServerHandshake::new(&config)
+        .read_request(&mut buffer)
+        .unwrap()
+        .unwrap();
     let mut server = request.accept(&server_options).unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(server.output());
@@ -73,7 +76,7 @@ pub(super) fn receive(job: &Job, mut frames: Frames) -> Pass {
     Box::new(move |sum: &mut Sum| {
         while sum.messages < count {
             let n = frames.read(buffer.spare_mut(4096)).unwrap();
-            buffer.advance(n);
+            buffer.advance_filled(n);
             while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                 match event {
                     Event::Text { text, fin } => sum.add(text.as_bytes(), fin),

@@ -27,8 +27,8 @@ fn config() -> Config {
 
 fn connection(role: Role, config: Config) -> Connection {
     match role {
-        Role::Server => Connection::server(config),
-        Role::Client => Connection::client(config, Seed::new([7; 32])),
+        Role::Server => Connection::server(&config),
+        Role::Client => Connection::client(&config, Seed::new([7; 32])),
     }
 }
 
@@ -48,7 +48,7 @@ fn read(wire: &mut Wire, buffer: &mut ReadBuffer) {
     let spare = buffer.spare_mut(LEAST);
     let most = spare.len().min(READ);
     let n = wire.read(&mut spare[..most]).unwrap();
-    buffer.advance(n);
+    buffer.advance_filled(n);
 }
 
 /// The length from which on a payload is written from where it is. What is masked never is.
@@ -62,7 +62,7 @@ const fn large(role: Role) -> usize {
 #[inline(always)]
 fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str, large: usize) {
     if text.len() >= large {
-        return send_text_from(connection, wire, text);
+        return send_text_borrowed(connection, wire, text);
     }
     connection.send_text(text).unwrap();
     write(connection, wire);
@@ -71,7 +71,7 @@ fn send_text(connection: &mut Connection, wire: &mut Wire, text: &str, large: us
 #[inline(always)]
 fn send_binary(connection: &mut Connection, wire: &mut Wire, data: &[u8], large: usize) {
     if data.len() >= large {
-        return send_binary_from(connection, wire, data);
+        return send_binary_borrowed(connection, wire, data);
     }
     connection.send_binary(data).unwrap();
     write(connection, wire);
@@ -84,13 +84,13 @@ fn write(connection: &mut Connection, wire: &mut Wire) {
 }
 
 #[inline(never)]
-fn send_text_from(connection: &mut Connection, wire: &mut Wire, text: &str) {
-    write_parts(connection.send_text_from(text).unwrap(), wire);
+fn send_text_borrowed(connection: &mut Connection, wire: &mut Wire, text: &str) {
+    write_parts(connection.send_text_borrowed(text).unwrap(), wire);
 }
 
 #[inline(never)]
-fn send_binary_from(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
-    write_parts(connection.send_binary_from(data).unwrap(), wire);
+fn send_binary_borrowed(connection: &mut Connection, wire: &mut Wire, data: &[u8]) {
+    write_parts(connection.send_binary_borrowed(data).unwrap(), wire);
 }
 
 #[inline(always)]
@@ -189,7 +189,9 @@ impl Peer for Sockless {
         let mut buffer = ReadBuffer::new();
         Some(Box::new(move |sum: &mut Sum| {
             buffer.extend_from_slice(job::REQUEST);
-            let request = Request::read(&mut buffer, &options.config).unwrap();
+            let request = ServerHandshake::new(&options.config)
+                .read_request(&mut buffer)
+                .unwrap();
             let connection = request.unwrap().accept(&options).unwrap();
             add_answer(connection.output(), sum);
         }))

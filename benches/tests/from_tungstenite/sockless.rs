@@ -12,7 +12,7 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
     let mut connection = None;
     loop {
         let n = transport.read(buffer.spare_mut(4096))?;
-        buffer.advance(n);
+        buffer.advance_filled(n);
         let connection = match &mut connection {
             Some(connection) => connection,
             None => match accept(&mut buffer, &options) {
@@ -36,7 +36,7 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
         write(&mut transport, connection);
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
-            TransportAction::ShutdownWrite { .. } => _ = transport.shutdown(Shutdown::Write),
+            TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
             _ => {} // all is written: read
         }
     }
@@ -45,7 +45,7 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
 /// Returns a connection once the request has come whole. A refused request has one too,
 /// because the refusal must be written.
 fn accept(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connection> {
-    let accepted = match Request::read(buffer, &options.config) {
+    let accepted = match ServerHandshake::new(&options.config).read_request(buffer) {
         Ok(request) => request?.accept(options),
         Err(error) => Err(error),
     };

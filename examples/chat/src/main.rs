@@ -66,7 +66,7 @@ impl Application for Chat {
         outbox: &mut Outbox,
     ) {
         // Who is being closed may still send, and is heard no more.
-        if !connection.is_open() {
+        if !connection.can_send() {
             return;
         }
         let mail = match event {

@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
-use sockless::handshake::{Header, Request, RequestError, RequestReader, ServerOptions};
+use sockless::handshake::{Header, Request, RequestError, ServerHandshake, ServerOptions};
 use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
 use crate::limits::READ;
@@ -27,7 +27,7 @@ pub(crate) struct Client {
 
 /// What a server waits for.
 enum Stage {
-    Request(RequestReader),
+    Request(ServerHandshake),
     /// Also for a request that was refused, since that has to be written, too.
     Connection(Connection),
 }
@@ -37,7 +37,7 @@ impl Client {
     pub(crate) fn new(transport: OwnedFd, options: &ServerOptions<'_>) -> Self {
         Self {
             transport,
-            stage: Stage::Request(RequestReader::new(&options.config)),
+            stage: Stage::Request(ServerHandshake::new(&options.config)),
             unread: ReadBuffer::new(),
             shut_down: false,
         }
@@ -56,10 +56,10 @@ impl Client {
     }
 
     /// When its time comes.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.next_timeout(),
-            Stage::Connection(connection) => connection.next_timeout(),
+            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Connection(connection) => connection.timeout_at(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Client {
             }
             match connection.transport_action() {
                 TransportAction::Close => return false,
-                TransportAction::ShutdownWrite { .. } if !self.shut_down => {
+                TransportAction::ShutdownWrite if !self.shut_down => {
                     self.shut_down = true;
                     // Fails only if the peer is gone, which the next read shows.
                     _ = shutdown(&self.transport, Shutdown::Write);

@@ -101,7 +101,7 @@ impl Server {
                 // Those that were just accepted have nothing to say yet, but their first deadline begins.
                 let ready = ready.next().is_none_or(|ready| !ready.is_empty());
                 let now = now();
-                if ready || client.next_timeout().is_some_and(|at| at <= now) {
+                if ready || client.timeout_at().is_some_and(|at| at <= now) {
                     return client.go_on(options, buffer, now);
                 }
                 true
@@ -126,7 +126,7 @@ impl Server {
 
         let pause = (self.accept_at > now).then_some(self.accept_at);
         let clients = self.clients.iter();
-        let next = clients.filter_map(Client::next_timeout).chain(pause).min();
+        let next = clients.filter_map(Client::timeout_at).chain(pause).min();
         let timeout = next.map(|next| next.saturating_sub(now));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut polled, timeout.as_ref()) {

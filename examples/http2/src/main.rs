@@ -150,8 +150,7 @@ fn connect(
     protocol: &Protocol,
     options: &ServerOptions<'_>,
 ) -> Result<(Connection, Response<()>), RequestError> {
-    let handshake =
-        extended_connect::Request::from_http(request, protocol.as_str()).negotiate(options)?;
+    let handshake = Request::from_http_connect(request, protocol.as_str()).negotiate(options)?;
     Ok((handshake.connection(), handshake.to_http()))
 }
 

@@ -8,7 +8,7 @@ use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sockless::handshake::{Header, Request, RequestError, RequestReader, ServerOptions};
+use sockless::handshake::{Header, Request, RequestError, ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
 use crate::ring::{OperationId, Ring};
@@ -39,7 +39,7 @@ pub(crate) struct Client {
 
 /// What a server waits for.
 enum Stage {
-    Request(RequestReader),
+    Request(ServerHandshake),
     /// Also for a request that was refused, since that has to be written, too.
     Connection(Connection),
 }
@@ -79,7 +79,7 @@ impl Client {
         _ = transport.set_nodelay(true);
         Self {
             transport: Rc::new(transport),
-            stage: Stage::Request(RequestReader::new(config)),
+            stage: Stage::Request(ServerHandshake::new(config)),
             unread: ReadBuffer::new(),
             receiving: None,
             sending: None,
@@ -148,7 +148,7 @@ impl Client {
         // A deadline passes in the next turn, which is at once: first the kernel looks for what arrived in time. But it does
         // so once: a peer that sends without end has deadlines, too.
         let early =
-            receives && self.deferred.is_none() && self.next_timeout().is_some_and(|at| at <= now);
+            receives && self.deferred.is_none() && self.timeout_at().is_some_and(|at| at <= now);
         self.deferred = early.then_some(now);
         if !early {
             self.handle_timeout(&common.options.config, now);
@@ -156,7 +156,7 @@ impl Client {
         if let Stage::Connection(connection) = &self.stage {
             match connection.transport_action() {
                 TransportAction::Close => return self.cancel(common),
-                TransportAction::ShutdownWrite { .. } if !self.shut_down => {
+                TransportAction::ShutdownWrite if !self.shut_down => {
                     self.shut_down = true;
                     // Fails only if the peer is gone, which the next receive shows.
                     _ = self.transport.shutdown(Shutdown::Write);
@@ -285,10 +285,10 @@ impl Client {
     }
 
     /// When its time comes.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.next_timeout(),
-            Stage::Connection(connection) => connection.next_timeout(),
+            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Connection(connection) => connection.timeout_at(),
         }
     }
 }
@@ -389,7 +389,7 @@ mod tests {
         let mut client = client(REQUEST);
         let mut config = Config::default();
         config.max_output = 1;
-        client.stage = Stage::Connection(Connection::server(config));
+        client.stage = Stage::Connection(Connection::server(&config));
         receive(&mut client, LAST_WORDS);
         // The answer to the text fills the output.
         assert!(!client.wants_read());

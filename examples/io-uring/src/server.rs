@@ -182,7 +182,7 @@ impl Server {
         let client = &mut self.clients[id];
         client.queued = false;
         let goes_on = client.go_on(id, &mut self.common, now);
-        let timer = if goes_on { client.next_timeout() } else { None };
+        let timer = if goes_on { client.timeout_at() } else { None };
         self.timers.set(id, client.timer, timer);
         client.timer = timer;
         if !goes_on {

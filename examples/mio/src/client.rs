@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use sockless::handshake::RequestReader;
+use sockless::handshake::ServerHandshake;
 use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
 
 use crate::application::{Application, ClientId, Delivery, Outbox};
@@ -40,7 +40,7 @@ pub(crate) struct Client {
 
 /// What a server waits for.
 enum Stage {
-    Request(RequestReader),
+    Request(ServerHandshake),
     /// Also for a request that was refused, since that has to be written, too.
     Connection {
         connection: Connection,
@@ -97,7 +97,7 @@ impl Client {
     pub(crate) fn new(transport: TcpStream, config: &Config) -> Self {
         Self {
             transport,
-            stage: Stage::Request(RequestReader::new(config)),
+            stage: Stage::Request(ServerHandshake::new(config)),
             unread: ReadBuffer::new(),
             readable: false,
             writing: Writing::Ready,
@@ -128,7 +128,7 @@ impl Client {
 
     fn turn<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> Next {
         // The poll may not have reported yet what arrived before a deadline.
-        self.readable |= self.next_timeout().is_some_and(|at| at <= common.now);
+        self.readable |= self.timeout_at().is_some_and(|at| at <= common.now);
         let mut rounds = 0;
         loop {
             self.take_request(id, common);
@@ -157,7 +157,7 @@ impl Client {
             // A deadline may end a connection that had no room for its last events.
             TransportAction::Close if self.take_events(id, common) => Next::End,
             TransportAction::Close => Next::Again,
-            TransportAction::ShutdownWrite { .. } if self.writing != Writing::Ended => {
+            TransportAction::ShutdownWrite if self.writing != Writing::Ended => {
                 self.writing = Writing::Ended;
                 // Fails only if the peer is gone, which the next read shows.
                 _ = self.transport.shutdown(Shutdown::Write);
@@ -323,7 +323,7 @@ impl Client {
     fn action(&self) -> TransportAction {
         match &self.stage {
             Stage::Request(_) => TransportAction::Wait {
-                until: self.next_timeout(),
+                until: self.timeout_at(),
             },
             Stage::Connection { connection, .. } => connection.transport_action(),
         }
@@ -345,10 +345,10 @@ impl Client {
     }
 
     /// When its time comes.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.next_timeout(),
-            Stage::Connection { connection, .. } => connection.next_timeout(),
+            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Connection { connection, .. } => connection.timeout_at(),
         }
     }
 

@@ -223,7 +223,7 @@ impl<A: Application> EventLoop<A> {
         let timer = if next == Next::End {
             None
         } else {
-            client.next_timeout()
+            client.timeout_at()
         };
         self.timers.set(id, client.timer, timer);
         client.timer = timer;
@@ -584,7 +584,7 @@ mod tests {
             }
             let connection = test.event_loop.clients[0].connection().unwrap();
             assert!(connection.output_len() > 0);
-            assert_eq!(connection.is_open(), max_output == 1);
+            assert_eq!(connection.can_send(), max_output == 1);
             // It goes on when it can, to the end.
             let mut heard = Vec::new();
             while !test.event_loop.clients.is_empty() {

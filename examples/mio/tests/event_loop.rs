@@ -122,7 +122,7 @@ impl Client {
         transport.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             transport,
-            peer: Peer::new(Role::Client, Config::default()),
+            peer: Peer::new(Role::Client, &Config::default()),
         }
     }
 

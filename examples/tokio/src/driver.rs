@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when a message may be sent.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         self.poll_until(cx, |driver| {
-            if driver.over || !driver.connection.is_open() {
+            if driver.over || !driver.connection.can_send() {
                 return Some(Err(Closed));
             }
             driver.connection.has_room().then_some(Ok(()))
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(now) = self.clock.due(first) {
             self.unpassed = 0;
             self.connection.handle_timeout(now);
-            let next = self.connection.next_timeout();
+            let next = self.connection.timeout_at();
             if let Some(wait) = next.and_then(|next| next.checked_sub(now)) {
                 self.patience = wait;
             }
@@ -189,10 +189,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.over = true;
                 self.progress += 1;
             }
-            TransportAction::ShutdownWrite { .. } => _ = self.poll_shutdown(cx),
+            TransportAction::ShutdownWrite => _ = self.poll_shutdown(cx),
             _ => {}
         }
-        self.clock.poll(cx, self.connection.next_timeout())
+        self.clock.poll(cx, self.connection.timeout_at())
     }
 
     /// The next message that has come whole.
@@ -225,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let n = spare.filled().len();
         match result {
             Ok(()) if n > 0 => {
-                self.buffer.advance(n);
+                self.buffer.advance_filled(n);
                 self.unpassed = self.unpassed.saturating_add(n);
                 return Poll::Ready(());
             }

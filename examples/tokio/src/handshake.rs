@@ -5,7 +5,8 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, InputError, Opening, Request, RequestReader, ResponseError, Uri,
+    ClientHandshake, ClientOptions, InputError, Opening, Request, ResponseError, ServerHandshake,
+    Uri,
 };
 use sockless::{Config, Connection, ReadBuffer, Seed, SeedError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -51,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         config: &Config,
         answer: impl FnOnce(&Request<'_>) -> Result<Connection, Vec<u8>>,
     ) -> Result<Self, AcceptError> {
-        let mut reader = RequestReader::new(config);
+        let mut reader = ServerHandshake::new(config);
         let mut buffer = ReadBuffer::new();
         let mut clock = Clock::new();
         let answer = loop {
@@ -64,9 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 if let Err(error) = reader.handle_timeout(now) {
                     break Err(error.response());
                 }
-                clock.passed(reader.next_timeout(), Duration::ZERO);
+                clock.passed(reader.timeout_at(), Duration::ZERO);
             }
-            let until = reader.next_timeout();
+            let until = reader.timeout_at();
             read(&mut transport, &mut buffer, &mut clock, until)
                 .await
                 .map_err(AcceptError::Io)?;
@@ -96,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`ConnectError`].
     pub async fn connect(
         mut transport: S,
-        uri: &Uri<'_>,
+        uri: &Uri,
         options: &ClientOptions<'_>,
     ) -> Result<Self, ConnectError> {
         let seed = Seed::from_os().map_err(ConnectError::Seed)?;
@@ -108,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         handshake
             .handle_timeout(clock.now())
             .map_err(ConnectError::Response)?;
-        let until = handshake.next_timeout();
+        let until = handshake.timeout_at();
         let request = async {
             transport.write_all(handshake.output()).await?;
             transport.flush().await
@@ -135,9 +136,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 handshake
                     .handle_timeout(now)
                     .map_err(ConnectError::Response)?;
-                clock.passed(handshake.next_timeout(), Duration::ZERO);
+                clock.passed(handshake.timeout_at(), Duration::ZERO);
             }
-            let until = handshake.next_timeout();
+            let until = handshake.timeout_at();
             read(&mut transport, &mut buffer, &mut clock, until)
                 .await
                 .map_err(ConnectError::Io)?;
@@ -160,7 +161,7 @@ async fn read(
     if n == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    buffer.advance(n);
+    buffer.advance_filled(n);
     Ok(())
 }
 

@@ -121,13 +121,13 @@ fn a_refusal_is_explained() {
 
 #[test]
 fn what_is_no_answer_is_explained() {
-    let malformed = ResponseError::Head(HeadError::Malformed);
+    let malformed = ResponseError::MalformedHead;
     for (error, start, advice) in [
         (malformed, &b"\x15\x03\x03\0\x02"[..], "wss:"),
         (malformed, b"SSH-2", "another protocol"),
         (malformed, b"", "another protocol"),
         (malformed, b"HTTP/1.1 200", "has a fault"),
-        (ResponseError::Head(HeadError::TooLarge), b"", "has a fault"),
+        (ResponseError::HeadTooLarge, b"", "has a fault"),
         (ResponseError::Accept, b"HTTP/1.1 101", "has a fault"),
         (ResponseError::Timeout, b"", "another protocol"),
     ] {

@@ -100,7 +100,7 @@ async fn a_connection_made_elsewhere() {
     let (transport, _) = listener.accept().await.unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi");
-    let mut server = WebSocket::new(transport, Connection::server(options().config), buffer);
+    let mut server = WebSocket::new(transport, Connection::server(&options().config), buffer);
     assert_eq!(server.recv().await, Some(Message::Text("Hi".into())));
 }
 

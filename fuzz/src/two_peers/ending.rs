@@ -173,16 +173,16 @@ impl Ending {
             Input::Ended if self.write_failed => TransportAction::Close,
             // The peer's Close frame is all that may still come.
             Input::Flows if self.write_failed && self.heard => TransportAction::Close,
-            Input::Flows if self.write_failed => TransportAction::Wait { until },
+            Input::Flows if self.write_failed => TransportAction::Wait,
             _ if output => TransportAction::Write,
             Input::Ended => TransportAction::Close,
             Input::Flows if self.failed && self.heard => TransportAction::Close,
-            Input::Flows if self.failed => TransportAction::ShutdownWrite { until },
+            Input::Flows if self.failed => TransportAction::ShutdownWrite,
             // RFC 6455 section 7.1.1: the server closes first.
             Input::Flows if self.sent && self.heard && self.role == Role::Server => {
                 TransportAction::Close
             }
-            Input::Flows => TransportAction::Wait { until },
+            Input::Flows => TransportAction::Wait,
         }
     }
 

@@ -66,7 +66,7 @@ impl Side {
             // No input makes a message of more.
             watch: Watch::with_inflated(config.delivery, 32 << 10, config.max_message_size),
             now: Duration::ZERO,
-            ending: Ending::new(role, config.close == Reply::Automatic),
+            ending: Ending::new(role, config.close_reply == Reply::Automatic),
             patience: config.deadlines.map(Patience::new),
         }
     }
@@ -117,7 +117,7 @@ impl Side {
     fn send(&mut self, operation: Operation) {
         let before = self.output();
         let connection = &mut self.peer.connection;
-        let open = connection.is_open();
+        let open = connection.can_send();
         let mut frame = 0;
         // What is written at once.
         let mut taken = Vec::new();
@@ -150,8 +150,8 @@ impl Side {
                 let message = message.large();
                 frame = message.data().len();
                 let outgoing = match &message {
-                    OwnedEvent::Text(text) => connection.send_text_from(text),
-                    message => connection.send_binary_from(message.data()),
+                    OwnedEvent::Text(text) => connection.send_text_borrowed(text),
+                    message => connection.send_binary_borrowed(message.data()),
                 };
                 outgoing.map(|mut outgoing| {
                     taken = first(outgoing.parts(), (*n).into());
@@ -179,7 +179,7 @@ impl Side {
             Err(error) => {
                 assert_eq!(after, before, "{error} changes nothing");
                 assert_eq!(error == SendError::Closed, !open);
-                assert_eq!(self.peer.connection.is_open(), open);
+                assert_eq!(self.peer.connection.can_send(), open);
             }
         }
     }
@@ -359,7 +359,7 @@ impl Side {
     fn check_time(&mut self) {
         let situation = self.situation();
         let connection = &self.peer.connection;
-        let (next, round_trip_time) = (connection.next_timeout(), connection.round_trip_time());
+        let (next, round_trip_time) = (connection.timeout_at(), connection.round_trip_time());
         match &mut self.patience {
             None => assert_eq!((next, round_trip_time), (None, None)),
             Some(patience) => patience.says(situation, next, round_trip_time),
@@ -369,8 +369,8 @@ impl Side {
     /// What the model of its ending says is so.
     fn check_ending(&self) {
         let (connection, ending) = (&self.peer.connection, &self.ending);
-        assert_eq!(connection.is_open(), ending.is_open());
-        let until = connection.next_timeout();
+        assert_eq!(connection.can_send(), ending.is_open());
+        let until = connection.timeout_at();
         let action = ending.action(connection.output_len() > 0, until);
         assert_eq!(connection.transport_action(), action);
         let wants_read = ending.may_receive() && action != TransportAction::Close;
@@ -401,7 +401,7 @@ impl Side {
         Situation {
             awaited: self.ending.awaited(connection.output_len() > 0),
             // The length of such a message is not known, so it may be long enough.
-            fragmenting: self.fragmenting && connection.is_deflate_agreed(),
+            fragmenting: self.fragmenting && connection.uses_deflate(),
         }
     }
 
@@ -423,7 +423,7 @@ impl Side {
     pub(super) fn check(&self, other: &Self) {
         assert_eq!(self.peer.connection.output_len(), 0);
         let (heard, open) = join_parts(&self.peer.events);
-        if self.peer.connection.is_deflate_agreed() {
+        if self.peer.connection.uses_deflate() {
             // The oracle knows no compression.
             if !other.corrupted {
                 let heard = mine(&heard);
@@ -500,7 +500,7 @@ mod tests {
     #[test]
     fn a_server_copies_no_large_message() {
         let config = Config::default();
-        let side = |role: Role| Side::new(role, role.connection(config), &config);
+        let side = |role: Role| Side::new(role, role.connection(&config), &config);
         let (mut client, mut server) = (side(Role::Client), side(Role::Server));
         let message = || Whole::Binary(vec![1; 1024]);
         for _ in 0..2 {

@@ -18,7 +18,7 @@ pub(crate) use region::Span;
 ///
 /// One buffer serves a connection from the first byte of the opening handshake on, so what follows the
 /// handshake in the same read is never lost. Read into [`spare_mut`](Self::spare_mut), say how much came
-/// with [`advance`](Self::advance), then take the events. Payload is unmasked and fragments are joined in
+/// with [`advance_filled`](Self::advance_filled), then take the events. Payload is unmasked and fragments are joined in
 /// place, and events borrow from here.
 ///
 /// While [`is_empty`](Self::is_empty) it holds nothing of the connection, and may go back to a pool: a
@@ -48,7 +48,7 @@ pub(crate) use region::Span;
 /// let mut transport: &[u8] = b"some bytes";
 /// let mut buffer = ReadBuffer::new();
 /// let n = transport.read(buffer.spare_mut(4096))?;
-/// buffer.advance(n);
+/// buffer.advance_filled(n);
 /// assert_eq!(buffer.unread(), b"some bytes");
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -57,8 +57,6 @@ pub struct ReadBuffer {
     received: Region,
     /// The open message, but for the payload that is held in `received`.
     message: Assembly,
-    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
-    searched: (usize, usize),
 }
 
 impl ReadBuffer {
@@ -81,20 +79,16 @@ impl ReadBuffer {
         Self {
             received: Region::new(bytes),
             message: Assembly::new(),
-            searched: (0, 0),
         }
     }
 
     /// The space to read into next: `min` bytes or more, all there is without growing further.
     ///
     /// Its contents are left over from earlier; only what the transport writes counts, once
-    /// [`advance`](Self::advance) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
+    /// [`advance_filled`](Self::advance_filled) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
     /// the fastest cache. With 0 it may be empty, of which a read makes the end of the stream.
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
-        if self.received.unread().is_empty() {
-            self.searched = (0, 0);
-        }
         self.received.rewind();
         self.received.compact_if_cheap();
         self.received.spare_mut(min, || self.message.growth())
@@ -106,7 +100,7 @@ impl ReadBuffer {
     ///
     /// If `n` is more than the length of the spare space, which is a mistake of the caller.
     #[inline]
-    pub fn advance(&mut self, n: usize) {
+    pub fn advance_filled(&mut self, n: usize) {
         self.received.advance(n);
     }
 
@@ -122,7 +116,6 @@ impl ReadBuffer {
     pub fn clear(&mut self) {
         self.received.clear();
         self.message.clear();
-        self.searched = (0, 0);
     }
 
     /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
@@ -248,15 +241,6 @@ impl ReadBuffer {
             space.get_mut(..most).unwrap_or_default(),
         )
     }
-
-    /// How many unread bytes were searched for the end of a head, and how many lines end in them.
-    pub(crate) const fn searched(&self) -> (usize, usize) {
-        self.searched
-    }
-
-    pub(crate) const fn set_searched(&mut self, searched: usize, lines: usize) {
-        self.searched = (searched, lines);
-    }
 }
 
 /// Shows how much there is, not the bytes themselves.
@@ -278,7 +262,7 @@ mod tests {
     /// Fills the buffer as a transport would.
     fn read(buffer: &mut ReadBuffer, data: &[u8], min: usize) {
         buffer.spare_mut(min)[..data.len()].copy_from_slice(data);
-        buffer.advance(data.len());
+        buffer.advance_filled(data.len());
     }
 
     /// Reads that end anywhere in a frame, so that something unread is always left: what moves stays linear in
@@ -306,7 +290,7 @@ mod tests {
                 if (received + n) % (HEADER + payload) == 0 && n < bytes {
                     n -= 1;
                 }
-                buffer.advance(n);
+                buffer.advance_filled(n);
                 bytes -= n;
                 received += n;
                 most = most.max(buffer.unread().len() + buffer.received.held().len());
@@ -338,7 +322,7 @@ mod tests {
     /// A full buffer of 10,000 bytes of which the first `held` are held, and the next `consumed` are not.
     fn full(held: usize, consumed: usize) -> ReadBuffer {
         let mut buffer = ReadBuffer::with_capacity(10_000);
-        buffer.advance(10_000);
+        buffer.advance_filled(10_000);
         buffer.received.hold(held);
         buffer.received.consume(consumed);
         buffer
@@ -370,7 +354,7 @@ mod tests {
             for _ in 0..5000 {
                 buffer.received.consume(6);
                 assert!(buffer.spare_mut(6).len() >= 6);
-                buffer.advance(6);
+                buffer.advance_filled(6);
                 received += 6;
             }
             assert!(
@@ -384,7 +368,7 @@ mod tests {
         }
         // All space is spare again when nothing is left, though what is behind would have been enough.
         let mut buffer = ReadBuffer::with_capacity(100);
-        buffer.advance(60);
+        buffer.advance_filled(60);
         buffer.received.consume(60);
         assert_eq!(buffer.spare_mut(1).len(), 100);
     }
@@ -406,11 +390,11 @@ mod tests {
     fn keeps_its_memory_until_it_is_told_to_give_it_back() {
         let mut buffer = ReadBuffer::with_capacity(100);
         assert_eq!(buffer.spare_mut(100).len(), 100);
-        buffer.advance(60);
+        buffer.advance_filled(60);
         buffer.clear();
         assert!(buffer.is_empty() && buffer.unread().is_empty());
         assert_eq!(buffer.spare_mut(0).len(), 100);
-        buffer.advance(10);
+        buffer.advance_filled(10);
         buffer.shrink_to(30);
         assert_eq!((buffer.unread().len(), buffer.spare_mut(0).len()), (10, 20));
         buffer.shrink_to(0);
@@ -510,7 +494,7 @@ mod tests {
                     delivery,
                     ..Config::default()
                 };
-                let mut connection = Connection::client(config, Seed::new([7; 32]));
+                let mut connection = Connection::client(&config, Seed::new([7; 32]));
                 let mut buffer = ReadBuffer::new();
                 for (i, byte) in stream.iter().enumerate() {
                     read(&mut buffer, &[*byte], 1);

@@ -135,7 +135,7 @@ mod tests {
                     window_bits: 15,
                     peer_context_takeover: true,
                     peer_window_bits: 15,
-                    wishes: Deflate::default(),
+                    options: Deflate::default(),
                 }));
                 let mut buffer = ReadBuffer::new();
                 buffer.extend_from_slice(FIRST);

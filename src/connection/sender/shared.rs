@@ -29,8 +29,8 @@ impl Sender {
     /// The form in which a message of many goes out here.
     fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
         if let Some(deflation) = &mut self.deflation
-            && let Some((wishes, bits)) = deflation.terms(message.plain().payload().len())
-            && let Some(frame) = message.compressed(wishes, bits)
+            && let Some((options, bits)) = deflation.terms(message.plain().payload().len())
+            && let Some(frame) = message.compressed(options, bits)
         {
             deflation.shared_message_sent();
             return frame;

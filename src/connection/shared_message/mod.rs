@@ -54,7 +54,7 @@ mod frame;
 /// }
 ///
 /// let news = SharedMessage::text(&"news, ".repeat(1000));
-/// let mut readers = [(); 3].map(|()| (Connection::server(Config::default()), Vec::new()));
+/// let mut readers = [(); 3].map(|()| (Connection::server(&Config::default()), Vec::new()));
 /// for (connection, transport) in &mut readers {
 ///     connection.send_shared(&news).map_err(io::Error::other)?;
 ///     write(connection, transport)?;
@@ -79,13 +79,14 @@ mod frame;
 ///         _ => None,
 ///     })
 /// }
-/// # let mut server = Connection::server(sockless::Config::default());
+/// # let mut server = Connection::server(&sockless::Config::default());
 /// # let mut buffer = ReadBuffer::new();
 /// # buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi");
 /// # let message = pass_on(&mut server, &mut buffer).unwrap().unwrap();
 /// # server.send_shared(&message).unwrap();
 /// # assert_eq!(server.output(), b"\x81\x02Hi");
 /// ```
+#[doc(alias = "broadcast")]
 #[derive(Clone, Debug)]
 pub struct SharedMessage(Arc<Forms>);
 
@@ -130,14 +131,12 @@ impl SharedMessage {
     /// use sockless::{Deflate, SharedMessage};
     ///
     /// let news = SharedMessage::text(&"news, ".repeat(100));
-    /// let mut wishes = Deflate::default();
-    /// wishes.level = 9;
-    /// news.compress(&wishes);
+    /// news.compress(&Deflate::new().with_level(9));
     /// ```
     #[cfg(feature = "deflate")]
-    pub fn compress(&self, wishes: &Deflate) {
-        let wishes = wishes.clamped();
-        self.compressed(&wishes, wishes.max_window_bits);
+    pub fn compress(&self, options: &Deflate) {
+        let options = options.clamped();
+        self.compressed(&options, options.max_window_bits);
     }
 
     pub(crate) fn kind(&self) -> MessageType {
@@ -150,15 +149,14 @@ impl SharedMessage {
     }
 
     /// The compressed frame for peers with this window, unless it is better not compressed. It is made with these
-    /// wishes if there is none yet.
-    #[cfg_attr(not(feature = "deflate"), expect(clippy::trivially_copy_pass_by_ref))]
-    pub(crate) fn compressed(&self, wishes: &Deflate, window_bits: u8) -> Option<&SharedFrame> {
+    /// options if there is none yet.
+    pub(crate) fn compressed(&self, options: &Deflate, window_bits: u8) -> Option<&SharedFrame> {
         let Forms {
             kind,
             plain,
             compressed,
         } = &*self.0;
         let frame = |payload: &[u8]| SharedFrame::new(*kind, FrameHeader::RSV1, payload);
-        compressed.get_or_compress(plain.payload(), wishes, window_bits, frame)
+        compressed.get_or_compress(plain.payload(), options, window_bits, frame)
     }
 }

@@ -15,7 +15,7 @@ pub fn receive(stream: &Stream) -> Result<Outcome, String> {
         replies: verdict.replies,
     };
     for places in [&[][..], &stream.places] {
-        let outcome = run(stream.role, config, &stream.bytes, places);
+        let outcome = run(stream.role, &config, &stream.bytes, places);
         let replies = assert_legal(stream.role, &outcome.output).into_iter();
         let outcome = Outcome {
             events: outcome.events,
@@ -28,7 +28,7 @@ pub fn receive(stream: &Stream) -> Result<Outcome, String> {
             ));
         }
     }
-    let at = refused_at(stream.role, config, &stream.bytes);
+    let at = refused_at(stream.role, &config, &stream.bytes);
     if at != verdict.refused_at {
         let expected = verdict.refused_at;
         return Err(format!(

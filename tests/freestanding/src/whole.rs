@@ -54,7 +54,10 @@ impl Pair {
         for byte in handshake.request() {
             assert!(connection.is_none(), "accepted before the end");
             buffer.extend_from_slice(&[*byte]);
-            if let Some(request) = Request::read(&mut buffer, &options.config).unwrap() {
+            if let Some(request) = ServerHandshake::new(&options.config)
+                .read_request(&mut buffer)
+                .unwrap()
+            {
                 assert_eq!(request.target(), "/chat");
                 connection = Some(request.accept(&options).unwrap());
             }
@@ -129,10 +132,7 @@ impl Pair {
 
         // The server closes the transport first.
         assert_eq!(server.connection.transport_action(), TransportAction::Close);
-        assert_eq!(
-            client.connection.transport_action(),
-            TransportAction::Wait { until: None }
-        );
+        assert_eq!(client.connection.transport_action(), TransportAction::Wait);
         client.connection.handle_eof();
         assert_eq!(client.connection.transport_action(), TransportAction::Close);
         for (peer, initiator) in [(client, Initiator::Local), (server, Initiator::Peer)] {

@@ -82,7 +82,9 @@ impl Server for Sockless {
         for (id, range) in &batch.reads {
             let mut buffer = self.pool.take(*id);
             buffer.extend_from_slice(&batch.bytes[range.clone()]);
-            let request = Request::read(&mut buffer, &options.config).unwrap();
+            let request = ServerHandshake::new(&options.config)
+                .read_request(&mut buffer)
+                .unwrap();
             let mut connection = request.unwrap().accept(&options).unwrap();
             batch.written.extend_from_slice(connection.output());
             connection.advance_output(connection.output().len());

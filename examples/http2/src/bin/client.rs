@@ -146,7 +146,7 @@ async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()
 
 /// A new HTTP/2 connection, after the server's settings have come, and its task.
 async fn connect(
-    uri: &Uri<'_>,
+    uri: &Uri,
     file: &Path,
 ) -> Result<(SendRequest<bytes::Bytes>, JoinHandle<()>), String> {
     let mut roots = RootCertStore::empty();

@@ -85,7 +85,7 @@ impl AsyncWrite for Layered {
 
 fn layered(config: Config) -> (WebSocket<Layered>, DuplexStream) {
     let (ours, theirs) = duplex(10_000);
-    let connection = Connection::server(config);
+    let connection = Connection::server(&config);
     let server = WebSocket::new(Layered::new(ours), connection, ReadBuffer::new());
     (server, theirs)
 }
@@ -397,7 +397,7 @@ async fn a_flood_does_not_stop_the_clock() {
     let mut config = config();
     config.deadlines = Some(deadlines);
     let data = frames(|client| client.send_binary(&[7; 4000]).unwrap());
-    let connection = Connection::server(config);
+    let connection = Connection::server(&config);
     let mut server = WebSocket::new(Flood(data), connection, ReadBuffer::new());
     let closing = tokio::spawn(async move {
         server.close(CloseCode::NORMAL, "").await.unwrap();

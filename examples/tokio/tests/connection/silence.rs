@@ -225,7 +225,7 @@ async fn a_pong_that_waited() {
 #[tokio::test(start_paused = true)]
 async fn without_deadlines_it_waits_for_ever() {
     let (ours, _peer) = duplex(64);
-    let connection = Connection::server(sockless::Config::default());
+    let connection = Connection::server(&sockless::Config::default());
     let mut server = WebSocket::new(ours, connection, ReadBuffer::new());
     let year = Duration::from_hours(365 * 24);
     tokio::time::timeout(year, server.recv())

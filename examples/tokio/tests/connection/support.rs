@@ -16,7 +16,7 @@ pub fn config() -> Config {
 }
 
 pub fn client(config: Config) -> Connection {
-    Connection::client(config, Seed::new([7; 32]))
+    Connection::client(&config, Seed::new([7; 32]))
 }
 
 /// A client and a server over a transport that holds `capacity` bytes each way.
@@ -24,14 +24,14 @@ pub fn pair(config: Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
     let (a, b) = duplex(capacity);
     [
         WebSocket::new(a, client(config), ReadBuffer::new()),
-        WebSocket::new(b, Connection::server(config), ReadBuffer::new()),
+        WebSocket::new(b, Connection::server(&config), ReadBuffer::new()),
     ]
 }
 
 /// A server, and a peer of which only the transport is there.
 pub fn server(config: Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
-    let server = WebSocket::new(ours, Connection::server(config), ReadBuffer::new());
+    let server = WebSocket::new(ours, Connection::server(&config), ReadBuffer::new());
     (server, theirs)
 }
 

@@ -61,7 +61,7 @@ fn hoarding(config: Config, capacity: usize) -> (WebSocket<Hoarding>, DuplexStre
         transport: ours,
         held: Vec::new(),
     };
-    let server = WebSocket::new(ours, Connection::server(config), ReadBuffer::new());
+    let server = WebSocket::new(ours, Connection::server(&config), ReadBuffer::new());
     (server, theirs)
 }
 
@@ -169,7 +169,7 @@ impl AsyncWrite for ReadOnly {
 async fn a_failed_write_loses_nothing_that_was_received() {
     for late in [false, true] {
         let (ours, mut theirs) = duplex(10_000);
-        let connection = Connection::server(config());
+        let connection = Connection::server(&config());
         let mut server = WebSocket::new(ReadOnly(ours), connection, ReadBuffer::new());
         let all = frames(|client| {
             client.send_ping(b"are you there?").unwrap();
@@ -203,7 +203,7 @@ async fn a_failed_write_loses_nothing_that_was_received() {
 #[tokio::test(start_paused = true)]
 async fn after_a_failed_write_the_peer_has_its_time() {
     let (ours, _theirs) = duplex(10_000);
-    let connection = Connection::server(config());
+    let connection = Connection::server(&config());
     let mut server = WebSocket::new(ReadOnly(ours), connection, ReadBuffer::new());
     server.send(&message(1)).await.unwrap();
     let start = Instant::now();
@@ -260,7 +260,7 @@ async fn closed_and(error: io::ErrorKind) -> (WebSocket<Failing>, DuplexStream) 
         transport: ours,
         error,
     };
-    let mut server = WebSocket::new(transport, Connection::server(config()), ReadBuffer::new());
+    let mut server = WebSocket::new(transport, Connection::server(&config()), ReadBuffer::new());
     server.send(&message(3)).await.unwrap();
     let all = frames(|client| {
         client.send_text("Hi").unwrap();

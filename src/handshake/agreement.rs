@@ -1,45 +1,47 @@
-//! What both openings of a server agree on in the same way: origin, subprotocol, extensions (RFC 6455 section 4.2.2).
+//! What a server agrees on with a client: origin, subprotocol, extensions (RFC 6455 section 4.2.2).
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::connection::{Config, Connection};
+use crate::connection::Connection;
 use crate::deflate::Agreed;
+use crate::handshake::bootstrap::Bootstrap;
 use crate::handshake::deflate;
-use crate::handshake::error::InputError;
 use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
-use crate::handshake::headers::{Header, Single, check_for_handshake, elements, is_token, token};
+use crate::handshake::headers::{Header, Single, elements, is_token, token};
 use crate::handshake::options::ServerOptions;
+use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
+use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
 
-/// What a server has agreed on with a client.
-#[derive(Clone, Debug)]
-pub(crate) struct Negotiated<'a> {
+/// The outcome of a negotiation that succeeded.
+pub(crate) struct Agreement<'a> {
+    bootstrap: Bootstrap,
+    accept: Option<[u8; 28]>,
     subprotocol: Option<&'a str>,
-    extra: Vec<Header<'a>>,
-    config: Config,
     deflate: Option<(Agreed, String)>,
+    options: &'a ServerOptions<'a>,
 }
 
-impl<'a> Negotiated<'a> {
-    /// Checks what the client wants against the options. The host is valid; without a port it may have each of
-    /// `default_ports`.
+impl<'a> Agreement<'a> {
+    /// Checks the request against the RFC, and what the client wants against the options.
     pub(crate) fn new(
-        fields: &Fields<'_>,
-        host: &[u8],
-        default_ports: &[u16],
-        options: &ServerOptions<'a>,
+        request: &Request<'_>,
+        options: &'a ServerOptions<'a>,
     ) -> Result<Self, RequestError> {
+        let bootstrap = request.bootstrap();
+        let fields = Fields::new(request.headers());
+        let checked = bootstrap.check_request(request, &fields)?;
         // RFC 9110 section 7.4: a server may be asked for a host that it does not speak for.
-        if !is_answered_for(options.hosts, host, default_ports) {
+        if !is_answered_for(options.hosts, checked.host, checked.default_ports) {
             return Err(RequestError::Misdirected);
         }
         // Section 4.2.1, item 7, and section 10.2.
         match fields.origin {
             Single::Missing => {}
-            Single::One(origin) if options.origins.allow_at(origin, host) => {}
+            Single::One(origin) if options.origins.allow_at(origin, checked.host) => {}
             Single::One(_) => return Err(RequestError::Origin),
             Single::Several => return Err(RequestError::DuplicateOrigin),
         }
@@ -47,58 +49,49 @@ impl<'a> Negotiated<'a> {
         // Section 4.2.1, item 9, and section 9.1: extensions a server does not know are ignored, a header that does
         // not fit the grammar fails the connection.
         let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
+        for header in options.headers {
+            bootstrap
+                .check_header(header)
+                .map_err(RequestError::Input)?;
+        }
         Ok(Self {
+            bootstrap,
+            accept: checked.accept,
             subprotocol,
-            extra: Vec::new(),
-            config: options.config,
             deflate: deflate::accept(&offers, &options.config),
+            options,
         })
     }
 
-    /// Adds a header of the application to the answer.
-    pub(crate) fn add_header(&mut self, header: Header<'a>) -> Result<(), InputError> {
-        check_for_handshake(&header)?;
-        self.extra.push(header);
-        Ok(())
+    /// Adds the headers of the answer to `lines`.
+    pub(crate) fn write_headers(&self, lines: &mut Vec<u8>) {
+        let names = self.bootstrap.names();
+        let mut add = |name, value| write_header(lines, &Header { name, value });
+        if let Some(accept) = &self.accept {
+            add("Sec-WebSocket-Accept", accept);
+        }
+        if let Some(subprotocol) = self.subprotocol {
+            add(names.subprotocol, subprotocol.as_bytes());
+        }
+        if let Some((_, answer)) = &self.deflate {
+            add(names.extensions, answer.as_bytes());
+        }
+        for header in self.options.headers {
+            add(header.name, header.value);
+        }
     }
 
-    /// The headers that tell the client, with the names that `names` has for the subprotocol and the extensions.
-    pub(crate) fn headers<'h>(
-        &'h self,
-        names: [&'static str; 2],
-    ) -> impl Iterator<Item = Header<'h>> + use<'h, 'a> {
-        let header = |name, value| Header { name, value };
-        let [subprotocol, extensions] = names;
-        let answer = self.deflate.as_ref().map(|(_, answer)| answer.as_bytes());
-        let chosen = self.subprotocol.map(str::as_bytes);
-        let chosen = chosen.map(|name| header(subprotocol, name));
-        chosen
-            .into_iter()
-            .chain(answer.map(|answer| header(extensions, answer)))
-            .chain(self.extra.iter().copied())
-    }
-
-    /// The connection with the extensions that were agreed on.
+    /// The connection. Its output begins with `answer`.
     #[inline]
-    pub(crate) fn agreed(&self, connection: Connection) -> Connection {
+    pub(crate) fn connection(&self, answer: Vec<u8>) -> Connection {
+        let connection = Connection::opened(&self.options.config, None, answer);
         match &self.deflate {
             Some((agreed, _)) => connection.with_deflate(Some(agreed)),
             // Connections are large: none is moved for nothing.
             None => connection,
         }
     }
-
-    pub(crate) const fn config(&self) -> &Config {
-        &self.config
-    }
-
-    pub(crate) const fn subprotocol(&self) -> Option<&'a str> {
-        self.subprotocol
-    }
 }
-
-/// The default ports where the scheme is not known: that of `http:` and that of `https:`.
-pub(crate) const EITHER: [u16; 2] = [80, 443];
 
 /// Whether the server answers for a host; without any hosts it answers for all.
 fn is_answered_for(hosts: &[&str], host: &[u8], default_ports: &[u16]) -> bool {
@@ -112,15 +105,6 @@ fn is_answered_for(hosts: &[&str], host: &[u8], default_ports: &[u16]) -> bool {
             let mut known = known.filter_map(|known| Authority::parse(known.as_bytes()));
             known.any(|known| is_host(&asked, &known))
         })
-}
-
-/// Section 4.2.1, item 6, and section 4.4.
-pub(crate) const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
-    match fields.version {
-        Single::One(b"13") => Ok(()),
-        Single::One(_) => Err(RequestError::UnsupportedVersion),
-        Single::Missing | Single::Several => Err(RequestError::MissingVersion),
-    }
 }
 
 /// Section 4.2.2, item 5: one the client offers and the server speaks. The headers begin with the first that

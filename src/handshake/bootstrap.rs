@@ -1,0 +1,243 @@
+//! How a WebSocket begins in the versions of HTTP: the only place that tells them apart.
+
+use crate::handshake::fields::Fields;
+use crate::handshake::headers::{Header, Single, contains_token, single};
+use crate::handshake::input_error::InputError;
+use crate::handshake::key::is_valid_key;
+use crate::handshake::request::{Request, host, is_path};
+use crate::handshake::request_error::RequestError;
+use crate::handshake::response_error::ResponseError;
+use crate::handshake::uri::Authority;
+use crate::wire::accept_key;
+
+/// How a WebSocket begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bootstrap {
+    /// HTTP/1.1: GET, status 101, and a key that the server answers (RFC 6455 section 4).
+    Upgrade,
+    /// HTTP/2 and HTTP/3: CONNECT, any status from 200 to 299, and no key (RFC 8441 section 5, RFC 9220 section 3).
+    ExtendedConnect,
+}
+
+/// The names of the header fields that both have. Over HTTP/2 and HTTP/3 they are in lower case (RFC 9113 section
+/// 8.2.1, RFC 9114 section 4.2).
+pub(crate) struct Names {
+    pub(crate) origin: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) subprotocol: &'static str,
+    pub(crate) extensions: &'static str,
+}
+
+/// A request that fits its version of HTTP.
+pub(crate) struct Checked<'h> {
+    /// The host that it is for.
+    pub(crate) host: &'h [u8],
+    /// The ports that a host without one may mean.
+    pub(crate) default_ports: &'static [u16],
+    /// The answer to its key.
+    pub(crate) accept: Option<[u8; 28]>,
+}
+
+/// The default ports where the scheme is not known: that of `http:` and that of `https:`.
+const EITHER: &[u16] = &[80, 443];
+
+impl Bootstrap {
+    pub(crate) const fn names(self) -> &'static Names {
+        match self {
+            Self::Upgrade => &Names {
+                origin: "Origin",
+                version: "Sec-WebSocket-Version",
+                subprotocol: "Sec-WebSocket-Protocol",
+                extensions: "Sec-WebSocket-Extensions",
+            },
+            Self::ExtendedConnect => &Names {
+                origin: "origin",
+                version: "sec-websocket-version",
+                subprotocol: "sec-websocket-protocol",
+                extensions: "sec-websocket-extensions",
+            },
+        }
+    }
+
+    /// The status with which a server accepts.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::Upgrade => 101,
+            Self::ExtendedConnect => 200,
+        }
+    }
+
+    /// The headers with which a server's answer begins.
+    pub(crate) const fn answer(self) -> &'static [u8] {
+        match self {
+            // Section 4.2.2, step 5.
+            Self::Upgrade => b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
+            Self::ExtendedConnect => b"",
+        }
+    }
+
+    /// Whether a header of the application may be added.
+    pub(crate) fn check_header(self, header: &Header<'_>) -> Result<(), InputError> {
+        header.check_for_handshake()?;
+        let has_upper_case = || header.name.bytes().any(|byte| byte.is_ascii_uppercase());
+        // It would make the message malformed (RFC 9113 section 8.2.1).
+        if self == Self::ExtendedConnect && has_upper_case() {
+            return Err(InputError::HeaderName);
+        }
+        Ok(())
+    }
+
+    /// What a server demands of a request, as far as that depends on the version of HTTP.
+    pub(crate) fn check_request<'h>(
+        self,
+        request: &'h Request<'_>,
+        fields: &Fields<'h>,
+    ) -> Result<Checked<'h>, RequestError> {
+        match self {
+            Self::Upgrade => check_upgrade(request, fields),
+            Self::ExtendedConnect => check_extended_connect(request, fields),
+        }
+    }
+
+    /// Whether a response accepts. If it does, but not as a client demands, that is an error.
+    pub(crate) fn is_accepted(
+        self,
+        status: u16,
+        headers: &[Header<'_>],
+        accept: &[u8; 28],
+    ) -> Result<bool, ResponseError> {
+        match (self, status) {
+            (Self::Upgrade, 101) => {}
+            // RFC 9110 section 9.3.6.
+            (Self::ExtendedConnect, 200..300) => return Ok(true),
+            _ => return Ok(false),
+        }
+        // Section 4.1, the second list, items 2 and 3.
+        if !contains_token(headers, "Upgrade", "websocket")
+            || !contains_token(headers, "Connection", "upgrade")
+        {
+            return Err(ResponseError::NotAnUpgrade);
+        }
+        // Item 4.
+        if single(headers, "Sec-WebSocket-Accept") != Single::One(accept) {
+            return Err(ResponseError::Accept);
+        }
+        Ok(true)
+    }
+}
+
+/// RFC 6455 section 4.2.1.
+fn check_upgrade<'h>(
+    request: &'h Request<'_>,
+    fields: &Fields<'h>,
+) -> Result<Checked<'h>, RequestError> {
+    if !request.is_http11() {
+        return Err(RequestError::Http10);
+    }
+    // Items 1 and 2.
+    if !is_path(request.target()) {
+        return Err(RequestError::Target);
+    }
+    let host = host(fields.host)?;
+    if request.method() != "GET" {
+        return Err(RequestError::Method);
+    }
+    // Items 3 and 4.
+    if !fields.upgrade {
+        return Err(RequestError::NotAnUpgrade);
+    }
+    // A body would lie where the first frames are expected. So a proxy and this server could disagree on what is what.
+    if fields.body {
+        return Err(RequestError::Body);
+    }
+    check_version(fields)?;
+    // Item 5.
+    let key = match fields.key {
+        Single::One(key) if is_valid_key(key) => key,
+        _ => return Err(RequestError::Key),
+    };
+    Ok(Checked {
+        host,
+        // No header says whether TLS is in use, here or at a proxy.
+        default_ports: EITHER,
+        accept: Some(accept_key(key)),
+    })
+}
+
+/// RFC 8441 sections 4 and 5.
+fn check_extended_connect<'h>(
+    request: &'h Request<'_>,
+    fields: &Fields<'h>,
+) -> Result<Checked<'h>, RequestError> {
+    if request.single_header(":method") != Some(b"CONNECT") {
+        return Err(RequestError::Method);
+    }
+    if request.single_header(":protocol") != Some(b"websocket") {
+        return Err(RequestError::NotAnUpgrade);
+    }
+    // RFC 8441 section 4: both must be there; section 5: the target is made of them.
+    let default_ports: &[u16] = match single(request.headers(), ":scheme") {
+        Single::One(b"https") => &[443],
+        Single::One(b"http") => &[80],
+        Single::Missing if request.is_scheme_unknown() => EITHER,
+        _ => return Err(RequestError::Target),
+    };
+    if !request
+        .single_header(":path")
+        .is_some_and(|path| path.starts_with(b"/") && !path.contains(&b'#'))
+    {
+        return Err(RequestError::Target);
+    }
+    // A library that drops the scheme does so because there is no `:authority`, and nothing to compare.
+    let default_port = default_ports.first().copied().unwrap_or_default();
+    let host = authority(request.headers(), fields.host, default_port)?;
+    // RFC 9113 section 8.2.2: there is no connection they could be about, so a request with one is malformed.
+    let of_a_connection = |header: &Header<'_>| {
+        ["connection", "upgrade", "keep-alive", "proxy-connection"]
+            .iter()
+            .any(|name| header.is(name))
+    };
+    if request.headers().iter().any(of_a_connection) {
+        return Err(RequestError::ConnectionHeader);
+    }
+    // What follows are frames, and no content whose length would be known.
+    if fields.body {
+        return Err(RequestError::Body);
+    }
+    check_version(fields)?;
+    Ok(Checked {
+        host,
+        default_ports,
+        accept: None,
+    })
+}
+
+/// Section 4.2.1, item 6, and section 4.4.
+const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
+    match fields.version {
+        Single::One(b"13") => Ok(()),
+        Single::One(_) => Err(RequestError::UnsupportedVersion),
+        Single::Missing | Single::Several => Err(RequestError::MissingVersion),
+    }
+}
+
+/// The host that a request over HTTP/2 or HTTP/3 is for (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1): the
+/// `:authority`, or the `host` field where there is none. If both are there, they must mean the same.
+pub(crate) fn authority<'h>(
+    headers: &[Header<'h>],
+    host: Single<'h>,
+    default_port: u16,
+) -> Result<&'h [u8], RequestError> {
+    let (authority, other) = match (single(headers, ":authority"), host) {
+        (Single::One(authority), Single::One(host)) => (authority, Some(host)),
+        (Single::One(value), Single::Missing) | (Single::Missing, Single::One(value)) => {
+            (value, None)
+        }
+        _ => return Err(RequestError::Host),
+    };
+    let parsed = Authority::parse(authority).ok_or(RequestError::Host)?;
+    let agrees = other.is_none_or(|host| {
+        Authority::parse(host).is_some_and(|host| host.is_same(&parsed, default_port))
+    });
+    agrees.then_some(authority).ok_or(RequestError::Host)
+}

@@ -1,0 +1,11 @@
+//! What is wrong with the head of a request or response.
+
+/// The head breaks HTTP/1.1 (RFC 9112), or a limit. Users see it in the error of their side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    Malformed,
+    StartLineTooLong,
+    TooLarge,
+    TooManyHeaders,
+    UnsupportedVersion,
+}
