@@ -21,8 +21,7 @@ among others.%3C/text%3E%3C/svg%3E>
 # Where to begin
 
 - [`guide::event_loop`]: drive it from your own loop, step by step; [`guide::from_tungstenite`] for those who come from there.
-- [`handshake`]: the opening handshake, from [`RequestReader`](handshake::RequestReader) or
-  [`Request`](handshake::Request) on a server, from
+- [`handshake`]: the opening handshake, from [`ServerHandshake`](handshake::ServerHandshake) on a server, from
   [`ClientHandshake`](handshake::ClientHandshake) on a client.
 - [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
 - [`Connection::close_event`] and [`Connection::transport_action`]: how it ended, and what to do then.

@@ -6,73 +6,37 @@
 )]
 
 // begin
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 
-use sockless::handshake::{Request, ServerOptions};
-use sockless::{Connection, Event, ReadBuffer, TransportAction};
+use sockless::handshake::{ServerHandshake, ServerOptions};
+use sockless::{Event, ReadBuffer, TransportAction};
 
 fn serve(mut transport: TcpStream) -> io::Result<()> {
-    let options = ServerOptions::default();
-    let mut buffer = ReadBuffer::new();
-
-    // The opening handshake.
-    let mut connection = loop {
-        let n = transport.read(buffer.spare_mut(4096))?;
-        buffer.advance_filled(n);
-        let accepted = match ServerHandshake::new(&options.config).read_request(&mut buffer) {
-            Ok(None) if n == 0 => return Ok(()),
-            Ok(None) => continue,
-            Ok(Some(request)) => request.accept(&options),
-            Err(error) => Err(error),
-        };
-        // Also a refusal has to be written, and to arrive: what follows is the same.
-        break accepted
-            .unwrap_or_else(|error| Connection::refused(error.response(), &options.config));
-    };
-
+    let (options, mut buffer) = (ServerOptions::new(), ReadBuffer::new());
+    let mut handshake = ServerHandshake::new(&options.config);
+    let mut connection = handshake.accept_on(&mut transport, &mut buffer, &options)?;
     loop {
-        // After an error the Close frame that tells the peer is in the output.
         while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            // The event borrows the buffer, not the connection, so you can answer here.
-            // This fails only if the connection is closing, since there is room.
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // answered
+                _ => Ok(()), // a Ping or Close is answered already
             };
-            // A peer that sends without reading must wait.
-            if !connection.has_room() {
-                write(&mut transport, &mut connection);
-            }
+            connection.write_to(&mut transport);
         }
-        write(&mut transport, &mut connection);
+        connection.write_to(&mut transport);
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
             _ => {} // all is written: read
         }
-        match transport.read(buffer.spare_mut(4096)) {
-            Ok(0) => connection.handle_eof(),
-            Ok(n) => buffer.advance_filled(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => connection.handle_reset(),
-        }
-    }
-}
-
-fn write(transport: &mut TcpStream, connection: &mut Connection) {
-    while !connection.output().is_empty() {
-        match transport.write(connection.output()) {
-            Ok(n) if n > 0 => connection.advance_output(n),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // The peer may have said why it left, so reading goes on.
-            _ => connection.handle_write_error(),
-        }
+        connection.handle_read(buffer.read_from(&mut transport));
     }
 }
 // end
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
@@ -80,12 +44,68 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+/// What this file has between two comments.
+fn shown(begin: &str, end: &str) -> &'static str {
+    let (_, this) = include_str!("readme.rs").split_once(begin).unwrap();
+    this.split_once(end).unwrap().0
+}
+
 #[test]
-fn the_readme_shows_this_server() {
-    let this = include_str!("readme.rs");
-    let (_, this) = this.split_once("// begin\n").unwrap();
-    let (this, _) = this.split_once("// end\n").unwrap();
-    assert!(include_str!("../README.md").contains(&format!("```rust\n{this}```\n")));
+fn the_readme_shows_this_server_and_this_client() {
+    let server = shown("// begin\n", "// end\n");
+    assert!(server.lines().count() <= 30, "it stays short");
+    // The module around it is not shown.
+    let client = shown("// client\n", "    // end of client\n").replace("\n    ", "\n");
+    let client = client.trim_start();
+    let lines = client.lines().filter(|line| !line.is_empty()).count();
+    assert!(lines <= 20, "it stays short: {lines}");
+    for program in [server, client] {
+        assert!(include_str!("../README.md").contains(&format!("```rust\n{program}```\n")));
+    }
+}
+
+#[cfg(feature = "getrandom")]
+mod client {
+    // client
+    use std::error::Error;
+    use std::net::TcpStream;
+
+    use sockless::handshake::{ClientHandshake, ClientOptions, Uri};
+    use sockless::{CloseCode, OwnedEvent, ReadBuffer, Seed};
+
+    fn hello(uri: &Uri) -> Result<Vec<OwnedEvent>, Box<dyn Error>> {
+        let mut transport = TcpStream::connect((uri.host(), uri.port()))?;
+        let (mut buffer, mut received) = (ReadBuffer::new(), Vec::new());
+        let mut handshake = ClientHandshake::new(uri, &ClientOptions::new(), Seed::from_os()?)?;
+        let mut connection = handshake.connect_on(&mut transport, &mut buffer)?;
+        connection.send_text("Hello")?;
+        connection.close(CloseCode::NORMAL, "")?;
+        while connection.wants_read() {
+            connection.write_to(&mut transport);
+            connection.handle_read(buffer.read_from(&mut transport));
+            while let Some(event) = connection.next_event(&mut buffer)? {
+                received.push(event.into_owned());
+            }
+        }
+        Ok(received)
+    }
+    // end of client
+
+    #[test]
+    fn it_says_hello_to_the_server() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("ws://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || super::serve(listener.accept().unwrap().0));
+        let received = hello(&uri.parse().unwrap()).unwrap();
+        assert_eq!(
+            received,
+            [
+                OwnedEvent::Text("Hello".to_owned()),
+                OwnedEvent::Close(1000, String::new()),
+            ]
+        );
+        server.join().unwrap().unwrap();
+    }
 }
 
 /// What the server answers to `sent`, until it ends the stream.

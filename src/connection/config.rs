@@ -72,7 +72,7 @@ pub struct Config {
     ///
     /// They come to nothing unless the time is told: see
     /// [`Connection::handle_timeout`](crate::Connection::handle_timeout), and before there is a connection
-    /// [`RequestReader`](crate::handshake::RequestReader) and
+    /// [`ServerHandshake`](crate::handshake::ServerHandshake) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     pub deadlines: Option<Deadlines>,
     /// Whether to negotiate permessage-deflate (RFC 7692), and how. Default: no.

@@ -31,19 +31,19 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 /// transport writes those. Nothing else happens: no I/O, no clock, no randomness beyond the [`Seed`], no
 /// threads. The same inputs always give the same outputs.
 ///
-/// It comes from an opening handshake ([`Request::accept`](crate::handshake::Request::accept),
+/// It comes from an opening handshake ([`ServerHandshake`](crate::handshake::ServerHandshake),
 /// [`ClientHandshake`](crate::handshake::ClientHandshake)), or from [`server`](Self::server) or
 /// [`client`](Self::client) after a handshake made elsewhere.
 ///
 /// # Memory
 ///
-/// A server connection owns no heap until something is sent (the answer to the opening handshake is given
-/// up once it is written). The output holds at most [`Config::max_output`] bytes, the largest message sent,
-/// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that; it keeps its
-/// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). A Ping that waits
-/// for its answer because too many came costs one block of 136 bytes meanwhile, and a Close frame keeps
-/// its reason. A client owns one block more, the 400 or so bytes of its key
-/// generator. What was received lies in the [`ReadBuffer`](crate::ReadBuffer).
+/// A server connection owns no heap until something is sent. (The memory of the answer to the opening handshake is given
+/// up once it is written.) The output holds at most [`Config::max_output`] bytes, the largest message sent,
+/// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that. It keeps its
+/// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). These take one small block each:
+/// a Ping that waits for its answer because too many came, the reason of the peer's Close frame, the
+/// [deadlines](Config::deadlines), and a client's key generator. What was received lies in the
+/// [`ReadBuffer`](crate::ReadBuffer).
 ///
 /// # Deadlines
 ///
@@ -54,7 +54,6 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 /// # Example: an echo server's loop
 ///
 /// ```
-/// use std::io::{ErrorKind, Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use sockless::{Connection, Event, ReadBuffer, TransportAction};
 ///
@@ -70,33 +69,17 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // answered
 ///             };
 ///             if !connection.has_room() {
-///                 write(transport, connection);
+///                 connection.write_to(transport);
 ///             }
 ///         }
 ///         // At first the output is the answer to the opening handshake.
-///         write(transport, connection);
+///         connection.write_to(transport);
 ///         match connection.transport_action() {
 ///             TransportAction::Close => return,
 ///             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
 ///             _ => {} // all is written: read
 ///         }
-///         match transport.read(buffer.spare_mut(4096)) {
-///             Ok(0) => connection.handle_eof(),
-///             Ok(n) => buffer.advance_filled(n),
-///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-///             Err(_) => connection.handle_reset(),
-///         }
-///     }
-/// }
-///
-/// fn write(transport: &mut impl Write, connection: &mut Connection) {
-///     while !connection.output().is_empty() {
-///         match transport.write(connection.output()) {
-///             Ok(n) if n > 0 => connection.advance_output(n),
-///             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-///             // The peer may have said why it left, so reading goes on.
-///             _ => connection.handle_write_error(),
-///         }
+///         connection.handle_read(buffer.read_from(transport));
 ///     }
 /// }
 /// ```
@@ -119,8 +102,7 @@ pub struct Connection {
 
 impl Connection {
     /// The server's side, after an opening handshake made elsewhere that agreed on no extension, whatever
-    /// `Config::deflate` is; with one, it comes from
-    /// [`ServerHandshake::connection`](crate::handshake::ServerHandshake::connection).
+    /// `Config::deflate` is. To agree on one, use [`Request::negotiate`](crate::handshake::Request::negotiate).
     #[must_use]
     pub fn server(config: &Config) -> Self {
         Self::opened(config, None, Vec::new())
@@ -174,34 +156,37 @@ impl Connection {
         self
     }
 
-    /// A server's transport that carries no WebSocket, since the opening handshake was refused or asked for something
-    /// else: what is left is to write `answer`, a whole HTTP response, and to end the stream.
+    /// A server's transport that carries no WebSocket, because the opening handshake was refused or asked for something
+    /// else. `answer` is a whole HTTP response.
     ///
-    /// The answer comes from [`RequestError::response`](crate::handshake::RequestError::response) or
-    /// [`Request::respond`](crate::handshake::Request::respond). The transport is driven as any other: the answer is the
-    /// output, what the peer sends is dropped, there are no events, and
+    /// The answer comes from [`Request::respond`](crate::handshake::Request::respond). For a refusal,
+    /// [`RequestError::refuse`](crate::handshake::RequestError::refuse) does the same. Drive it like any other connection: the
+    /// answer is the output, what the peer sends is dropped, and there are no events.
     /// [`transport_action`](Self::transport_action) says when to shut down writing and when to close, so
     /// that the answer arrives. Of `config` only [`Config::deadlines`] counts.
     ///
     /// # Example
     ///
     /// ```
-    /// use sockless::handshake::{Request, ServerOptions};
-    /// use sockless::{Connection, ReadBuffer};
+    /// use sockless::handshake::{InputError, Request, RequestError, ServerOptions};
+    /// use sockless::Connection;
     ///
-    /// /// Whatever the answer is, the loop that follows is the same.
-    /// fn answer(buffer: &mut ReadBuffer, options: &ServerOptions<'_>) -> Option<Connection> {
-    ///     let accepted = match Request::read(buffer, &options.config) {
-    ///         Ok(request) => request?.accept(options),
-    ///         Err(error) => Err(error),
-    ///     };
-    ///     Some(accepted.unwrap_or_else(|error| Connection::refused(error.response(), &options.config)))
+    /// /// A WebSocket at `/chat`, and a page everywhere else. The loop that follows is the same.
+    /// fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, InputError> {
+    ///     if request.target() == "/chat" {
+    ///         let accepted = request.accept(options);
+    ///         return Ok(accepted.unwrap_or_else(|error| error.refuse(&options.config)));
+    ///     }
+    ///     let page = request.respond(200, &[], b"<h1>Hello</h1>")?;
+    ///     Ok(Connection::refused(page, &options.config))
     /// }
-    /// # let mut buffer = ReadBuffer::new();
+    /// # let host = sockless::handshake::Header { name: "Host", value: b"a" };
     /// # let options = ServerOptions::default();
-    /// # assert!(answer(&mut buffer, &options).is_none());
-    /// # buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    /// # assert!(answer(&mut buffer, &options).unwrap().output().starts_with(b"HTTP/1.1 426 "));
+    /// # for (target, start) in [("/", &b"HTTP/1.1 200 "[..]), ("/chat", b"HTTP/1.1 426 ")] {
+    /// #     let connection = answer(&Request::new("GET", target, vec![host]), &options)?;
+    /// #     assert!(connection.output().starts_with(start));
+    /// # }
+    /// # Ok::<(), InputError>(())
     /// ```
     #[must_use]
     pub fn refused(answer: Vec<u8>, config: &Config) -> Self {

@@ -61,7 +61,7 @@ pub struct Deadlines {
     ///
     /// Bytes that arrive do not extend it, since a request or response is short. Only what arrived before it passed is
     /// still read. See
-    /// [`RequestReader`](crate::handshake::RequestReader) and
+    /// [`ServerHandshake`](crate::handshake::ServerHandshake) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     pub handshake: Duration,
     /// The time from the answer to one automatic Ping to the next such Ping. Default: 20 s.

@@ -86,6 +86,8 @@ mod request_error;
 mod response;
 mod response_error;
 mod server;
+#[cfg(feature = "std")]
+mod std_io;
 mod uri;
 
 pub use client::ClientHandshake;

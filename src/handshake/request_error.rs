@@ -16,11 +16,12 @@ use crate::handshake::response::write_response;
 ///
 /// ```
 /// use sockless::{Config, ReadBuffer};
-/// use sockless::handshake::{Request, RequestError, ServerOptions};
+/// use sockless::handshake::{RequestError, ServerHandshake, ServerOptions};
 ///
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
-/// let request = Request::read(&mut buffer, &Config::default())?.expect("the head is whole");
+/// let mut handshake = ServerHandshake::new(&Config::default());
+/// let request = handshake.read_request(&mut buffer)?.expect("the head is whole");
 /// let error = request.accept(&ServerOptions::default()).unwrap_err();
 /// assert_eq!(error, RequestError::NotAnUpgrade);
 /// assert_eq!(error.status(), 426);

@@ -34,6 +34,9 @@ pub enum ResponseError {
     ExtensionParameters,
     /// A subprotocol that was not offered, or two (item 6).
     Subprotocol,
+    /// The server answered with this status, which opens no connection. Only
+    /// [`ClientHandshake::connect_on`](crate::handshake::ClientHandshake#method.connect_on) reports it so.
+    Refused(u16),
     /// No response within [`Deadlines::handshake`](crate::Deadlines::handshake).
     Timeout,
 }
@@ -53,6 +56,9 @@ impl From<HeadError> for ResponseError {
 impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Refused(status) => {
+                return write!(f, "the server answers {status} (RFC 6455 section 4.1)");
+            }
             Self::MalformedHead => "malformed head (RFC 9112 section 2)",
             Self::StartLineTooLong => "status line too long (RFC 9112 section 4)",
             Self::HeadTooLarge => "head too large (RFC 9110 section 5.4)",

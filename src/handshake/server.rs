@@ -105,9 +105,20 @@ impl ServerHandshake {
         options: &ServerOptions<'_>,
         now: Duration,
     ) -> Option<Connection> {
+        self.try_accept(buffer, options).or_else(|| {
+            let error = self.handle_timeout(now).err()?;
+            Some(error.refuse(&self.config))
+        })
+    }
+
+    /// The same without the time.
+    pub(super) fn try_accept(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        options: &ServerOptions<'_>,
+    ) -> Option<Connection> {
         let accepted = match self.read_request(buffer) {
-            Ok(Some(request)) => request.accept(options),
-            Ok(None) => Err(self.handle_timeout(now).err()?),
+            Ok(request) => request?.accept(options),
             Err(error) => Err(error),
         };
         Some(accepted.unwrap_or_else(|error| error.refuse(&self.config)))
