@@ -5,13 +5,12 @@ use alloc::vec::Vec;
 
 use crate::connection::Connection;
 use crate::deflate::Agreed;
-use crate::handshake::bootstrap::Bootstrap;
+use crate::handshake::bootstrap::{Bootstrap, Source};
 use crate::handshake::deflate;
 use crate::handshake::extensions;
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, elements, is_token, token};
 use crate::handshake::options::ServerOptions;
-use crate::handshake::request::Request;
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
@@ -28,12 +27,15 @@ pub(crate) struct Agreement<'a> {
 impl<'a> Agreement<'a> {
     /// Checks the request against the RFC, and what the client wants against the options.
     pub(crate) fn new(
-        request: &Request<'_>,
+        source: Source,
+        method: &str,
+        target: &str,
+        headers: &[Header<'_>],
         options: &'a ServerOptions<'a>,
     ) -> Result<Self, RequestError> {
-        let bootstrap = request.bootstrap();
-        let fields = Fields::new(request.headers());
-        let checked = bootstrap.check_request(request, &fields)?;
+        let bootstrap = source.bootstrap();
+        let fields = Fields::new(headers);
+        let checked = source.check(method, target, headers, &fields)?;
         // RFC 9110 section 7.4: a server may be asked for a host that it does not speak for.
         if !is_answered_for(options.hosts, checked.host, checked.default_ports) {
             return Err(RequestError::Misdirected);

@@ -4,7 +4,6 @@ use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, contains_token, single};
 use crate::handshake::input_error::InputError;
 use crate::handshake::key::is_valid_key;
-use crate::handshake::request::{Request, host, is_path};
 use crate::handshake::request_error::RequestError;
 use crate::handshake::response_error::ResponseError;
 use crate::handshake::uri::Authority;
@@ -36,6 +35,64 @@ pub(crate) struct Checked<'h> {
     pub(crate) default_ports: &'static [u16],
     /// The answer to its key.
     pub(crate) accept: Option<[u8; 28]>,
+}
+
+/// Where a request comes from. That decides how a WebSocket begins, and who writes the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It was read here, so the output of the connection begins with the answer.
+    Transport(Version),
+    /// An HTTP library has read it, and writes the answer.
+    Library(Version),
+    /// An HTTP library has taken it from a stream of HTTP/2 or HTTP/3, and writes the answer.
+    Stream(Scheme),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    Http10,
+    Http11,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// It is among the headers.
+    Listed,
+    /// The library has dropped it.
+    Unknown,
+}
+
+impl Source {
+    pub(crate) const fn bootstrap(self) -> Bootstrap {
+        match self {
+            Self::Transport(_) | Self::Library(_) => Bootstrap::Upgrade,
+            Self::Stream(_) => Bootstrap::ExtendedConnect,
+        }
+    }
+
+    /// Whether the version allows an upgrade (RFC 9110 section 7.8).
+    pub(crate) const fn is_http11(self) -> bool {
+        matches!(
+            self,
+            Self::Transport(Version::Http11) | Self::Library(Version::Http11)
+        )
+    }
+
+    /// What a server demands of a request, as far as that depends on the version of HTTP.
+    pub(crate) fn check<'h>(
+        self,
+        method: &str,
+        target: &str,
+        headers: &[Header<'h>],
+        fields: &Fields<'h>,
+    ) -> Result<Checked<'h>, RequestError> {
+        match self {
+            Self::Transport(version) | Self::Library(version) => {
+                check_upgrade(version, method, target, fields)
+            }
+            Self::Stream(scheme) => check_extended_connect(scheme, headers, fields),
+        }
+    }
 }
 
 /// The default ports where the scheme is not known: that of `http:` and that of `https:`.
@@ -87,18 +144,6 @@ impl Bootstrap {
         Ok(())
     }
 
-    /// What a server demands of a request, as far as that depends on the version of HTTP.
-    pub(crate) fn check_request<'h>(
-        self,
-        request: &'h Request<'_>,
-        fields: &Fields<'h>,
-    ) -> Result<Checked<'h>, RequestError> {
-        match self {
-            Self::Upgrade => check_upgrade(request, fields),
-            Self::ExtendedConnect => check_extended_connect(request, fields),
-        }
-    }
-
     /// Whether a response accepts. If it does, but not as a client demands, that is an error.
     pub(crate) fn is_accepted(
         self,
@@ -128,18 +173,20 @@ impl Bootstrap {
 
 /// RFC 6455 section 4.2.1.
 fn check_upgrade<'h>(
-    request: &'h Request<'_>,
+    version: Version,
+    method: &str,
+    target: &str,
     fields: &Fields<'h>,
 ) -> Result<Checked<'h>, RequestError> {
-    if !request.is_http11() {
+    if version != Version::Http11 {
         return Err(RequestError::Http10);
     }
     // Items 1 and 2.
-    if !is_path(request.target()) {
+    if !is_path(target.as_bytes()) {
         return Err(RequestError::Target);
     }
     let host = host(fields.host)?;
-    if request.method() != "GET" {
+    if method != "GET" {
         return Err(RequestError::Method);
     }
     // Items 3 and 4.
@@ -166,38 +213,37 @@ fn check_upgrade<'h>(
 
 /// RFC 8441 sections 4 and 5.
 fn check_extended_connect<'h>(
-    request: &'h Request<'_>,
+    scheme: Scheme,
+    headers: &[Header<'h>],
     fields: &Fields<'h>,
 ) -> Result<Checked<'h>, RequestError> {
-    if request.single_header(":method") != Some(b"CONNECT") {
+    if single(headers, ":method") != Single::One(b"CONNECT") {
         return Err(RequestError::Method);
     }
-    if request.single_header(":protocol") != Some(b"websocket") {
+    if single(headers, ":protocol") != Single::One(b"websocket") {
         return Err(RequestError::NotAnUpgrade);
     }
     // RFC 8441 section 4: both must be there; section 5: the target is made of them.
-    let default_ports: &[u16] = match single(request.headers(), ":scheme") {
+    let default_ports: &[u16] = match single(headers, ":scheme") {
         Single::One(b"https") => &[443],
         Single::One(b"http") => &[80],
-        Single::Missing if request.is_scheme_unknown() => EITHER,
+        Single::Missing if scheme == Scheme::Unknown => EITHER,
         _ => return Err(RequestError::Target),
     };
-    if !request
-        .single_header(":path")
-        .is_some_and(|path| path.starts_with(b"/") && !path.contains(&b'#'))
-    {
-        return Err(RequestError::Target);
+    match single(headers, ":path") {
+        Single::One(path) if is_path(path) => {}
+        _ => return Err(RequestError::Target),
     }
     // A library that drops the scheme does so because there is no `:authority`, and nothing to compare.
     let default_port = default_ports.first().copied().unwrap_or_default();
-    let host = authority(request.headers(), fields.host, default_port)?;
+    let host = authority(headers, fields.host, default_port)?;
     // RFC 9113 section 8.2.2: there is no connection they could be about, so a request with one is malformed.
     let of_a_connection = |header: &Header<'_>| {
         ["connection", "upgrade", "keep-alive", "proxy-connection"]
             .iter()
             .any(|name| header.is(name))
     };
-    if request.headers().iter().any(of_a_connection) {
+    if headers.iter().any(of_a_connection) {
         return Err(RequestError::ConnectionHeader);
     }
     // What follows are frames, and no content whose length would be known.
@@ -240,4 +286,18 @@ pub(crate) fn authority<'h>(
         Authority::parse(host).is_some_and(|host| host.is_same(&parsed, default_port))
     });
     agrees.then_some(authority).ok_or(RequestError::Host)
+}
+
+/// Whether a target is a path (RFC 6455 section 4.2.1, item 1); it has no fragment (section 3).
+fn is_path(target: &[u8]) -> bool {
+    target.starts_with(b"/") && !target.contains(&b'#')
+}
+
+/// The only `Host` header, if it names a host.
+pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
+    // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
+    match host {
+        Single::One(host) if Authority::parse(host).is_some() => Ok(host),
+        _ => Err(RequestError::Host),
+    }
 }

@@ -10,13 +10,11 @@ use http::request::{self, Parts};
 use http::uri::{self, PathAndQuery};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
-use crate::handshake::bootstrap::Bootstrap;
+use crate::handshake::bootstrap::{Bootstrap, Scheme, Source, Version as HttpVersion};
 use crate::handshake::client::ClientHandshake;
 use crate::handshake::headers::Header;
 use crate::handshake::input_error::InputError;
-use crate::handshake::request::{
-    Request, Scheme, Source, Version as HttpVersion, origin_form, set_host,
-};
+use crate::handshake::request::{Request, origin_form, set_host};
 use crate::handshake::request_error::{RequestError, TEXT};
 use crate::handshake::response::Response;
 use crate::handshake::uri::Authority;

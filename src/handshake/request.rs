@@ -7,7 +7,7 @@ use core::{fmt, str};
 
 use crate::connection::{Config, Connection, ReadBuffer};
 use crate::handshake::agreement::Agreement;
-use crate::handshake::bootstrap::{Bootstrap, authority};
+use crate::handshake::bootstrap::{Bootstrap, Scheme, Source, Version, authority, host};
 use crate::handshake::head::{self, Search};
 use crate::handshake::head_error::HeadError;
 use crate::handshake::headers::{Header, Single, contains_token, elements, single};
@@ -52,35 +52,6 @@ pub struct Request<'b> {
     pub(super) source: Source,
     /// The host of an absolute target is the `Host` here.
     pub(super) headers: Vec<Header<'b>>,
-}
-
-/// Where a request comes from. That decides how a WebSocket begins, and who writes the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// It was read here, so the output of the connection begins with the answer.
-    Transport(Version),
-    /// An HTTP library has read it, and writes the answer.
-    Library(Version),
-    /// An HTTP library has taken it from a stream of HTTP/2 or HTTP/3, and writes the answer.
-    Stream(Scheme),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    Http10,
-    Http11,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
-    /// It is among the headers.
-    Listed,
-    /// The library has dropped it.
-    #[cfg_attr(
-        not(feature = "http"),
-        expect(dead_code, reason = "only the types of the crate http can")
-    )]
-    Unknown,
 }
 
 /// Shows the names of the headers, and how long the rest is.
@@ -176,7 +147,7 @@ impl<'b> Request<'b> {
     /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
     #[must_use]
     pub fn is_websocket(&self) -> bool {
-        match self.bootstrap() {
+        match self.source.bootstrap() {
             Bootstrap::Upgrade => contains_token(&self.headers, "Upgrade", "websocket"),
             Bootstrap::ExtendedConnect => {
                 self.method == "CONNECT" && self.single_header(":protocol") == Some(b"websocket")
@@ -208,7 +179,7 @@ impl<'b> Request<'b> {
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let listed = single(&self.headers, "Host");
-        let host = match self.bootstrap() {
+        let host = match self.source.bootstrap() {
             Bootstrap::Upgrade => host(listed),
             Bootstrap::ExtendedConnect => {
                 let is_secure = self.single_header(":scheme") == Some(b"https");
@@ -260,7 +231,7 @@ impl Request<'_> {
     /// What is wrong with the request, or why `options` do not allow it. Give the client
     /// [`RequestError::refuse`], or an answer of your own with [`respond`](Self::respond) and [`Connection::refused`].
     pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-        Ok(self.open(&Agreement::new(self, options)?))
+        Ok(self.open(&self.agree(options)?))
     }
 
     /// As [`accept`](Self::accept), with the answer: what was agreed on, and what an HTTP library has to write.
@@ -272,12 +243,22 @@ impl Request<'_> {
         &self,
         options: &ServerOptions<'_>,
     ) -> Result<(Response<'static>, Connection), RequestError> {
-        let agreement = Agreement::new(self, options)?;
-        let bootstrap = self.bootstrap();
+        let agreement = self.agree(options)?;
+        let bootstrap = self.source.bootstrap();
         let mut lines = bootstrap.answer().to_vec();
         agreement.write_headers(&mut lines);
         let response = Response::written(bootstrap.status(), lines);
         Ok((response, self.open(&agreement)))
+    }
+
+    fn agree<'a>(&self, options: &'a ServerOptions<'a>) -> Result<Agreement<'a>, RequestError> {
+        Agreement::new(
+            self.source,
+            self.method,
+            &self.target,
+            &self.headers,
+            options,
+        )
     }
 
     fn open(&self, agreement: &Agreement<'_>) -> Connection {
@@ -371,7 +352,7 @@ impl<'b> Request<'b> {
             (Self::parse(head)?, size)
         };
         // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
-        if request.is_http11() {
+        if request.source.is_http11() {
             host(single(&request.headers, "Host"))?;
         }
         *read += size;
@@ -440,27 +421,6 @@ impl<'b> Request<'b> {
         }
         self
     }
-
-    /// How it begins a WebSocket.
-    pub(crate) const fn bootstrap(&self) -> Bootstrap {
-        match self.source {
-            Source::Transport(_) | Source::Library(_) => Bootstrap::Upgrade,
-            Source::Stream(_) => Bootstrap::ExtendedConnect,
-        }
-    }
-
-    /// Whether the version allows an upgrade (RFC 9110 section 7.8).
-    pub(crate) const fn is_http11(&self) -> bool {
-        matches!(
-            self.source,
-            Source::Transport(Version::Http11) | Source::Library(Version::Http11)
-        )
-    }
-
-    /// Whether an HTTP library has dropped the scheme of an extended CONNECT.
-    pub(crate) const fn is_scheme_unknown(&self) -> bool {
-        matches!(self.source, Source::Stream(Scheme::Unknown))
-    }
 }
 
 /// The host and the rest of an absolute `http:` or `https:` URI (RFC 9112 section 3.2.2).
@@ -501,19 +461,5 @@ pub(crate) fn set_host<'b>(headers: &mut Vec<Header<'b>>, host: &'b str) {
     if !is_set {
         let name = "host";
         headers.push(Header { name, value });
-    }
-}
-
-/// Whether a target is a path (RFC 6455 section 4.2.1, item 1); it has no fragment (section 3).
-pub(crate) fn is_path(target: &str) -> bool {
-    target.starts_with('/') && !target.contains('#')
-}
-
-/// The only `Host` header, if it names a host.
-pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
-    // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
-    match host {
-        Single::One(host) if Authority::parse(host).is_some() => Ok(host),
-        _ => Err(RequestError::Host),
     }
 }

@@ -1,5 +1,6 @@
 //! Masking of what a client sends (RFC 6455 section 5.3).
 
+use crate::wire::masking_key::rotate;
 use crate::wire::vectors;
 
 /// Masks or unmasks `data` in place (RFC 6455 section 5.3): the two are the same operation.
@@ -103,19 +104,6 @@ pub(crate) fn masked<const N: usize>(mut bytes: [u8; N], key: [u8; 4]) -> [u8; N
         *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
     }
     bytes
-}
-
-/// The key as it stands `offset` bytes further into the payload.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::arithmetic_side_effects,
-    reason = "at most 3 bytes"
-)]
-#[inline]
-pub(crate) const fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {
-    let bits = (offset % 4) as u32 * 8;
-    // In this order it is one instruction where bytes lie as they do in most machines.
-    u32::from_le_bytes(key).rotate_right(bits).to_le_bytes()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod close_frame;
 mod debug;
 mod frame;
 pub(crate) mod mask;
+pub(crate) mod masking_key;
 mod protocol_error;
 pub(crate) mod utf8;
 #[cfg_attr(not(feature = "std"), path = "scalar.rs")]

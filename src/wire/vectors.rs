@@ -8,7 +8,7 @@ use core::str;
 
 use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
-use crate::wire::mask::rotate;
+use crate::wire::masking_key::rotate;
 
 /// Masks whole vectors at the front of `data`, and returns the rest.
 #[inline(never)]

@@ -1,6 +1,7 @@
 //! Copies that are masked on the way (RFC 6455 section 5.3).
 
-use crate::wire::mask::{BLOCK, CACHE_LINE, LONG, masked, rotate};
+use crate::wire::mask::{BLOCK, CACHE_LINE, LONG, masked};
+use crate::wire::masking_key::rotate;
 use crate::wire::vectors;
 
 /// Copies at most 128 bytes to a place of the same length, masked with a key that stands at the first of them.

@@ -6,7 +6,7 @@ use crate::connection::read_buffer::{Place, ReadBuffer};
 use crate::connection::receiver::{Payload, at_most};
 use crate::connection::role::Role;
 use crate::deflate::Inflation;
-use crate::wire::mask::rotate;
+use crate::wire::masking_key::rotate;
 use crate::wire::{ProtocolError, apply_mask, utf8};
 
 /// How much is decompressed before it is delivered as a chunk, or validated. Little input can make much output.

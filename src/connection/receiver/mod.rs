@@ -5,7 +5,7 @@ use crate::connection::message_type::MessageType;
 use crate::connection::read_buffer::{Place, ReadBuffer, Span};
 use crate::connection::role::Role;
 use crate::deflate::{Boxed, Inflation};
-use crate::wire::mask::rotate;
+use crate::wire::masking_key::rotate;
 use crate::wire::{
     CloseFrame, FrameHeader, FrameStart, MAX_CONTROL_PAYLOAD, Opcode, ProtocolError, apply_mask,
     utf8,
