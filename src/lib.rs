@@ -67,7 +67,7 @@ Some links above name files of the repository, which the docs do not contain:
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-// What derives Arbitrary needs it, and what threads compress together.
+// For the traits of std::io, for what derives Arbitrary, and for what threads compress together.
 #[cfg(feature = "std")]
 extern crate std;
 

@@ -9,6 +9,8 @@ use crate::wire::{Bytes, CloseFrame};
 /// With the default configuration a Ping and a Close are already answered when their event arrives: the
 /// Pong or Close frame is in the output.
 ///
+/// The enum is exhaustive: RFC 6455 has no other events, and a loop that forgets one should not compile.
+///
 /// # Example
 ///
 /// ```

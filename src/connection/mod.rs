@@ -1,6 +1,21 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 //!
-//! [`Connection`] couples the parts. The parts do not know each other.
+//! [`Connection`] couples the parts. The parts do not know each other, except where the table says so.
+//!
+//! | what | file | RFC 6455 |
+//! |---|---|---|
+//! | the methods, and what an event makes the connection answer | `connection.rs` | |
+//! | what is legal to receive: masks, fragments, limits, messages | `receiver/` | 5.1 to 5.6, 6.2, 8.1 |
+//! | bytes received and not consumed, and the message under assembly | `read_buffer/` | |
+//! | frames to send, compressed or not | `sender/` | 5.1, 5.4, 6.1 |
+//! | bytes to be written, and the masking of what a client sends | `output/` | 5.3 |
+//! | the bound on automatic Pongs | `pongs.rs` | 5.5.2, 5.5.3 |
+//! | the states from open to closed, and what they mean for the transport | `closing.rs` | 7 |
+//! | when a Ping is due, and how data extends a deadline | `timers.rs` | |
+//! | masking keys from a seed | `masking_keys.rs` | 5.3, 10.3 |
+//! | messages that many connections send | `shared_message/`, with `sender/shared.rs` and `output/shared.rs` | |
+//! | messages that are written from where they are | `outgoing.rs` | |
+//! | the traits of `std::io` | `std_io.rs` | |
 
 mod closing;
 mod config;

@@ -1,6 +1,14 @@
 //! permessage-deflate (RFC 7692): messages compressed with DEFLATE (RFC 1951).
 //!
-//! Without the feature `deflate`, `disabled.rs` takes the place of this file.
+//! | what | file | RFC 7692 |
+//! |---|---|---|
+//! | what the application wishes, and what is agreed on | `options.rs` | 7.1 |
+//! | the codecs of one connection, between messages and inside them | `codecs.rs` | 7.2 |
+//! | compressing | `deflater.rs` | 7.2.1 |
+//! | decompressing | `inflater.rs` | 7.2.2 |
+//! | messages compressed once for many connections | `compressed.rs` | 7.2.1 |
+//!
+//! The negotiation is in `handshake/deflate.rs`. Without the feature `deflate`, `disabled.rs` takes the place of this file.
 
 use alloc::boxed::Box;
 

@@ -62,6 +62,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// | what | file |
+// |---|---|
+// | a server's side: reading the request, its deadline, the answer | `server.rs`, `request.rs` |
+// | what a server agrees to: origin, host, subprotocol, extensions | `agreement.rs`, `origin.rs`, `options.rs` |
+// | a refusal: its status, headers and body | `request_error.rs`, written by `response.rs` |
+// | a client's side: writing the request, judging the response | `client.rs`, `response.rs`, `response_error.rs` |
+// | what differs between HTTP/1.1, HTTP/2 and HTTP/3 | `bootstrap.rs` |
+// | the end of a head, and its lines | `head.rs` |
+// | header fields, and those that a server goes by | `headers.rs`, `fields.rs` |
+// | the negotiation of permessage-deflate | `deflate.rs`, `extensions.rs` |
+// | the types of the crate `http`, the traits of `std::io` | `http.rs`, `std_io.rs` |
+
 mod agreement;
 mod bootstrap;
 mod client;

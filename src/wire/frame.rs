@@ -4,6 +4,8 @@ use crate::wire::protocol_error::ProtocolError;
 
 /// What a frame carries (RFC 6455 section 5.2): message data, or control of the connection.
 ///
+/// The enum is exhaustive: all other opcodes are reserved, and [`from_bits`](Self::from_bits) refuses them.
+///
 /// # Example
 ///
 /// ```

@@ -1,5 +1,15 @@
-//! The wire format (RFC 6455 sections 5.2, 5.3, 5.5.1, 7.4 and 8.1): pure functions and values, without an allocator and
-//! without state. Only the validator of UTF-8 remembers the bytes of an unfinished character.
+//! The wire format (RFC 6455): pure functions and values, without an allocator and without state. Only the validator of UTF-8
+//! remembers the bytes of an unfinished character.
+//!
+//! | what | file | RFC 6455 |
+//! |---|---|---|
+//! | frame headers and opcodes | `frame.rs` | 5.2, 5.5 |
+//! | masking | `mask.rs`, `masking_key.rs` | 5.3 |
+//! | the payload of a Close frame, and its codes | `close_frame.rs`, `close_code.rs` | 5.5.1, 7.4 |
+//! | UTF-8 in pieces | `utf8.rs` | 8.1 |
+//! | the answer to a client's key | `accept_key.rs` | 4.2.2 |
+//! | everything that a peer can do wrong | `protocol_error.rs` | |
+//! | vector instructions, or without `std` none | `vectors.rs`, `scalar.rs` | |
 
 mod accept_key;
 #[cfg(feature = "arbitrary")]
