@@ -111,15 +111,6 @@ pub mod handshake;
 mod wire;
 
 #[cfg(feature = "test-util")]
-#[allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::exhaustive_enums,
-    clippy::exhaustive_structs,
-    reason = "made for tests, which stop at the first surprise, and make up and take apart all values"
-)]
 pub mod test_util;
 
 pub use wire::{

@@ -1,11 +1,12 @@
 //! A frame on the wire, legal or not, as a peer would send it.
 
+use std::vec;
 use std::vec::Vec;
 
 use arbitrary::Arbitrary;
 
+use crate::apply_mask;
 use crate::test_util::Role;
-use crate::{FrameHeader, Opcode, apply_mask};
 
 /// A frame, described by its first byte and its payload.
 ///
@@ -19,6 +20,10 @@ use crate::{FrameHeader, Opcode, apply_mask};
 /// assert_eq!(hello.encode(Role::Server), b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Arbitrary)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "tests make frames up, and these are all fields on the wire"
+)]
 pub struct Frame {
     /// FIN, RSV1, RSV2, RSV3 and the opcode (RFC 6455 section 5.2).
     pub first: u8,
@@ -34,6 +39,7 @@ pub struct Frame {
 
 /// How a payload length is written (RFC 6455 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+#[non_exhaustive]
 pub enum Length {
     /// The true length in its shortest form.
     Shortest,
@@ -85,35 +91,29 @@ impl Frame {
     #[must_use]
     pub fn encode(&self, to: Role) -> Vec<u8> {
         let masked = (to == Role::Server) != self.wrongly_masked;
-        let header = FrameHeader {
-            fin: self.first & 0x80 != 0,
-            rsv: self.first >> 4 & 7,
-            opcode: Opcode::from_bits(self.first & 0xf).unwrap_or(Opcode::Continuation),
-            masking_key: masked.then_some(self.masking_key),
-            payload_length: self.payload.len() as u64,
-        };
-        let mut buffer = [0; FrameHeader::MAX_SIZE];
-        let mut bytes = header.write(&mut buffer).to_vec();
-        // The writer knows neither reserved opcodes nor long forms.
-        bytes[0] = self.first;
-        let key = bytes.len() - if masked { 4 } else { 0 };
-        let (form, length) = match (self.length, u16::try_from(self.payload.len())) {
-            (Length::Shortest, _) => (bytes[1] & 0x7f, bytes[2..key].to_vec()),
-            (Length::Bits16, Ok(length)) => (126, length.to_be_bytes().to_vec()),
-            (Length::Bits16 | Length::Bits64, _) => {
-                (127, header.payload_length.to_be_bytes().to_vec())
-            }
-            (Length::Claimed(length), _) => (127, length.to_be_bytes().to_vec()),
-        };
-        bytes[1] = bytes[1] & 0x80 | form;
-        bytes.splice(2..key, length);
-
+        let (form, extended) = self.encode_length();
+        let mut bytes = vec![self.first, form | if masked { 0x80 } else { 0 }];
+        bytes.extend(extended);
         let mut payload = self.payload.clone();
         if masked {
+            bytes.extend(self.masking_key);
             apply_mask(&mut payload, self.masking_key, 0);
         }
         bytes.extend(payload);
         bytes
+    }
+
+    /// The length in the second byte, and the bytes of the extended length.
+    fn encode_length(&self) -> (u8, Vec<u8>) {
+        let length = self.payload.len();
+        match (self.length, u8::try_from(length), u16::try_from(length)) {
+            (Length::Shortest, Ok(length @ ..=125), _) => (length, Vec::new()),
+            (Length::Shortest | Length::Bits16, _, Ok(length)) => {
+                (126, length.to_be_bytes().into())
+            }
+            (Length::Claimed(length), ..) => (127, length.to_be_bytes().into()),
+            _ => (127, (length as u64).to_be_bytes().into()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::test_util::{Cuts, Frame, Length, Role, encode};
+use crate::test_util::{Cuts, Frame, Length, Role, cuts_at, encode};
 use crate::{CloseCode, CloseFrame};
 
 /// What one peer sends: legal items, then the changes that make it less legal, then bytes of no frame.
@@ -30,6 +30,10 @@ use crate::{CloseCode, CloseFrame};
 /// # Ok::<(), arbitrary::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "tests make streams up, and change every part of them"
+)]
 pub struct Frames {
     /// Messages and control frames in their order.
     pub items: Vec<Item>,
@@ -43,6 +47,10 @@ pub struct Frames {
 
 /// One thing a peer may send at any time between messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the RFC has two kinds of messages and three control frames"
+)]
 pub enum Item {
     /// A text message.
     Text(String, Vec<Split>),
@@ -64,6 +72,7 @@ pub type Split = (u16, Option<Vec<u8>>);
 ///
 /// The first number says which frame, modulo their number.
 #[derive(Clone, Debug, PartialEq, Eq, Arbitrary)]
+#[non_exhaustive]
 pub enum Change {
     /// Bits of the first byte are turned over.
     First(usize, u8),
@@ -119,16 +128,20 @@ impl Item {
 }
 
 fn fragments(opcode: u8, body: &[u8], splits: &[Split]) -> Vec<Frame> {
-    let at = Cuts(splits.iter().map(|(at, _)| *at).collect()).places(body.len());
+    let places = Cuts(splits.iter().map(|(at, _)| *at).collect()).places(body.len());
+    let pings = splits.iter().map(|(_, ping)| ping.as_ref());
     let mut frames = Vec::new();
-    let mut from = 0;
-    for (to, (_, between)) in at.into_iter().zip(splits) {
-        frames.push(Frame::new(0x00, &body[from..to]));
-        frames.extend(between.as_ref().map(|ping| Frame::new(0x89, ping)));
-        from = to;
+    // Nothing stands behind the last piece.
+    for (piece, ping) in cuts_at(body, &places).zip(pings.chain([None])) {
+        frames.push(Frame::new(0x00, piece));
+        frames.extend(ping.map(|ping| Frame::new(0x89, ping)));
     }
-    frames.push(Frame::new(0x80, &body[from..]));
-    frames[0].first |= opcode;
+    if let Some(first) = frames.first_mut() {
+        first.first |= opcode;
+    }
+    if let Some(last) = frames.last_mut() {
+        last.first |= 0x80;
+    }
     frames
 }
 
@@ -136,28 +149,36 @@ impl Change {
     /// Makes the change; where there is no such frame or byte there is nothing to change.
     pub fn apply(&self, frames: &mut Vec<Frame>) {
         let count = frames.len();
-        if let Self::Insert(at, frame) = self {
-            frames.insert(at % (count + 1), frame.clone());
-            return;
-        }
-        if count == 0 {
-            return;
-        }
         match self {
-            Self::First(i, bits) => frames[i % count].first ^= bits,
-            Self::Masking(i) => frames[i % count].wrongly_masked ^= true,
-            Self::Length(i, length) => frames[i % count].length = *length,
-            Self::Byte(i, at, byte) => {
-                let payload = &mut frames[i % count].payload;
-                if !payload.is_empty() {
-                    let at = at % payload.len();
-                    payload[at] = *byte;
+            Self::First(i, bits) => change_one(frames, *i, |frame| frame.first ^= bits),
+            Self::Masking(i) => change_one(frames, *i, |frame| frame.wrongly_masked ^= true),
+            Self::Length(i, length) => change_one(frames, *i, |frame| frame.length = *length),
+            Self::Byte(i, at, byte) => change_one(frames, *i, |frame| {
+                change_one(&mut frame.payload, *at, |it| *it = *byte);
+            }),
+            Self::Swap(i, j) => {
+                if let (Some(i), Some(j)) = (i.checked_rem(count), j.checked_rem(count)) {
+                    frames.swap(i, j);
                 }
             }
-            Self::Swap(i, j) => frames.swap(i % count, j % count),
-            Self::Drop(i) => drop(frames.remove(i % count)),
-            Self::Insert(..) => {}
+            Self::Drop(i) => {
+                if let Some(i) = i.checked_rem(count) {
+                    frames.remove(i);
+                }
+            }
+            Self::Insert(i, frame) => {
+                let i = i.checked_rem(count.saturating_add(1)).unwrap_or(count);
+                frames.insert(i, frame.clone());
+            }
         }
+    }
+}
+
+/// Changes the item with this number modulo how many there are, if there is one.
+fn change_one<T>(items: &mut [T], i: usize, change: impl FnOnce(&mut T)) {
+    let i = i.checked_rem(items.len());
+    if let Some(item) = i.and_then(|i| items.get_mut(i)) {
+        change(item);
     }
 }
 

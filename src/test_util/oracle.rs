@@ -9,6 +9,10 @@ use crate::{Config, Delivery};
 
 /// Who receives, and what it accepts.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "tests make up rules of their own, and these are all that the oracle knows"
+)]
 pub struct Rules {
     /// Whether the receiver is a server, whose peer masks.
     pub server: bool,
@@ -22,6 +26,7 @@ pub struct Rules {
 
 /// What must come of a stream of bytes, with automatic replies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verdict {
     /// Whole messages, where they end, and control frames.
     pub events: Vec<OwnedEvent>,
@@ -42,13 +47,39 @@ struct Violation {
     at: usize,
 }
 
+/// A message that has not ended.
 #[derive(Default)]
 struct Message {
     text: bool,
+    /// What has come; of a text, the whole characters.
     bytes: Vec<u8>,
-    /// How many of the bytes are whole characters.
-    characters: usize,
-    announced: u128,
+    /// The character of a text that has begun.
+    character: Vec<u8>,
+    /// The lengths in the headers of its frames.
+    announced: u64,
+}
+
+/// What is left of the stream.
+struct Stream<'b> {
+    rest: &'b [u8],
+    /// How many bytes were taken before.
+    at: usize,
+}
+
+impl<'b> Stream<'b> {
+    /// The next `n` bytes, or `None` if they have not all come.
+    fn take(&mut self, n: usize) -> Option<&'b [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(n)?;
+        self.rest = rest;
+        self.at = self.at.saturating_add(n);
+        Some(taken)
+    }
+
+    /// The next `n` bytes, or as many of them as have come.
+    fn take_what_is_there(&mut self, n: u64) -> &'b [u8] {
+        let n = usize::try_from(n).map_or(self.rest.len(), |n| n.min(self.rest.len()));
+        self.take(n).unwrap_or_default()
+    }
 }
 
 impl Rules {
@@ -90,10 +121,7 @@ pub fn judge(rules: &Rules, bytes: &[u8]) -> Verdict {
     if let (true, Some(message)) = (rules.chunks, message) {
         verdict.open = match message.text {
             _ if message.bytes.is_empty() => None,
-            true if message.characters == 0 => None,
-            true => Some(OwnedEvent::TextPart(text(
-                &message.bytes[..message.characters],
-            ))),
+            true => Some(OwnedEvent::TextPart(text(&message.bytes))),
             false => Some(OwnedEvent::BinaryPart(message.bytes)),
         };
     }
@@ -107,9 +135,8 @@ fn read_frames(
     message: &mut Option<Message>,
     verdict: &mut Verdict,
 ) -> Result<(), Violation> {
-    let mut at = 0;
-    while bytes.len() >= at + 2 {
-        let (first, second) = (bytes[at], bytes[at + 1]);
+    let mut stream = Stream { rest: bytes, at: 0 };
+    while let Some(&[first, second]) = stream.take(2) {
         let (fin, rsv, opcode) = (first >= 0x80, first & 0x70, first & 0x0f);
         let (masked, short) = (second >= 0x80, second & 0x7f);
         let control = opcode >= 8;
@@ -121,56 +148,48 @@ fn read_frames(
             || (opcode == 1 || opcode == 2) && message.is_some()
             || control && (!fin || short > 125)
         {
-            return violation(1002, at + 2);
+            return violation(1002, stream.at);
         }
-        // Section 5.2, payload length.
-        let form = match short {
-            126 => 2,
-            127 => 8,
-            _ => 0,
+        // Section 5.2, payload length: how many bytes it takes, and which lengths need them.
+        let (size, least) = match short {
+            126 => (2, 126),
+            127 => (8, 65536),
+            _ => (0, 0),
         };
-        let after_length = at + 2 + form;
-        if bytes.len() < after_length {
+        let Some(extended) = stream.take(size) else {
             break;
-        }
-        let extended = bytes[at + 2..after_length]
-            .iter()
-            .fold(0_u128, |sum, byte| sum * 256 + u128::from(*byte));
-        let length = if form == 0 {
-            u128::from(short)
-        } else {
-            extended
         };
-        let least = [0, 126, 65536][form.div_ceil(4)];
+        let length = match size {
+            0 => u64::from(short),
+            _ => extended
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
         if length < least || length >= 1 << 63 {
-            return violation(1002, after_length);
+            return violation(1002, stream.at);
         }
         // Section 10.4, limits.
-        let before = message.as_ref().map_or(0, |message| message.announced);
-        if !control
-            && (length > u128::from(rules.max_frame)
-                || before + length > u128::from(rules.max_message))
-        {
-            return violation(1009, after_length);
+        let announced = message.as_ref().map_or(0, |message| message.announced);
+        let announced = announced.saturating_add(length);
+        if !control && (length > rules.max_frame || announced > rules.max_message) {
+            return violation(1009, stream.at);
         }
         // Section 5.3, masking.
-        let start = after_length + if masked { 4 } else { 0 };
-        if bytes.len() < start {
+        let Some(key) = stream.take(if masked { 4 } else { 0 }) else {
             break;
+        };
+        let start = stream.at;
+        let mut payload = stream.take_what_is_there(length).to_vec();
+        for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
+            *byte ^= key;
         }
-        let key = &bytes[after_length..start];
-        let here = length.min((bytes.len() - start) as u128) as usize;
-        let mut payload = bytes[start..start + here].to_vec();
-        for (i, byte) in payload.iter_mut().enumerate() {
-            *byte ^= if masked { key[i % 4] } else { 0 };
-        }
-        let whole = here as u128 == length;
+        let whole = payload.len() as u64 == length;
 
         if whole {
-            verdict.end = start + here;
+            verdict.end = stream.at;
         }
         if control && whole {
-            read_control(opcode, &payload, start + here, verdict)?;
+            read_control(opcode, &payload, stream.at, verdict)?;
             if opcode == 8 {
                 // Section 5.5.1: nothing after a Close frame counts, nor what was open before it.
                 return Ok(());
@@ -181,12 +200,12 @@ fn read_frames(
                 text: opcode == 1,
                 ..Message::default()
             });
-            open.announced += length;
+            open.announced = announced;
             read_data(open, &payload, start)?;
             if fin && whole {
                 // Section 8.1: a message ends with a whole character.
-                if open.text && open.characters < open.bytes.len() {
-                    return violation(1007, start + here);
+                if !open.character.is_empty() {
+                    return violation(1007, stream.at);
                 }
                 let done = message.take().unwrap_or_default();
                 verdict.events.push(if done.text {
@@ -199,21 +218,22 @@ fn read_frames(
         if !whole {
             break;
         }
-        at = verdict.end;
     }
     Ok(())
 }
 
+/// Takes in data that begins at `start` in the stream.
 fn read_data(message: &mut Message, payload: &[u8], start: usize) -> Result<(), Violation> {
-    for (i, byte) in payload.iter().enumerate() {
-        message.bytes.push(*byte);
-        if !message.text {
-            continue;
-        }
-        match character(&message.bytes[message.characters..]) {
-            Character::Whole => message.characters = message.bytes.len(),
+    if !message.text {
+        message.bytes.extend(payload);
+        return Ok(());
+    }
+    for (before, byte) in (start..).zip(payload) {
+        message.character.push(*byte);
+        match character(&message.character) {
+            Character::Whole => message.bytes.append(&mut message.character),
             Character::Begun => {}
-            Character::Wrong => return violation(1007, start + i + 1),
+            Character::Wrong => return violation(1007, before.saturating_add(1)),
         }
     }
     Ok(())
@@ -238,20 +258,18 @@ fn read_control(
         }
         (_, [_]) => return violation(1002, end),
         (_, [high, low, reason @ ..]) => {
-            let code = u16::from(*high) * 256 + u16::from(*low);
+            let code = u16::from_be_bytes([*high, *low]);
             // Section 7.4.
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return violation(1002, end);
             }
-            let mut from = 0;
-            for to in 1..=reason.len() {
-                match character(&reason[from..to]) {
-                    Character::Whole => from = to,
-                    Character::Begun => {}
-                    Character::Wrong => return violation(1007, end),
-                }
-            }
-            if from < reason.len() {
+            // Section 8.1: the reason is UTF-8, as a text is.
+            let mut message = Message {
+                text: true,
+                ..Message::default()
+            };
+            let read = read_data(&mut message, reason, 0);
+            if read.is_err() || !message.character.is_empty() {
                 return violation(1007, end);
             }
             verdict.events.push(OwnedEvent::Close(code, text(reason)));
@@ -269,24 +287,27 @@ enum Character {
 
 /// What `bytes` (one or more, no whole character before the last) is, by the table of RFC 3629 section 4.
 fn character(bytes: &[u8]) -> Character {
-    let (length, second) = match bytes[0] {
-        0x00..=0x7f => (1, 0..=0),
-        0xc2..=0xdf => (2, 0x80..=0xbf),
-        0xe0 => (3, 0xa0..=0xbf),
-        0xed => (3, 0x80..=0x9f),
-        0xe1..=0xef => (3, 0x80..=0xbf),
-        0xf0 => (4, 0x90..=0xbf),
-        0xf1..=0xf3 => (4, 0x80..=0xbf),
-        0xf4 => (4, 0x80..=0x8f),
+    let Some((first, tail)) = bytes.split_first() else {
+        return Character::Begun;
+    };
+    // How many bytes follow the first one, and what the second one may be.
+    let (length, second) = match first {
+        0x00..=0x7f => (0, 0..=0),
+        0xc2..=0xdf => (1, 0x80..=0xbf),
+        0xe0 => (2, 0xa0..=0xbf),
+        0xed => (2, 0x80..=0x9f),
+        0xe1..=0xef => (2, 0x80..=0xbf),
+        0xf0 => (3, 0x90..=0xbf),
+        0xf1..=0xf3 => (3, 0x80..=0xbf),
+        0xf4 => (3, 0x80..=0x8f),
         _ => return Character::Wrong,
     };
-    let tail = bytes[1..].iter().skip(1);
-    if bytes.get(1).is_some_and(|byte| !second.contains(byte))
-        || tail.clone().any(|byte| !(0x80..=0xbf).contains(byte))
-        || bytes.len() > length
+    if tail.first().is_some_and(|byte| !second.contains(byte))
+        || tail.iter().any(|byte| !(0x80..=0xbf).contains(byte))
+        || tail.len() > length
     {
         Character::Wrong
-    } else if bytes.len() == length {
+    } else if tail.len() == length {
         Character::Whole
     } else {
         Character::Begun
@@ -297,6 +318,7 @@ fn violation(code: u16, at: usize) -> Result<(), Violation> {
     Err(Violation { code, at })
 }
 
+/// Bytes that are UTF-8 by the table. If the table were wrong, the replaced characters would show it.
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("checked by the table")
+    String::from_utf8_lossy(bytes).into_owned()
 }

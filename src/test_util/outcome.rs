@@ -9,6 +9,10 @@ use crate::{Config, Delivery, ProtocolError, TransportAction};
 
 /// All there is to see of a connection that was given a stream of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "tests take it apart, so that they look at all there is to see"
+)]
 pub struct Outcome {
     /// What was delivered, with the parts of a message joined.
     pub events: Vec<OwnedEvent>,
@@ -84,10 +88,12 @@ pub fn same_however_cut(role: Role, config: &Config, bytes: &[u8]) -> Outcome {
 #[must_use]
 pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     let mut peer = Peer::new(role, config);
-    (1..=bytes.len()).find(|&n| {
-        peer.receive(&bytes[n - 1..n]);
+    let mut given = (1..).zip(bytes.chunks(1));
+    let (n, _) = given.find(|(_, byte)| {
+        peer.receive(byte);
         peer.error.is_some()
-    })
+    })?;
+    Some(n)
 }
 
 /// The connection makes of these bytes what the [oracle](judge) does, and fails at the same byte.

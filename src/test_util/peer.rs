@@ -30,6 +30,7 @@ impl Role {
 
 /// A connection with its buffer, and what it has received so far.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Peer {
     /// The connection.
     pub connection: Connection,
@@ -66,9 +67,7 @@ impl Peer {
     ///
     /// If the connection breaks its promises: see [`take_events`](Self::take_events).
     pub fn receive(&mut self, bytes: &[u8]) {
-        let spare = self.buffer.spare_mut(bytes.len());
-        spare[..bytes.len()].copy_from_slice(bytes);
-        self.buffer.advance_filled(bytes.len());
+        self.buffer.extend_from_slice(bytes);
         self.take_events();
     }
 
@@ -133,6 +132,7 @@ impl Peer {
 /// # Ok::<(), sockless::SendError>(())
 /// ```
 #[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a pair has two sides")]
 pub struct Pair {
     /// The client.
     pub client: Peer,
@@ -177,8 +177,9 @@ impl Pair {
 
 fn transfer(from: &mut Peer, to: &mut Peer, sizes: &mut impl Iterator<Item = usize>) {
     let size = sizes.next().unwrap_or(usize::MAX).max(1);
-    let output = from.connection.output();
-    let piece = output[..output.len().min(size)].to_vec();
-    to.receive(&piece);
-    from.connection.advance_output(piece.len());
+    let mut pieces = from.connection.output().chunks(size);
+    let piece = pieces.next().unwrap_or_default();
+    to.receive(piece);
+    let written = piece.len();
+    from.connection.advance_output(written);
 }

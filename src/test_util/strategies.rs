@@ -1,4 +1,4 @@
-//! proptest strategies for streams of frames and for the cutting of them.
+//! proptest strategies for streams of frames, for the cutting of them, and for the headers of single frames.
 
 use std::string::String;
 use std::vec;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::test_util::{Change, Cuts, Frame, Frames, Item, Length, Role};
-use crate::{CloseCode, CloseFrame, Config, Delivery};
+use crate::{CloseCode, CloseFrame, Config, Delivery, FrameHeader, Opcode};
 
 /// Either role.
 pub fn roles() -> impl Strategy<Value = Role> {
@@ -112,6 +112,75 @@ pub fn changes() -> impl Strategy<Value = Change> {
             let close = close.frames().pop();
             Change::Insert(i, close.unwrap_or_else(|| Frame::new(0x88, "")))
         }),
+    ]
+}
+
+/// Headers that [`FrameHeader::parse`] accepts: every opcode, with and without a masking key, and every form of the length.
+///
+/// Lengths of data frames are often at the places where the form changes. They go up to 2^63 - 1, so a header is not meant to
+/// be followed by its payload. Control frames are whole and have at most 125 bytes. One header in four may have reserved
+/// bits, which only an extension makes legal.
+///
+/// # Example
+///
+/// ```
+/// use proptest::prelude::*;
+/// use sockless::FrameHeader;
+/// use sockless::test_util::strategies;
+///
+/// // In a #[test] function:
+/// proptest!(|(header in strategies::frame_headers())| {
+///     let mut buffer = [0; FrameHeader::MAX_SIZE];
+///     let written = header.write(&mut buffer);
+///     prop_assert_eq!(FrameHeader::parse(written), Ok(Some((header, written.len()))));
+/// });
+/// ```
+pub fn frame_headers() -> impl Strategy<Value = FrameHeader> {
+    let data = (
+        select(vec![Opcode::Continuation, Opcode::Text, Opcode::Binary]),
+        any::<bool>(),
+        data_lengths(),
+    );
+    let control = (
+        select(vec![Opcode::Close, Opcode::Ping, Opcode::Pong]),
+        Just(true),
+        prop_oneof![2 => 0..=125_u64, 1 => select(vec![0, 1, 124, 125])],
+    );
+    let rsv = prop_oneof![3 => Just(0), 1 => 0..=7_u8];
+    let key = prop::option::of(any::<[u8; 4]>());
+    (prop_oneof![data, control], rsv, key).prop_map(|((opcode, fin, payload_length), rsv, key)| {
+        FrameHeader {
+            fin,
+            rsv,
+            opcode,
+            masking_key: key,
+            payload_length,
+        }
+    })
+}
+
+/// Each of the three forms, and the places where it changes.
+fn data_lengths() -> impl Strategy<Value = u64> {
+    const LARGEST: u64 = u64::MAX >> 1;
+    let bounds = [
+        0,
+        1,
+        125,
+        126,
+        127,
+        0xfffe,
+        0xffff,
+        0x1_0000,
+        0x1_0001,
+        0xffff_ffff,
+        0x1_0000_0000,
+        LARGEST,
+    ];
+    prop_oneof![
+        0..=125_u64,
+        126..=0xffff_u64,
+        0x1_0000..=LARGEST,
+        select(bounds.to_vec()),
     ]
 }
 

@@ -1,13 +1,16 @@
-//! A transport in memory.
+//! A transport in memory that always has what is asked of it.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::vec::Vec;
+
+use crate::test_util::cutter::pieces;
 
 /// A stream of bytes from a peer that is not there, in pieces, and what is written to it.
 ///
 /// Each read gives one piece at the most, each write takes at most [`max_write`](Self::set_max_write)
-/// bytes. After the last piece the stream is at its end. It always has what is asked of it: a loop that does not
-/// block, or that meets deadlines and errors, needs a transport of its own.
+/// bytes. After the last piece the stream is at its end. It always has what is asked of it, as a transport that blocks. For
+/// loops that do not block, and for deadlines, there is [`NonBlockingTransport`](super::NonBlockingTransport).
 ///
 /// # Example
 ///
@@ -27,29 +30,23 @@ use std::vec::Vec;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Transport {
-    bytes: Vec<u8>,
-    /// Where the pieces end that are still to come, the last one first.
-    ends: Vec<usize>,
-    read: usize,
+    /// What is still to come. A piece may have been read in part.
+    pieces: VecDeque<VecDeque<u8>>,
     written: Vec<u8>,
     max_write: usize,
 }
 
 impl Transport {
     /// A stream of these bytes, cut at `places`, which ascend. Places at either end cut nothing.
+    ///
+    /// # Panics
+    ///
+    /// If a place is before the place in front of it.
     #[must_use]
     pub fn new(bytes: &[u8], places: &[usize]) -> Self {
-        let mut ends: Vec<usize> = places
-            .iter()
-            .copied()
-            .filter(|at| (1..bytes.len()).contains(at))
-            .collect();
-        ends.push(bytes.len());
-        ends.reverse();
+        let pieces = pieces(bytes, places).into_iter();
         Self {
-            bytes: bytes.into(),
-            ends,
-            read: 0,
+            pieces: pieces.map(|piece| piece.to_vec().into()).collect(),
             written: Vec::new(),
             max_write: usize::MAX,
         }
@@ -69,22 +66,23 @@ impl Transport {
 
 impl Read for Transport {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.ends.last().is_some_and(|end| *end <= self.read) {
-            self.ends.pop();
+        let Some(piece) = self.pieces.front_mut() else {
+            return Ok(0);
+        };
+        let n = piece.read(buffer)?;
+        if piece.is_empty() {
+            self.pieces.pop_front();
         }
-        let end = self.ends.last().copied().unwrap_or(self.read);
-        let n = (end - self.read).min(buffer.len());
-        buffer[..n].copy_from_slice(&self.bytes[self.read..self.read + n]);
-        self.read += n;
         Ok(n)
     }
 }
 
 impl Write for Transport {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let n = data.len().min(self.max_write);
-        self.written.extend_from_slice(&data[..n]);
-        Ok(n)
+        let mut pieces = data.chunks(self.max_write);
+        let taken = pieces.next().unwrap_or_default();
+        self.written.extend_from_slice(taken);
+        Ok(taken.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
