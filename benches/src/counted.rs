@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::io::Read;
 
-use sockless::handshake::{Request, ServerOptions};
+use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Event, FrameHeader, Opcode, ReadBuffer, Seed};
 
 use crate::job::{self, Kind, Receive, Role};
@@ -283,10 +283,8 @@ fn counted_ping(connection: &mut Connection, buffer: &mut ReadBuffer, taken: &mu
 
 #[inline(never)]
 fn counted_handshake(buffer: &mut ReadBuffer, options: &ServerOptions<'_>, taken: &mut Taken) {
-    let request = ServerHandshake::new(&options.config)
-        .read_request(buffer)
-        .unwrap()
-        .unwrap();
+    let mut handshake = ServerHandshake::new(&options.config);
+    let request = handshake.read_request(buffer).unwrap().unwrap();
     let connection = request.accept(options).unwrap();
     taken.add(connection.output());
 }

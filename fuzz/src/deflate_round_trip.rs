@@ -44,17 +44,16 @@ struct Message<'a> {
 
 impl Wishes {
     fn config(&self) -> Config {
-        let mut deflate = Deflate::default();
-        // Levels above 6 take long and find nothing new here.
-        deflate.level = self.level % 7;
-        deflate.memory_level = self.memory_level % 10;
-        deflate.min_size = self.min_size.into();
-        deflate.max_window_bits = 8 + self.window_bits % 9;
-        deflate.peer_max_window_bits = 8 + self.peer_window_bits % 9;
-        deflate.context_takeover = self.context_takeover;
-        deflate.peer_context_takeover = self.peer_context_takeover;
-        let mut config = Config::default();
-        config.deflate = Some(deflate);
+        let deflate = Deflate::new()
+            // Levels above 6 take long and find nothing new here.
+            .with_level(self.level % 7)
+            .with_memory_level(self.memory_level % 10)
+            .with_min_size(self.min_size.into())
+            .with_max_window_bits(8 + self.window_bits % 9)
+            .with_peer_max_window_bits(8 + self.peer_window_bits % 9)
+            .with_context_takeover(self.context_takeover)
+            .with_peer_context_takeover(self.peer_context_takeover);
+        let mut config = Config::new().with_deflate(deflate);
         if self.chunks {
             config.delivery = Delivery::Chunks;
         }
@@ -67,8 +66,7 @@ pub fn run(data: &[u8]) {
     let Some(input) = structured::<Input<'_>>(data) else {
         return;
     };
-    let (mut server, client) = opening::pair(input.server.config(), input.client.config());
-    server.advance_output(server.output().len());
+    let (server, client) = opening::pair(input.server.config(), input.client.config());
     let mut pair = Pair {
         server: Peer::with(server, ReadBuffer::new()),
         client: Peer::with(client, ReadBuffer::new()),

@@ -22,10 +22,10 @@ pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
-    let mut config = Config::default();
     let limit = LIMITS[usize::from(input.choices & 3)];
-    config.max_message_size = limit as u64;
-    config.deflate = Some(Deflate::default());
+    let mut config = Config::new()
+        .with_max_message_size(limit as u64)
+        .with_deflate(Deflate::new());
     if input.chooses(2) {
         config.delivery = Delivery::Chunks;
     }
@@ -37,8 +37,8 @@ pub fn run(data: &[u8]) {
     let frames = frames(&input);
     let bytes = encode(&frames, role);
 
-    let whole = receive(role, config, &bytes, &[]);
-    let mut cut = receive(role, config, &bytes, &input.places(bytes.len()));
+    let whole = receive(role, &config, &bytes, &[]);
+    let mut cut = receive(role, &config, &bytes, &input.places(bytes.len()));
     if whole.error.is_some() {
         // Of a message that fails, chunks of any number may have been delivered before.
         cut.open.clone_from(&whole.open);
@@ -52,15 +52,14 @@ pub fn run(data: &[u8]) {
             assert!(message.data().len() <= limit);
         }
     }
-    step_by_step(role, config, &bytes, &input.places(bytes.len()), &whole);
-    against_a_generous_limit(role, config, &bytes, &whole);
+    step_by_step(role, &config, &bytes, &input.places(bytes.len()), &whole);
+    against_a_generous_limit(role, &config, &bytes, &whole);
 }
 
 /// With room for everything the same comes out, up to the first message that is too large, which is refused.
-fn against_a_generous_limit(role: Role, config: Config, bytes: &[u8], limited: &Outcome) {
-    let mut generous = config;
-    generous.max_message_size = GENEROUS as u64;
-    let mut all = receive(role, generous, bytes, &[]);
+fn against_a_generous_limit(role: Role, config: &Config, bytes: &[u8], limited: &Outcome) {
+    let generous = config.clone().with_max_message_size(GENEROUS as u64);
+    let mut all = receive(role, &generous, bytes, &[]);
     if all.error == Some(ProtocolError::MessageTooLarge) {
         return;
     }
@@ -109,20 +108,15 @@ fn frames(input: &Input<'_>) -> Vec<Frame> {
     frames
 }
 
-fn connection(role: Role, config: Config) -> Connection {
-    let mut peer = Config::default();
-    peer.deflate = Some(Deflate::default());
+fn connection(role: Role, config: &Config) -> Connection {
+    let peer = Config::new().with_deflate(Deflate::new());
     match role {
-        Role::Server => {
-            let (mut server, _) = opening::pair(config, peer);
-            server.advance_output(server.output().len());
-            server
-        }
-        Role::Client => opening::pair(peer, config).1,
+        Role::Server => opening::pair(config.clone(), peer).0,
+        Role::Client => opening::pair(peer, config.clone()).1,
     }
 }
 
-fn receive(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcome {
+fn receive(role: Role, config: &Config, bytes: &[u8], places: &[usize]) -> Outcome {
     run_peer(
         Peer::with(connection(role, config), ReadBuffer::new()),
         bytes,
@@ -130,7 +124,7 @@ fn receive(role: Role, config: Config, bytes: &[u8], places: &[usize]) -> Outcom
     )
 }
 
-fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
+fn step_by_step(role: Role, config: &Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
     let mut connection = connection(role, config);
     let mut buffer = ReadBuffer::new();
     let limit = usize::try_from(config.max_message_size).expect("one of LIMITS");

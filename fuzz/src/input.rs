@@ -45,8 +45,7 @@ impl<'a> Input<'a> {
 
     /// Limits and delivery by choices 0 and 1, replies by 2 and 3.
     pub(crate) fn config(&self) -> Config {
-        let mut config = Config::default();
-        config.max_unsent_pongs = usize::MAX;
+        let mut config = Config::new().with_max_unsent_pongs(usize::MAX);
         if self.chooses(0) {
             config.max_frame_size = 300;
             config.max_message_size = 400;

@@ -33,8 +33,8 @@ pub mod utf8;
 /// The `Sec-WebSocket-Key` that the client of these targets sends, the same every time.
 #[must_use]
 pub fn key() -> Vec<u8> {
-    let client =
-        opening::client(&ClientOptions::default()).expect("nothing is wrong with the options");
+    let client = opening::client(&ClientOptions::new());
+    let client = client.expect("nothing is wrong with the options");
     let headers = client.headers();
     let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
     key.expect("a client sends it").value.to_vec()
@@ -43,13 +43,8 @@ pub fn key() -> Vec<u8> {
 /// A server that has agreed on compression, and compresses whatever it sends.
 #[must_use]
 pub fn compressing_server() -> Connection {
-    let mut deflate = Deflate::default();
-    deflate.min_size = 0;
-    let mut config = Config::default();
-    config.deflate = Some(deflate);
-    let (mut server, _) = opening::pair(config, config);
-    server.advance_output(server.output().len());
-    server
+    let config = Config::new().with_deflate(Deflate::new().with_min_size(0));
+    opening::pair(config.clone(), config).0
 }
 
 /// A target's name and its body.

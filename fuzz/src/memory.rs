@@ -32,7 +32,7 @@ impl Watch {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let most = match delivery {
             Delivery::Messages => (2 * largest + (16 << 10)).max(80 << 10),
-            Delivery::Chunks => 80 << 10,
+            _ => 80 << 10,
         };
         Self {
             inflated: most.min(limit.saturating_add(1)),

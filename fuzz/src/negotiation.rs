@@ -2,12 +2,10 @@
 //! values are at worst refused (RFC 6455 section 4, RFC 7692 section 7.1). Over HTTP/2 they are judged as over HTTP/1.1
 //! (RFC 8441 section 5).
 
-use sockless::Deflate;
-use sockless::accept_key;
 use sockless::handshake::{
-    ClientOptions, Header, Opening, Request, RequestError, Response, ResponseError, ServerOptions,
-    extended_connect,
+    ClientOptions, Header, Request, RequestError, Response, ResponseError, ServerOptions,
 };
+use sockless::{Deflate, accept_key};
 
 use crate::offers::{Parameters, Wishes, are_subprotocols, elements, is_token, plainly_legal};
 use crate::opening;
@@ -63,13 +61,12 @@ const COMMON: [&str; 3] = ["chat", "superchat", "v1.mqtt"];
 
 /// Half a byte for each window, in its range and around it; a bit for each takeover, and one for what is offered.
 fn deflate(windows: u8, takeover: u8) -> Deflate {
-    let mut deflate = Deflate::default();
-    deflate.max_window_bits = 16 - windows % 16 % 10;
-    deflate.peer_max_window_bits = 16 - windows / 16 % 10;
-    deflate.context_takeover = takeover & 1 == 0;
-    deflate.peer_context_takeover = takeover & 2 == 0;
-    deflate.offer_client_max_window_bits = takeover & 4 == 0;
-    deflate
+    Deflate::new()
+        .with_max_window_bits(16 - windows % 16 % 10)
+        .with_peer_max_window_bits(16 - windows / 16 % 10)
+        .with_context_takeover(takeover & 1 == 0)
+        .with_peer_context_takeover(takeover & 2 == 0)
+        .with_offer_client_max_window_bits(takeover & 4 == 0)
 }
 
 /// See the module.
@@ -84,8 +81,7 @@ pub fn run(data: &[u8]) {
 
 /// What a server answers to our client is accepted by it.
 fn own_offer(input: &Input<'_>) {
-    let mut asks = ClientOptions::default();
-    asks.config.deflate = input.client;
+    let mut asks = asks(input);
     asks.subprotocols = &input.offered;
     let offered = &input.offered;
     let different = (1..offered.len()).all(|i| !offered[..i].contains(&offered[i]));
@@ -97,7 +93,7 @@ fn own_offer(input: &Input<'_>) {
         return;
     };
     let common = offered.iter().any(|name| input.known.contains(name));
-    let http2 = opening::open_http2(over_http2, &options(input));
+    let http2 = opening::open(over_http2, &options(input));
     let (server, client) = match opening::open(client, &options(input)) {
         Ok(opened) => opened,
         Err(error) => {
@@ -111,7 +107,7 @@ fn own_offer(input: &Input<'_>) {
     let client = client.expect("an answer to its own offer");
     let (server_http2, client_http2) = http2.expect("as over HTTP/1.1");
     let client_http2 = client_http2.expect("an answer to its own offer");
-    let both = match (input.client, input.server) {
+    let both = match (&input.client, &input.server) {
         // A server can limit only a client that offers it (RFC 7692 section 7.1.2.2).
         (Some(client), Some(server)) => {
             client.offer_client_max_window_bits || server.peer_max_window_bits >= 15
@@ -140,7 +136,7 @@ fn any_offer(input: &Input<'_>) {
     let known = |name: &&[u8]| input.known.iter().any(|known| known.as_bytes() == *name);
     let names = elements(&input.subprotocols);
     let common = names.into_iter().filter(|name| is_token(name)).find(known);
-    let agreed = match request.negotiate(&options(input)) {
+    let (answer, connection) = match request.negotiate(&options(input)) {
         Ok(agreed) => agreed,
         Err(RequestError::Subprotocols) => return assert!(!legal),
         Err(RequestError::NoCommonSubprotocol) => {
@@ -152,15 +148,15 @@ fn any_offer(input: &Input<'_>) {
         }
     };
     assert!(legal);
-    assert_eq!(agreed.subprotocol().map(str::as_bytes), common);
+    assert_eq!(answer.subprotocol().map(str::as_bytes), common);
 
-    let wishes = input.server.map(wishes);
+    let wishes = input.server.as_ref().map(wishes);
     let first = wishes.and_then(|wishes| {
         let offers = elements(&input.extensions).into_iter();
         let mut offers = offers.filter_map(|offer| Parameters::parse(offer, true));
         offers.find(|offer| offer.can_be_accepted(wishes))
     });
-    let headers = agreed.headers();
+    let headers = answer.headers();
     let mut answers = headers
         .iter()
         .filter(|header| header.is("Sec-WebSocket-Extensions"));
@@ -173,8 +169,11 @@ fn any_offer(input: &Input<'_>) {
         (answer, _, first) => assert!(answer.is_none() && first.is_none(), "{answer:?} {first:?}"),
     }
     assert!(answers.next().is_none());
-    assert_eq!(agreed.connection().uses_deflate(), first.is_some());
-    drop(agreed.accept());
+    let accepted = request.accept(&options(input)).expect("as negotiated");
+    for connection in [connection, accepted] {
+        assert_eq!(connection.uses_deflate(), first.is_some());
+        assert!(connection.output().is_empty(), "an HTTP library answers");
+    }
 }
 
 /// The same values over HTTP/2 come to the same: the verdict, the headers of the answer, the connection.
@@ -191,7 +190,8 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
     let options = options(input);
     let http2 = Request::extended_connect(fields);
     match (http2.negotiate(&options), request.negotiate(&options)) {
-        (Ok(http2), Ok(http1)) => {
+        (Ok((http2, http2_connection)), Ok((http1, http1_connection))) => {
+            assert_eq!((http2.status(), http1.status()), (200, 101));
             assert_eq!(http2.subprotocol(), http1.subprotocol());
             let (http2_headers, http1_headers) = (http2.headers(), http1.headers());
             // After the Upgrade, Connection and Accept of HTTP/1.1.
@@ -201,9 +201,9 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
                 assert!(http2.is(http1.name) && http2.name == http2.name.to_lowercase());
                 assert_eq!(http2.value, http1.value);
             }
-            let (http2, http1) = (http2.connection(), http1.connection());
-            assert!(http2.output().is_empty());
-            assert_eq!(http2.uses_deflate(), http1.uses_deflate());
+            let deflate = http1_connection.uses_deflate();
+            assert!(http2_connection.output().is_empty());
+            assert_eq!(http2_connection.uses_deflate(), deflate);
         }
         (Err(http2), Err(http1)) => assert_eq!(http2, http1),
         (http2, http1) => panic!("{http2:?}, but over HTTP/1.1 {http1:?}"),
@@ -212,8 +212,7 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
 
 /// A client that is answered with any header values opens a connection or fails, for good.
 fn any_answer(input: &Input<'_>) {
-    let mut asks = ClientOptions::default();
-    asks.config.deflate = input.client;
+    let asks = asks(input);
     let mut client = opening::client(&asks).expect("nothing is wrong with the options");
     let accept = accept_key(&crate::key());
     let mut headers = vec![
@@ -222,21 +221,17 @@ fn any_answer(input: &Input<'_>) {
         header("Sec-WebSocket-Accept", &accept),
     ];
     headers.extend(foreign(input));
-    let opened =
-        client
-            .establish(Response::new(101, headers.clone()))
-            .map(|opening| match opening {
-                Opening::Established { connection, .. } => connection.uses_deflate(),
-                Opening::Refused(_) => panic!("a 101 refuses nothing"),
-            });
     let mut over_http2 = opening::http2_client(&asks).expect("nothing is wrong with the options");
-    let answer = Response::new(200, foreign(input).collect());
-    let http2 = over_http2.establish(answer).map(|opening| match opening {
-        Opening::Established { connection, .. } => connection.uses_deflate(),
-        Opening::Refused(_) => panic!("a 200 refuses nothing"),
+    let opened = client.establish(Response::new(101, headers.clone()));
+    let http2 = over_http2.establish(Response::new(200, foreign(input).collect()));
+    let [opened, http2] = [opened, http2].map(|opened| {
+        opened.map(|(_, connection)| {
+            let connection = connection.expect("that status refuses nothing");
+            connection.uses_deflate()
+        })
     });
     assert_eq!(http2, opened);
-    let agreed = match (&elements(&input.extensions)[..], input.client) {
+    let agreed = match (&elements(&input.extensions)[..], &input.client) {
         ([], _) => input.extensions.is_empty(),
         ([answer], Some(client)) => {
             Parameters::parse(answer, false).is_some_and(|answer| answer.answers(wishes(client)))
@@ -262,10 +257,10 @@ fn any_answer(input: &Input<'_>) {
                 ResponseError::Subprotocol => assert!(!none_chosen),
                 ResponseError::MalformedExtensions => assert!(!plain),
                 ResponseError::ExtensionNotOffered => {
-                    assert!(!is_offered(&input.extensions, input.client));
+                    assert!(!is_offered(&input.extensions, input.client.as_ref()));
                 }
                 ResponseError::ExtensionParameters => {
-                    assert!(!agreed && is_offered(&input.extensions, input.client));
+                    assert!(!agreed && is_offered(&input.extensions, input.client.as_ref()));
                 }
                 error => panic!("{error}"),
             }
@@ -277,7 +272,7 @@ fn any_answer(input: &Input<'_>) {
 }
 
 /// Whether there is one extension, and a client that offered it.
-fn is_offered(extensions: &[&[u8]], client: Option<Deflate>) -> bool {
+fn is_offered(extensions: &[&[u8]], client: Option<&Deflate>) -> bool {
     let ([extension], Some(_)) = (&elements(extensions)[..], client) else {
         return false;
     };
@@ -288,7 +283,7 @@ fn is_offered(extensions: &[&[u8]], client: Option<Deflate>) -> bool {
     })
 }
 
-fn wishes(deflate: Deflate) -> Wishes {
+fn wishes(deflate: &Deflate) -> Wishes {
     Wishes {
         offers_client_bits: deflate.offer_client_max_window_bits,
         bits: deflate.max_window_bits.clamp(9, 15),
@@ -310,11 +305,18 @@ fn foreign<'a>(input: &'a Input<'_>) -> impl Iterator<Item = Header<'a>> {
     extensions.chain(subprotocols)
 }
 
+/// What a client without subprotocols asks for.
+fn asks(input: &Input<'_>) -> ClientOptions<'static> {
+    let mut options = ClientOptions::new();
+    options.config.deflate.clone_from(&input.client);
+    options
+}
+
 fn options<'a>(input: &'a Input<'_>) -> ServerOptions<'a> {
-    let mut options = ServerOptions::default();
-    options.config.deflate = input.server;
-    options.subprotocols = &input.known;
-    options.require_subprotocol = input.require_subprotocol;
+    let mut options = ServerOptions::new()
+        .with_subprotocols(&input.known)
+        .with_require_subprotocol(input.require_subprotocol);
+    options.config.deflate.clone_from(&input.server);
     options
 }
 

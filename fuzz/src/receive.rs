@@ -28,8 +28,8 @@ pub(crate) fn run(role: Role, data: &[u8]) {
     let config = input.config();
     let places = input.places(bytes.len());
 
-    let whole = receive(role, config, &bytes, &[]);
-    let mut cut = receive(role, config, &bytes, &places);
+    let whole = receive(role, &config, &bytes, &[]);
+    let mut cut = receive(role, &config, &bytes, &places);
     if whole.error.is_some() {
         // Of a message that fails, chunks of any number may have been delivered before.
         cut.open.clone_from(&whole.open);
@@ -38,18 +38,18 @@ pub(crate) fn run(role: Role, data: &[u8]) {
     if config.ping_reply == Reply::Automatic && config.close_reply == Reply::Automatic {
         assert_agrees_with_oracle(role, &config, &bytes);
     } else {
-        assert_left_to_the_application(role, config, &bytes, &whole);
+        assert_left_to_the_application(role, &config, &bytes, &whole);
     }
-    step_by_step(role, config, &bytes, &places, &whole);
-    unread_at_the_end(role, config, &bytes, &places);
+    step_by_step(role, &config, &bytes, &places, &whole);
+    unread_at_the_end(role, &config, &bytes, &places);
     if input.chooses(5) {
-        few_pongs(role, config, &bytes, &places);
+        few_pongs(role, &config.with_max_unsent_pongs(20), &bytes, &places);
     }
 }
 
 /// Without automatic answers everything else is as the oracle says.
-fn assert_left_to_the_application(role: Role, config: Config, bytes: &[u8], whole: &Outcome) {
-    let verdict = judge(&Rules::new(role, &config), bytes);
+fn assert_left_to_the_application(role: Role, config: &Config, bytes: &[u8], whole: &Outcome) {
+    let verdict = judge(&Rules::new(role, config), bytes);
     assert_eq!(whole.events, verdict.events);
     let code = whole.error.map(|error| u16::from(error.close_code()));
     assert_eq!(code, verdict.error);
@@ -65,10 +65,9 @@ fn assert_left_to_the_application(role: Role, config: Config, bytes: &[u8], whol
 
 /// With a peer that sends Pings and reads little the output stays small; the first Ping is answered, and the newest
 /// (RFC 6455 section 5.5.3).
-fn few_pongs(role: Role, mut config: Config, bytes: &[u8], places: &[usize]) {
-    config.max_unsent_pongs = 20;
-    let all = judge(&Rules::new(role, &config), bytes).replies;
-    let mut peer = Peer::new(role, &config);
+fn few_pongs(role: Role, config: &Config, bytes: &[u8], places: &[usize]) {
+    let all = judge(&Rules::new(role, config), bytes).replies;
+    let mut peer = Peer::new(role, config);
     let mut written = Vec::new();
     for piece in cuts_at(bytes, places) {
         peer.receive(piece);
@@ -102,8 +101,8 @@ fn few_pongs(role: Role, mut config: Config, bytes: &[u8], places: &[usize]) {
 }
 
 /// The same in small steps, the output written between them, with an eye on memory and the number of events.
-fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
-    let mut connection = role.connection(&config);
+fn step_by_step(role: Role, config: &Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
+    let mut connection = role.connection(config);
     let mut buffer = ReadBuffer::new();
     let mut watch = Watch::with_messages(config.delivery);
     let mut written = Vec::new();
@@ -160,7 +159,7 @@ fn step_by_step(role: Role, config: Config, bytes: &[u8], places: &[usize], whol
 
 /// What lies in the buffer when the stream ends or breaks is delivered all the same, and answered no more. After a failed
 /// write the rest is, too.
-fn unread_at_the_end(role: Role, config: Config, bytes: &[u8], places: &[usize]) {
+fn unread_at_the_end(role: Role, config: &Config, bytes: &[u8], places: &[usize]) {
     type End = fn(&mut Connection);
     let (before, after) = bytes.split_at(places.first().copied().unwrap_or(bytes.len()));
     let ends: [(End, bool); 3] = [
@@ -171,7 +170,7 @@ fn unread_at_the_end(role: Role, config: Config, bytes: &[u8], places: &[usize])
     for (end, reads_on) in ends {
         let received = if reads_on { bytes } else { before };
         let expected = receive(role, config, received, &[before.len()]);
-        let mut peer = Peer::new(role, &config);
+        let mut peer = Peer::new(role, config);
         peer.buffer.extend_from_slice(before);
         end(&mut peer.connection);
         peer.receive(if reads_on { after } else { &[] });

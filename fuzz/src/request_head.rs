@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use sockless::handshake::{
-    Header, Origins, Request, RequestError, ServerHandshake, ServerOptions, extended_connect,
-};
+use sockless::handshake::{Header, Origins, Request, RequestError, ServerHandshake, ServerOptions};
 use sockless::test_util::cuts_at;
-use sockless::{Config, Deadlines, ReadBuffer};
+use sockless::{Config, Deadlines, Deflate, ReadBuffer};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -31,9 +29,9 @@ pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["chat", "superchat"];
-    options.require_subprotocol = input.chooses(0);
+    let mut options = ServerOptions::new()
+        .with_subprotocols(&["chat", "superchat"])
+        .with_require_subprotocol(input.chooses(0));
     if input.chooses(1) {
         options.origins = Origins::Any;
     }
@@ -42,77 +40,80 @@ pub fn run(data: &[u8]) {
         options.config.max_headers = 5;
     }
     if input.chooses(3) {
-        options.config.deflate = Some(sockless::Deflate::default());
+        options.config.deflate = Some(Deflate::new());
     }
-    let whole = read(input.bytes, &[], &mut Reader::Untimed, &options);
-    let places = input.places(input.bytes.len());
-    let cut = read(input.bytes, &places, &mut Reader::Untimed, &options);
+    let (bytes, config) = (input.bytes, &options.config);
+    let whole = read(bytes, &[], &mut Reader::untimed(config), &options);
+    let places = input.places(bytes.len());
+    let cut = read(bytes, &places, &mut Reader::untimed(config), &options);
     assert_eq!(cut, whole);
-    let mut timed = Reader::timed(&options.config);
-    let slow = read(input.bytes, &places, &mut timed, &options);
+    let mut timed = Reader::timed(config);
+    let slow = read(bytes, &places, &mut timed, &options);
     assert_eq!(slow, whole);
     timed.check_deadline(&slow);
     // Empty lines are not counted one by one.
-    if !input.bytes.starts_with(b"\r") {
-        let mut late = Reader::late(&options.config);
-        let outcome = read(input.bytes, &places, &mut late, &options);
+    if !bytes.starts_with(b"\r") {
+        let mut late = Reader::late(config);
+        let outcome = read(bytes, &places, &mut late, &options);
         assert_eq!(outcome, whole);
         late.check_end(&outcome);
     }
+    in_one_step(bytes, &places, options, &whole);
 }
 
-/// With a deadline or without.
-enum Reader {
-    Untimed,
+/// One handshake, which gets all pieces.
+struct Reader {
+    handshake: ServerHandshake,
+    time: Time,
+}
+
+enum Time {
+    /// There is no deadline.
+    Stands,
     /// With the time that was passed last.
-    Timed(ServerHandshake, Duration),
+    Runs(Duration),
     /// The deadline has passed, but what arrived before is still to be read.
-    Late(ServerHandshake),
+    IsOver,
 }
 
 impl Reader {
     /// Deadlines count from the first time that is passed.
     const START: Duration = Duration::from_secs(77);
+    const DEADLINE: Duration = Self::START.saturating_add(Deadlines::new().handshake);
+
+    fn untimed(config: &Config) -> Self {
+        let handshake = ServerHandshake::new(config);
+        let time = Time::Stands;
+        Self { handshake, time }
+    }
 
     fn timed(config: &Config) -> Self {
-        let mut config = *config;
-        config.deadlines = Some(Deadlines::default());
-        let mut reader = ServerHandshake::new(&config);
-        assert_eq!(reader.timeout_at(), Some(Duration::ZERO));
-        assert_eq!(reader.handle_timeout(Self::START), Ok(()));
-        Self::Timed(reader, Self::START)
+        let config = config.clone().with_deadlines(Deadlines::new());
+        let mut handshake = ServerHandshake::new(&config);
+        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
+        assert_eq!(handshake.handle_timeout(Self::START), Ok(()));
+        let time = Time::Runs(Self::START);
+        Self { handshake, time }
     }
 
     fn late(config: &Config) -> Self {
-        let Self::Timed(mut reader, _) = Self::timed(config) else {
-            panic!("it has a deadline");
-        };
-        assert_eq!(reader.handle_timeout(Self::deadline()), Ok(()));
-        Self::Late(reader)
-    }
-
-    fn read<'b>(
-        &mut self,
-        buffer: &'b mut ReadBuffer,
-        config: &Config,
-    ) -> Result<Option<Request<'b>>, RequestError> {
-        match self {
-            Self::Untimed => ServerHandshake::new(config).read_request(buffer),
-            Self::Timed(reader, _) | Self::Late(reader) => reader.read(buffer),
-        }
+        let mut handshake = Self::timed(config).handshake;
+        assert_eq!(handshake.handle_timeout(Self::DEADLINE), Ok(()));
+        let time = Time::IsOver;
+        Self { handshake, time }
     }
 
     /// After a piece a second passes: there are at most nine pieces, so the deadline does not come. If it has, every piece
     /// gives one more turn.
     fn pass(&mut self, piece: &[u8], outcome: &Outcome) {
-        let (reader, now, next) = match self {
-            Self::Untimed => return,
-            Self::Late(_) if piece.is_empty() => return,
-            Self::Timed(reader, now) => {
+        let (now, next) = match &mut self.time {
+            Time::Stands => return,
+            Time::IsOver if piece.is_empty() => return,
+            Time::Runs(now) => {
                 *now += Duration::from_secs(1);
-                (reader, *now, Self::deadline())
+                (*now, Self::DEADLINE)
             }
-            Self::Late(reader) => (reader, Self::deadline(), Duration::ZERO),
+            Time::IsOver => (Self::DEADLINE, Duration::ZERO),
         };
         let (passed, next) = match outcome {
             Outcome::Refused(error) => (Err(*error), None),
@@ -120,40 +121,68 @@ impl Reader {
             // It came in time, and there is nothing more to wait for.
             Outcome::Request(..) => (Ok(()), None),
         };
-        assert_eq!(reader.handle_timeout(now), passed);
-        assert_eq!(reader.timeout_at(), next);
+        assert_eq!(self.handshake.handle_timeout(now), passed);
+        assert_eq!(self.handshake.timeout_at(), next);
     }
 
     /// When the deadline passes, there is one more turn.
     fn check_deadline(mut self, outcome: &Outcome) {
-        if let (Self::Timed(reader, _), Outcome::Waits) = (&mut self, outcome) {
-            let before = Self::deadline() - Duration::from_nanos(1);
-            assert_eq!(reader.handle_timeout(before), Ok(()));
-            assert_eq!(reader.timeout_at(), Some(Self::deadline()));
-            assert_eq!(reader.handle_timeout(Self::deadline()), Ok(()));
-            assert_eq!(reader.timeout_at(), Some(Duration::ZERO));
+        if let Outcome::Waits = outcome {
+            let before = Self::DEADLINE - Duration::from_nanos(1);
+            assert_eq!(self.handshake.handle_timeout(before), Ok(()));
+            assert_eq!(self.handshake.timeout_at(), Some(Self::DEADLINE));
+            assert_eq!(self.handshake.handle_timeout(Self::DEADLINE), Ok(()));
+            assert_eq!(self.handshake.timeout_at(), Some(Duration::ZERO));
         }
         self.check_end(outcome);
     }
 
     /// A request that has not come in that turn does not come any more.
-    fn check_end(self, outcome: &Outcome) {
-        if let (Self::Timed(mut reader, _) | Self::Late(mut reader), Outcome::Waits) =
-            (self, outcome)
-        {
+    fn check_end(mut self, outcome: &Outcome) {
+        if let Outcome::Waits = outcome {
             let error = RequestError::Timeout;
             // An earlier time counts as the latest so far.
-            assert_eq!(reader.handle_timeout(Duration::ZERO), Err(error));
-            assert_eq!(reader.timeout_at(), None);
+            assert_eq!(self.handshake.handle_timeout(Duration::ZERO), Err(error));
+            assert_eq!(self.handshake.timeout_at(), None);
             check_response(&error.response());
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            assert_eq!(reader.read(&mut buffer).err(), Some(error));
+            let late = self.handshake.read_request(&mut buffer);
+            assert_eq!(late.err(), Some(error));
         }
     }
+}
 
-    fn deadline() -> Duration {
-        Self::START + Deadlines::default().handshake
+/// The step that does all comes to the same: a connection that begins with the answer, be it a refusal, once there is one.
+fn in_one_step(bytes: &[u8], places: &[usize], mut options: ServerOptions<'_>, outcome: &Outcome) {
+    options.config.deadlines = Some(Deadlines::new());
+    let mut handshake = ServerHandshake::new(&options.config);
+    let mut buffer = ReadBuffer::new();
+    let mut accept = |buffer: &mut ReadBuffer, now| {
+        let connection = handshake.accept(buffer, &options, now)?;
+        Some((connection.can_send(), connection.output().to_vec()))
+    };
+    let mut accepted = None;
+    for piece in cuts_at(bytes, places) {
+        buffer.extend_from_slice(piece);
+        accepted = accepted.or_else(|| accept(&mut buffer, Reader::START));
+    }
+    let expected = match outcome {
+        Outcome::Waits => None,
+        Outcome::Refused(error) | Outcome::Request(.., Err(error), _) => {
+            Some((false, error.response()))
+        }
+        Outcome::Request(.., Ok(answer), _) => Some((true, answer.clone())),
+    };
+    assert_eq!(accepted, expected);
+    if let Outcome::Request(.., rest) = outcome {
+        assert_eq!(buffer.unread(), rest);
+    }
+    if let Outcome::Waits = outcome {
+        // One more turn, in which nothing comes.
+        assert_eq!(accept(&mut buffer, Reader::DEADLINE), None);
+        let timeout = Some((false, RequestError::Timeout.response()));
+        assert_eq!(accept(&mut buffer, Reader::DEADLINE), timeout);
     }
 }
 
@@ -169,13 +198,11 @@ fn read(
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
         match &mut outcome {
-            Outcome::Waits => outcome = next(&mut buffer, reader, options),
+            Outcome::Waits => outcome = next(&mut buffer, &mut reader.handshake, options),
             Outcome::Refused(error) => {
                 // More bytes do not mend it.
-                assert_eq!(
-                    reader.read(&mut buffer, &options.config).err(),
-                    Some(*error)
-                );
+                let again = reader.handshake.read_request(&mut buffer);
+                assert_eq!(again.err(), Some(*error));
             }
             Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
         }
@@ -193,8 +220,12 @@ fn read(
     outcome
 }
 
-fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_>) -> Outcome {
-    let (method, target, headers, answer) = match reader.read(buffer, &options.config) {
+fn next(
+    buffer: &mut ReadBuffer,
+    handshake: &mut ServerHandshake,
+    options: &ServerOptions<'_>,
+) -> Outcome {
+    let (method, target, headers, answer) = match handshake.read_request(buffer) {
         Ok(None) => return Outcome::Waits,
         Err(error) => {
             check_response(&error.response());
@@ -208,12 +239,10 @@ fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_
                 Ok(answer) => {
                     check_response(answer);
                     assert!(answer.starts_with(b"HTTP/1.1 101 "));
+                    let (agreed, connection) = request.negotiate(options).expect("as accepted");
+                    assert_eq!((agreed.status(), connection.output()), (101, &answer[..]));
                     // Section 4.2.2: only what was asked for is answered.
-                    if let Some(chosen) = request
-                        .negotiate(options)
-                        .ok()
-                        .and_then(|agreed| agreed.subprotocol())
-                    {
+                    if let Some(chosen) = agreed.subprotocol() {
                         assert!(request.subprotocols().any(|offer| offer == chosen));
                     }
                 }
@@ -234,7 +263,8 @@ fn next(buffer: &mut ReadBuffer, reader: &mut Reader, options: &ServerOptions<'_
 
 /// What a gateway would make of it for HTTP/2 gets the same verdict, but for what only HTTP/1.1 asks for (RFC 8441 section 5).
 fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
-    let (Some(host), true) = (request.header("Host"), request.target().starts_with('/')) else {
+    let host = request.single_header("Host");
+    let (Some(host), true) = (host, request.target().starts_with('/')) else {
         return;
     };
     let field = |name, value| Header { name, value };
@@ -248,16 +278,19 @@ fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
     let of_a_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
     let others = request.headers().iter().copied();
     fields.extend(others.filter(|header| !of_a_connection.iter().any(|name| header.is(name))));
-    let http2 = Request::extended_connect(fields);
-    let http2 = http2.negotiate(options).map(|agreed| agreed.subprotocol());
-    match request.negotiate(options) {
+    let chosen = |request: &Request<'_>| {
+        let (agreed, _) = request.negotiate(options)?;
+        Ok(agreed.subprotocol().map(str::to_owned))
+    };
+    let http2 = chosen(&Request::extended_connect(fields));
+    match chosen(request) {
         Err(
             RequestError::Http10
             | RequestError::Method
             | RequestError::NotAnUpgrade
             | RequestError::Key,
         ) => {}
-        http1 => assert_eq!(http2, http1.map(|agreed| agreed.subprotocol())),
+        http1 => assert_eq!(http2, http1),
     }
     if let Err(error) = http2 {
         let (status, headers) = error.over_http2();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sockless::handshake::{ClientOptions, Opening, ResponseError};
+use sockless::handshake::{ClientOptions, ResponseError};
 use sockless::test_util::cuts_at;
 use sockless::{Deadlines, Deflate, ReadBuffer};
 
@@ -12,6 +12,8 @@ use crate::input::Input;
 use crate::memory::Watch;
 use crate::opening;
 use crate::request_head::behind_head;
+
+const OFFERED: [&str; 2] = ["chat", "superchat"];
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,10 +31,9 @@ pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["chat", "superchat"];
+    let mut options = ClientOptions::new().with_subprotocols(&OFFERED);
     if input.chooses(0) {
-        options.config.deflate = Some(Deflate::default());
+        options.config.deflate = Some(Deflate::new());
     }
     if input.chooses(1) {
         options.config.max_head_size = 200;
@@ -44,7 +45,7 @@ pub fn run(data: &[u8]) {
     assert_eq!(cut, whole);
     // Interim responses are not counted one by one.
     if !begins_interim(input.bytes) {
-        options.config.deadlines = Some(Deadlines::default());
+        options.config.deadlines = Some(Deadlines::new());
         let late = read(input.bytes, &places, &options);
         assert_eq!(late, whole);
     }
@@ -62,7 +63,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
     let mut watch = Watch::default();
     let mut outcome = Outcome::Waits;
     // With a deadline it has passed, but what arrived before is still to be read.
-    let deadline = options.config.deadlines.map(|it| it.handshake);
+    let deadline = options.config.deadlines.as_ref().map(|it| it.handshake);
     if let Some(deadline) = deadline {
         assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
         for now in [Duration::ZERO, deadline] {
@@ -76,7 +77,7 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                 outcome = match handshake.read_response(&mut buffer) {
                     Ok(None) => Outcome::Waits,
                     Err(error) => Outcome::Failed(error),
-                    Ok(Some(Opening::Refused(response))) => {
+                    Ok(Some((response, None))) => {
                         assert!((200..1000).contains(&response.status()));
                         Outcome::Refused(
                             response.status(),
@@ -84,21 +85,13 @@ fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome 
                             response.body().to_vec(),
                         )
                     }
-                    Ok(Some(Opening::Established {
-                        connection,
-                        response,
-                        ..
-                    })) => {
+                    Ok(Some((response, Some(connection)))) => {
                         assert!(connection.can_send() && connection.output().is_empty());
-                        let subprotocol = response.subprotocol().map(str::to_owned);
-                        let offered = ["chat", "superchat"];
-                        assert!(
-                            subprotocol
-                                .as_deref()
-                                .is_none_or(|name| offered.contains(&name))
-                        );
-                        assert!(options.config.deflate.is_some() || !connection.uses_deflate());
-                        Outcome::Established(subprotocol, connection.uses_deflate(), Vec::new())
+                        let subprotocol = response.subprotocol();
+                        assert!(subprotocol.is_none_or(|name| OFFERED.contains(&name)));
+                        let deflate = connection.uses_deflate();
+                        assert!(options.config.deflate.is_some() || !deflate);
+                        Outcome::Established(subprotocol.map(str::to_owned), deflate, Vec::new())
                     }
                 };
                 if let Outcome::Established(.., rest) = &mut outcome {

@@ -43,16 +43,19 @@ impl Choices {
             2 => Duration::MAX,
             _ => Duration::from_secs(25),
         };
-        let mut deadlines = Deadlines::default();
-        deadlines.max_extension = choose(1, deadlines.max_extension);
-        deadlines.ping_interval = choose(3, deadlines.ping_interval);
-        deadlines.close = choose(5, deadlines.close);
         // Another than the others.
-        deadlines.pong = match self.0 >> 7 {
+        let pong = match self.0 >> 7 {
             0 => Duration::from_secs(15),
             _ => Duration::MAX,
         };
-        Some(deadlines)
+        let usual = Deadlines::new();
+        Some(
+            Deadlines::new()
+                .with_max_extension(choose(1, usual.max_extension))
+                .with_ping_interval(choose(3, usual.ping_interval))
+                .with_close(choose(5, usual.close))
+                .with_pong(pong),
+        )
     }
 }
 
@@ -68,13 +71,9 @@ pub fn run(data: &[u8]) {
 
 /// The client and the server, after all that happens.
 fn play(input: Input) -> (Side, Side) {
-    let mut config = Config::default();
-    config.max_output = input.max_output.into();
+    let mut config = Config::new().with_max_output(input.max_output.into());
     if input.deflate {
-        let mut deflate = Deflate::default();
-        deflate.min_size = 5;
-        deflate.level = 1;
-        config.deflate = Some(deflate);
+        config.deflate = Some(Deflate::new().with_min_size(5).with_level(1));
     }
     if input.chunks {
         config.delivery = Delivery::Chunks;
@@ -86,8 +85,7 @@ fn play(input: Input) -> (Side, Side) {
         config.close_reply = Reply::Manual;
     }
     config.deadlines = input.deadlines.deadlines();
-    let (mut server, client) = opening::pair(config, config);
-    server.advance_output(server.output().len());
+    let (server, client) = opening::pair(config.clone(), config.clone());
     let mut client = Side::new(Role::Client, client, &config);
     let mut server = Side::new(Role::Server, server, &config);
     for Encoded((by_client, operation)) in input.operations.0 {

@@ -1,9 +1,10 @@
 //! This crate.
 
 use std::hint::black_box;
-use std::io::{Read, Write};
+use std::io::Write;
+use std::time::Duration;
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Deflate, Event, ReadBuffer, Seed};
 
 use crate::deflate::Job;
@@ -23,33 +24,23 @@ fn connection(role: Role) -> Connection {
 
 /// A server and a client that have agreed on compression, which only a handshake does.
 pub(super) fn pair() -> (Connection, Connection) {
-    let mut wishes = Deflate::default();
-    wishes.min_size = 0;
-    let mut config = Config::default();
-    config.max_output = usize::MAX;
-    config.deflate = Some(wishes);
-    let mut server_options = ServerOptions::default();
-    server_options.config = config;
-    let mut client_options = ClientOptions::default();
-    client_options.config = config;
-    let uri = Uri::parse("ws://localhost/").unwrap();
-    let mut handshake = ClientHandshake::new(&uri, &client_options, Seed::new([3; 32])).unwrap();
+    let config = Config::new()
+        .with_max_output(usize::MAX)
+        .with_deflate(Deflate::new().with_min_size(0));
+    let options = ServerOptions::new().with_config(config.clone());
+    let mut server = ServerHandshake::new(&config);
+    let uri = "ws://localhost/".parse().unwrap();
+    let wishes = ClientOptions::new().with_config(config);
+    let mut client = ClientHandshake::new(&uri, &wishes, Seed::new([3; 32])).unwrap();
     let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(handshake.request());
-    let request = ServerHandshake::new(&config)
-        .read_request(&mut buffer)
-        .unwrap()
+    buffer.extend_from_slice(client.request());
+    let mut server = server
+        .accept(&mut buffer, &options, Duration::ZERO)
         .unwrap();
-    let mut server = request.accept(&server_options).unwrap();
-    let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(server.output());
     server.advance_output(server.output().len());
-    let Some(Opening::Established { connection, .. }) =
-        handshake.read_response(&mut buffer).unwrap()
-    else {
-        panic!("refused")
-    };
-    (server, connection)
+    let (_, client) = client.read_response(&mut buffer).unwrap().unwrap();
+    (server, client.expect("a connection"))
 }
 
 pub(super) fn send(job: &Job) -> Pass {
@@ -75,8 +66,7 @@ pub(super) fn receive(job: &Job, mut frames: Frames) -> Pass {
     let count = job.messages.len() as u64;
     Box::new(move |sum: &mut Sum| {
         while sum.messages < count {
-            let n = frames.read(buffer.spare_mut(4096)).unwrap();
-            buffer.advance_filled(n);
+            buffer.read_from(&mut frames).unwrap();
             while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                 match event {
                     Event::Text { text, fin } => sum.add(text.as_bytes(), fin),

@@ -6,8 +6,9 @@
 
 use std::any::Any;
 use std::io::{IoSlice, Read, Write};
+use std::time::Duration;
 
-use sockless::handshake::{Request, ServerOptions};
+use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Delivery, Event, Outgoing, ReadBuffer, Seed};
 
 use crate::job::{self, Receive, Role, Send};
@@ -18,17 +19,14 @@ use crate::wire::Wire;
 
 pub(super) struct Sockless;
 
-fn config() -> Config {
-    let mut config = Config::default();
-    config.max_message_size = 64 << 20;
-    config.max_frame_size = 64 << 20;
-    config
-}
+const CONFIG: Config = Config::new()
+    .with_max_message_size(64 << 20)
+    .with_max_frame_size(64 << 20);
 
-fn connection(role: Role, config: Config) -> Connection {
+fn connection(role: Role, config: &Config) -> Connection {
     match role {
-        Role::Server => Connection::server(&config),
-        Role::Client => Connection::client(&config, Seed::new([7; 32])),
+        Role::Server => Connection::server(config),
+        Role::Client => Connection::client(config, Seed::new([7; 32])),
     }
 }
 
@@ -108,11 +106,11 @@ impl Peer for Sockless {
     }
 
     fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut config = config();
+        let mut config = CONFIG;
         if job.chunks {
             config.delivery = Delivery::Chunks;
         }
-        let mut connection = connection(job.role, config);
+        let mut connection = connection(job.role, &config);
         let mut buffer = buffer();
         let mut wire = Wire::new(job.stream(), job.read_size);
         let count = job.count as u64;
@@ -134,7 +132,7 @@ impl Peer for Sockless {
     }
 
     fn send(&self, job: &Send) -> Option<Pass> {
-        let mut connection = connection(job.role, config());
+        let mut connection = connection(job.role, &CONFIG);
         let large = large(job.role);
         let payload = job.payload();
         let text = job.kind.text(job.size);
@@ -153,7 +151,7 @@ impl Peer for Sockless {
     }
 
     fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut connection = connection(Role::Server, config());
+        let mut connection = connection(Role::Server, &CONFIG);
         let large = large(Role::Server);
         let mut buffer = buffer();
         let mut wire = Wire::new(job.stream(), job.read_size);
@@ -189,16 +187,14 @@ impl Peer for Sockless {
         let mut buffer = ReadBuffer::new();
         Some(Box::new(move |sum: &mut Sum| {
             buffer.extend_from_slice(job::REQUEST);
-            let request = ServerHandshake::new(&options.config)
-                .read_request(&mut buffer)
-                .unwrap();
-            let connection = request.unwrap().accept(&options).unwrap();
-            add_answer(connection.output(), sum);
+            let mut handshake = ServerHandshake::new(&options.config);
+            let connection = handshake.accept(&mut buffer, &options, Duration::ZERO);
+            add_answer(connection.unwrap().output(), sum);
         }))
     }
 
     fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let mut connection = connection(Role::Server, config());
+        let mut connection = connection(Role::Server, &CONFIG);
         if used {
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(nowhere::MESSAGE);

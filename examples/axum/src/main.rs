@@ -41,6 +41,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Listen) -> Result<(), String> {
     let deadlines = arguments.deadlines.unwrap_or_default();
+    let patience = deadlines.handshake;
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &arguments.address).await?;
     let application = Router::new()
@@ -51,7 +52,7 @@ async fn run(arguments: Listen) -> Result<(), String> {
         )
         .layer(Extension(server::options(deadlines)));
     server::serve(listener, end, |transport, ending| {
-        requests(transport, application.clone(), deadlines.handshake, ending)
+        requests(transport, application.clone(), patience, ending)
     })
     .await;
     Ok(())
@@ -95,14 +96,13 @@ async fn echo(
     request: Request,
 ) -> Response {
     let asked = handshake::Request::from_http(&request);
-    if !asked.is_upgrade() {
+    if !asked.is_websocket() {
         return "an echo server: connect with a WebSocket\n".into_response();
     }
     match asked.negotiate(&options) {
-        Ok(handshake) => {
-            let (connection, answer) = (handshake.connection(), handshake.to_http());
+        Ok((answer, connection)) => {
             tokio::spawn(converse(request, connection, ending));
-            answer.map(|()| Body::empty())
+            answer.to_http().map(|()| Body::empty())
         }
         Err(error) => error.to_http().map(Body::from),
     }

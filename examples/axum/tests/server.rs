@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use example_tokio::{ConnectError, Message, WebSocket};
 use sockless::CloseCode;
-use sockless::handshake::{ClientOptions, Uri};
+use sockless::handshake::ClientOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -61,9 +61,9 @@ impl Program {
 
 async fn connect(address: &str, path: &str) -> Result<WebSocket<TcpStream>, ConnectError> {
     let transport = TcpStream::connect(address).await.expect("it listens");
-    let url = format!("ws://{address}{path}");
-    let uri = Uri::parse(&url).expect("a valid address");
-    WebSocket::connect(transport, &uri, &ClientOptions::default()).await
+    let uri = format!("ws://{address}{path}").parse();
+    let uri = uri.expect("a valid address");
+    WebSocket::connect(transport, &uri, &ClientOptions::new()).await
 }
 
 /// What the server says until it closes, which it does when asked to.

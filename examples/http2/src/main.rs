@@ -26,7 +26,7 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use server::Ending;
-use sockless::handshake::{self, RequestError, ServerOptions, extended_connect};
+use sockless::handshake::{self, ServerOptions};
 use sockless::{Connection, Deadlines, ReadBuffer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -56,7 +56,7 @@ async fn run(arguments: Options) -> Result<(), String> {
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("https", &arguments.address).await?;
     server::serve(listener, end, |transport, ending| {
-        let acceptor = acceptor.clone();
+        let (acceptor, deadlines) = (acceptor.clone(), deadlines.clone());
         async move {
             match example_rustls::accept(&acceptor, transport, deadlines.handshake).await {
                 Ok(transport) => requests(transport, deadlines, ending).await,
@@ -126,41 +126,23 @@ fn answer(
     ending: Ending,
 ) -> Response<Vec<u8>> {
     let protocol = request.extensions().get::<Protocol>();
-    let negotiated = if let Some(protocol) = protocol {
-        connect(&request, protocol, options)
-    } else if handshake::Request::from_http(&request).is_upgrade() {
-        upgrade(&request, options)
-    } else {
-        return page(&request);
+    let asked = match protocol {
+        Some(protocol) => handshake::Request::from_http_connect(&request, protocol.as_str()),
+        None => handshake::Request::from_http(&request),
     };
-    match negotiated {
-        Ok((connection, answer)) => {
+    // Another protocol over HTTP/2 is refused below.
+    if protocol.is_none() && !asked.is_websocket() {
+        return page(&request);
+    }
+    match asked.negotiate(options) {
+        Ok((answer, connection)) => {
             say(format_args!("WebSocket over {:?}", request.version()));
             tokio::spawn(echo(request, connection, ending));
-            answer.map(|()| Vec::new())
+            answer.to_http().map(|()| Vec::new())
         }
         Err(error) if protocol.is_some() => error.to_http2(),
         Err(error) => error.to_http(),
     }
-}
-
-/// Over HTTP/2.
-fn connect(
-    request: &Request<Incoming>,
-    protocol: &Protocol,
-    options: &ServerOptions<'_>,
-) -> Result<(Connection, Response<()>), RequestError> {
-    let handshake = Request::from_http_connect(request, protocol.as_str()).negotiate(options)?;
-    Ok((handshake.connection(), handshake.to_http()))
-}
-
-/// Over HTTP/1.1.
-fn upgrade(
-    request: &Request<Incoming>,
-    options: &ServerOptions<'_>,
-) -> Result<(Connection, Response<()>), RequestError> {
-    let handshake = handshake::Request::from_http(request).negotiate(options)?;
-    Ok((handshake.connection(), handshake.to_http()))
 }
 
 /// Waits until the answer is sent; then the stream, or all of the transport, is the connection's.

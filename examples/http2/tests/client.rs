@@ -13,9 +13,8 @@ use h2::ext::Protocol;
 use h2::{RecvStream, SendStream, client, server};
 use http::Response;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use sockless::handshake::extended_connect::ClientHandshake;
-use sockless::handshake::{self, ClientOptions, Opening, Uri};
-use sockless::{CloseCode, Deadlines, ReadBuffer, Seed};
+use sockless::handshake::{self, ClientHandshake, ClientOptions};
+use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed};
 use tokio::io::{AsyncRead, AsyncWrite, duplex};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -45,11 +44,11 @@ async fn pair() -> (WebSocket<Stream>, RecvStream, SendStream<Bytes>) {
     let serving = tokio::spawn(serve(theirs));
     let (mut requests, connection) = client::handshake(ours).await.expect("it is HTTP/2");
     tokio::spawn(connection);
-    let uri = Uri::parse("wss://localhost/").expect("a valid address");
-    let mut options = ClientOptions::default();
-    options.config.deadlines = Some(Deadlines::default());
-    let seed = Seed::new([7; 32]);
-    let mut handshake = ClientHandshake::new(&uri, &options, seed).expect("it may be asked");
+    let uri = "wss://localhost/".parse().expect("a valid address");
+    let config = Config::new().with_deadlines(Deadlines::new());
+    let options = ClientOptions::new().with_config(config);
+    let handshake = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32]));
+    let mut handshake = handshake.expect("it may be asked");
     while !requests.is_extended_connect_protocol_enabled() {
         tokio::task::yield_now().await;
     }
@@ -60,7 +59,7 @@ async fn pair() -> (WebSocket<Stream>, RecvStream, SendStream<Bytes>) {
     let (response, sending) = requests.send_request(request, false).expect("it is sent");
     let response = response.await.expect("it is answered");
     let established = handshake.establish(handshake::Response::from_http(&response));
-    let Ok(Opening::Established { connection, .. }) = established else {
+    let Ok((_, Some(connection))) = established else {
         panic!("no WebSocket: {established:?}");
     };
     let stream = Stream::new(sending, response.into_body());

@@ -57,7 +57,7 @@ impl Clock {
 
     /// Begins the short waits if a deadline has passed, the first until `first` at least.
     ///
-    /// `next` is what `next_timeout` says just after `handle_timeout`. All that begins to count has its time then, so zero
+    /// `next` is what `timeout_at` says just after `handle_timeout`. All that begins to count has its time then, so zero
     /// means that a deadline has passed.
     pub(crate) fn passed(&mut self, next: Option<Duration>, first: Duration) {
         if next == Some(Duration::ZERO) {

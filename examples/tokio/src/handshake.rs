@@ -5,8 +5,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, InputError, Opening, Request, ResponseError, ServerHandshake,
-    Uri,
+    ClientHandshake, ClientOptions, InputError, Request, ResponseError, ServerHandshake, Uri,
 };
 use sockless::{Config, Connection, ReadBuffer, Seed, SeedError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -42,7 +41,8 @@ pub enum ConnectError {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Reads a client's request and answers it as `answer` says: with a connection, or with the bytes of another response.
+    /// Reads a client's request and answers it as `answer` says: with an open connection, or a [refused](Connection::refused)
+    /// one that has another response.
     ///
     /// # Errors
     ///
@@ -50,43 +50,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn accept(
         mut transport: S,
         config: &Config,
-        answer: impl FnOnce(&Request<'_>) -> Result<Connection, Vec<u8>>,
+        answer: impl FnOnce(&Request<'_>) -> Connection,
     ) -> Result<Self, AcceptError> {
-        let mut reader = ServerHandshake::new(config);
+        let mut handshake = ServerHandshake::new(config);
         let mut buffer = ReadBuffer::new();
         let mut clock = Clock::new();
-        let answer = loop {
-            match reader.read(&mut buffer) {
+        let connection = loop {
+            match handshake.read_request(&mut buffer) {
                 Ok(Some(request)) => break answer(&request),
-                Err(error) => break Err(error.response()),
+                Err(error) => break error.refuse(config),
                 Ok(None) => {}
             }
             if let Some(now) = clock.due(Duration::ZERO) {
-                if let Err(error) = reader.handle_timeout(now) {
-                    break Err(error.response());
+                if let Err(error) = handshake.handle_timeout(now) {
+                    break error.refuse(config);
                 }
-                clock.passed(reader.timeout_at(), Duration::ZERO);
+                clock.passed(handshake.timeout_at(), Duration::ZERO);
             }
-            let until = reader.timeout_at();
+            let until = handshake.timeout_at();
             read(&mut transport, &mut buffer, &mut clock, until)
                 .await
                 .map_err(AcceptError::Io)?;
         };
-        match answer {
-            Ok(connection) => {
-                let mut websocket = Self::new(transport, connection, buffer);
-                // The client may wait for the answer, whatever is done here first. If it cannot be written, the
-                // connection is one that has ended.
-                _ = websocket.flush().await;
-                Ok(websocket)
-            }
-            Err(answer) => {
-                let refused = Connection::refused(answer, config);
-                // Written, shut down, and closed when the client has seen it: all as with a connection.
-                let mut refused = Self::new(transport, refused, buffer);
-                while refused.recv().await.is_some() {}
-                Err(AcceptError::Refused)
-            }
+        let accepted = connection.can_send();
+        let mut websocket = Self::new(transport, connection, buffer);
+        if accepted {
+            // The client may wait for the answer, whatever is done here first. If it cannot be written, the
+            // connection is one that has ended.
+            _ = websocket.flush().await;
+            Ok(websocket)
+        } else {
+            // Written, shut down, and closed when the client has seen it: all as with a connection.
+            while websocket.recv().await.is_some() {}
+            Err(AcceptError::Refused)
         }
     }
 
@@ -123,10 +119,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         handshake.advance_output(handshake.output().len());
         loop {
             match handshake.read_response(&mut buffer) {
-                Ok(Some(Opening::Established { connection, .. })) => {
+                Ok(Some((_, Some(connection)))) => {
                     return Ok(Self::new(transport, connection, buffer));
                 }
-                Ok(Some(Opening::Refused(response))) => {
+                Ok(Some((response, None))) => {
                     return Err(ConnectError::Refused(response.status()));
                 }
                 Err(error) => return Err(ConnectError::Response(error)),

@@ -26,9 +26,12 @@ async fn run(arguments: Listen) -> Result<(), String> {
     let options = server::options(arguments.deadlines.unwrap_or_default());
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &arguments.address).await?;
-    server::serve(listener, end, |transport, ending| async move {
-        // A client that left, or got another answer, is nothing to complain about.
-        _ = server::talk(transport, &options, ending).await;
+    server::serve(listener, end, |transport, ending| {
+        let options = options.clone();
+        async move {
+            // A client that left, or got another answer, is nothing to complain about.
+            _ = server::talk(transport, &options, ending).await;
+        }
     })
     .await;
     Ok(())

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::handshake::{Header, Origins, Request, ServerOptions};
 use sockless::{CloseCode, Config, Connection, Deadlines};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -124,13 +124,10 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
 /// On what terms the example servers take connections, with these deadlines.
 #[must_use]
 pub fn options(deadlines: Deadlines) -> ServerOptions<'static> {
-    let mut config = Config::default();
-    config.deadlines = Some(deadlines);
-    let mut options = ServerOptions::default();
-    options.config = config;
-    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-    options.origins = Origins::Any;
-    options
+    ServerOptions::new()
+        .with_config(Config::new().with_deadlines(deadlines))
+        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+        .with_origins(Origins::Any)
 }
 
 /// Reads a request over HTTP/1.1, and sends everything back if it is for a WebSocket.
@@ -155,10 +152,11 @@ pub async fn talk(
     Ok(())
 }
 
-/// A connection, or the plain HTTP answer to anything else.
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
-    if request.is_upgrade() {
-        return request.accept(options).map_err(RequestError::response);
+/// A WebSocket, or the plain HTTP answer to anything else.
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Connection {
+    if request.is_websocket() {
+        let accepted = request.accept(options);
+        return accepted.unwrap_or_else(|error| error.refuse(&options.config));
     }
     let text = Header {
         name: "Content-Type",
@@ -166,7 +164,7 @@ fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connecti
     };
     let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
     // The header is constant, so it is never refused; an empty answer would only close.
-    Err(answer.unwrap_or_default())
+    Connection::refused(answer.unwrap_or_default(), &options.config)
 }
 
 /// Sends everything back until the client closes, or the server ends.

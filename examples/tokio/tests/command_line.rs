@@ -6,7 +6,7 @@ use example_tokio::advice;
 use example_tokio::command_line::Listen;
 use lexopt::Parser;
 use sockless::Deadlines;
-use sockless::handshake::{HeadError, ResponseError};
+use sockless::handshake::ResponseError;
 
 fn read(arguments: &[&str]) -> Result<Option<Listen>, String> {
     let mut parser = Parser::from_args(arguments);

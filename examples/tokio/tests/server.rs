@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use example_tokio::server::{echo, serve};
 use example_tokio::{AcceptError, ConnectError, Message, WebSocket};
-use sockless::handshake::{ClientOptions, Request, RequestError, ServerOptions, Uri};
-use sockless::{CloseCode, Connection, Deadlines, ReadBuffer};
+use sockless::handshake::{ClientOptions, Request, ServerOptions};
+use sockless::{CloseCode, Config, Connection, Deadlines, ReadBuffer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -16,22 +16,19 @@ use tokio::time::{Instant, sleep, timeout};
 const CLOSE: Duration = Duration::from_millis(500);
 
 fn options() -> ServerOptions<'static> {
-    let mut options = ServerOptions::default();
-    let mut deadlines = Deadlines::default();
-    deadlines.close = CLOSE;
-    options.config.deadlines = Some(deadlines);
-    options
+    let deadlines = Deadlines::new().with_close(CLOSE);
+    ServerOptions::new().with_config(Config::new().with_deadlines(deadlines))
 }
 
-fn accept(request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-    request.accept(&options()).map_err(RequestError::response)
+fn accept(request: &Request<'_>) -> Connection {
+    request.accept(&options()).expect("a good request")
 }
 
 async fn connect(address: &str) -> Result<WebSocket<TcpStream>, ConnectError> {
     let transport = TcpStream::connect(address).await.expect("it listens");
-    let url = format!("ws://{address}/");
-    let uri = Uri::parse(&url).expect("a valid address");
-    WebSocket::connect(transport, &uri, &ClientOptions::default()).await
+    let uri = format!("ws://{address}/").parse();
+    let uri = uri.expect("a valid address");
+    WebSocket::connect(transport, &uri, &ClientOptions::new()).await
 }
 
 async fn exchange(client: &mut WebSocket<TcpStream>) {

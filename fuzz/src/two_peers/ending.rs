@@ -1,7 +1,5 @@
 //! A model of how the connection of one side ends, from the documented rules.
 
-use std::time::Duration;
-
 use sockless::test_util::Role;
 use sockless::{Initiator, Timeout, TransportAction};
 
@@ -167,7 +165,7 @@ impl Ending {
     }
 
     /// What to do with the transport, with output that waits or without.
-    pub(super) fn action(&self, output: bool, until: Option<Duration>) -> TransportAction {
+    pub(super) fn action(&self, output: bool) -> TransportAction {
         match self.input {
             Input::Failed | Input::GivenUp => TransportAction::Close,
             Input::Ended if self.write_failed => TransportAction::Close,
@@ -193,7 +191,7 @@ impl Ending {
             Awaited::Messages
         } else if half_closed && !self.failed && self.may_receive() {
             Awaited::Close
-        } else if self.action(output, None) == TransportAction::Close {
+        } else if self.action(output) == TransportAction::Close {
             Awaited::Nothing
         } else {
             Awaited::EndOfStream

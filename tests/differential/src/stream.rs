@@ -49,12 +49,11 @@ impl Limits {
 
     /// Of sockless.
     pub fn config(self) -> Config {
-        let mut config = Config::default();
-        config.max_frame_size = self.max_frame() as u64;
-        config.max_message_size = self.max_message() as u64;
-        // Every receiver here answers every Ping.
-        config.max_unsent_pongs = usize::MAX;
-        config
+        Config::new()
+            .with_max_frame_size(self.max_frame() as u64)
+            .with_max_message_size(self.max_message() as u64)
+            // Every receiver here answers every Ping.
+            .with_max_unsent_pongs(usize::MAX)
     }
 }
 

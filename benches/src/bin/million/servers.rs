@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::ops::Range;
+use std::time::Duration;
 
-use sockless::handshake::{Request, ServerOptions};
+use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Connection, Event, ReadBuffer};
 use sockless_benches::counting::Heap;
 use tungstenite::protocol::WebSocketConfig;
@@ -82,10 +83,9 @@ impl Server for Sockless {
         for (id, range) in &batch.reads {
             let mut buffer = self.pool.take(*id);
             buffer.extend_from_slice(&batch.bytes[range.clone()]);
-            let request = ServerHandshake::new(&options.config)
-                .read_request(&mut buffer)
-                .unwrap();
-            let mut connection = request.unwrap().accept(&options).unwrap();
+            let mut handshake = ServerHandshake::new(&options.config);
+            let accepted = handshake.accept(&mut buffer, &options, Duration::ZERO);
+            let mut connection = accepted.unwrap();
             batch.written.extend_from_slice(connection.output());
             connection.advance_output(connection.output().len());
             self.connections.push(connection);

@@ -19,9 +19,8 @@ use h2::{Ping, client};
 use lexopt::prelude::*;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
-use sockless::handshake::extended_connect::ClientHandshake;
-use sockless::handshake::{ClientOptions, Opening, Response, Uri};
-use sockless::{CloseCode, Deadlines, ReadBuffer, Seed};
+use sockless::handshake::{ClientHandshake, ClientOptions, Response, Uri};
+use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -115,11 +114,11 @@ async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()
             "the server does not offer WebSocket over HTTP/2",
         ));
     }
-    let mut options = ClientOptions::default();
-    options.config.deadlines = Some(arguments.deadlines);
+    let config = Config::new().with_deadlines(arguments.deadlines.clone());
+    let options = ClientOptions::new().with_config(config);
     let seed = Seed::from_os().map_err(|error| error.to_string())?;
-    let mut handshake =
-        ClientHandshake::new(uri, &options, seed).map_err(|error| error.to_string())?;
+    let mut handshake = ClientHandshake::extended_connect(uri, &options, seed)
+        .map_err(|error| error.to_string())?;
     let mut request = handshake.to_http().map_err(|error| error.to_string())?;
     request
         .extensions_mut()
@@ -130,14 +129,14 @@ async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()
     let (response, sending) = requests.send_request(request, false).map_err(failed)?;
     let response = response.await.map_err(failed)?;
     match handshake.establish(Response::from_http(&response)) {
-        Ok(Opening::Established { connection, .. }) => {
+        Ok((_, Some(connection))) => {
             let stream = Stream::new(sending, response.into_body());
             let websocket = WebSocket::new(stream, connection, ReadBuffer::new());
             Ok((websocket, task))
         }
-        Ok(Opening::Refused(response)) => Err(advice::refused(response.status(), |name| {
+        Ok((response, None)) => Err(advice::refused(response.status(), |name| {
             response
-                .header(name)
+                .single_header(name)
                 .map(|value| String::from_utf8_lossy(value).into_owned())
         })),
         Err(error) => Err(error.to_string()),

@@ -3,8 +3,7 @@
 use example_http2::Stream;
 use example_tokio::{Message, WebSocket};
 use h2::ext::Protocol;
-use sockless::handshake::extended_connect::ClientHandshake;
-use sockless::handshake::{ClientOptions, Opening, Response, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, Response};
 use sockless::{CloseCode, ReadBuffer, Seed};
 use tokio::io::DuplexStream;
 
@@ -21,9 +20,9 @@ async fn open(window: u32) -> (WebSocket<Stream>, Peer<DuplexStream>, u32) {
 async fn connect(transport: DuplexStream) -> WebSocket<Stream> {
     let (requests, connection) = h2::client::handshake(transport).await.unwrap();
     tokio::spawn(async move { _ = connection.await });
-    let uri = Uri::parse("wss://localhost/").unwrap();
-    let seed = Seed::new([7; 32]);
-    let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), seed).unwrap();
+    let uri = "wss://localhost/".parse().unwrap();
+    let (options, seed) = (ClientOptions::new(), Seed::new([7; 32]));
+    let mut handshake = ClientHandshake::extended_connect(&uri, &options, seed).unwrap();
     let mut request = handshake.to_http().unwrap();
     let protocol = Protocol::from_static("websocket");
     request.extensions_mut().insert(protocol);
@@ -33,10 +32,8 @@ async fn connect(transport: DuplexStream) -> WebSocket<Stream> {
     let mut requests = requests.ready().await.unwrap();
     let (response, sending) = requests.send_request(request, false).unwrap();
     let response = response.await.unwrap();
-    let opened = handshake.establish(Response::from_http(&response));
-    let Ok(Opening::Established { connection, .. }) = opened else {
-        panic!("not established");
-    };
+    let (_, connection) = handshake.establish(Response::from_http(&response)).unwrap();
+    let connection = connection.expect("established");
     let stream = Stream::new(sending, response.into_body());
     WebSocket::new(stream, connection, ReadBuffer::new())
 }

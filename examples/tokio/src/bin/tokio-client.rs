@@ -13,7 +13,7 @@ use example_tokio::command_line::{Program, timeout};
 use example_tokio::{ConnectError, Message, Receiver, Sender, WebSocket, advice};
 use lexopt::prelude::*;
 use sockless::handshake::ClientOptions;
-use sockless::{CloseCode, Deadlines};
+use sockless::{CloseCode, Config, Deadlines};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 use tokio::net::TcpStream;
 
@@ -31,7 +31,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     match PROGRAM.read(read) {
-        Ok(arguments) => PROGRAM.ended(run(&arguments).await),
+        Ok(arguments) => PROGRAM.ended(run(arguments).await),
         Err(status) => status,
     }
 }
@@ -51,7 +51,7 @@ fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
     Ok(Some(Arguments { url, deadlines }))
 }
 
-async fn run(arguments: &Arguments) -> Result<(), String> {
+async fn run(arguments: Arguments) -> Result<(), String> {
     let url = &arguments.url;
     let uri = advice::uri_without_tls(url)?;
     let address = (uri.host(), uri.port());
@@ -59,8 +59,8 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot connect to {url}: {error}"))?;
     _ = transport.set_nodelay(true);
-    let mut options = ClientOptions::default();
-    options.config.deadlines = Some(arguments.deadlines);
+    let config = Config::new().with_deadlines(arguments.deadlines);
+    let options = ClientOptions::new().with_config(config);
     let websocket = WebSocket::connect(transport, &uri, &options)
         .await
         .map_err(|error| format!("{url}: {}", explain(error)))?;

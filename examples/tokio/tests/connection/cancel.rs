@@ -17,9 +17,7 @@ static ALL: LazyLock<Vec<Message>> = LazyLock::new(|| (0..MESSAGES).map(message)
 
 /// Little room, so that sends have to wait.
 fn narrow() -> Config {
-    let mut config = config();
-    config.max_output = 500;
-    config
+    config().with_max_output(500)
 }
 
 /// What one side has done, and how often a future of it was dropped while it waited.
@@ -83,7 +81,7 @@ impl Side {
 #[tokio::test(start_paused = true)]
 async fn one_task() {
     for capacity in [16, 100, 5000, 1 << 20] {
-        let [mut client, mut server] = pair(narrow(), capacity);
+        let [mut client, mut server] = pair(&narrow(), capacity);
         let (mut here, mut there) = (Side::default(), Side::default());
         while !(here.is_done() && there.is_done()) {
             here.step(&mut client).await;
@@ -117,7 +115,7 @@ async fn one_task() {
 #[tokio::test(start_paused = true)]
 async fn two_halves() {
     for capacity in [16, 5000] {
-        let [client, server] = pair(narrow(), capacity);
+        let [client, server] = pair(&narrow(), capacity);
         let (mut client, mut server) = (client.split(), server.split());
         let (mut here, mut there) = (Side::default(), Side::default());
         while !(here.is_done() && there.is_done()) {
@@ -140,7 +138,7 @@ async fn two_halves() {
 /// `timeout` drops what it waits for, at any time of the frame.
 #[tokio::test(start_paused = true)]
 async fn timeouts() {
-    let [mut client, mut server] = pair(narrow(), 1000);
+    let [mut client, mut server] = pair(&narrow(), 1000);
     let sending = tokio::spawn(async move {
         for number in 0..MESSAGES {
             tokio::time::sleep(Duration::from_millis(number as u64 % 5)).await;

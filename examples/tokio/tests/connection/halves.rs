@@ -12,10 +12,9 @@ use crate::support::{config, frames, message, pair, read, server};
 /// Four tasks on several threads, each of which waits again and again for what the others do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_is_lost() {
-    let mut narrow = Config::default();
-    narrow.max_output = 200;
+    let narrow = Config::new().with_max_output(200);
     for round in 0..12 {
-        let [client, server] = pair(narrow, [16, 64, 300, 5000][round % 4]);
+        let [client, server] = pair(&narrow, [16, 64, 300, 5000][round % 4]);
         let tasks = [client, server].map(|websocket| {
             let (mut receiver, mut sender) = websocket.split();
             let receiving = tokio::spawn(async move {
@@ -46,7 +45,7 @@ async fn no_wake_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn the_receiver_writes_pongs_while_the_sender_is_idle() {
     // Fewer bytes than a Pong has, so that it waits for the peer to read.
-    let (server, mut peer) = server(Config::default(), 8);
+    let (server, mut peer) = server(&Config::new(), 8);
     let (mut receiver, sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     let ping = frames(|client| client.send_ping(b"are you there?").expect("it is open"));
@@ -63,7 +62,7 @@ async fn the_receiver_writes_pongs_while_the_sender_is_idle() {
 
 #[tokio::test(start_paused = true)]
 async fn both_wait_for_the_same_transport() {
-    let (server, mut peer) = server(Config::default(), 8);
+    let (server, mut peer) = server(&Config::new(), 8);
     let (mut receiver, mut sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     let sending = tokio::spawn(async move {
@@ -87,9 +86,7 @@ async fn both_wait_for_the_same_transport() {
 /// A sender that always has something to say leaves the receiver its turn, and the Pongs of the peer are seen.
 #[tokio::test(start_paused = true)]
 async fn a_busy_sender_does_not_starve_the_receiver() {
-    let mut narrow = config();
-    narrow.max_output = 100;
-    let [client, server] = pair(narrow, 64);
+    let [client, server] = pair(&config().with_max_output(100), 64);
     let (mut receiver, mut sender) = server.split();
     let sending = tokio::spawn(async move { while sender.send(&message(2)).await.is_ok() {} });
     let receiving = tokio::spawn(async move { receiver.recv().await });
@@ -112,9 +109,7 @@ async fn a_busy_sender_does_not_starve_the_receiver() {
 #[tokio::test(start_paused = true)]
 async fn either_half_sees_the_end() {
     // The peer closes: the sender, which waits for room, learns it from what the receiver read.
-    let mut narrow = Config::default();
-    narrow.max_output = 10;
-    let (server, mut peer) = server(narrow, 8);
+    let (server, mut peer) = server(&Config::new().with_max_output(10), 8);
     let (mut receiver, mut sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     let sending = tokio::spawn(async move {
@@ -130,7 +125,7 @@ async fn either_half_sees_the_end() {
     assert_eq!(receiving.await.expect("no panic"), None);
 
     // This side closes: the receiver, which waits, keeps to the deadline of the Close frame.
-    let (server, _peer) = self::server(config(), 8);
+    let (server, _peer) = self::server(&config(), 8);
     let (mut receiver, mut sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -144,9 +139,7 @@ async fn either_half_sees_the_end() {
 /// Nothing happened at the transport that would have woken the sender.
 #[tokio::test(start_paused = true)]
 async fn what_one_half_finds_the_other_is_told() {
-    let mut narrow = Config::default();
-    narrow.max_output = 10;
-    let (server, mut peer) = server(narrow, 8);
+    let (server, mut peer) = server(&Config::new().with_max_output(10), 8);
     let (mut receiver, mut sender) = server.split();
     let sending = tokio::spawn(async move {
         let data = Message::Binary(vec![7; 100]);

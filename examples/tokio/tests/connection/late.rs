@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use example_tokio::server::{End, options, talk};
 use example_tokio::{Closed, Message, WebSocket, within};
-use sockless::handshake::{ClientOptions, Request, RequestError, ServerOptions, Uri};
+use sockless::handshake::ClientOptions;
 use sockless::{CloseCode, Config, Connection, Deadlines, ReadBuffer, Timeout};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
@@ -15,7 +15,7 @@ use tokio::io::{
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{config, frames, message, polls, read, server};
+use crate::support::{accept, config, frames, message, polls, read, server};
 
 /// How long the process stands still: longer than any deadline.
 const STOP: Duration = Duration::from_secs(22);
@@ -83,9 +83,9 @@ impl AsyncWrite for Layered {
     }
 }
 
-fn layered(config: Config) -> (WebSocket<Layered>, DuplexStream) {
+fn layered(config: &Config) -> (WebSocket<Layered>, DuplexStream) {
     let (ours, theirs) = duplex(10_000);
-    let connection = Connection::server(&config);
+    let connection = Connection::server(config);
     let server = WebSocket::new(Layered::new(ours), connection, ReadBuffer::new());
     (server, theirs)
 }
@@ -98,15 +98,9 @@ async fn answer_and_stop(peer: &mut DuplexStream) {
     advance(STOP).await;
 }
 
-fn accept(request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-    let mut options = ServerOptions::default();
-    options.config = config();
-    request.accept(&options).map_err(RequestError::response)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_pong_in_the_transport() {
-    let (mut server, mut peer) = server(config(), 10_000);
+    let (mut server, mut peer) = server(&config(), 10_000);
     let receiving = tokio::spawn(async move { server.recv().await });
     answer_and_stop(&mut peer).await;
     let hello = frames(|client| client.send_text("hello").unwrap());
@@ -120,7 +114,7 @@ async fn a_pong_in_the_transport() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pong_in_the_layers_below() {
-    let (mut server, mut peer) = layered(config());
+    let (mut server, mut peer) = layered(&config());
     let receiving = tokio::spawn(async move { server.recv().await });
     answer_and_stop(&mut peer).await;
     let hello = frames(|client| client.send_text("hello").unwrap());
@@ -135,7 +129,7 @@ async fn a_pong_in_the_layers_below() {
 /// The task that carries the bytes needs turns of its own, and the process stands still again and again meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_pong_with_another_task() {
-    let (mut server, mut peer) = server(config(), 10_000);
+    let (mut server, mut peer) = server(&config(), 10_000);
     let receiving = tokio::spawn(async move { server.recv().await });
     let ping = read(&mut peer, 6).await;
     let carrying = tokio::spawn(async move {
@@ -162,9 +156,7 @@ async fn a_pong_with_another_task() {
 /// The half that sends waits for room, and so looks at the clock, too.
 #[tokio::test(start_paused = true)]
 async fn a_pong_for_two_halves() {
-    let mut narrow = config();
-    narrow.max_output = 100;
-    let (server, mut peer) = layered(narrow);
+    let (server, mut peer) = layered(&config().with_max_output(100));
     let (mut receiver, mut sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     let ping = read(&mut peer, 6).await;
@@ -190,7 +182,7 @@ async fn a_pong_for_two_halves() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_a_close_frame() {
-    let (mut server, mut peer) = layered(config());
+    let (mut server, mut peer) = layered(&config());
     let closing = tokio::spawn(async move {
         server.close(CloseCode::NORMAL, "").await.unwrap();
         server.close_event().unwrap().was_clean
@@ -205,10 +197,8 @@ async fn the_answer_to_a_close_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_request() {
     let (ours, mut peer) = duplex(10_000);
-    let accepting = tokio::spawn(async move {
-        let config = config();
-        WebSocket::accept(Layered::new(ours), &config, accept).await
-    });
+    let accepting =
+        tokio::spawn(async move { WebSocket::accept(Layered::new(ours), &config(), accept).await });
     yield_now().await;
     let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -224,9 +214,8 @@ async fn a_response() {
     for reads in [true, false] {
         let (ours, mut peer) = duplex(if reads { 10_000 } else { 100 });
         let connecting = tokio::spawn(async move {
-            let uri = Uri::parse("ws://localhost/").unwrap();
-            let mut options = ClientOptions::default();
-            options.config = config();
+            let uri = "ws://localhost/".parse().unwrap();
+            let options = ClientOptions::new().with_config(config());
             WebSocket::connect(Layered::new(ours), &uri, &options).await
         });
         yield_now().await;
@@ -265,9 +254,7 @@ async fn a_handshake_below() {
 /// The transport takes what is sent, so the peer is there. Its Pong is unread only because nobody receives.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_passes_while_only_send_is_polled() {
-    let mut narrow = config();
-    narrow.max_output = 100;
-    let (mut server, mut peer) = server(narrow, 64);
+    let (mut server, mut peer) = server(&config().with_max_output(100), 64);
     let waited = timeout(Duration::from_secs(21), server.recv()).await;
     waited.expect_err("there is only a Ping");
     let ping = read(&mut peer, 6).await;
@@ -332,9 +319,7 @@ async fn the_echo_of_a_client_that_has_ended_its_side() {
 /// A peer that only sends leaves the server waiting for room, and that costs no turns.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_only_sends_costs_no_turns() {
-    let mut narrow = config();
-    narrow.max_output = 100;
-    let (mut server, mut peer) = server(narrow, 10_000);
+    let (mut server, mut peer) = server(&config().with_max_output(100), 10_000);
     let flood = tokio::spawn(async move {
         let text = frames(|client| client.send_text(&"x".repeat(1000)).unwrap());
         let mut sent = 0;
@@ -392,10 +377,7 @@ impl AsyncWrite for Flood {
 /// There is always more to read, but no more than so much of it can have arrived in time.
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_stop_the_clock() {
-    let mut deadlines = Deadlines::default();
-    deadlines.max_extension = Duration::ZERO;
-    let mut config = config();
-    config.deadlines = Some(deadlines);
+    let config = Config::new().with_deadlines(Deadlines::new().with_max_extension(Duration::ZERO));
     let data = frames(|client| client.send_binary(&[7; 4000]).unwrap());
     let connection = Connection::server(&config);
     let mut server = WebSocket::new(Flood(data), connection, ReadBuffer::new());

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use example_tokio::{AcceptError, Closed, ConnectError, Message, WebSocket};
-use sockless::handshake::{
-    ClientOptions, Request, RequestError, ResponseError, ServerOptions, Uri,
-};
-use sockless::{CloseCode, Connection, Deadlines, ReadBuffer, SendError, Timeout};
+use sockless::handshake::{ClientOptions, Request, ResponseError};
+use sockless::{CloseCode, Config, Connection, Deadlines, ReadBuffer, SendError, Timeout};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::Instant;
 
-use crate::support::{config, frames, message, pair, read, server};
+use crate::support::{accept, config, frames, message, pair, read, server};
 
 /// Runs until the future is ready and says how many simulated seconds that took.
 async fn seconds<T>(future: impl Future<Output = T>) -> (T, u64) {
@@ -20,16 +18,9 @@ async fn seconds<T>(future: impl Future<Output = T>) -> (T, u64) {
     (value.expect("it ends at all"), start.elapsed().as_secs())
 }
 
-fn accept(request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-    let mut options = ServerOptions::default();
-    options.config = config();
-    request.accept(&options).map_err(RequestError::response)
-}
-
 async fn connect(transport: DuplexStream) -> Result<WebSocket<DuplexStream>, ConnectError> {
-    let uri = Uri::parse("ws://localhost/").expect("a valid address");
-    let mut options = ClientOptions::default();
-    options.config = config();
+    let uri = "ws://localhost/".parse().expect("a valid address");
+    let options = ClientOptions::new().with_config(config());
     WebSocket::connect(transport, &uri, &options).await
 }
 
@@ -56,7 +47,7 @@ async fn a_client_that_neither_reads_its_answer_nor_writes_any_more() {
         peer.shutdown().await.unwrap();
         tokio::time::sleep(Duration::from_secs(1000)).await;
     });
-    let page = |_: &Request<'_>| Err(vec![b'x'; 1000]);
+    let page = |_: &Request<'_>| Connection::refused(vec![b'x'; 1000], &config());
     let (accepted, after) = seconds(WebSocket::accept(ours, &config(), page)).await;
     assert!(matches!(accepted, Err(AcceptError::Refused)));
     assert_eq!(after, 11);
@@ -92,7 +83,7 @@ async fn both_sides_of_the_opening_handshake() {
 
 #[tokio::test(start_paused = true)]
 async fn in_the_middle_of_a_frame() {
-    let (mut server, mut peer) = server(config(), 10_000);
+    let (mut server, mut peer) = server(&config(), 10_000);
     let text = frames(|client| client.send_text("half").unwrap());
     peer.write_all(&text[..7]).await.unwrap();
     let (received, after) = seconds(server.recv()).await;
@@ -106,7 +97,7 @@ async fn in_the_middle_of_a_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_close_frame() {
-    let (mut server, _peer) = server(config(), 10_000);
+    let (mut server, _peer) = server(&config(), 10_000);
     let refused = server.close(CloseCode::ABNORMAL_CLOSURE, "").await;
     assert!(matches!(refused, Err(SendError::InvalidCloseCode(_))));
     let (closed, after) = seconds(server.close(CloseCode::NORMAL, "")).await;
@@ -119,11 +110,9 @@ async fn after_a_close_frame() {
 /// It goes on sending instead, which extends the deadline only as far as the configuration says.
 #[tokio::test(start_paused = true)]
 async fn a_flood_after_a_close_frame() {
-    let mut deadlines = Deadlines::default();
-    deadlines.max_extension = Duration::from_secs(5);
-    let mut config = config();
-    config.deadlines = Some(deadlines);
-    let (mut server, mut peer) = server(config, 10_000);
+    let deadlines = Deadlines::new().with_max_extension(Duration::from_secs(5));
+    let config = Config::new().with_deadlines(deadlines);
+    let (mut server, mut peer) = server(&config, 10_000);
     let flood = tokio::spawn(async move {
         let text = frames(|client| client.send_text(&"x".repeat(1000)).unwrap());
         while peer.write_all(&text).await.is_ok() {
@@ -141,7 +130,7 @@ async fn a_flood_after_a_close_frame() {
 /// What was accepted for a peer that never reads is bounded.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads() {
-    let (mut server, _peer) = server(config(), 1000);
+    let (mut server, _peer) = server(&config(), 1000);
     let data = Message::Binary(vec![0; 1000]);
     let mut sent = 0;
     let ((), after) = seconds(async {
@@ -161,7 +150,7 @@ async fn a_peer_that_never_reads() {
 /// An echo server takes no more from a client than it can give back.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_sends_and_never_reads() {
-    let (mut server, mut peer) = server(config(), 1000);
+    let (mut server, mut peer) = server(&config(), 1000);
     let flood = tokio::spawn(async move {
         let text = frames(|client| client.send_text(&"x".repeat(1000)).unwrap());
         let mut taken = 0;
@@ -185,9 +174,7 @@ async fn a_peer_that_sends_and_never_reads() {
 /// Neither waits for the other to read first.
 #[tokio::test(start_paused = true)]
 async fn full_on_both_sides() {
-    let mut narrow = config();
-    narrow.max_output = 100;
-    let [mut client, mut server] = pair(narrow, 64);
+    let [mut client, mut server] = pair(&config().with_max_output(100), 64);
     for websocket in [&mut client, &mut server] {
         websocket.send(&message(3)).await.unwrap();
     }
@@ -198,7 +185,7 @@ async fn full_on_both_sides() {
 
 #[tokio::test(start_paused = true)]
 async fn two_that_only_listen_stay_connected() {
-    let [mut client, mut server] = pair(config(), 64);
+    let [mut client, mut server] = pair(&config(), 64);
     let week = Duration::from_hours(7 * 24);
     let waited = tokio::time::timeout(week, async { tokio::join!(client.recv(), server.recv()) });
     waited.await.expect_err("nobody has said anything");
@@ -211,7 +198,7 @@ async fn two_that_only_listen_stay_connected() {
 /// The answer to a Ping came while the application was busy with something else.
 #[tokio::test(start_paused = true)]
 async fn a_pong_that_waited() {
-    let (mut server, mut peer) = server(config(), 10_000);
+    let (mut server, mut peer) = server(&config(), 10_000);
     _ = tokio::time::timeout(Duration::from_secs(21), server.recv()).await;
     let ping = read(&mut peer, 6).await;
     let answer = frames(|client| client.send_pong(&ping[2..]).unwrap());
@@ -225,7 +212,7 @@ async fn a_pong_that_waited() {
 #[tokio::test(start_paused = true)]
 async fn without_deadlines_it_waits_for_ever() {
     let (ours, _peer) = duplex(64);
-    let connection = Connection::server(&sockless::Config::default());
+    let connection = Connection::server(&Config::new());
     let mut server = WebSocket::new(ours, connection, ReadBuffer::new());
     let year = Duration::from_hours(365 * 24);
     tokio::time::timeout(year, server.recv())

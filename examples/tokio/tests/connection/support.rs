@@ -5,39 +5,44 @@ use std::pin::pin;
 use std::task::Poll;
 
 use example_tokio::{Message, WebSocket};
+use sockless::handshake::{Request, ServerOptions};
 use sockless::{Config, Connection, Deadlines, ReadBuffer, Seed};
 use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
 
 /// The configuration of the examples.
 pub fn config() -> Config {
-    let mut config = Config::default();
-    config.deadlines = Some(Deadlines::default());
-    config
+    Config::new().with_deadlines(Deadlines::new())
 }
 
-pub fn client(config: Config) -> Connection {
-    Connection::client(&config, Seed::new([7; 32]))
+pub fn client(config: &Config) -> Connection {
+    Connection::client(config, Seed::new([7; 32]))
+}
+
+/// The answer of a server with this configuration.
+pub fn accept(request: &Request<'_>) -> Connection {
+    let options = ServerOptions::new().with_config(config());
+    request.accept(&options).expect("a good request")
 }
 
 /// A client and a server over a transport that holds `capacity` bytes each way.
-pub fn pair(config: Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
+pub fn pair(config: &Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
     let (a, b) = duplex(capacity);
     [
         WebSocket::new(a, client(config), ReadBuffer::new()),
-        WebSocket::new(b, Connection::server(&config), ReadBuffer::new()),
+        WebSocket::new(b, Connection::server(config), ReadBuffer::new()),
     ]
 }
 
 /// A server, and a peer of which only the transport is there.
-pub fn server(config: Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
+pub fn server(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
-    let server = WebSocket::new(ours, Connection::server(&config), ReadBuffer::new());
+    let server = WebSocket::new(ours, Connection::server(config), ReadBuffer::new());
     (server, theirs)
 }
 
 /// The frames that a client sends for what `queue` does.
 pub fn frames(queue: impl FnOnce(&mut Connection)) -> Vec<u8> {
-    let mut client = client(Config::default());
+    let mut client = client(&Config::new());
     queue(&mut client);
     client.output().to_vec()
 }

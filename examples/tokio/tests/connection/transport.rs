@@ -55,19 +55,19 @@ impl AsyncWrite for Hoarding {
     }
 }
 
-fn hoarding(config: Config, capacity: usize) -> (WebSocket<Hoarding>, DuplexStream) {
+fn hoarding(config: &Config, capacity: usize) -> (WebSocket<Hoarding>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
     let ours = Hoarding {
         transport: ours,
         held: Vec::new(),
     };
-    let server = WebSocket::new(ours, Connection::server(&config), ReadBuffer::new());
+    let server = WebSocket::new(ours, Connection::server(config), ReadBuffer::new());
     (server, theirs)
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_transport_holds_back_goes_out_before_it_is_dropped() {
-    let (mut server, mut peer) = hoarding(config(), 16);
+    let (mut server, mut peer) = hoarding(&config(), 16);
     let close = frames(|client| client.close(CloseCode::NORMAL, "").unwrap());
     let serving = tokio::spawn(async move {
         server.send(&message(3)).await.unwrap();
@@ -93,7 +93,7 @@ async fn what_the_transport_holds_back_goes_out_before_it_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn but_not_for_ever() {
-    let (mut server, mut peer) = hoarding(config(), 16);
+    let (mut server, mut peer) = hoarding(&config(), 16);
     let close = frames(|client| client.close(CloseCode::NORMAL, "").unwrap());
     peer.write_all(&close).await.unwrap();
     server.send(&message(3)).await.unwrap();
@@ -104,7 +104,7 @@ async fn but_not_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn flush_waits_until_it_holds_back_nothing() {
-    let (mut server, mut peer) = hoarding(config(), 16);
+    let (mut server, mut peer) = hoarding(&config(), 16);
     server.send(&message(3)).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_secs(1), server.flush()).await;
     waited.expect_err("most of it is still there");
@@ -115,7 +115,7 @@ async fn flush_waits_until_it_holds_back_nothing() {
 /// The peer has said something, and left without waiting for an answer.
 #[tokio::test(start_paused = true)]
 async fn what_came_is_received_though_nothing_can_be_sent() {
-    let (mut server, mut peer) = server(config(), 100_000);
+    let (mut server, mut peer) = server(&config(), 100_000);
     let all = frames(|client| {
         for number in 0..8 {
             let text = number.to_string().repeat(10_000);

@@ -61,7 +61,7 @@ impl AsyncRead for Memory {
             return Poll::Pending;
         }
         let n = self.transport.read(buffer.initialize_unfilled())?;
-        buffer.advance_filled(n);
+        buffer.advance(n);
         Poll::Ready(Ok(()))
     }
 }
