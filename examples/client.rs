@@ -20,11 +20,11 @@ use std::process::ExitCode;
 use std::thread;
 
 use lexopt::prelude::*;
-use sockless::handshake::{ClientHandshake, ClientOptions, Header, Opening};
+use sockless::handshake::{ClientHandshake, ClientOptions, Header};
 use sockless::{CloseCode, Config, Connection, Deadlines, Event, ReadBuffer, Seed, SendError};
 
 use crate::command_line::{Program, complain, say, timeout};
-use crate::threads::{Events, Shared, now, read, write};
+use crate::threads::{Events, READ, Shared, is_late, now, read, write};
 
 #[path = "common/advice.rs"]
 #[expect(unreachable_pub, reason = "libraries include it, too")]
@@ -79,8 +79,7 @@ fn main() -> ExitCode {
 
 fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
     let (mut echo, mut protocols, mut headers) = (false, Vec::new(), Vec::new());
-    let mut config = Config::default();
-    config.deadlines = Some(Deadlines::default());
+    let mut config = Config::new().with_deadlines(Deadlines::new());
     let mut url = None;
     while let Some(argument) = parser.next()? {
         match argument {
@@ -125,10 +124,10 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
             value: value.as_bytes(),
         })
         .collect();
-    let mut options = ClientOptions::default();
-    options.config = arguments.config;
-    options.subprotocols = &protocols;
-    options.headers = &headers;
+    let options = ClientOptions::new()
+        .with_config(arguments.config.clone())
+        .with_subprotocols(&protocols)
+        .with_headers(&headers);
 
     let uri = advice::uri_without_tls(&arguments.url)?;
     let seed = Seed::from_os().map_err(|error| error.to_string())?;
@@ -136,7 +135,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         ClientHandshake::new(&uri, &options, seed).map_err(|error| error.to_string())?;
     let transport = TcpStream::connect((uri.host(), uri.port()))
         .map_err(|error| format!("cannot connect to {}: {error}", arguments.url))?;
-    let mut buffer = ReadBuffer::new();
+    let mut buffer = ReadBuffer::with_capacity(READ);
     let connection = open(&transport, handshake, &mut buffer)?;
     Ok(talk(&transport, connection, buffer, arguments.echo))
 }
@@ -159,38 +158,32 @@ fn open(
             handshake.advance_output(n);
             continue;
         }
-        let read = read(transport, buffer, until)
-            .map_err(|error| format!("opening handshake: {error}: {}", advice::OTHER))?;
-        if read == Some(0) {
-            return Err(String::from(advice::ENDED));
+        match read(transport, buffer, until) {
+            Ok(0) => return Err(String::from(advice::ENDED)),
+            Err(error) if !is_late(&error) => {
+                return Err(format!("opening handshake: {error}: {}", advice::OTHER));
+            }
+            _ => {}
         }
         let start = buffer.unread().iter().take(5).copied().collect::<Vec<_>>();
-        match handshake
-            .read_response(buffer)
-            .map_err(|error| advice::broken(error, &start))?
-        {
-            None => {}
-            Some(Opening::Established {
-                connection,
-                response,
-                ..
-            }) => {
-                let subprotocol = response
-                    .subprotocol()
-                    .map_or(String::new(), |name| format!(" subprotocol={name}"));
-                say(format_args!(
-                    "open{subprotocol}{}",
-                    deflate::agreed(&connection)
-                ));
-                return Ok(connection);
-            }
-            Some(Opening::Refused(response)) => {
-                let header = |name: &str| response.header(name).map(String::from_utf8_lossy);
-                return Err(advice::refused(response.status(), |name| {
-                    header(name).map(Into::into)
-                }));
-            }
-        }
+        let read = handshake.read_response(buffer);
+        let Some((response, connection)) = read.map_err(|error| advice::broken(error, &start))?
+        else {
+            continue;
+        };
+        let header = |name: &str| {
+            let value = response.single_header(name)?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let connection = connection.ok_or_else(|| advice::refused(response.status(), header))?;
+        let subprotocol = response
+            .subprotocol()
+            .map_or(String::new(), |name| format!(" subprotocol={name}"));
+        say(format_args!(
+            "open{subprotocol}{}",
+            deflate::agreed(&connection)
+        ));
+        return Ok(connection);
     }
 }
 

@@ -27,7 +27,7 @@ use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event, Read
 
 use crate::command_line::{Program, complain, say, timeout};
 use crate::frame_log::FrameLog;
-use crate::threads::{Events, Shared, now, read};
+use crate::threads::{Events, READ, Shared, is_late, now, read};
 
 #[path = "common/command_line.rs"]
 #[expect(dead_code, unreachable_pub, reason = "other programs include it, too")]
@@ -62,14 +62,14 @@ struct Arguments {
 
 fn main() -> ExitCode {
     match PROGRAM.read(parse_arguments) {
-        Ok(arguments) => PROGRAM.ended(run(&arguments)),
+        Ok(arguments) => PROGRAM.ended(run(arguments)),
         Err(status) => status,
     }
 }
 
 fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
-    let (mut address, mut quiet, mut config) = (None, false, Config::default());
-    config.deadlines = Some(Deadlines::default());
+    let (mut address, mut quiet) = (None, false);
+    let mut config = Config::new().with_deadlines(Deadlines::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
@@ -87,14 +87,19 @@ fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lex
     }))
 }
 
-fn run(arguments: &Arguments) -> Result<(), String> {
-    let &Arguments {
-        ref address,
+fn run(arguments: Arguments) -> Result<(), String> {
+    let Arguments {
+        address,
         quiet,
         config,
     } = arguments;
+    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    let options = ServerOptions::new()
+        .with_config(config)
+        .with_subprotocols(&["echo", "chat"])
+        .with_origins(Origins::Any);
     let cannot = |error| format!("cannot listen on {address}: {error}");
-    let listener = TcpListener::bind(address).map_err(cannot)?;
+    let listener = TcpListener::bind(&address).map_err(cannot)?;
     let local = listener.local_addr().map_err(cannot)?;
     say(format_args!("listening on http://{local}/"));
 
@@ -105,8 +110,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
             Ok((transport, _)) => {
                 fails = false;
                 let number = numbers.next().unwrap_or_default();
-                let thread =
-                    thread::Builder::new().spawn(move || serve(&transport, config, number, quiet));
+                let options = options.clone();
+                let thread = thread::Builder::new()
+                    .spawn(move || serve(&transport, &options, number, quiet));
                 if let Err(error) = thread {
                     complain(format_args!("[{number}] no thread: {error}"));
                 }
@@ -126,74 +132,58 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// Answers one request, and stays for the whole connection if it is for a WebSocket.
-fn serve(transport: &TcpStream, config: Config, number: u64, quiet: bool) {
-    let mut buffer = ReadBuffer::new();
+fn serve(transport: &TcpStream, options: &ServerOptions<'_>, number: u64, quiet: bool) {
+    let mut buffer = ReadBuffer::with_capacity(READ);
     let opened = transport
         .set_nodelay(true)
-        .and_then(|()| open(transport, config, &mut buffer));
+        .and_then(|()| open(transport, options, &mut buffer));
     match opened {
-        Ok(Some(Opened::Accepted { connection, target })) => {
+        Ok(Some((connection, target))) if connection.can_send() => {
             let ending = talk(transport, connection, &mut buffer, &target, number, quiet);
             if !quiet {
                 say(format_args!("[{number}] {ending}"));
             }
         }
-        // The answer has to be written, and to arrive. There are no events.
-        Ok(Some(Opened::Refused(connection))) => {
-            Shared::new(connection).run(transport, &mut buffer, Events::Heard, |_| {}, |_| {});
+        // What can send nothing was refused: the answer has to be written, and to arrive. There are no events.
+        Ok(Some((refused, _))) => {
+            Shared::new(refused).run(transport, &mut buffer, Events::Heard, |_| {}, |_| {});
         }
         Ok(None) => {}
         Err(error) => complain(format_args!("[{number}] {error}")),
     }
 }
 
-/// What became of a request.
-enum Opened {
-    Accepted {
-        connection: Connection,
-        target: String,
-    },
-    Refused(Connection),
-}
-
-/// Reads the request and answers it, unless the client goes away.
+/// Reads the request and answers it, unless the client goes away. The connection, and what it is to.
 fn open(
     transport: &TcpStream,
-    config: Config,
+    options: &ServerOptions<'_>,
     buffer: &mut ReadBuffer,
-) -> io::Result<Option<Opened>> {
-    let mut options = ServerOptions::default();
-    options.config = config;
-    options.subprotocols = &["echo", "chat"];
-    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-    options.origins = Origins::Any;
-    let refused = |answer| Opened::Refused(Connection::refused(answer, &config));
-    let mut reader = ServerHandshake::new(&config);
+) -> io::Result<Option<(Connection, String)>> {
+    let mut handshake = ServerHandshake::new(&options.config);
     loop {
-        match reader.read(buffer) {
-            Ok(None) => {}
+        let mut target = String::new();
+        let opened = match handshake.read_request(buffer) {
             Ok(Some(request)) => {
-                return Ok(Some(match answer(&request, &options) {
-                    Ok(connection) => Opened::Accepted {
-                        connection,
-                        target: request.target().to_owned(),
-                    },
-                    Err(answer) => refused(answer),
-                }));
+                request.target().clone_into(&mut target);
+                answer(&request, options).map(Some)
             }
-            Err(error) => return Ok(Some(refused(error.response()))),
+            Ok(None) => handshake.handle_timeout(now()).map(|()| None),
+            Err(error) => Err(error),
+        };
+        let opened = opened.unwrap_or_else(|error| Some(error.refuse(&options.config)));
+        if let Some(connection) = opened {
+            return Ok(Some((connection, target)));
         }
-        if let Err(error) = reader.handle_timeout(now()) {
-            return Ok(Some(refused(error.response())));
-        }
-        if read(transport, buffer, reader.timeout_at())? == Some(0) {
-            return Ok(None);
+        match read(transport, buffer, handshake.timeout_at()) {
+            Ok(0) => return Ok(None),
+            Err(error) if !is_late(&error) => return Err(error),
+            _ => {}
         }
     }
 }
 
-/// A connection, or the plain HTTP answer to anything else.
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
+/// A connection, also for what gets a plain HTTP answer.
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
     let text = Header {
         name: "Content-Type",
         value: b"text/plain; charset=utf-8",
@@ -202,18 +192,16 @@ fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connecti
         name: "Content-Type",
         value: b"text/html; charset=utf-8",
     };
-    let (status, header, body) = if request.is_upgrade() {
-        if request.target() != "/refuse" {
-            return request.accept(options).map_err(RequestError::response);
-        }
-        (403, text, &b"refused, as asked for\n"[..])
-    } else if request.target() == "/" {
-        (200, html, PAGE)
-    } else {
-        (404, text, &b"there is only the page at /\n"[..])
+    let (status, header, body) = match (request.is_websocket(), request.target()) {
+        (true, "/refuse") => (403, text, &b"refused, as asked for\n"[..]),
+        (true, _) => return request.accept(options),
+        (false, "/") => (200, html, PAGE),
+        (false, _) => (404, text, &b"there is only the page at /\n"[..]),
     };
-    // The headers are constant, so they are never refused; an empty answer would only close.
-    Err(request.respond(status, &[header], body).unwrap_or_default())
+    let answer = request
+        .respond(status, &[header], body)
+        .map_err(RequestError::Input)?;
+    Ok(Connection::refused(answer, &options.config))
 }
 
 /// Echoes until the end, and says how it ended.

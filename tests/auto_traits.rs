@@ -32,7 +32,7 @@ const _: () = {
 const _: () = {
     use sockless::{
         CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing,
-        ReadBuffer, Reply, Seed, Timeout, TransportAction,
+        OwnedEvent, ReadBuffer, Reply, Role, Seed, Timeout, TransportAction,
     };
     has_all::<CloseEvent<'_>>();
     has_all::<Config>();
@@ -42,8 +42,10 @@ const _: () = {
     has_all::<Event<'_>>();
     has_all::<Initiator>();
     has_all_of_a_loan::<Outgoing<'_>>();
+    has_all::<OwnedEvent>();
     has_all::<ReadBuffer>();
     has_all::<Reply>();
+    has_all::<Role>();
     has_all::<Seed>();
     has_all::<Timeout>();
     has_all::<TransportAction>();
@@ -65,39 +67,28 @@ const _: () = {
 #[cfg(feature = "alloc")]
 const _: () = {
     use sockless::handshake::{
-        ClientHandshake, ClientOptions, HeadError, Header, InputError, Opening, Origins, Request,
-        RequestError, Response, ResponseError, ServerHandshake, ServerOptions, Uri,
+        ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError,
+        Response, ResponseError, ServerHandshake, ServerOptions, Uri,
     };
     has_all::<ClientHandshake>();
     has_all::<ClientOptions<'_>>();
-    has_all::<HeadError>();
     has_all::<Header<'_>>();
     has_all::<InputError>();
-    has_all::<Opening<'_>>();
     has_all::<Origins<'_>>();
     has_all::<Request<'_>>();
     has_all::<RequestError>();
-    has_all::<ServerHandshake>();
     has_all::<Response<'_>>();
     has_all::<ResponseError>();
-    has_all::<ServerHandshake<'_>>();
+    has_all::<ServerHandshake>();
     has_all::<ServerOptions<'_>>();
     has_all::<Uri>();
-};
-
-#[cfg(feature = "alloc")]
-const _: () = {
-    use sockless::handshake::extended_connect::{ClientHandshake, Request, ServerHandshake};
-    has_all::<ClientHandshake>();
-    has_all::<Request<'_>>();
-    has_all::<ServerHandshake<'_>>();
 };
 
 #[cfg(feature = "test-util")]
 const _: () = {
     use sockless::test_util::{
-        Change, Cuts, Frame, Frames, Item, Length, Outcome, OwnedCloseEvent, OwnedEvent, Pair,
-        Peer, Role, Rules, Split, Transport, Verdict,
+        Change, Cuts, Frame, Frames, Item, Length, NonBlockingTransport, Outcome, OwnedCloseEvent,
+        Pair, Peer, PeerReads, Rules, Split, Transport, Trigger, Verdict,
     };
     has_all::<Change>();
     has_all::<Cuts>();
@@ -105,15 +96,16 @@ const _: () = {
     has_all::<Frames>();
     has_all::<Item>();
     has_all::<Length>();
+    has_all::<NonBlockingTransport>();
     has_all::<Outcome>();
     has_all::<OwnedCloseEvent>();
-    has_all::<OwnedEvent>();
     has_all::<Pair>();
     has_all::<Peer>();
-    has_all::<Role>();
+    has_all::<PeerReads>();
     has_all::<Rules>();
     has_all::<Split>();
     has_all::<Transport>();
+    has_all::<Trigger>();
     has_all::<Verdict>();
 };
 

@@ -37,18 +37,15 @@ const START: Duration = Duration::from_secs(1_000_000);
 
 /// The default deadlines, and limits that are soon reached.
 fn config() -> Config {
-    let mut config = Config::default();
-    config.deadlines = Some(Deadlines::default());
-    config.max_message_size = 64 << 10;
-    config.max_output = 8 << 10;
-    config
+    Config::new()
+        .with_deadlines(Deadlines::default())
+        .with_max_message_size(64 << 10)
+        .with_max_output(8 << 10)
 }
 
 /// The same, and progress extends no deadline.
 fn strict() -> Config {
-    let mut config = config();
-    config.deadlines.as_mut().unwrap().max_extension = Duration::ZERO;
-    config
+    config().with_deadlines(Deadlines::new().with_max_extension(Duration::ZERO))
 }
 
 const fn seconds(n: u64) -> Duration {

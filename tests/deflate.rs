@@ -29,8 +29,8 @@ mod shared;
 
 use sockless::accept_key;
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri,
+    ClientHandshake, ClientOptions, Header, RequestError, Response, ResponseError, ServerHandshake,
+    ServerOptions, Uri,
 };
 use sockless::test_util::{
     Frame, Outcome, OwnedEvent, Pair, Peer, Role, encode, every_cut, run_peer,
@@ -45,20 +45,16 @@ const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
 
 fn with(deflate: Deflate) -> Config {
-    let mut config = Config::default();
-    config.deflate = Some(deflate);
-    config
+    Config::new().with_deflate(deflate)
 }
 
 /// Default limits and wishes, but with nothing left uncompressed for being short.
 fn everything() -> Config {
-    let mut deflate = Deflate::default();
-    deflate.min_size = 0;
-    with(deflate)
+    with(Deflate::new().with_min_size(0))
 }
 
 /// A server that is offered the headers `offers`, and its answer, taken off the output.
-fn serve(offers: &[&str], config: Config) -> Result<(Connection, Option<String>), RequestError> {
+fn serve(offers: &[&str], config: &Config) -> Result<(Connection, Option<String>), RequestError> {
     let mut request = String::from(
         "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
@@ -69,9 +65,8 @@ fn serve(offers: &[&str], config: Config) -> Result<(Connection, Option<String>)
     request += "\r\n";
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(request.as_bytes());
-    let mut options = ServerOptions::default();
-    options.config = config;
-    let mut connection = ServerHandshake::new(&config)
+    let options = ServerOptions::new().with_config(config.clone());
+    let mut connection = ServerHandshake::new(config)
         .read_request(&mut buffer)
         .expect("well-formed")
         .expect("whole")
@@ -87,9 +82,8 @@ fn serve(offers: &[&str], config: Config) -> Result<(Connection, Option<String>)
 }
 
 /// A client that is answered with the headers `answers`, and its offer.
-fn ask(answers: &[&str], config: Config) -> (Result<Connection, ResponseError>, Option<String>) {
-    let mut options = ClientOptions::default();
-    options.config = config;
+fn ask(answers: &[&str], config: &Config) -> (Result<Connection, ResponseError>, Option<String>) {
+    let options = ClientOptions::new().with_config(config.clone());
     let uri = Uri::parse("ws://localhost/").unwrap();
     let mut handshake = ClientHandshake::new(&uri, &options, Seed::new([3; 32])).unwrap();
     let request = String::from_utf8(handshake.request().to_vec()).unwrap();
@@ -112,16 +106,13 @@ fn ask(answers: &[&str], config: Config) -> (Result<Connection, ResponseError>, 
             .iter()
             .map(|answer| header(EXTENSIONS, answer.as_bytes())),
     );
-    let connection = match handshake.establish(Response::new(101, headers)) {
-        Ok(Opening::Established { connection, .. }) => Ok(connection),
-        Ok(Opening::Refused(_)) => panic!("a 101 refuses nothing"),
-        Err(error) => Err(error),
-    };
+    let outcome = handshake.establish(Response::new(101, headers));
+    let connection = outcome.map(|(_, connection)| connection.expect("a 101 refuses nothing"));
     (connection, values(EXTENSIONS))
 }
 
 /// A role that has agreed with a peer of default wishes.
-fn agreed(role: Role, config: Config) -> Connection {
+fn agreed(role: Role, config: &Config) -> Connection {
     let connection = match role {
         Role::Server => serve(&[OFFER], config).unwrap().0,
         Role::Client => ask(&["permessage-deflate"], config).0.unwrap(),
@@ -131,7 +122,7 @@ fn agreed(role: Role, config: Config) -> Connection {
 }
 
 /// A server and a client that have agreed with each other.
-fn pair(server: Config, client: Config) -> Pair {
+fn pair(server: &Config, client: &Config) -> Pair {
     let (_, offer) = ask(&[], client);
     let offers: Vec<_> = offer.as_deref().into_iter().collect();
     let (server, answer) = serve(&offers, server).unwrap();
@@ -152,16 +143,15 @@ fn run(connection: Connection, bytes: &[u8], cuts: &[usize]) -> Outcome {
 
 /// What comes of the frames on either role and in either delivery mode, however they are cut: the same.
 /// After an error, its Close frame is the last thing sent.
-fn received(config: Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<ProtocolError>) {
+fn received(config: &Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<ProtocolError>) {
     let mut results = Vec::new();
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let mut config = config;
-            config.delivery = delivery;
+            let config = config.clone().with_delivery(delivery);
             let bytes = encode(frames, role);
-            let whole = run(agreed(role, config), &bytes, &[]);
+            let whole = run(agreed(role, &config), &bytes, &[]);
             for cuts in every_cut(bytes.len()) {
-                let mut outcome = run(agreed(role, config), &bytes, &cuts);
+                let mut outcome = run(agreed(role, &config), &bytes, &cuts);
                 // Of a message that fails, chunks of any number may have been delivered before.
                 if delivery == Delivery::Chunks && whole.error.is_some() {
                     outcome.open.clone_from(&whole.open);

@@ -15,7 +15,7 @@
 
 use std::fmt::Write;
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions, Uri};
 use sockless::{
     CloseCode, Codecs, Config, Connection, Deflate, Delivery, Event, FrameHeader, Opcode,
     ProtocolError, ReadBuffer, Seed, SharedMessage, apply_mask,
@@ -31,17 +31,15 @@ const READ: usize = 4096;
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A server and a client that agreed on what both wish.
-fn pair(wishes: Deflate, mut config: Config) -> (Connection, Connection) {
-    config.deflate = Some(wishes);
-    let mut server_options = ServerOptions::default();
-    server_options.config = config;
-    let mut client_options = ClientOptions::default();
-    client_options.config = config;
+fn pair(wishes: &Deflate, config: Config) -> (Connection, Connection) {
+    let config = config.with_deflate(wishes.clone());
+    let server_options = ServerOptions::new().with_config(config.clone());
+    let client_options = ClientOptions::new().with_config(config);
     let uri = Uri::parse("ws://localhost/").unwrap();
     let mut handshake = ClientHandshake::new(&uri, &client_options, Seed::new([3; 32])).unwrap();
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(handshake.request());
-    let request = ServerHandshake::new(&config)
+    let request = ServerHandshake::new(&server_options.config)
         .read_request(&mut buffer)
         .unwrap()
         .unwrap();
@@ -49,24 +47,20 @@ fn pair(wishes: Deflate, mut config: Config) -> (Connection, Connection) {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(server.output());
     server.swap_output(&mut Vec::new());
-    let Some(Opening::Established { connection, .. }) =
-        handshake.read_response(&mut buffer).unwrap()
-    else {
-        panic!("refused")
-    };
-    assert!(server.uses_deflate() && connection.uses_deflate());
-    (server, connection)
+    let (_, client) = handshake.read_response(&mut buffer).unwrap().unwrap();
+    let client = client.expect("accepted");
+    assert!(server.uses_deflate() && client.uses_deflate());
+    (server, client)
 }
 
 fn server(config: Config) -> Connection {
-    pair(Deflate::default(), config).0
+    pair(&Deflate::default(), config).0
 }
 
 fn with_delivery(delivery: Delivery, max_message_size: usize) -> Config {
-    let mut config = Config::default();
-    config.delivery = delivery;
-    config.max_message_size = max_message_size as u64;
-    config
+    Config::new()
+        .with_delivery(delivery)
+        .with_max_message_size(max_message_size as u64)
 }
 
 /// Adds a masked frame to `wire`, as a client sends it.
@@ -146,7 +140,7 @@ fn receive(
 }
 
 /// Bytes that a connection owns on behalf of its decompressor, its window full.
-fn decompressor(wishes: Deflate) -> isize {
+fn decompressor(wishes: &Deflate) -> isize {
     let (mut server, _) = pair(wishes, Config::default());
     let wire = frames(Opcode::Binary, &zeros(64 << 10), usize::MAX);
     let ((), heap) = measure(|| {
@@ -156,7 +150,7 @@ fn decompressor(wishes: Deflate) -> isize {
 }
 
 /// Bytes that a connection owns on behalf of its compressor.
-fn compressor(wishes: Deflate) -> isize {
+fn compressor(wishes: &Deflate) -> isize {
     let (mut server, _) = pair(wishes, Config::default());
     let ((), heap) = measure(|| {
         server.send_binary(&vec![0; 64 << 10]).expect("open");
@@ -173,7 +167,7 @@ const CHUNK: isize = 96 << 10;
 #[test]
 fn a_message_costs_its_limit_and_never_more() {
     const N: usize = 1 << 20;
-    let own = decompressor(Deflate::default());
+    let own = decompressor(&Deflate::default());
     for delivery in [Delivery::Messages, Delivery::Chunks] {
         for (size, limit) in [
             (N - 1, N),
@@ -205,9 +199,10 @@ fn a_message_costs_its_limit_and_never_more() {
                         assert_eq!(error.close_code(), CloseCode::MESSAGE_TOO_BIG, "{what}");
                     }
                     let limit = limit as isize;
-                    let (bound, moved) = match delivery {
-                        Delivery::Messages => (limit + SLACK, 2 * limit + SLACK),
-                        Delivery::Chunks => (CHUNK, 2 * CHUNK),
+                    let (bound, moved) = if delivery == Delivery::Messages {
+                        (limit + SLACK, 2 * limit + SLACK)
+                    } else {
+                        (CHUNK, 2 * CHUNK)
                     };
                     println!(
                         "{what}: {} KiB beyond the codec, {} if all that grows is copied",
@@ -231,7 +226,7 @@ fn a_message_costs_its_limit_and_never_more() {
 /// Each fragment of a few bytes makes as much as it can, each read holds dozens of them.
 #[test]
 fn fragments_that_inflate_a_thousandfold() {
-    let own = decompressor(Deflate::default());
+    let own = decompressor(&Deflate::default());
     let payload = zeros(64 << 20);
     for fragments in [1, 7, 64] {
         let wire = frames(Opcode::Binary, &payload, fragments);
@@ -262,7 +257,7 @@ fn fragments_that_inflate_a_thousandfold() {
 /// refer to.
 #[test]
 fn input_without_output_costs_no_memory() {
-    let own = decompressor(Deflate::default());
+    let own = decompressor(&Deflate::default());
     let stored = &[0, 0, 0, 0xff, 0xff][..];
     let last_stored = &[1, 0, 0, 0xff, 0xff][..];
     let last_fixed = &[3, 0][..];
@@ -342,7 +337,7 @@ fn transfer(from: &mut Connection, to: &mut Connection, buffer: &mut ReadBuffer,
 fn with_context_takeover_the_steady_state_allocates_nothing() {
     for size in [200, 1 << 10, 16 << 10, 100 << 10] {
         let texts: Vec<_> = (0..16).map(|i| text(size, i)).collect();
-        let (mut server, mut client) = pair(Deflate::default(), Config::default());
+        let (mut server, mut client) = pair(&Deflate::default(), Config::default());
         let mut buffer = ReadBuffer::new();
         let mut round = || {
             for text in &texts {
@@ -359,10 +354,10 @@ fn with_context_takeover_the_steady_state_allocates_nothing() {
 
 #[test]
 fn without_context_takeover_nothing_is_kept() {
-    let mut wishes = Deflate::default();
-    wishes.context_takeover = false;
-    wishes.peer_context_takeover = false;
-    let (mut server, mut client) = pair(wishes, Config::default());
+    let wishes = Deflate::new()
+        .with_context_takeover(false)
+        .with_peer_context_takeover(false);
+    let (mut server, mut client) = pair(&wishes, Config::default());
     let text = text(100 << 10, 0);
     let mut buffer = ReadBuffer::new();
     let mut round = || {
@@ -377,7 +372,7 @@ fn without_context_takeover_nothing_is_kept() {
     assert!(heap.allocations > 0);
 
     // And nothing at all once those are given back.
-    let (mut server, mut client) = pair(wishes, Config::default());
+    let (mut server, mut client) = pair(&wishes, Config::default());
     let ((), heap) = measure(|| {
         let mut buffer = ReadBuffer::new();
         transfer(&mut client, &mut server, &mut buffer, &text);
@@ -392,18 +387,18 @@ fn without_context_takeover_nothing_is_kept() {
 
 #[test]
 fn a_thousand_connections_share_one_pair_of_codecs() {
-    let mut wishes = Deflate::default();
-    wishes.context_takeover = false;
-    wishes.peer_context_takeover = false;
+    let wishes = Deflate::new()
+        .with_context_takeover(false)
+        .with_peer_context_takeover(false);
     let text = text(40 << 10, 0);
     let mut wire = Vec::new();
-    let (_, mut client) = pair(wishes, Config::default());
+    let (_, mut client) = pair(&wishes, Config::default());
     client.send_text(&text).expect("open");
     client.swap_output(&mut wire);
-    let own = decompressor(Deflate::default()) + compressor(Deflate::default());
+    let own = decompressor(&Deflate::default()) + compressor(&Deflate::default());
 
     let mut servers: Vec<_> = (0..1000)
-        .map(|_| pair(wishes, Config::default()).0)
+        .map(|_| pair(&wishes, Config::default()).0)
         .collect();
     let mut codecs = Codecs::new();
     let mut buffer = ReadBuffer::new();
@@ -443,7 +438,7 @@ fn a_shared_message_costs_one_compression() {
     const PLACE: isize = 512;
     let text = text(SIZE, 0);
     let mut servers: Vec<_> = (0..100)
-        .map(|_| pair(Deflate::default(), Config::default()).0)
+        .map(|_| pair(&Deflate::default(), Config::default()).0)
         .collect();
     let message = SharedMessage::text(&text);
     let send = |server: &mut Connection| {
@@ -458,7 +453,7 @@ fn a_shared_message_costs_one_compression() {
     println!("{size} bytes kept as {heap:?}");
     let kept = size as isize;
     assert!((kept..kept + PLACE).contains(&heap.kept), "{heap:?}");
-    let own = compressor(Deflate::default());
+    let own = compressor(&Deflate::default());
     let most = own + (SIZE + SIZE / 500) as isize + kept;
     assert!(heap.peak <= most, "{heap:?}");
     for server in &mut *rest {
@@ -492,7 +487,7 @@ fn a_shared_message_has_no_compressed_form_before_it_is_needed() {
         assert!(heap.kept <= most, "{heap:?}");
         let (clone, heap) = measure(|| message.clone());
         assert_eq!(heap, NOTHING);
-        let mut server = pair(Deflate::default(), Config::default()).0;
+        let mut server = pair(&Deflate::default(), Config::default()).0;
         server.compress_messages(false);
         let ((), heap) = measure(|| {
             server.send_shared(&clone).expect("open");
@@ -507,16 +502,16 @@ fn an_idle_connection_owns_two_small_boxes() {
     let size = size_of::<Connection>();
     assert!(size <= 192, "{size} bytes");
     for takeover in [true, false] {
-        let mut wishes = Deflate::default();
-        wishes.context_takeover = takeover;
-        wishes.peer_context_takeover = takeover;
-        let (idle, heap) = measure(|| pair(wishes, Config::default()).0);
+        let wishes = Deflate::new()
+            .with_context_takeover(takeover)
+            .with_peer_context_takeover(takeover);
+        let (idle, heap) = measure(|| pair(&wishes, Config::default()).0);
         println!("a connection of {size} bytes owns {} bytes", heap.kept);
         assert!(heap.kept <= 96, "{heap:?}");
         drop(idle);
 
         // Nor more after messages that are not compressed.
-        let (mut server, _) = pair(wishes, Config::default());
+        let (mut server, _) = pair(&wishes, Config::default());
         let ((), heap) = measure(|| {
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(&[0x82, 0x81, 0, 0, 0, 0, 1]);
@@ -551,22 +546,21 @@ fn documented() -> (Vec<u8>, Vec<Vec<f64>>) {
 /// What [`Deflate`] documents about the memory for each connection is what it is.
 #[test]
 fn the_documented_cost_of_the_codecs() {
-    let cost = |wishes: Deflate| {
+    let cost = |wishes: &Deflate| {
         let mut compressors = Vec::new();
         for level in 1..=9 {
-            let mut wishes = wishes;
-            wishes.memory_level = level;
-            compressors.push(compressor(wishes) as f64 / 1024.0);
+            let wishes = wishes.clone().with_memory_level(level);
+            compressors.push(compressor(&wishes) as f64 / 1024.0);
         }
         (compressors, decompressor(wishes) as f64 / 1024.0)
     };
     println!("window bits; compressor in KiB at memory level 1 to 9; decompressor in KiB");
     let mut measured = Vec::new();
     for bits in 9..=15 {
-        let mut wishes = Deflate::default();
-        wishes.max_window_bits = bits;
-        wishes.peer_max_window_bits = bits;
-        let (compressors, decompressor) = cost(wishes);
+        let wishes = Deflate::new()
+            .with_max_window_bits(bits)
+            .with_peer_max_window_bits(bits);
+        let (compressors, decompressor) = cost(&wishes);
         print!("{bits:2}; ");
         for cost in &compressors {
             print!("{cost:6.1}");
@@ -596,8 +590,7 @@ fn the_documented_cost_of_the_codecs() {
 
     // Looking harder takes no more memory.
     for level in 1..=9 {
-        let mut wishes = Deflate::default();
-        wishes.level = level;
-        assert_eq!(compressor(wishes), compressor(Deflate::default()));
+        let wishes = Deflate::new().with_level(level);
+        assert_eq!(compressor(&wishes), compressor(&Deflate::default()));
     }
 }

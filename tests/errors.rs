@@ -7,14 +7,15 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::time::Duration;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, Header, InputError, RequestError, Response,
-    ResponseError, ServerHandshake, ServerOptions, Uri, extended_connect,
+    ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, Response,
+    ResponseError, ServerHandshake, ServerOptions, Uri,
 };
 use sockless::{
-    CloseCode, CloseFrame, Config, Connection, Event, ProtocolError, ReadBuffer, Seed, SendError,
-    SharedMessage,
+    CloseCode, CloseFrame, Config, Connection, Deadlines, Event, Initiator, OwnedEvent,
+    ProtocolError, ReadBuffer, Seed, SendError, SharedMessage, Timeout,
 };
 
 const VIOLATIONS: &[(ProtocolError, u16)] = &[
@@ -61,6 +62,17 @@ const REQUESTS: &[(RequestError, u16)] = &[
     (RequestError::NoCommonSubprotocol, 400),
     (RequestError::Extensions, 400),
     (RequestError::Timeout, 408),
+    (RequestError::Input(InputError::HeaderName), 500),
+];
+
+const INPUTS: &[InputError] = &[
+    InputError::Uri,
+    InputError::Host,
+    InputError::HeaderName,
+    InputError::HeaderValue,
+    InputError::ReservedHeader,
+    InputError::Subprotocol,
+    InputError::Status,
 ];
 
 /// Each says something else, and where the rule stands.
@@ -117,11 +129,40 @@ fn a_refused_request_says_what_is_wrong_in_its_answer() {
     }
 }
 
+/// The client learns that it is not at fault, and nothing of the server's inside. The operator learns what is wrong.
+#[test]
+fn a_servers_own_fault_is_told_to_its_operator_alone() {
+    let answer = RequestError::Input(InputError::HeaderName).response();
+    for input in INPUTS {
+        let error = RequestError::Input(*input);
+        assert_eq!((error.status(), error.over_http2()), (500, (500, &[][..])));
+        assert_eq!(error.response(), answer, "{input}");
+        assert!(!error.to_string().contains(&input.to_string()), "{input}");
+        assert_eq!(format!("{error:?}"), format!("Input({input:?})"));
+    }
+}
+
+/// RFC 9113 section 8.2.2: there is no upgrade in HTTP/2, and no other header of a connection.
+#[test]
+fn a_refused_request_is_answered_over_http2() {
+    for (error, status) in REQUESTS {
+        let (expected, name): (u16, Option<(&str, &[u8])>) = match error {
+            RequestError::NotAnUpgrade => (501, None),
+            RequestError::Method => (405, Some(("allow", b"CONNECT"))),
+            RequestError::UnsupportedVersion => (400, Some(("sec-websocket-version", b"13"))),
+            _ => (*status, None),
+        };
+        let (status, headers) = error.over_http2();
+        assert_eq!(status, expected, "{error}");
+        let headers: Vec<_> = headers.iter().map(|it| (it.name, it.value)).collect();
+        assert_eq!(headers, name.into_iter().collect::<Vec<_>>(), "{error}");
+    }
+}
+
 /// The answers to a refused request in the types of the http crate, in both openings.
 #[cfg(feature = "http")]
 #[test]
 fn a_refused_request_is_answered_alike_by_an_http_library() {
-    use sockless::handshake::extended_connect::refusal;
     for (error, status) in REQUESTS {
         let answer = String::from_utf8(error.response()).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -145,41 +186,42 @@ fn a_refused_request_is_answered_alike_by_an_http_library() {
         assert_eq!(response.body(), body.as_bytes(), "{error}");
         assert_eq!(pairs(&response), written, "{error}");
 
-        let response = error.to_http2();
-        let (status, headers) = refusal(*error);
-        assert_eq!(response.status(), status, "{error}");
-        assert_eq!(response.body(), body.as_bytes(), "{error}");
-        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-        let mut expected: BTreeSet<_> = headers
-            .iter()
-            .map(|header| (header.name.to_owned(), text(header.value)))
-            .collect();
-        expected.insert(("content-type".into(), "text/plain; charset=utf-8".into()));
-        assert_eq!(pairs(&response), expected, "{error}");
+        // RFC 9220 section 3: HTTP/3 has the same.
+        for response in [error.to_http2(), error.to_http3()] {
+            let (status, headers) = error.over_http2();
+            assert_eq!(response.status(), status, "{error}");
+            assert_eq!(response.body(), body.as_bytes(), "{error}");
+            let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+            let mut expected: BTreeSet<_> = headers
+                .iter()
+                .map(|header| (header.name.to_owned(), text(header.value)))
+                .collect();
+            expected.insert(("content-type".into(), "text/plain; charset=utf-8".into()));
+            assert_eq!(pairs(&response), expected, "{error}");
+        }
     }
 }
 
 #[test]
 fn the_other_errors_say_what_is_wrong() {
     all_differ_and_cite(&[
+        &ResponseError::MalformedHead,
+        &ResponseError::StartLineTooLong,
         &ResponseError::HeadTooLarge,
+        &ResponseError::TooManyHeaders,
+        &ResponseError::UnsupportedHttpVersion,
         &ResponseError::NotAnUpgrade,
         &ResponseError::Accept,
         &ResponseError::MalformedExtensions,
         &ResponseError::ExtensionNotOffered,
         &ResponseError::ExtensionParameters,
         &ResponseError::Subprotocol,
+        &ResponseError::Refused(403),
+        &ResponseError::Refused(999),
         &ResponseError::Timeout,
     ]);
-    all_differ_and_cite(&[
-        &InputError::Uri,
-        &InputError::Host,
-        &InputError::HeaderName,
-        &InputError::HeaderValue,
-        &InputError::ReservedHeader,
-        &InputError::Subprotocol,
-        &InputError::Status,
-    ]);
+    let inputs: Vec<&dyn Error> = INPUTS.iter().map(|error| error as _).collect();
+    all_differ_and_cite(&inputs);
     all_differ_and_cite(&[
         &SendError::MessageOpen,
         &SendError::ControlFrameTooLong,
@@ -207,6 +249,105 @@ fn a_close_code_shows_its_number_and_its_registered_meaning() {
     assert_eq!(meanings.len(), 15, "{meanings:?}");
     assert_eq!(CloseCode::new(4000).to_string(), "4000");
     assert!(format!("{:?}", CloseCode::NORMAL).contains("1000"));
+}
+
+/// A Close frame of a client.
+fn close_frame(payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    [&[0x88, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+/// What a log says of a connection to which this happens.
+fn ending(happens: impl FnOnce(&mut Connection, &mut ReadBuffer)) -> String {
+    let config = Config::new().with_deadlines(Deadlines::default());
+    let mut connection = Connection::server(&config);
+    let mut buffer = ReadBuffer::new();
+    connection.handle_timeout(Duration::ZERO);
+    happens(&mut connection, &mut buffer);
+    while let Ok(Some(_)) = connection.next_event(&mut buffer) {}
+    connection.close_event().unwrap().to_string()
+}
+
+/// Deadlines pass one after the other, and the peer is silent.
+fn silence(connection: &mut Connection) {
+    for _ in 0..10 {
+        connection.advance_output(connection.output_len());
+        connection.handle_timeout(connection.timeout_at().unwrap_or_default());
+    }
+}
+
+#[test]
+fn an_ending_says_what_it_was_who_ended_it_and_why() {
+    for (payload, told) in [
+        (
+            &b"\x03\xe9bye"[..],
+            "1001 (going away): \"bye\", by the peer",
+        ),
+        (b"\x03\xe8", "1000 (normal closure), by the peer"),
+        (b"\x0f\xa0", "4000, by the peer"),
+        (b"", "1005 (no status received), by the peer"),
+    ] {
+        let found = ending(|_, buffer| buffer.extend_from_slice(&close_frame(payload)));
+        assert_eq!(found, told);
+    }
+    let found = ending(|connection, buffer| {
+        connection.close(CloseCode::NORMAL, "mine").unwrap();
+        buffer.extend_from_slice(&close_frame(b"\x03\xe8theirs"));
+    });
+    assert_eq!(found, "1000 (normal closure): \"theirs\", by this side");
+    let found = ending(|connection, _| connection.handle_eof());
+    assert_eq!(found, "1006 (abnormal closure), by the transport");
+
+    let violation = ProtocolError::ReservedOpcode(3);
+    let reserved = [0x83, 0x80];
+    let found = ending(|_, buffer| buffer.extend_from_slice(&reserved));
+    let failed = format!("1006 (abnormal closure), by this side: {violation}");
+    assert_eq!(found, failed);
+    // What came after it, in order.
+    let found = ending(|connection, buffer| {
+        buffer.extend_from_slice(&reserved);
+        connection.next_event(buffer).unwrap_err();
+        silence(connection);
+    });
+    assert_eq!(found, format!("{failed}: {}", Timeout::EndOfStream));
+
+    let found = ending(|connection, _| silence(connection));
+    let told = "1006 (abnormal closure), by the transport: no answer to a Ping in time";
+    assert_eq!(found, told);
+    let found = ending(|connection, _| {
+        connection.close(CloseCode::NORMAL, "").unwrap();
+        silence(connection);
+    });
+    let told = "1006 (abnormal closure), by this side: no Close frame in time";
+    assert_eq!(found, told);
+}
+
+/// The reason is the peer's: it neither ends a line of a log nor reaches the terminal that shows it.
+#[test]
+fn a_reason_is_shown_without_control_characters() {
+    let reason = "line\r\n\x1b[31m\u{9b}\u{202e}\u{2028}\0\"";
+    let payload = [b"\x03\xe8", reason.as_bytes()].concat();
+    let found = ending(|_, buffer| buffer.extend_from_slice(&close_frame(&payload)));
+    assert!(found.starts_with("1000 (normal closure): \"line\\r\\n"));
+    assert!(found.ends_with("\\\"\", by the peer"), "{found}");
+    assert!(found.is_ascii() && !found.contains(char::is_control));
+}
+
+#[test]
+fn deadlines_and_initiators_have_words() {
+    for (words, expected) in [
+        (Timeout::Pong.to_string(), "no answer to a Ping in time"),
+        (Timeout::Close.to_string(), "no Close frame in time"),
+        (
+            Timeout::EndOfStream.to_string(),
+            "no end of the stream in time",
+        ),
+        (Initiator::Local.to_string(), "by this side"),
+        (Initiator::Peer.to_string(), "by the peer"),
+        (Initiator::Transport.to_string(), "by the transport"),
+    ] {
+        assert_eq!(words, expected);
+    }
 }
 
 /// Whoever knows a seed can predict every masking key (RFC 6455 section 10.3).
@@ -239,8 +380,7 @@ fn shows_no_secret(value: &dyn std::fmt::Debug) {
 
 #[test]
 fn no_debug_shows_content_of_messages() {
-    let mut config = Config::default();
-    config.max_unsent_pongs = 0;
+    let config = Config::new().with_max_unsent_pongs(0);
     let mut connection = Connection::server(&config);
     let mut buffer = ReadBuffer::new();
     let shared = SharedMessage::text(&SECRET.repeat(1000));
@@ -289,6 +429,19 @@ fn no_debug_shows_content_of_messages() {
         }),
     ] {
         shows_no_secret(&event);
+        shows_no_secret(&event.into_owned());
+    }
+    for (event, shown) in [
+        (OwnedEvent::Text(SECRET.into()), "Text(6 B)"),
+        (OwnedEvent::Binary(SECRET.into()), "Binary(6 B)"),
+        (OwnedEvent::TextPart(SECRET.into()), "TextPart(6 B)"),
+        (OwnedEvent::BinaryPart(SECRET.into()), "BinaryPart(6 B)"),
+        (OwnedEvent::Ping(SECRET.into()), "Ping(6 B)"),
+        (OwnedEvent::Pong(SECRET.into()), "Pong(6 B)"),
+        (OwnedEvent::Close(1000, SECRET.into()), "Close(1000, 6 B)"),
+    ] {
+        shows_no_secret(&event);
+        assert_eq!(format!("{event:?}"), shown);
     }
 
     let mut connection = Connection::server(&Config::default());
@@ -312,9 +465,9 @@ fn no_debug_shows_credentials() {
         value: SECRET.as_bytes(),
     }];
     let protocols = ["chat", SECRET];
-    let mut options = ClientOptions::default();
-    options.headers = &headers;
-    options.subprotocols = &protocols;
+    let options = ClientOptions::new()
+        .with_headers(&headers)
+        .with_subprotocols(&protocols);
     shows_no_secret(&headers);
     shows_no_secret(&options);
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
@@ -325,20 +478,34 @@ fn no_debug_shows_credentials() {
 
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(client.request());
-    let mut reader = ServerHandshake::new(&Config::default());
-    let request = reader.read(&mut buffer).unwrap().unwrap();
-    assert_eq!(request.header(name), Some(SECRET.as_bytes()));
+    let mut server = ServerHandshake::new(&Config::default());
+    let request = server.read_request(&mut buffer).unwrap().unwrap();
+    assert_eq!(request.single_header(name), Some(SECRET.as_bytes()));
     shows_no_secret(&request);
-    let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
-    handshake
-        .add_header(Header {
-            name: "Set-Cookie",
-            value: SECRET.as_bytes(),
-        })
-        .unwrap();
-    shows_no_secret(&handshake);
-    shows_no_secret(&handshake.accept());
-    shows_no_secret(&reader);
+    let cookies = [Header {
+        name: "Set-Cookie",
+        value: SECRET.as_bytes(),
+    }];
+    let options = ServerOptions::new().with_headers(&cookies);
+    shows_no_secret(&options);
+    let (response, connection) = request.negotiate(&options).unwrap();
+    assert_eq!(
+        response.single_header("set-cookie"),
+        Some(SECRET.as_bytes())
+    );
+    shows_no_secret(&response);
+    assert!(connection.output().ends_with(b"s3cret\r\n\r\n"));
+    shows_no_secret(&connection);
+    shows_no_secret(&server);
+    // Nor does it, or the error, of a head that is not whole.
+    let mut server = ServerHandshake::new(&Config::default());
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(format!("GET /{SECRET} HTTP/1.1\r\n{SECRET}").as_bytes());
+    assert_eq!(server.read_request(&mut buffer), Ok(None));
+    shows_no_secret(&server);
+    buffer.extend_from_slice(b"\r\n");
+    shows_no_secret(&server.read_request(&mut buffer).unwrap_err());
+    shows_no_secret(&server);
 
     let answer = format!("HTTP/1.1 401 No\r\nSet-Cookie: {SECRET}\r\n\r\n{SECRET}");
     let mut buffer = ReadBuffer::new();

@@ -25,11 +25,12 @@ mod server;
 mod uri;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, Request, RequestError, ServerOptions, Uri,
+    ClientHandshake, ClientOptions, Header, RequestError, ServerHandshake, ServerOptions, Uri,
 };
 use sockless::test_util::{OwnedEvent, Peer, every_cut};
-use sockless::{ReadBuffer, Seed};
+use sockless::{Connection, ReadBuffer, Seed};
 use std::iter;
+use std::time::Duration;
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -136,10 +137,26 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u
     from.zip(to).map(|(from, to)| &bytes[from..to])
 }
 
-/// What a server made of a stream: nothing yet, or an answer and the events behind the request.
-type Served = Result<Option<(Vec<u8>, Vec<OwnedEvent>)>, RequestError>;
+/// What a server has written, and the events behind the request.
+type Talk = (Vec<u8>, Vec<OwnedEvent>);
 
+/// What a server made of a stream: nothing yet, or an answer.
+type Served = Result<Option<Talk>, RequestError>;
+
+/// In parts and in one step, which come to the same.
 fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
+    let served = serve_in_parts(bytes, cuts, options);
+    match (&served, serve_in_one_step(bytes, cuts, options)) {
+        (Ok(None), None) => {}
+        (Ok(Some(expected)), Some((true, found))) => assert_eq!(found, *expected),
+        (Err(error), Some((false, found))) => assert_eq!(found, (error.response(), vec![])),
+        (served, found) => panic!("{served:?} but {found:?}"),
+    }
+    served
+}
+
+fn serve_in_parts(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
+    let mut handshake = ServerHandshake::new(&options.config);
     let mut buffer = ReadBuffer::new();
     let mut pieces = pieces(bytes, cuts);
     let connection = loop {
@@ -147,23 +164,47 @@ fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
             return Ok(None);
         };
         buffer.extend_from_slice(piece);
-        match ServerHandshake::new(&options.config).read_request(&mut buffer) {
+        match handshake.read_request(&mut buffer) {
             Ok(None) => {}
             Ok(Some(request)) => break request.accept(options)?,
             Err(error) => {
-                let again = ServerHandshake::new(&options.config)
-                    .read_request(&mut buffer)
-                    .map(|r| r.is_some());
+                let again = handshake.read_request(&mut buffer).map(|r| r.is_some());
                 assert_eq!(again, Err(error), "an error repeats itself");
                 return Err(error);
             }
         }
     };
+    Ok(Some(talk(connection, buffer, pieces)))
+}
+
+/// Whether the connection is open, and what comes of it.
+fn serve_in_one_step(
+    bytes: &[u8],
+    cuts: &[usize],
+    options: &ServerOptions<'_>,
+) -> Option<(bool, Talk)> {
+    let mut handshake = ServerHandshake::new(&options.config);
+    let mut buffer = ReadBuffer::new();
+    let mut pieces = pieces(bytes, cuts);
+    let connection = pieces.find_map(|piece| {
+        buffer.extend_from_slice(piece);
+        // Without deadlines the time does not matter.
+        handshake.accept(&mut buffer, options, Duration::MAX)
+    })?;
+    Some((connection.can_send(), talk(connection, buffer, pieces)))
+}
+
+/// The rest of a connection: what is in the buffer, then the other pieces.
+fn talk<'a>(
+    connection: Connection,
+    buffer: ReadBuffer,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Talk {
     let mut peer = Peer::with(connection, buffer);
     peer.take_events();
     pieces.for_each(|piece| peer.receive(piece));
     assert_eq!(peer.error, None);
-    Ok(Some((peer.connection.output().to_vec(), peer.events)))
+    (peer.connection.output().to_vec(), peer.events)
 }
 
 /// The same however the stream is cut.

@@ -8,9 +8,8 @@
 
 use http::{HeaderMap, Method, Version};
 use sockless::Seed;
-use sockless::handshake::extended_connect;
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, Opening, Origins, Request, RequestError, Response,
+    ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError, Response,
     ServerOptions, Uri,
 };
 
@@ -31,10 +30,9 @@ fn error_of(request: &http::Request<()>) -> Option<RequestError> {
 }
 
 fn client_options() -> ClientOptions<'static> {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["chat"];
-    options.origin = Some("https://example.com");
-    options
+    ClientOptions::new()
+        .with_subprotocols(&["chat"])
+        .with_origin("https://example.com")
 }
 
 #[test]
@@ -48,15 +46,16 @@ fn a_server_answers() {
         (request.method(), request.target()),
         ("GET", "/chat?room=1")
     );
-    assert!(request.is_upgrade());
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["chat"];
-    let mut handshake = request.negotiate(&options).unwrap();
-    for value in [&b"a=b"[..], b"c=d"] {
-        let name = "Set-Cookie";
-        handshake.add_header(Header { name, value }).unwrap();
-    }
-    let answer = handshake.to_http();
+    assert!(request.is_websocket());
+    let cookies = [&b"a=b"[..], b"c=d"].map(|value| Header {
+        name: "Set-Cookie",
+        value,
+    });
+    let options = ServerOptions::new()
+        .with_subprotocols(&["chat"])
+        .with_headers(&cookies);
+    let (response, _) = request.negotiate(&options).unwrap();
+    let answer = response.to_http();
     assert_eq!(answer.status(), 101);
     let headers = answer.headers();
     assert_eq!(headers["upgrade"], "websocket");
@@ -68,6 +67,19 @@ fn a_server_answers() {
     assert_eq!(headers["sec-websocket-protocol"], "chat");
     let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies, ["a=b", "c=d"]);
+
+    // A header that must not be written is the server's fault.
+    let wrong = [Header {
+        name: "Set-Cookie",
+        value: b"a=b\r\nc: d",
+    }];
+    let options = options.with_headers(&wrong);
+    let error = request.negotiate(&options).unwrap_err();
+    assert_eq!(error, RequestError::Input(InputError::HeaderValue));
+    for answer in [error.to_http(), error.to_http2(), error.to_http3()] {
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers().len(), 1, "the type of the text");
+    }
 }
 
 #[test]
@@ -133,7 +145,7 @@ fn values_need_not_be_ascii() {
     let value = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
     let request = request().header("x-name", value).body(()).unwrap();
     let request = Request::from_http(&request);
-    assert_eq!(request.header("X-Name"), Some(&b"caf\xe9"[..]));
+    assert_eq!(request.single_header("X-Name"), Some(&b"caf\xe9"[..]));
     assert!(request.negotiate(&ServerOptions::default()).is_ok());
     let map = Header::to_map(request.headers());
     assert_eq!(map["x-name"].as_bytes(), b"caf\xe9");
@@ -180,8 +192,7 @@ fn a_map_of_anything() {
 #[test]
 fn a_client_and_a_server_agree() {
     let uri = Uri::parse("ws://example.com:8080/chat?room=1").unwrap();
-    let mut options = client_options();
-    options.origin = Some("http://example.com:8080");
+    let options = client_options().with_origin("http://example.com:8080");
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
     let request = client.to_http().unwrap();
     assert_eq!(
@@ -189,20 +200,19 @@ fn a_client_and_a_server_agree() {
         (&Method::GET, &"/chat?room=1".parse().unwrap())
     );
     assert_eq!(request.headers()["host"], "example.com:8080");
-    let mut known = ServerOptions::default();
-    known.subprotocols = &["chat"];
-    let handshake = Request::from_http(&request).negotiate(&known).unwrap();
-    let answer = handshake.to_http();
-    match client.establish(Response::from_http(&answer)).unwrap() {
-        Opening::Established { response, .. } => assert_eq!(response.subprotocol(), Some("chat")),
-        Opening::Refused(response) => panic!("{response:?}"),
-    }
+    let known = ServerOptions::new().with_subprotocols(&["chat"]);
+    let (response, _) = Request::from_http(&request).negotiate(&known).unwrap();
+    let answer = response.to_http();
+    let opened = client.establish(Response::from_http(&answer));
+    let (response, connection) = opened.unwrap();
+    assert_eq!(response.subprotocol(), Some("chat"));
+    assert!(connection.is_some());
     let refused = RequestError::Origin.to_http();
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
-    match client.establish(Response::from_http(&refused)).unwrap() {
-        Opening::Refused(response) => assert_eq!(response.status(), 403),
-        Opening::Established { .. } => panic!("not refused"),
-    }
+    let opened = client.establish(Response::from_http(&refused));
+    let (response, connection) = opened.unwrap();
+    assert_eq!(response.status(), 403);
+    assert!(connection.is_none());
 }
 
 #[test]
@@ -216,22 +226,22 @@ fn a_client_and_a_server_agree_over_http2() {
     assert_eq!(request.uri(), "https://example.com/chat?room=1");
     assert!(request.headers().get("host").is_none());
 
-    let mut known = ServerOptions::default();
-    known.subprotocols = &["chat"];
-    known.origins = Origins::Only(&["https://example.com"]);
-    let handshake = Request::from_http_connect(&request, "websocket");
-    assert!(handshake.is_websocket());
-    assert_eq!(handshake.path(), Some("/chat?room=1"));
-    let handshake = handshake.negotiate(&known).unwrap();
-    let answer = handshake.to_http();
+    let known = ServerOptions::new()
+        .with_subprotocols(&["chat"])
+        .with_origins(Origins::Only(&["https://example.com"]));
+    let asked = Request::from_http_connect(&request, "websocket");
+    assert!(asked.is_websocket());
+    assert_eq!(asked.target(), "/chat?room=1");
+    let (response, _) = asked.negotiate(&known).unwrap();
+    let answer = response.to_http();
     assert_eq!(answer.status(), 200);
     assert_eq!(
         answer.headers().len(),
         1,
         "the subprotocol, and nothing of HTTP/1.1"
     );
-    let opened = client.establish(Response::from_http(&answer)).unwrap();
-    assert!(matches!(opened, Opening::Established { .. }));
+    let (_, connection) = client.establish(Response::from_http(&answer)).unwrap();
+    assert!(connection.is_some());
 
     // Another protocol over the same method, and a missing part.
     let other = Request::from_http_connect(&request, "webtransport");
@@ -251,14 +261,15 @@ fn refusals_over_http2_have_nothing_of_a_connection() {
         RequestError::Method,
         RequestError::Origin,
     ] {
-        let answer = error.to_http2();
-        assert!(answer.headers().get("upgrade").is_none());
-        assert!(answer.headers().get("connection").is_none());
-        // It may be the answer to a HEAD (RFC 9110 section 9.3.2).
-        let body = match error {
-            RequestError::Method => String::new(),
-            _ => format!("{error}\n"),
-        };
-        assert_eq!(answer.body(), body.as_bytes());
+        for answer in [error.to_http2(), error.to_http3()] {
+            assert!(answer.headers().get("upgrade").is_none());
+            assert!(answer.headers().get("connection").is_none());
+            // It may be the answer to a HEAD (RFC 9110 section 9.3.2).
+            let body = match error {
+                RequestError::Method => String::new(),
+                _ => format!("{error}\n"),
+            };
+            assert_eq!(answer.body(), body.as_bytes());
+        }
     }
 }

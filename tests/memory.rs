@@ -8,7 +8,7 @@
     reason = "tests stop at the first surprise, and reckon with sizes"
 )]
 
-use sockless::handshake::{HeadError, Request, RequestError, ServerOptions};
+use sockless::handshake::{RequestError, ServerHandshake, ServerOptions};
 use sockless::{
     CloseCode, Config, Connection, Delivery, Event, FrameHeader, Opcode, ReadBuffer, Seed,
     apply_mask,
@@ -85,9 +85,8 @@ fn an_accepted_connection_owns_no_heap_once_its_answer_is_written() {
         let mut buffer = ReadBuffer::with_capacity(4096);
         buffer.extend_from_slice(REQUEST);
         let (mut server, heap) = measure(|| {
-            let request = ServerHandshake::new(&options.config)
-                .read_request(&mut buffer)
-                .expect("legal");
+            let mut handshake = ServerHandshake::new(&options.config);
+            let request = handshake.read_request(&mut buffer).expect("legal");
             request.expect("whole").accept(&options).expect("legal")
         });
         assert!(heap.kept > 0, "the answer: {heap:?}");
@@ -105,8 +104,7 @@ fn an_accepted_connection_owns_no_heap_once_its_answer_is_written() {
 fn the_steady_state_allocates_nothing() {
     for size in [16, 1 << 10, 16 << 10] {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let mut config = Config::default();
-            config.delivery = delivery;
+            let config = Config::new().with_delivery(delivery);
             let mut server = Connection::server(&config);
             let mut client = Connection::client(&config, Seed::new([1; 32]));
             let (mut server_buffer, mut client_buffer) = (ReadBuffer::new(), ReadBuffer::new());
@@ -118,7 +116,7 @@ fn the_steady_state_allocates_nothing() {
                 // In reads of 4 KiB, so that most frames come in pieces.
                 for piece in client.output().chunks(4096) {
                     server_buffer.spare_mut(4096)[..piece.len()].copy_from_slice(piece);
-                    server_buffer.advance(piece.len());
+                    server_buffer.advance_filled(piece.len());
                     while let Some(event) = server.next_event(&mut server_buffer).expect("legal") {
                         match event {
                             Event::Text { text, fin } => {
@@ -308,13 +306,14 @@ fn a_head_without_an_end_in_single_bytes() {
     // Refused at the limit.
     let mut buffer = ReadBuffer::new();
     let config = Config::default();
+    let mut handshake = ServerHandshake::new(&config);
     // Lines long enough for their number to stay in its limit.
     let header = [&b"a: "[..], &[b'x'; 400], b"\r\n"].concat();
     let ((), heap) = measure(|| {
         let line = b"GET / HTTP/1.1\r\n".iter().chain(header.iter().cycle());
         for (i, byte) in line.enumerate() {
             buffer.extend_from_slice(&[*byte]);
-            match ServerHandshake::new(&config).read_request(&mut buffer) {
+            match handshake.read_request(&mut buffer) {
                 Ok(None) => assert!(i + 1 < config.max_head_size),
                 Ok(Some(_)) => unreachable!("the head has no end"),
                 Err(error) => {
@@ -330,19 +329,15 @@ fn a_head_without_an_end_in_single_bytes() {
     assert!(heap.moved <= bound(config.max_head_size, 1), "{heap:?}");
 
     // And linear where the limit is raised; a quadratic search would look at 32 tebibytes.
-    let mut config = Config::default();
-    config.max_head_size = 16 << 20;
+    let config = Config::new().with_max_head_size(16 << 20);
+    let mut handshake = ServerHandshake::new(&config);
     let mut buffer = ReadBuffer::new();
     let ((), heap) = measure(|| {
         buffer.extend_from_slice(b"GET / HTTP/1.1\r\na: ");
         for _ in 0..8 << 20 {
             buffer.extend_from_slice(b"x");
-            assert!(
-                ServerHandshake::new(&config)
-                    .read_request(&mut buffer)
-                    .expect("no fault yet")
-                    .is_none()
-            );
+            let request = handshake.read_request(&mut buffer);
+            assert!(request.expect("no fault yet").is_none());
         }
     });
     assert!(heap.moved <= bound(8 << 20, 1), "{heap:?}");

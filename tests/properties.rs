@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
 use sockless::accept_key;
-use sockless::handshake::{ClientHandshake, ClientOptions, Request, ServerOptions, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions, Uri};
 use sockless::test_util::strategies::{binary, configs, nearly_legal_frames, roles, text};
 use sockless::test_util::{
     Frame, Frames, OwnedEvent, Pair, Peer, Role, assert_agrees_with_oracle, assert_legal, encode,
@@ -209,9 +209,7 @@ proptest! {
         reason in text(),
         sizes in vec(1..2000_usize, 1..10),
     ) {
-        let mut config = Config::default();
-        config.max_unsent_pongs = usize::MAX;
-        config.delivery = if chunks { Delivery::Chunks } else { Delivery::Messages };
+        let config = Config::new().with_max_unsent_pongs(usize::MAX).with_delivery(if chunks { Delivery::Chunks } else { Delivery::Messages });
         let mut pair = Pair::new(&config);
         // What the client and the server are to receive, and the Pongs they are to get.
         let mut expected = [vec![], vec![]];
@@ -440,8 +438,7 @@ proptest! {
     fn the_output_is_bounded(
         pings in vec(vec(any::<u8>(), 0..=125), 0..60), limit in 0..600_usize, role in roles(),
     ) {
-        let mut config = Config::default();
-        config.max_unsent_pongs = limit;
+        let config = Config::new().with_max_unsent_pongs(limit);
         let mut peer = Peer::new(role, &config);
         for ping in &pings {
             peer.receive(&Frame::new(0x89, ping).encode(role));
@@ -699,18 +696,21 @@ proptest! {
         let mut options = ServerOptions::default();
         options.config.max_head_size = size;
         options.config.max_headers = count;
-        let read = |buffer: &mut ReadBuffer| match ServerHandshake::new(&options.config).read_request(buffer) {
-            Ok(None) => None,
-            Ok(Some(request)) => {
-                let answer = request.accept(&options).map(|c| c.output().to_vec());
-                Some(format!("{request:?} {answer:?}"))
-            }
-            Err(error) => Some(format!("{error:?}")),
+        let judge = |cuts: &[usize]| {
+            let mut server = ServerHandshake::new(&options.config);
+            verdict(&bytes, cuts, |buffer| match server.read_request(buffer) {
+                Ok(None) => None,
+                Ok(Some(request)) => {
+                    let answer = request.accept(&options).map(|c| c.output().to_vec());
+                    Some(format!("{request:?} {answer:?}"))
+                }
+                Err(error) => Some(format!("{error:?}")),
+            })
         };
-        let whole = verdict(&bytes, &[], read);
-        prop_assert_eq!(&verdict(&bytes, &places(&cuts, bytes.len()), read), &whole);
+        let whole = judge(&[]);
+        prop_assert_eq!(&judge(&places(&cuts, bytes.len())), &whole);
         let all: Vec<usize> = (0..bytes.len()).collect();
-        prop_assert_eq!(&verdict(&bytes, &all, read), &whole);
+        prop_assert_eq!(&judge(&all), &whole);
     }
 
     /// Whatever lies in the buffer at the first call, the verdict is that of single bytes: nothing before the byte
@@ -719,21 +719,22 @@ proptest! {
     fn a_request_at_once_is_judged_as_in_single_bytes(
         bytes in many_heads(), size in prop_oneof![Just(16 << 10), 1..900_usize], count in prop_oneof![0..45_usize, Just(100)],
     ) {
-        let mut config = Config::default();
-        config.max_head_size = size;
-        config.max_headers = count;
-        let read = |buffer: &mut ReadBuffer| match ServerHandshake::new(&config).read_request(buffer) {
-            Ok(None) => None,
-            Ok(Some(request)) => Some(format!("{request:?}")),
-            Err(error) => Some(format!("{error:?}")),
+        let config = Config::new().with_max_head_size(size).with_max_headers(count);
+        let judge = |bytes: &[u8], cuts: &[usize]| {
+            let mut server = ServerHandshake::new(&config);
+            verdict(bytes, cuts, |buffer| match server.read_request(buffer) {
+                Ok(None) => None,
+                Ok(Some(request)) => Some(format!("{request:?}")),
+                Err(error) => Some(format!("{error:?}")),
+            })
         };
         let singly: Vec<usize> = (0..bytes.len()).collect();
-        let decided = verdict(&bytes, &singly, read);
+        let decided = judge(&bytes, &singly);
         let at = decided.as_ref().map_or(bytes.len() + 1, |_| {
-            (1..=bytes.len()).find(|n| verdict(&bytes[..*n], &singly[..*n], read).is_some()).unwrap()
+            (1..=bytes.len()).find(|n| judge(&bytes[..*n], &singly[..*n]).is_some()).unwrap()
         });
         for n in 0..=bytes.len() {
-            let at_once = verdict(&bytes[..n], &[], read);
+            let at_once = judge(&bytes[..n], &[]);
             let expected = decided.as_ref().filter(|_| n >= at).map(|(verdict, _)| verdict);
             prop_assert_eq!(at_once.as_ref().map(|(verdict, _)| verdict), expected, "{} of {}", n, at);
             if n == bytes.len() {
@@ -773,13 +774,16 @@ proptest! {
             let client = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(client.request());
-            let request = ServerHandshake::new(&Config::default()).read_request(&mut buffer).unwrap().unwrap();
+            let mut server = ServerHandshake::new(&Config::default());
+            let request = server.read_request(&mut buffer).unwrap().unwrap();
             prop_assert!(request.accept(&ServerOptions::default()).is_ok());
             let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
             prop_assert_eq!(request.target(), format!("{}{query}", uri.path()));
             prop_assert_eq!(request.headers().len(), 5);
             drop(request);
             prop_assert!(buffer.is_empty());
+            // What it says of itself is the same URI.
+            prop_assert_eq!(uri.to_string().parse(), Ok(uri));
         }
     }
 }
@@ -804,9 +808,9 @@ fn a_reply_inside_the_loop() {
         }
         Ok(())
     }
-    let mut config = Config::default();
-    config.ping_reply = Reply::Manual;
-    config.close_reply = Reply::Manual;
+    let config = Config::new()
+        .with_ping_reply(Reply::Manual)
+        .with_close_reply(Reply::Manual);
     let frames = [
         Frame::new(0x81, "text"),
         Frame::new(0x89, "ping"),

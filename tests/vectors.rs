@@ -39,17 +39,11 @@ const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 const KOSME: &str = "ce ba e1 bd b9 cf 83 ce bc ce b5 f4 90 80 80 65 64";
 
 fn config(delivery: Delivery) -> Config {
-    let mut config = Config::default();
-    config.delivery = delivery;
-    config
+    Config::new().with_delivery(delivery)
 }
 
-fn both_deliveries(config: Config) -> [Config; 2] {
-    DELIVERIES.map(|delivery| {
-        let mut config = config;
-        config.delivery = delivery;
-        config
-    })
+fn both_deliveries(config: &Config) -> [Config; 2] {
+    DELIVERIES.map(|delivery| config.clone().with_delivery(delivery))
 }
 
 /// What `role` has written, as its peer understands it; reasons are left out.
@@ -72,7 +66,7 @@ fn heard(role: Role, output: &[u8]) -> Vec<OwnedEvent> {
 /// The stream is legal, and gives these events and replies.
 fn accepts(
     role: Role,
-    config: Config,
+    config: &Config,
     bytes: &[u8],
     events: &[OwnedEvent],
     replies: &[OwnedEvent],
@@ -92,14 +86,14 @@ fn accepts(
 /// The frames in `good` are delivered and answered, then `bad` fails the connection after `after` bytes of it.
 fn refuses(
     role: Role,
-    config: Config,
+    config: &Config,
     good: &[Frame],
     bad: &[u8],
     error: ProtocolError,
     after: usize,
 ) {
     let good_bytes = encode(good, role);
-    let good_outcome = run(role, &config, &good_bytes, &[]);
+    let good_outcome = run(role, config, &good_bytes, &[]);
     assert_eq!(good_outcome.error, None);
     let mut replies = heard(role, &good_outcome.output);
     replies.push(OwnedEvent::close(error.close_code().into(), ""));

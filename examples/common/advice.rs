@@ -1,6 +1,6 @@
 //! What the clients say about a URL that they cannot use, and about a server that speaks no WebSocket.
 
-use sockless::handshake::{HeadError, ResponseError, Uri};
+use sockless::handshake::{ResponseError, Uri};
 
 /// What a URL is that nothing better can be said about.
 const WRONG: &str =
@@ -86,12 +86,10 @@ pub fn refused(status: u16, header: impl Fn(&str) -> Option<String>) -> String {
 #[must_use]
 pub fn broken(error: ResponseError, start: &[u8]) -> String {
     let advice = match error {
-        // RFC 8446 section 5.1: an alert or a handshake record, of any version.
-        ResponseError::Head(_) if matches!(start, [0x15 | 0x16, 3, ..]) => {
-            "the server speaks TLS: that is wss:"
-        }
-        ResponseError::MalformedHead if !start.starts_with(b"HTTP/") => OTHER,
         ResponseError::Timeout => OTHER,
+        // RFC 8446 section 5.1: an alert or a handshake record, of any version.
+        _ if matches!(start, [0x15 | 0x16, 3, ..]) => "the server speaks TLS: that is wss:",
+        ResponseError::MalformedHead if !start.starts_with(b"HTTP/") => OTHER,
         _ => "the server, or a proxy before it, has a fault",
     };
     format!("opening handshake: {error}: {advice}")

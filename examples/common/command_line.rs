@@ -136,12 +136,11 @@ pub fn timeout(parser: &mut Parser) -> Result<Deadlines, Error> {
         .ok_or_else(|| {
             format!("--timeout needs seconds over 0, such as 2 or 0.5, and not {value:?}")
         })?;
-    let mut deadlines = Deadlines::default();
-    deadlines.handshake = timeout;
-    deadlines.ping_interval = timeout;
-    deadlines.pong = timeout;
-    deadlines.close = timeout;
-    Ok(deadlines)
+    Ok(Deadlines::new()
+        .with_handshake(timeout)
+        .with_ping_interval(timeout)
+        .with_pong(timeout)
+        .with_close(timeout))
 }
 
 /// Writes a line to stdout, if anybody reads it.

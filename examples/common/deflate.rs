@@ -7,14 +7,11 @@ use sockless::{Config, Connection};
 /// Asks for permessage-deflate as the value of the option says, if it has one.
 #[cfg(feature = "deflate")]
 pub(crate) fn configure(config: &mut Config, value: Option<OsString>) -> Result<(), String> {
-    let mut deflate = sockless::Deflate::default();
-    if let Some(value) = value {
-        if value != "no-context-takeover" {
-            return Err(format!("--deflate cannot be {:?}", value.to_string_lossy()));
-        }
-        deflate.context_takeover = false;
+    let context_takeover = value.is_none();
+    if let Some(value) = value.filter(|value| value != "no-context-takeover") {
+        return Err(format!("--deflate cannot be {:?}", value.to_string_lossy()));
     }
-    config.deflate = Some(deflate);
+    config.deflate = Some(sockless::Deflate::new().with_context_takeover(context_takeover));
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! The reading thread passes the time, and only after it has read: so no deadline ends a connection while something that
 //! arrived in time is still in the socket. The writing thread closes the transport when the connection says so.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,8 +14,8 @@ use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
 use crate::command_line::complain;
 
-/// How much is read at once.
-const READ: usize = 16 << 10;
+/// How much memory a read buffer begins with, and so how much is read at once.
+pub(crate) const READ: usize = 16 << 10;
 
 /// How much is written at once.
 const WRITE: usize = 64 << 10;
@@ -129,26 +129,17 @@ impl Shared {
                 }
                 continue;
             }
-            match read(
-                transport,
-                buffer,
-                Some(until.map_or(now() + TICK, |it| it.min(now() + TICK))),
-            ) {
-                Ok(Some(0)) => self.with(Connection::handle_eof),
-                Ok(Some(n)) => {
-                    let unread = buffer.unread();
-                    watch(&unread[unread.len() - n..]);
-                }
-                Ok(None) => {}
-                Err(_) => self.with(Connection::handle_reset),
-            }
+            let until = until.unwrap_or(Duration::MAX).min(now() + TICK);
+            let read = read(transport, buffer, Some(until));
+            let unread = buffer.unread();
+            watch(&unread[unread.len() - read.as_ref().unwrap_or(&0)..]);
+            self.with(|connection| connection.handle_read(read));
         }
     }
 
     /// Writes all output as it appears, until it is time to close the transport, and closes it.
     fn write_all(&self, transport: &TcpStream) {
         let mut bytes = Vec::new();
-        let mut shut_down = false;
         let mut connection = self.lock();
         loop {
             match connection.transport_action() {
@@ -174,10 +165,10 @@ impl Shared {
                     self.changed.notify_all();
                     continue;
                 }
-                TransportAction::ShutdownWrite if !shut_down => {
-                    shut_down = true;
+                TransportAction::ShutdownWrite => {
                     // Fails only if the peer is gone, which the other thread sees.
                     _ = transport.shutdown(Shutdown::Write);
+                    connection.handle_shutdown();
                 }
                 _ => {}
             }
@@ -240,21 +231,14 @@ pub(crate) fn now() -> Duration {
     ORIGIN.elapsed()
 }
 
-/// Reads once, and says how much came; `None` if nothing has until then.
+/// Reads once. If nothing comes until then, that is an error which [`is_late`].
 pub(crate) fn read(
     mut transport: &TcpStream,
     buffer: &mut ReadBuffer,
     until: Option<Duration>,
-) -> io::Result<Option<usize>> {
+) -> io::Result<usize> {
     transport.set_read_timeout(until.map(wait_until))?;
-    match transport.read(buffer.spare_mut(READ)) {
-        Ok(n) => {
-            buffer.advance_filled(n);
-            Ok(Some(n))
-        }
-        Err(error) if is_late(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
+    buffer.read_from(&mut transport)
 }
 
 /// Writes once, and says how much was taken until then.
@@ -276,7 +260,8 @@ fn wait_until(until: Duration) -> Duration {
     until.saturating_sub(now()).max(Duration::from_millis(1))
 }
 
-fn is_late(error: &io::Error) -> bool {
+/// Whether it only was not in time. Systems differ in what they call that.
+pub(crate) fn is_late(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted

@@ -56,6 +56,8 @@ pub(crate) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
     Flowing,
+    /// This side has ended its direction, after all was written.
+    ShutDown,
     /// Writing failed. What the peer sent can still be read.
     ReadOnly,
     /// The peer has ended the stream. What waits can still be written.
@@ -156,7 +158,7 @@ impl Closing {
     /// The peer has ended the stream.
     pub(crate) const fn ended(&mut self) {
         self.stream = match self.stream {
-            Stream::Flowing => Stream::AtEnd,
+            Stream::Flowing | Stream::ShutDown => Stream::AtEnd,
             Stream::ReadOnly => Stream::Broken,
             stream => stream,
         };
@@ -166,11 +168,18 @@ impl Closing {
     /// Writing failed, and with it what was `unsent`.
     pub(crate) const fn write_failed(&mut self, unsent: bool) {
         self.stream = match self.stream {
-            Stream::Flowing => Stream::ReadOnly,
+            Stream::Flowing | Stream::ShutDown => Stream::ReadOnly,
             Stream::AtEnd => Stream::Broken,
             stream => stream,
         };
         self.output_dropped(unsent);
+    }
+
+    /// The caller has shut down the writing side.
+    pub(crate) const fn shut_down(&mut self) {
+        if matches!(self.stream, Stream::Flowing) {
+            self.stream = Stream::ShutDown;
+        }
     }
 
     /// Reading failed, and what was `unsent` is dropped.
@@ -225,7 +234,10 @@ impl Closing {
 
     /// Whether more bytes can come.
     pub(crate) const fn may_receive(&self) -> bool {
-        matches!(self.stream, Stream::Flowing | Stream::ReadOnly)
+        matches!(
+            self.stream,
+            Stream::Flowing | Stream::ShutDown | Stream::ReadOnly
+        )
     }
 
     /// What to do with the transport.
@@ -244,18 +256,24 @@ impl Closing {
             (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
                 TransportAction::Wait
             }
-            (State::Closed, Stream::Flowing) => match (role, self.transport) {
+            (State::Closed, _) => match (role, self.transport) {
                 // Section 7.1.1: the server closes first, the client waits for it.
                 (Role::Server, _) => TransportAction::Close,
                 (Role::Client, Transport::Own) => TransportAction::Wait,
                 // The reason for that is TCP's TIME_WAIT, which a stream does not have. RFC 8441 section 5: END_STREAM
-                // stands for TCP's FIN, and some servers wait for the client's.
-                (Role::Client, Transport::HttpStream) => TransportAction::ShutdownWrite,
+                // means the same as TCP's FIN, and some servers wait for the client's.
+                (Role::Client, Transport::HttpStream) => self.end_own_direction(),
             },
-            (State::Failed(_), Stream::Flowing) if self.peer_close.is_some() => {
-                TransportAction::Close
-            }
-            (State::Failed(_) | State::Refused, Stream::Flowing) => TransportAction::ShutdownWrite,
+            (State::Failed(_), _) if self.peer_close.is_some() => TransportAction::Close,
+            (State::Failed(_) | State::Refused, _) => self.end_own_direction(),
+        }
+    }
+
+    /// What to do with the transport when nothing more is sent, and the end of the stream is awaited.
+    const fn end_own_direction(&self) -> TransportAction {
+        match self.stream {
+            Stream::ShutDown => TransportAction::Wait,
+            _ => TransportAction::ShutdownWrite,
         }
     }
 
@@ -435,7 +453,9 @@ pub enum TransportAction {
     Wait,
     /// Shut down the writing side, then wait as above: there will be no events.
     ///
-    /// It says so until the stream ends. Shutting down a second time does nothing, and an error from it means nothing.
+    /// Then call [`Connection::handle_shutdown`](crate::Connection::handle_shutdown), and the action is [`Wait`](Self::Wait).
+    /// Without that call it stays this one until the stream ends. An error from shutting down means nothing. Shutting down
+    /// again does nothing either, except that an edge-triggered poller may report it as an event each time.
     /// Closing at once could reset the connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
     ///
     /// Over a stream of HTTP/2 or HTTP/3 a client also comes here after a clean close: the reason for waiting until the

@@ -796,6 +796,16 @@ impl Connection {
         self.nothing_more_is_sent();
     }
 
+    /// Reports that you have shut down the writing side, as [`TransportAction::ShutdownWrite`] asks.
+    ///
+    /// From then on [`transport_action`](Self::transport_action) is [`Wait`](TransportAction::Wait) until the stream ends.
+    /// Otherwise this changes nothing.
+    pub fn handle_shutdown(&mut self) {
+        if self.transport_action() == TransportAction::ShutdownWrite {
+            self.closing.shut_down();
+        }
+    }
+
     /// Reports that writing failed, for instance with `BrokenPipe` or `ConnectionReset`.
     ///
     /// The output is dropped, and nothing can be sent any more. What the peer sent before can still be read: its last

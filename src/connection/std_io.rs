@@ -52,8 +52,9 @@ impl Connection {
     ///
     /// - 0 bytes, and [`ErrorKind::UnexpectedEof`], which TLS reports for a stream that ends without a farewell, are the end
     ///   of the stream: see [`handle_eof`](Self::handle_eof).
-    /// - [`ErrorKind::WouldBlock`], [`TimedOut`](ErrorKind::TimedOut) and [`Interrupted`](ErrorKind::Interrupted) change
-    ///   nothing.
+    /// - [`ErrorKind::WouldBlock`] and [`Interrupted`](ErrorKind::Interrupted) change nothing. On Windows
+    ///   [`TimedOut`](ErrorKind::TimedOut) is one of them: there it is what a socket with a timeout reports. Elsewhere it means
+    ///   that TCP has given the peer up.
     /// - After any other error nothing more can be read: see [`handle_reset`](Self::handle_reset).
     ///
     /// # Example
@@ -75,8 +76,8 @@ impl Connection {
             Ok(0) => self.handle_eof(),
             Ok(_) => return true,
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 ErrorKind::UnexpectedEof => self.handle_eof(),
+                kind if is_temporary(kind) => {}
                 _ => self.handle_reset(),
             },
         }
@@ -86,8 +87,8 @@ impl Connection {
     /// Writes the output, as far as the transport takes it.
     ///
     /// If [`output_len`](Self::output_len) is not 0 then, the transport takes no more now
-    /// ([`ErrorKind::WouldBlock`] or [`TimedOut`](ErrorKind::TimedOut)): call this again when it can be written to. Shared
-    /// messages are written from where they are. A transport that buffers what is written must be flushed by the caller.
+    /// ([`ErrorKind::WouldBlock`], on Windows also [`TimedOut`](ErrorKind::TimedOut)): call this again when it can be written
+    /// to. Shared messages are written from where they are. A transport that buffers what is written must be flushed by the caller.
     ///
     /// After any other error, and if the transport takes 0 bytes, nothing more is written and the output is dropped, but what
     /// the peer sent can still be read: see [`handle_write_error`](Self::handle_write_error).
@@ -127,10 +128,20 @@ impl Connection {
                 Ok(_) => return self.handle_write_error(),
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return,
+                    kind if is_temporary(kind) => return,
                     _ => return self.handle_write_error(),
                 },
             }
         }
+    }
+}
+
+/// Whether a later call may succeed.
+fn is_temporary(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::WouldBlock | ErrorKind::Interrupted => true,
+        // A socket with a timeout reports WouldBlock on Unix, where this is ETIMEDOUT: the peer does not answer TCP.
+        ErrorKind::TimedOut => cfg!(windows),
+        _ => false,
     }
 }

@@ -52,9 +52,7 @@ impl<'a> Agreement<'a> {
         // not fit the grammar fails the connection.
         let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
         for header in options.headers {
-            bootstrap
-                .check_header(header)
-                .map_err(RequestError::Input)?;
+            bootstrap.check_header(header)?;
         }
         Ok(Self {
             bootstrap,

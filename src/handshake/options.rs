@@ -54,7 +54,8 @@ pub struct ServerOptions<'a> {
     /// Further headers for the answer, such as a cookie. Over HTTP/2 and HTTP/3 their names are in lower case (RFC 9113
     /// section 8.2).
     ///
-    /// With a header that must not be written, every request fails with [`RequestError::Input`] and status 500.
+    /// With a header that must not be written, every request that would be accepted fails with [`RequestError::Input`] and
+    /// status 500.
     ///
     /// [`RequestError::Input`]: crate::handshake::RequestError::Input
     #[doc(alias = "cookie")]

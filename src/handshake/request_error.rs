@@ -233,6 +233,12 @@ impl From<HeadError> for RequestError {
     }
 }
 
+impl From<InputError> for RequestError {
+    fn from(error: InputError) -> Self {
+        Self::Input(error)
+    }
+}
+
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -270,4 +276,11 @@ impl fmt::Display for RequestError {
     }
 }
 
-impl core::error::Error for RequestError {}
+impl core::error::Error for RequestError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Input(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -95,7 +95,7 @@ impl ServerHandshake {
     ///
     /// Returns the connection to drive from here on, whatever the outcome. It is open if the request was accepted.
     /// Otherwise it is [refused](Connection::refused), and only delivers the answer. `None` means that the request has not all
-    /// come yet. Call it after every read, and when [`timeout_at`](Self::timeout_at) comes.
+    /// come yet. Call it after every read. When [`timeout_at`](Self::timeout_at) comes, try to read first.
     ///
     /// `now` is the time since an origin of your choice. Use the same origin for [`Connection::handle_timeout`] later. Without
     /// [`Config::deadlines`] it is not used.

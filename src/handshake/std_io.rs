@@ -17,7 +17,8 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// What reading fails with. After [`ErrorKind::WouldBlock`] or [`TimedOut`](ErrorKind::TimedOut) it can be called again.
+    /// What reading fails with. After [`ErrorKind::WouldBlock`] (on Windows also [`TimedOut`](ErrorKind::TimedOut)) it can be called
+    /// again.
     /// [`ErrorKind::UnexpectedEof`] if the stream ends before the request does.
     pub fn accept_on(
         &mut self,
@@ -45,8 +46,8 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// What reading or writing fails with. After [`ErrorKind::WouldBlock`] or [`TimedOut`](ErrorKind::TimedOut) it can be
-    /// called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the response does.
+    /// What reading or writing fails with. After [`ErrorKind::WouldBlock`] (on Windows also
+    /// [`TimedOut`](ErrorKind::TimedOut)) it can be called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the response does.
     ///
     /// If the server refuses, or does not speak WebSocket, the error contains a [`ResponseError`]:
     /// [`Refused`](ResponseError::Refused) has the status. The headers and the body of a refusal are in what
@@ -83,6 +84,8 @@ impl ClientHandshake {
                 Err(error) => return Err(error),
             }
         }
+        // The transport may be one that buffers what is written.
+        transport.flush()?;
         loop {
             match self.read_response(buffer) {
                 Ok(None) => {}

@@ -8,8 +8,7 @@ use sockless::{Config, ReadBuffer, Seed};
 use super::{START, config, seconds};
 
 fn handshake(config: Config) -> ClientHandshake {
-    let mut options = ClientOptions::default();
-    options.config = config;
+    let options = ClientOptions::new().with_config(config);
     let uri = Uri::parse("ws://localhost/").unwrap();
     ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap()
 }

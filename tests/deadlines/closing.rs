@@ -8,7 +8,7 @@ use super::simulation::Simulation;
 use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(&config()), config())
+    Simulation::opened(role.connection(&config()))
 }
 
 fn close(simulation: &mut Simulation) {
@@ -43,7 +43,7 @@ fn a_peer_that_does_not_answer_a_close_is_given_up() {
 fn a_peer_that_talks_on_after_a_close_is_given_up() {
     for role in Role::BOTH {
         for (config, end) in [(config(), 610), (strict(), 10)] {
-            let mut side = Simulation::opened(role.connection(&config), config);
+            let mut side = Simulation::opened(role.connection(&config));
             close(&mut side);
             let message = Frame::new(0x81, "and another thing").encode(role);
             assert_eq!(side.trickle(&message), Some(seconds(end)));
@@ -128,9 +128,8 @@ fn a_peer_in_time_is_not_given_up() {
 #[test]
 fn an_application_that_does_not_answer_a_close_is_not_waited_for() {
     for role in Role::BOTH {
-        let mut config = config();
-        config.close_reply = Reply::Manual;
-        let mut side = Simulation::opened(role.connection(&config), config);
+        let config = config().with_close_reply(Reply::Manual);
+        let mut side = Simulation::opened(role.connection(&config));
         side.send(&peer_close(role));
         side.pass(seconds(9));
         assert_eq!(
@@ -219,7 +218,7 @@ fn nothing_is_awaited_from_an_ended_stream() {
 #[test]
 fn a_refused_transport_is_driven_as_any_other() {
     let answer = b"HTTP/1.1 404 Not Found\r\n\r\n";
-    let mut side = Simulation::opened(Connection::refused(answer.to_vec(), &config()), config());
+    let mut side = Simulation::opened(Connection::refused(answer.to_vec(), &config()));
     assert_eq!(side.written(), answer);
     assert_eq!(side.shut_down, Some(START));
     assert!(side.connection().send_text("late").is_err());
@@ -239,7 +238,7 @@ fn what_comes_after_the_end_takes_no_memory() {
     let mut closed = open(Role::Client);
     close(&mut closed);
     closed.send(&peer_close(Role::Client));
-    for mut side in [Simulation::opened(refused, config()), closed] {
+    for mut side in [Simulation::opened(refused), closed] {
         let ((), heap) = measure(|| {
             for _ in 0..1000 {
                 side.send(&[0x82; 1000]);

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sockless::test_util::{Frame, OwnedEvent, Role, assert_legal};
-use sockless::{Config, Connection, Timeout};
+use sockless::{Config, Connection, Deadlines, Timeout};
 
 use super::heap::{NOTHING, measure};
 use super::simulation::Simulation;
 use super::{START, config, seconds, strict};
 
 fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(&config()), config())
+    Simulation::opened(role.connection(&config()))
 }
 
 /// The payloads of the Pings among what was written.
@@ -185,7 +185,7 @@ fn a_peer_that_is_slow_in_the_middle_of_a_frame_is_given_up() {
         let message = Frame::new(0x82, vec![1; 60 << 10]).encode(role);
         for (config, end) in [(config(), 640), (strict(), 40)] {
             let (closed, heap) = measure(|| {
-                let mut side = Simulation::opened(role.connection(&config), config);
+                let mut side = Simulation::opened(role.connection(&config));
                 side.send(&message[..20]);
                 let closed = side.trickle(&message[20..21]);
                 no_pong(&mut side);
@@ -261,11 +261,11 @@ fn deadlines_are_paid_for_by_those_who_have_them() {
 
 #[test]
 fn a_deadline_that_never_comes() {
-    let mut config = config();
-    let deadlines = config.deadlines.as_mut().unwrap();
-    deadlines.ping_interval = Duration::MAX;
-    deadlines.close = Duration::MAX;
-    let mut side = Simulation::opened(Connection::server(&config), config);
+    let deadlines = Deadlines::new()
+        .with_ping_interval(Duration::MAX)
+        .with_close(Duration::MAX);
+    let config = config().with_deadlines(deadlines);
+    let mut side = Simulation::opened(Connection::server(&config));
     assert_eq!(side.silence(), None);
     assert_eq!(side.written(), b"");
     side.act(|connection| connection.close(sockless::CloseCode::NORMAL, ""))
@@ -314,7 +314,7 @@ proptest! {
         if manual {
             config.close_reply = sockless::Reply::Manual;
         }
-        let mut side = Simulation::opened(role.connection(&config), config);
+        let mut side = Simulation::opened(role.connection(&config));
         side.peer_reads = peer_reads;
         let mut passed = Duration::ZERO;
         let mut asked = Vec::new();

@@ -65,7 +65,7 @@ fn a_request_is_read_before_the_time_is_told() {
     buffer.extend_from_slice(REQUEST);
     assert!(
         reader
-            .read(&mut buffer)
+            .read_request(&mut buffer)
             .is_ok_and(|request| request.is_some())
     );
     // Then it is over, however long the application takes to answer.
@@ -86,14 +86,14 @@ fn an_error_is_final() {
     assert_eq!(reader.timeout_at(), None);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(REQUEST);
-    assert_eq!(reader.read(&mut buffer).map(drop), late.map(drop));
+    assert_eq!(reader.read_request(&mut buffer).map(drop), late.map(drop));
     assert_eq!(reader.handle_timeout(START), late);
 
     // Another error is final, too, and no deadline comes after it.
     let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\0");
-    let error = reader.read(&mut buffer).unwrap_err();
+    let error = reader.read_request(&mut buffer).unwrap_err();
     assert_eq!(reader.timeout_at(), None);
     assert_eq!(reader.handle_timeout(START + seconds(3600)), Err(error));
 }

@@ -11,11 +11,11 @@ use super::{START, config, seconds, strict};
 fn a_steady_message_is_not_taken_for_silence() {
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let mut config = config();
-            config.max_message_size = 1 << 20;
-            config.delivery = delivery;
+            let config = config()
+                .with_max_message_size(1 << 20)
+                .with_delivery(delivery);
             let message = Frame::new(0x82, vec![7; 1_000_000]).encode(role);
-            let mut side = Simulation::opened(role.connection(&config), config);
+            let mut side = Simulation::opened(role.connection(&config));
             for piece in message.chunks(10_000) {
                 side.pass(seconds(1));
                 side.send(piece);
@@ -40,10 +40,9 @@ fn a_steady_message_is_not_taken_for_silence() {
 #[test]
 fn in_the_strict_mode_a_steady_message_is_cut_off() {
     for role in Role::BOTH {
-        let mut config = strict();
-        config.max_message_size = 1 << 20;
+        let config = strict().with_max_message_size(1 << 20);
         let message = Frame::new(0x82, vec![7; 1_000_000]).encode(role);
-        let mut side = Simulation::opened(role.connection(&config), config);
+        let mut side = Simulation::opened(role.connection(&config));
         for piece in message.chunks(10_000) {
             side.pass(seconds(1));
             side.send(piece);
@@ -139,7 +138,7 @@ fn a_ping_behind_much_output_is_not_late() {
 #[test]
 fn a_guessed_pong_does_not_count() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(&config()), config());
+        let mut side = Simulation::opened(role.connection(&config()));
         side.peer_reads = false;
         // Fills the transport, so that the Ping stays in the output.
         side.act(|connection| connection.send_binary(&[0; 4000]))
@@ -158,7 +157,7 @@ fn a_guessed_pong_does_not_count() {
 #[test]
 fn a_guessed_pong_to_a_ping_of_the_application_does_not_count() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(&config()), config());
+        let mut side = Simulation::opened(role.connection(&config()));
         side.pass(seconds(20));
         side.peer_reads = false;
         side.act(|connection| connection.send_binary(&[0; 4000]))
@@ -177,8 +176,7 @@ fn empty_data_frames_count_and_control_frames_do_not() {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
             for closing in [false, true] {
                 for (first, counts) in [(0x82, true), (0x02, true), (0x00, true), (0x8a, false)] {
-                    let mut config = config();
-                    config.delivery = delivery;
+                    let config = config().with_delivery(delivery);
                     let mut connection = role.connection(&config);
                     let mut buffer = ReadBuffer::new();
                     let mut receive = |connection: &mut Connection, first| {
@@ -253,7 +251,7 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
 #[test]
 fn answers_to_pings_extend_nothing() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(&config()), config());
+        let mut side = Simulation::opened(role.connection(&config()));
         let ping = Frame::new(0x89, "").encode(role);
         let closed = side.trickle(&ping).unwrap();
         assert!(closed <= seconds(61), "{closed:?}");

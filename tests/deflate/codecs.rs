@@ -9,19 +9,18 @@ use super::{agreed, ask, everything, pair, sent, with};
 use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 
 fn alone() -> Deflate {
-    let mut deflate = Deflate::default();
-    deflate.min_size = 0;
-    deflate.context_takeover = false;
-    deflate.peer_context_takeover = false;
-    deflate
+    Deflate::new()
+        .with_min_size(0)
+        .with_context_takeover(false)
+        .with_peer_context_takeover(false)
 }
 
 fn connection(role: Role) -> Connection {
     match role {
-        Role::Server => agreed(role, with(alone())),
+        Role::Server => agreed(role, &with(alone())),
         Role::Client => ask(
             &["permessage-deflate; server_no_context_takeover"],
-            with(alone()),
+            &with(alone()),
         )
         .0
         .unwrap(),
@@ -165,7 +164,7 @@ fn survive_a_failure() {
 fn takeover_keeps_its_codecs() {
     let mut codecs = Codecs::new();
     for role in Role::BOTH {
-        let mut peer = agreed(role, everything());
+        let mut peer = agreed(role, &everything());
         let mut buffer = ReadBuffer::new();
         let frames = [
             Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")),
@@ -195,17 +194,18 @@ fn fit_what_was_agreed() {
     let mut kinds = Vec::new();
     for bits in [9, 15, 12] {
         for (level, memory_level) in [(1, 1), (9, 9), (6, 8)] {
-            let mut deflate = alone();
-            deflate.max_window_bits = bits;
-            deflate.peer_max_window_bits = 24 - bits;
-            (deflate.level, deflate.memory_level) = (level, memory_level);
+            let deflate = alone()
+                .with_max_window_bits(bits)
+                .with_peer_max_window_bits(24 - bits)
+                .with_level(level)
+                .with_memory_level(memory_level);
             kinds.push(deflate);
         }
     }
     for (i, server) in kinds.iter().cycle().take(20).enumerate() {
-        let client = kinds[i * 5 % kinds.len()];
-        let mut pair = pair(with(*server), with(client));
-        let mut expected = pair_alone(*server, client, &text);
+        let client = &kinds[i * 5 % kinds.len()];
+        let mut pair = pair(&with(server.clone()), &with(client.clone()));
+        let mut expected = pair_alone(server, client, &text);
         for role in Role::BOTH {
             let peer = pair.peer(role);
             peer.connection.lend_codecs(&mut codecs);
@@ -226,8 +226,8 @@ fn fit_what_was_agreed() {
 }
 
 /// What both sides of such a pair send without lent codecs, the client first.
-fn pair_alone(server: Deflate, client: Deflate, text: &str) -> Vec<Vec<(u8, Vec<u8>)>> {
-    let mut pair = pair(with(server), with(client));
+fn pair_alone(server: &Deflate, client: &Deflate, text: &str) -> Vec<Vec<(u8, Vec<u8>)>> {
+    let mut pair = pair(&with(server.clone()), &with(client.clone()));
     Role::BOTH
         .iter()
         .map(|role| {
@@ -242,9 +242,8 @@ fn pair_alone(server: Deflate, client: Deflate, text: &str) -> Vec<Vec<(u8, Vec<
 #[test]
 fn lent_at_any_time() {
     let mut codecs = Codecs::new();
-    let mut config = with(alone());
-    config.delivery = Delivery::Chunks;
-    let mut peer = agreed(Role::Server, config);
+    let config = with(alone()).with_delivery(Delivery::Chunks);
+    let mut peer = agreed(Role::Server, &config);
     let mut buffer = ReadBuffer::new();
     let frames = [
         Frame::new(0x41, hex("f2 48 cd")),

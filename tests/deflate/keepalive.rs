@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use super::{agreed, everything, sent};
 use sockless::test_util::Role;
-use sockless::{Config, Connection, Deadlines, Timeout};
+use sockless::{Connection, Deadlines, Timeout};
 
 const fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
 fn open(role: Role) -> Connection {
-    let mut config: Config = everything();
-    config.deadlines = Some(Deadlines::default());
-    let mut connection = agreed(role, config);
+    let config = everything().with_deadlines(Deadlines::default());
+    let mut connection = agreed(role, &config);
     let handshake = connection.output_len();
     connection.advance_output(handshake);
     connection.handle_timeout(seconds(0));

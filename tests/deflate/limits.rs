@@ -9,18 +9,15 @@ use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode};
 const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
 fn limited(limit: u64, delivery: Delivery) -> Config {
-    let mut config = everything();
-    config.max_message_size = limit;
-    config.delivery = delivery;
-    config
+    everything()
+        .with_max_message_size(limit)
+        .with_delivery(delivery)
 }
 
 /// A payload for `data` that is as small as this library makes it.
 fn compressed(data: &[u8]) -> Vec<u8> {
-    let mut deflate = Deflate::default();
-    deflate.min_size = 0;
-    deflate.context_takeover = false;
-    let mut server = agreed(Role::Server, super::with(deflate));
+    let deflate = Deflate::new().with_min_size(0).with_context_takeover(false);
+    let mut server = agreed(Role::Server, &super::with(deflate));
     server.send_binary(data).unwrap();
     let mut frames = sent(server.output());
     let (first, payload) = frames.pop().unwrap();
@@ -41,7 +38,7 @@ fn check(limit: u64, frames: &[Frame], data: &[u8]) {
             let config = limited(limit, delivery);
             let bytes = encode(frames, role);
             for cuts in some_cuts(bytes.len()) {
-                let outcome = run(agreed(role, config), &bytes, &cuts);
+                let outcome = run(agreed(role, &config), &bytes, &cuts);
                 let what = format!("{role:?} {delivery:?} {limit} for {}", data.len());
                 if data.len() as u64 <= limit {
                     assert_eq!(outcome.error, None, "{what}");
@@ -53,13 +50,10 @@ fn check(limit: u64, frames: &[Frame], data: &[u8]) {
                     assert_eq!(outcome.events, [], "{what}");
                     let code = sent(&outcome.output).pop().unwrap().1;
                     assert_eq!(code[..2], 1009_u16.to_be_bytes(), "{what}");
-                    match (delivery, outcome.open) {
-                        (_, None) => {}
-                        (Delivery::Messages, open) => panic!("{what}: {open:?}"),
-                        (Delivery::Chunks, Some(open)) => {
-                            assert!(open.data().len() as u64 <= limit, "{what}");
-                            assert!(data.starts_with(open.data()), "{what}");
-                        }
+                    if let Some(open) = outcome.open {
+                        assert_eq!(delivery, Delivery::Chunks, "{what}: {open:?}");
+                        assert!(open.data().len() as u64 <= limit, "{what}");
+                        assert!(data.starts_with(open.data()), "{what}");
                     }
                 }
             }
@@ -123,7 +117,7 @@ fn every_message_anew() {
                 (stored(&[0; 1000]), None),
             ] {
                 let frames = [&good[..], &[Frame::new(0xc2, wrong)]].concat();
-                let outcome = run(agreed(role, config), &encode(&frames, role), &[]);
+                let outcome = run(agreed(role, &config), &encode(&frames, role), &[]);
                 assert_eq!(outcome.error, error);
                 assert_eq!(
                     outcome.events.len(),
@@ -131,7 +125,7 @@ fn every_message_anew() {
                 );
             }
             let plain = [&good[..], &[Frame::new(0x82, [0; 1001])]].concat();
-            let outcome = run(agreed(role, config), &encode(&plain, role), &[]);
+            let outcome = run(agreed(role, &config), &encode(&plain, role), &[]);
             assert_eq!(outcome.error, Some(ProtocolError::MessageTooLarge));
         }
     }
@@ -172,16 +166,16 @@ fn frames_are_measured_compressed() {
     for role in Role::BOTH {
         for delivery in MODES {
             for less in [0, 1] {
-                let mut config = limited(data.len() as u64, delivery);
-                config.max_frame_size = least.unwrap() - less as u64;
+                let config = limited(data.len() as u64, delivery)
+                    .with_max_frame_size(least.unwrap() - less as u64);
                 let bytes = Frame::new(0xc2, &payload).encode(role);
-                let outcome = run(agreed(role, config), &bytes, &[]);
+                let outcome = run(agreed(role, &config), &bytes, &[]);
                 let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
                 assert_eq!(outcome.error, error);
                 assert_eq!(outcome.events.len(), 1 - less);
                 if less == 1 {
                     // Told with 1009 when the length is there, before any payload.
-                    let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+                    let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
                     let at = if payload.len() > 125 { 4 } else { 2 };
                     peer.receive(&bytes[..at - 1]);
                     assert_eq!(peer.error, None);
@@ -230,8 +224,7 @@ fn only_compressed_frames_may_be_longer() {
             ] {
                 let most = u128::from(limit) + u128::from(limit / 8) + u128::from(limit / 64) + 32;
                 let most = u64::try_from(most).unwrap_or(u64::MAX).min((1 << 63) - 1);
-                let mut config = limited(u64::MAX, delivery);
-                config.max_frame_size = limit;
+                let config = limited(u64::MAX, delivery).with_max_frame_size(limit);
                 for (before, first, most) in [
                     (None, 0xc2, most),
                     (Some(0x42), 0x80, most),
@@ -251,7 +244,7 @@ fn only_compressed_frames_may_be_longer() {
                         if length >> 63 > 0 || (error.is_none() && !fits) {
                             continue;
                         }
-                        let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+                        let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
                         if let Some(before) = before {
                             peer.receive(&Frame::new(before, "").encode(role));
                         }
@@ -268,15 +261,15 @@ fn only_compressed_frames_may_be_longer() {
 #[test]
 fn noise_of_the_largest_size_passes() {
     fn takes(delivery: Delivery, data: &[u8], payload: &[u8], what: &str) {
-        let mut config = limited(data.len() as u64, delivery);
-        config.max_frame_size = data.len() as u64;
+        let mut config =
+            limited(data.len() as u64, delivery).with_max_frame_size(data.len() as u64);
         let frame = Frame::new(0xc2, payload).encode(Role::Client);
-        let outcome = run(agreed(Role::Client, config), &frame, &[]);
+        let outcome = run(agreed(Role::Client, &config), &frame, &[]);
         assert_eq!(outcome.error, None, "{what}");
         assert!(outcome.events == [OwnedEvent::binary(data)], "{what}");
         // One byte less is one byte too few.
         config.max_message_size -= 1;
-        let outcome = run(agreed(Role::Client, config), &frame, &[]);
+        let outcome = run(agreed(Role::Client, &config), &frame, &[]);
         assert_eq!(
             outcome.error,
             Some(ProtocolError::MessageTooLarge),
@@ -288,9 +281,11 @@ fn noise_of_the_largest_size_passes() {
         let data = noise(length, 11);
         for level in [1, 9] {
             for memory_level in [1, 9] {
-                let mut deflate = Deflate::default();
-                (deflate.level, deflate.memory_level, deflate.min_size) = (level, memory_level, 0);
-                let mut server = agreed(Role::Server, super::with(deflate));
+                let deflate = Deflate::new()
+                    .with_level(level)
+                    .with_memory_level(memory_level)
+                    .with_min_size(0);
+                let mut server = agreed(Role::Server, &super::with(deflate));
                 server.send_binary(&data).unwrap();
                 let (first, payload) = sent(server.output()).pop().unwrap();
                 assert_eq!(first, 0xc2);
@@ -330,12 +325,13 @@ fn fragments_of_noise_pass() {
     for length in [1, 5, 64, 1000] {
         let data = noise(5 * length, 17);
         for (level, memory_level) in [(1, 1), (9, 1), (1, 9), (9, 9)] {
-            let mut deflate = Deflate::default();
-            (deflate.level, deflate.memory_level) = (level, memory_level);
-            let mut config = super::with(deflate);
-            config.max_frame_size = length as u64;
-            config.max_message_size = data.len() as u64;
-            let mut pair = super::pair(config, config);
+            let deflate = Deflate::new()
+                .with_level(level)
+                .with_memory_level(memory_level);
+            let config = super::with(deflate)
+                .with_max_frame_size(length as u64)
+                .with_max_message_size(data.len() as u64);
+            let mut pair = super::pair(&config, &config);
             for _ in 0..2 {
                 for (i, piece) in data.chunks(length).enumerate() {
                     let server = &mut pair.server.connection;
@@ -357,9 +353,8 @@ fn fragments_of_noise_pass() {
 #[test]
 fn noise_of_16_mib_passes_by_default() {
     let data = noise(16 << 20, 13);
-    let mut deflate = Deflate::default();
-    deflate.level = 1;
-    let mut pair = super::pair(super::with(deflate), super::with(deflate));
+    let config = super::with(Deflate::new().with_level(1));
+    let mut pair = super::pair(&config, &config);
     pair.server.connection.send_binary(&data).unwrap();
     let output = pair.server.connection.output();
     assert!(output.len() > data.len() + 100);
@@ -383,15 +378,16 @@ fn a_bomb_takes_no_more_than_the_limit() {
         for delivery in MODES {
             let limit = 300_000;
             let mut peer = Peer::with(
-                agreed(role, limited(limit as u64, delivery)),
+                agreed(role, &limited(limit as u64, delivery)),
                 ReadBuffer::new(),
             );
             peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
             let capacity = peer.buffer.capacity();
-            let most = match delivery {
-                Delivery::Messages => limit + 1,
-                Delivery::Chunks => 2 * (48 << 10),
+            let most = if delivery == Delivery::Messages {
+                limit + 1
+            } else {
+                2 * (48 << 10)
             };
             assert!(
                 capacity <= most + bomb.len() + 1024,
@@ -400,7 +396,7 @@ fn a_bomb_takes_no_more_than_the_limit() {
 
             // Within the limit, chunks need no more memory than their size.
             let config = limited(8 << 20, delivery);
-            let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+            let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
             peer.receive(&Frame::new(0xc2, &bomb).encode(role));
             assert_eq!(peer.error, None);
             let capacity = peer.buffer.capacity();
@@ -426,7 +422,7 @@ fn chunks_of_text() {
         for role in Role::BOTH {
             let bytes = Frame::new(0xc1, &payload).encode(role);
             for cuts in some_cuts(bytes.len()) {
-                let outcome = run(agreed(role, config), &bytes, &cuts);
+                let outcome = run(agreed(role, &config), &bytes, &cuts);
                 assert_eq!(outcome.error, None);
                 assert!(outcome.events == [OwnedEvent::text(&text)]);
             }
@@ -441,7 +437,7 @@ fn chunks_do_not_wait_for_more_input() {
         peer.events.iter().map(|event| event.data().len()).sum()
     }
     let config = limited(1 << 20, Delivery::Chunks);
-    let peer = || Peer::with(agreed(Role::Client, config), ReadBuffer::new());
+    let peer = || Peer::with(agreed(Role::Client, &config), ReadBuffer::new());
     // A chunk is full somewhere within 258 bytes that come from the same few bits.
     for shift in (0..258).step_by(6) {
         let data = [noise(shift, 5), vec![0; 70_000]].concat();
@@ -473,7 +469,7 @@ fn chunks_come_in_order() {
     for role in Role::BOTH {
         let bytes = encode(&frames, role);
         let mut peer = Peer::with(
-            agreed(role, limited(1 << 20, Delivery::Chunks)),
+            agreed(role, &limited(1 << 20, Delivery::Chunks)),
             ReadBuffer::new(),
         );
         peer.receive(&bytes);
@@ -499,7 +495,7 @@ fn the_last_chunk_is_a_small_one() {
     for role in Role::BOTH {
         let lengths = |size: usize| {
             let bytes = Frame::new(0xc2, compressed(&vec![0; size])).encode(role);
-            let mut connection = agreed(role, config);
+            let mut connection = agreed(role, &config);
             let mut buffer = ReadBuffer::new();
             buffer.extend_from_slice(&bytes);
             let mut lengths = Vec::new();
@@ -533,7 +529,7 @@ fn reads_between_chunks() {
         let bytes = Frame::new(0xc2, &payload).encode(role);
         for piece in [1, 3, 1000, 1001, 1002, 1003, 5501] {
             let config = limited(1 << 20, Delivery::Chunks);
-            let mut connection = agreed(role, config);
+            let mut connection = agreed(role, &config);
             let mut buffer = ReadBuffer::new();
             let mut received = Vec::new();
             let mut take = |buffer: &mut ReadBuffer| {
@@ -563,7 +559,7 @@ fn a_buffer_that_was_mixed_up() {
     let config = limited(16 << 20, Delivery::Chunks);
     let bomb = Frame::new(0xc2, compressed(&vec![0; 1 << 20])).encode(Role::Server);
     for others in [&[][..], &[0], &[0; 100]] {
-        let mut connection = agreed(Role::Server, config);
+        let mut connection = agreed(Role::Server, &config);
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(&bomb);
         assert!(matches!(connection.next_event(&mut buffer), Ok(Some(_))));

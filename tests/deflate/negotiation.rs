@@ -13,15 +13,15 @@ type Terms = (u8, bool, u8, bool);
 const FULL: Terms = (15, true, 15, true);
 
 fn wishes(terms: Terms) -> Config {
-    let mut deflate = Deflate::default();
-    (
-        deflate.max_window_bits,
-        deflate.context_takeover,
-        deflate.peer_max_window_bits,
-        deflate.peer_context_takeover,
-    ) = terms;
-    deflate.min_size = 0;
-    with(deflate)
+    let (bits, takeover, peer_bits, peer_takeover) = terms;
+    with(
+        Deflate::new()
+            .with_min_size(0)
+            .with_max_window_bits(bits)
+            .with_context_takeover(takeover)
+            .with_peer_max_window_bits(peer_bits)
+            .with_peer_context_takeover(peer_takeover),
+    )
 }
 
 /// Tries out what a role sends and what it accepts.
@@ -91,18 +91,42 @@ fn check_received(
 
 #[test]
 fn the_default_offer() {
-    assert_eq!(ask(&[], with(Deflate::default())).1.unwrap(), OFFER);
-    assert_eq!(ask(&[], everything()).1.unwrap(), OFFER);
+    assert_eq!(ask(&[], &with(Deflate::default())).1.unwrap(), OFFER);
+    assert_eq!(ask(&[], &everything()).1.unwrap(), OFFER);
     // Nobody who did not ask for compression offers or accepts it.
-    assert_eq!(ask(&[], Config::default()).1, None);
-    let (connection, answer) = serve(&[OFFER], Config::default()).unwrap();
+    assert_eq!(ask(&[], &Config::default()).1, None);
+    let (connection, answer) = serve(&[OFFER], &Config::default()).unwrap();
     assert_eq!((connection.uses_deflate(), answer), (false, None));
+}
+
+/// Each wish is set by the method of its name, and no other with it.
+#[test]
+fn wishes_are_set_one_by_one() {
+    const ALL: Deflate = Deflate::new()
+        .with_level(1)
+        .with_memory_level(2)
+        .with_min_size(3)
+        .with_max_window_bits(10)
+        .with_peer_max_window_bits(11)
+        .with_offer_client_max_window_bits(false);
+    assert_eq!((ALL.level, ALL.memory_level, ALL.min_size), (1, 2, 3));
+    assert_eq!((ALL.max_window_bits, ALL.peer_max_window_bits), (10, 11));
+    let offers = |wishes: &Deflate| wishes.offer_client_max_window_bits;
+    assert!(!offers(&ALL) && offers(&Deflate::new()));
+    let takeover = |wishes: &Deflate| (wishes.context_takeover, wishes.peer_context_takeover);
+    assert_eq!(takeover(&ALL), (true, true));
+    let mine = ALL.with_context_takeover(false);
+    assert_eq!(takeover(&mine), (false, true));
+    let theirs = ALL.with_peer_context_takeover(false);
+    assert_eq!(takeover(&theirs), (true, false));
+    assert_eq!(Deflate::new(), Deflate::default());
+    assert_eq!(Config::new().with_deflate(ALL).deflate, Some(ALL));
 }
 
 #[test]
 fn servers_answer() {
-    let full = everything();
-    let table: &[(&[&str], Config, Option<&str>, Terms)] = &[
+    let full = &everything();
+    let table: &[(&[&str], &Config, Option<&str>, Terms)] = &[
         (&[OFFER], full, Some(""), FULL),
         (&["permessage-deflate"], full, Some(""), FULL),
         (&["foo, bar; baz, permessage-deflate"], full, Some(""), FULL),
@@ -164,7 +188,7 @@ fn servers_answer() {
         // The server's own wishes.
         (
             &[OFFER],
-            wishes((10, false, 11, false)),
+            &wishes((10, false, 11, false)),
             Some(
                 "; server_no_context_takeover; client_no_context_takeover; \
                  server_max_window_bits=10; client_max_window_bits=11",
@@ -173,7 +197,7 @@ fn servers_answer() {
         ),
         (
             &["permessage-deflate"],
-            wishes((10, false, 15, false)),
+            &wishes((10, false, 15, false)),
             Some(
                 "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10",
             ),
@@ -181,38 +205,38 @@ fn servers_answer() {
         ),
         (
             &["permessage-deflate"],
-            wishes((15, true, 14, true)),
+            &wishes((15, true, 14, true)),
             None,
             FULL,
         ),
         (
             &["permessage-deflate", OFFER],
-            wishes((15, true, 14, true)),
+            &wishes((15, true, 14, true)),
             Some("; client_max_window_bits=14"),
             (15, true, 14, true),
         ),
         // The smaller window of both.
         (
             &["permessage-deflate; server_max_window_bits=9; client_max_window_bits=14"],
-            wishes((12, true, 12, true)),
+            &wishes((12, true, 12, true)),
             Some("; server_max_window_bits=9; client_max_window_bits=12"),
             (9, true, 12, true),
         ),
         (
             &["permessage-deflate; server_max_window_bits=14; client_max_window_bits=9"],
-            wishes((12, true, 12, true)),
+            &wishes((12, true, 12, true)),
             Some("; server_max_window_bits=12; client_max_window_bits=9"),
             (12, true, 9, true),
         ),
     ];
     for (offers, config, answer, terms) in table {
         let what = format!("{offers:?}");
-        let (connection, found) = serve(offers, *config).unwrap();
+        let (connection, found) = serve(offers, config).unwrap();
         let answer = answer.map(|rest| format!("permessage-deflate{rest}"));
         assert_eq!(found, answer, "{what}");
         assert_eq!(connection.uses_deflate(), answer.is_some());
         if answer.is_some() {
-            let connect = || serve(offers, *config).unwrap().0;
+            let connect = || serve(offers, config).unwrap().0;
             check_terms(Role::Server, connect, *terms, &what);
         } else {
             let frame = Frame::new(0xc1, "").encode(Role::Server);
@@ -263,7 +287,7 @@ fn servers_decline() {
     ];
     for parameters in table {
         let wrong = format!("permessage-deflate; {parameters}");
-        let (connection, answer) = serve(&[&wrong], everything()).unwrap();
+        let (connection, answer) = serve(&[&wrong], &everything()).unwrap();
         assert_eq!(answer, None, "{wrong}");
         assert!(!connection.uses_deflate());
         for offers in [
@@ -275,12 +299,12 @@ fn servers_decline() {
                 "{wrong}, foo, permessage-deflate; server_max_window_bits=11, permessage-deflate"
             )],
         ] {
-            let (_, answer) = serve(offers, everything()).unwrap();
+            let (_, answer) = serve(offers, &everything()).unwrap();
             let right = "permessage-deflate; server_max_window_bits=11";
             assert_eq!(answer.as_deref(), Some(right), "{offers:?}");
         }
         // A client is told the same and fails (section 5.1).
-        let client = ask(&[&wrong], everything()).0;
+        let client = ask(&[&wrong], &everything()).0;
         let error = client.unwrap_err();
         assert_eq!(error, ResponseError::ExtensionParameters, "{wrong}");
     }
@@ -303,10 +327,10 @@ fn malformed_headers() {
         "permessage-deflate; client_max_window_bits, ;",
     ] {
         for headers in [&[header][..], &[OFFER, header], &[header, OFFER]] {
-            let error = serve(headers, everything()).unwrap_err();
+            let error = serve(headers, &everything()).unwrap_err();
             assert_eq!(error, RequestError::Extensions, "{header}");
             assert_eq!(error.status(), 400);
-            let error = ask(headers, everything()).0.unwrap_err();
+            let error = ask(headers, &everything()).0.unwrap_err();
             assert_eq!(error, ResponseError::MalformedExtensions, "{header}");
         }
     }
@@ -319,16 +343,16 @@ fn an_empty_line_is_an_empty_element() {
     const NAME: &str = "permessage-deflate";
     for empty in ["", ",", " ,\t,"] {
         for headers in [&[NAME, empty][..], &[empty, NAME], &[empty, NAME, empty]] {
-            let (connection, answer) = serve(headers, everything()).unwrap();
+            let (connection, answer) = serve(headers, &everything()).unwrap();
             assert!(connection.uses_deflate(), "{headers:?}");
             assert_eq!(answer.as_deref(), Some(NAME), "{headers:?}");
-            let client = ask(headers, everything()).0.unwrap();
+            let client = ask(headers, &everything()).0.unwrap();
             assert!(client.uses_deflate(), "{headers:?}");
         }
         for headers in [&[empty][..], &[empty, empty]] {
-            let error = serve(headers, everything()).unwrap_err();
+            let error = serve(headers, &everything()).unwrap_err();
             assert_eq!(error, RequestError::Extensions, "{headers:?}");
-            let error = ask(headers, everything()).0.unwrap_err();
+            let error = ask(headers, &everything()).0.unwrap_err();
             assert_eq!(error, ResponseError::MalformedExtensions, "{headers:?}");
         }
     }
@@ -336,7 +360,7 @@ fn an_empty_line_is_an_empty_element() {
 
 #[test]
 fn clients_agree() {
-    let full = everything();
+    let full = &everything();
     let table = [
         ("", full, FULL),
         (
@@ -359,20 +383,20 @@ fn clients_agree() {
             (11, false, 12, false),
         ),
         // What the client wished for itself holds, whatever the server says.
-        ("", wishes((10, false, 15, true)), (10, false, 15, true)),
+        ("", &wishes((10, false, 15, true)), (10, false, 15, true)),
         (
             "; client_max_window_bits=9",
-            wishes((10, false, 15, true)),
+            &wishes((10, false, 15, true)),
             (9, false, 15, true),
         ),
         (
             "; server_no_context_takeover; server_max_window_bits=11",
-            wishes((15, true, 11, false)),
+            &wishes((15, true, 11, false)),
             (15, true, 11, false),
         ),
         (
             "; server_no_context_takeover; server_max_window_bits=9",
-            wishes((15, true, 11, false)),
+            &wishes((15, true, 11, false)),
             (15, true, 9, false),
         ),
     ];
@@ -387,7 +411,7 @@ fn clients_agree() {
     }
     // A server may leave the extension out.
     for config in [everything(), wishes((9, false, 9, false))] {
-        let connection = ask(&[], config).0.unwrap();
+        let connection = ask(&[], &config).0.unwrap();
         assert!(!connection.uses_deflate());
     }
 }
@@ -414,14 +438,14 @@ fn a_client_may_leave_the_limit_of_its_window_out() {
              server_max_window_bits=12",
         ),
     ] {
-        let (_, found) = ask(&[], bare(terms));
+        let (_, found) = ask(&[], &bare(terms));
         assert_eq!(found.as_deref(), Some(offer));
         // The server agrees to that, and the client keeps to its own wishes.
-        let (server, answer) = serve(&[offer], everything()).unwrap();
+        let (server, answer) = serve(&[offer], &everything()).unwrap();
         assert!(server.uses_deflate(), "{offer}");
         let answer = answer.unwrap();
         let connect = || {
-            let connection = ask(&[&answer], bare(terms)).0.unwrap();
+            let connection = ask(&[&answer], &bare(terms)).0.unwrap();
             assert!(connection.uses_deflate(), "{answer}");
             connection
         };
@@ -430,28 +454,28 @@ fn a_client_may_leave_the_limit_of_its_window_out() {
     // What was not offered may not be in the answer, whatever its value.
     for bits in ["", "=15", "=9", "=8"] {
         let answer = format!("permessage-deflate; client_max_window_bits{bits}");
-        let error = ask(&[&answer], bare(FULL)).0.unwrap_err();
+        let error = ask(&[&answer], &bare(FULL)).0.unwrap_err();
         assert_eq!(error, ResponseError::ExtensionParameters, "{answer}");
     }
     // A server that wants a smaller window declines.
     let server = wishes((15, true, 14, true));
-    let mut pair = pair(server, bare(FULL));
+    let mut pair = pair(&server, &bare(FULL));
     for role in Role::BOTH {
         assert!(!pair.peer(role).connection.uses_deflate());
     }
     // A server of this library does not use the field.
     assert_eq!(
-        serve(&[OFFER], bare(FULL)).unwrap().1,
-        serve(&[OFFER], wishes(FULL)).unwrap().1
+        serve(&[OFFER], &bare(FULL)).unwrap().1,
+        serve(&[OFFER], &wishes(FULL)).unwrap().1
     );
 }
 
 #[test]
 fn clients_refuse() {
     use ResponseError::{ExtensionNotOffered, ExtensionParameters};
-    let full = everything();
-    let small = wishes((10, true, 11, false));
-    let table: &[(&[&str], Config, ResponseError)] = &[
+    let full = &everything();
+    let small = &wishes((10, true, 11, false));
+    let table: &[(&[&str], &Config, ResponseError)] = &[
         (&["foo"], full, ExtensionNotOffered),
         (&["permessage-deflate, foo"], full, ExtensionNotOffered),
         (
@@ -502,13 +526,13 @@ fn clients_refuse() {
         // Not offered at all.
         (
             &["permessage-deflate"],
-            Config::default(),
+            &Config::default(),
             ExtensionNotOffered,
         ),
-        (&["foo"], Config::default(), ExtensionNotOffered),
+        (&["foo"], &Config::default(), ExtensionNotOffered),
     ];
     for (answers, config, expected) in table {
-        let error = ask(answers, *config).0.unwrap_err();
+        let error = ask(answers, config).0.unwrap_err();
         assert_eq!(error, *expected, "{answers:?}");
     }
     let answer = "permessage-deflate; server_no_context_takeover; server_max_window_bits=11";
@@ -534,7 +558,7 @@ fn both_sides_agree() {
             let (s, c) = (clamp(server), clamp(client));
             let from_server = (s.0.min(c.1), server.1 && client.3);
             let from_client = (c.0.min(s.1), client.1 && server.3);
-            let mut pair = pair(wishes(server), wishes(client));
+            let mut pair = pair(&wishes(server), &wishes(client));
             for (role, (bits, takeover)) in
                 [(Role::Server, from_server), (Role::Client, from_client)]
             {

@@ -148,13 +148,14 @@ fn wishes() -> impl Strategy<Value = Deflate> {
     let tables = (0..=10_u8, 0..=10_u8, select(vec![0, 1, 30, 128, 2000]));
     (tables, windows(), windows(), takeover(), takeover()).prop_map(
         |((level, memory_level, min_size), own, peer, takeover, peer_takeover)| {
-            let mut deflate = Deflate::default();
-            (deflate.level, deflate.memory_level) = (level, memory_level);
-            deflate.min_size = min_size;
-            (deflate.max_window_bits, deflate.peer_max_window_bits) = (own, peer);
-            deflate.context_takeover = takeover;
-            deflate.peer_context_takeover = peer_takeover;
-            deflate
+            Deflate::new()
+                .with_level(level)
+                .with_memory_level(memory_level)
+                .with_min_size(min_size)
+                .with_max_window_bits(own)
+                .with_peer_max_window_bits(peer)
+                .with_context_takeover(takeover)
+                .with_peer_context_takeover(peer_takeover)
         },
     )
 }
@@ -279,9 +280,10 @@ struct Talk {
 }
 
 impl Talk {
-    fn new(server: Config, client: Config) -> Self {
-        let (s, c) = (server.deflate.unwrap(), client.deflate.unwrap());
-        let listener = |from: Deflate, to: Deflate| Listener {
+    fn new(server: &Config, client: &Config) -> Self {
+        let s = server.deflate.as_ref().unwrap();
+        let c = client.deflate.as_ref().unwrap();
+        let listener = |from: &Deflate, to: &Deflate| Listener {
             bits: from.max_window_bits.min(to.peer_max_window_bits),
             takeover: from.context_takeover && to.peer_context_takeover,
             min_size: from.min_size,
@@ -363,7 +365,7 @@ proptest! {
         let (mut server, mut client) = (with(server), with(client));
         (server.delivery, client.delivery) = deliveries;
         (server.max_output, client.max_output) = (usize::MAX, usize::MAX);
-        let mut talk = Talk::new(server, client);
+        let mut talk = Talk::new(&server, &client);
         let mut said = [vec![], vec![]];
         let mut all = (SharedMessage::text("all"), OwnedEvent::text("all"));
         for step in &steps {
@@ -457,10 +459,8 @@ proptest! {
         let shared: Vec<_> = shared.iter().map(|message| (message.shared(), message.owned())).collect();
         for (mut wishes, delivery, says) in connections {
             wishes.min_size = min_size;
-            let mut config = with(wishes);
-            config.delivery = delivery;
-            config.max_output = usize::MAX;
-            let mut talk = Talk::new(config, config);
+            let config = with(wishes).with_delivery(delivery).with_max_output(usize::MAX);
+            let mut talk = Talk::new(&config, &config);
             let mut said = Vec::new();
             for say in &says {
                 let connection = &mut talk.pair.peer(role).connection;
@@ -608,17 +608,15 @@ proptest! {
             all.extend(frames(message, &payload, !style.plain, cuts, style.ping));
             expected.push(message.owned());
         }
-        let mut deflate = Deflate::default();
-        deflate.peer_context_takeover = takeover;
-        let mut config = with(deflate);
-        config.delivery = delivery;
+        let deflate = Deflate::new().with_peer_context_takeover(takeover);
+        let config = with(deflate).with_delivery(delivery);
         let connection = if takeover {
-            agreed(role, config)
+            agreed(role, &config)
         } else {
             match role {
-                Role::Server => super::serve(&[super::OFFER], config).unwrap().0,
+                Role::Server => super::serve(&[super::OFFER], &config).unwrap().0,
                 Role::Client => {
-                    ask(&["permessage-deflate; server_no_context_takeover"], config).0.unwrap()
+                    ask(&["permessage-deflate; server_no_context_takeover"], &config).0.unwrap()
                 }
             }
         };
@@ -737,12 +735,10 @@ proptest! {
                 verdict = Some((wrong, inflated.data));
             }
         }
-        let mut config = super::everything();
-        config.delivery = delivery;
-        config.max_message_size = limit as u64;
+        let config = super::everything().with_delivery(delivery).with_max_message_size(limit as u64);
         let bytes = encode(&all, role);
         let cuts = cuts(bytes.len(), &sizes);
-        let mut outcome = run(agreed(role, config), &bytes, &cuts);
+        let mut outcome = run(agreed(role, &config), &bytes, &cuts);
         prop_assert!(outcome.events == expected, "{:?}\n{:?}", outcome, expected);
         match (outcome.error, &verdict) {
             (None, None) => prop_assert_eq!(outcome.open, None),
@@ -768,11 +764,10 @@ proptest! {
         lend in any::<bool>(),
     ) {
         let frames: Vec<_> = frames.into_iter().map(|(first, payload)| Frame::new(first, payload)).collect();
-        let mut config = super::everything();
-        config.delivery = delivery;
+        let config = super::everything().with_delivery(delivery);
         let bytes = encode(&frames, role);
         let mut codecs = Codecs::new();
-        let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+        let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
         let mut from = 0;
         for to in cuts(bytes.len(), &sizes).into_iter().chain([bytes.len()]) {
             if lend {

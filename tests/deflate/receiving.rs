@@ -102,7 +102,7 @@ fn good_messages() {
     ];
     for (rows, messages) in table {
         assert_eq!(
-            received(everything(), &frames(rows)),
+            received(&everything(), &frames(rows)),
             (texts(messages), None),
             "{rows:?}"
         );
@@ -132,7 +132,7 @@ fn good_messages() {
             .iter()
             .map(|text| OwnedEvent::binary(text.as_bytes()));
         assert_eq!(
-            received(everything(), &binary),
+            received(&everything(), &binary),
             (messages.collect(), None),
             "{rows:?}"
         );
@@ -160,7 +160,7 @@ fn a_flush_marker_may_end_any_fragment_but_the_last() {
         ],
     ];
     for rows in table {
-        let (events, error) = received(everything(), &frames(rows));
+        let (events, error) = received(&everything(), &frames(rows));
         assert_eq!(error, None, "{rows:?}");
         let messages = events
             .iter()
@@ -169,7 +169,7 @@ fn a_flush_marker_may_end_any_fragment_but_the_last() {
     }
     // At the end of a message it stands for nothing.
     let last = [(0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"), (0x80, "")];
-    let (events, error) = received(everything(), &frames(&last));
+    let (events, error) = received(&everything(), &frames(&last));
     assert_eq!(events, []);
     assert_eq!(error, Some(ProtocolError::CorruptCompression));
 }
@@ -211,7 +211,11 @@ fn a_flush_marker_split_over_fragments() {
             } else {
                 texts(&["Hello", "Hello"])
             };
-            assert_eq!(received(everything(), &all), (expected, None), "{places:?}");
+            assert_eq!(
+                received(&everything(), &all),
+                (expected, None),
+                "{places:?}"
+            );
         }
     }
 }
@@ -239,11 +243,11 @@ fn control_frames_between_fragments() {
         OwnedEvent::text("Hello"),
         OwnedEvent::close(1000, ""),
     ];
-    assert_eq!(received(everything(), &frames(rows)), (events, None));
+    assert_eq!(received(&everything(), &frames(rows)), (events, None));
     // A Close frame may stand there, too, and is the end.
     let rows = &[(0x41, "f2 48 cd"), (0x88, "03 e8"), (0x80, "c9 c9 07 00")];
     let close = vec![OwnedEvent::close(1000, "")];
-    assert_eq!(received(everything(), &frames(rows)), (close, None));
+    assert_eq!(received(&everything(), &frames(rows)), (close, None));
 }
 
 /// Section 6: RSV1 belongs to the first frame of a data message, RSV2 and RSV3 to nobody.
@@ -267,7 +271,7 @@ fn reserved_bits() {
         let mut rows = frames(rows);
         let wrong = rows.pop().unwrap();
         for role in Role::BOTH {
-            let mut peer = Peer::with(agreed(role, everything()), ReadBuffer::new());
+            let mut peer = Peer::with(agreed(role, &everything()), ReadBuffer::new());
             peer.receive(&encode(&rows, role));
             assert_eq!(peer.error, None, "{rows:?}");
             let bytes = wrong.encode(role);
@@ -283,12 +287,12 @@ fn reserved_bits() {
         }
         rows.push(wrong);
         let error = Some(ProtocolError::ReservedBits);
-        assert_eq!(received(everything(), &rows), (vec![], error));
+        assert_eq!(received(&everything(), &rows), (vec![], error));
     }
     // Other rules hold for compressed messages as well.
     let inside = frames(&[(0x41, "f2 48 cd"), (0xc1, HELLO)]);
     let error = Some(ProtocolError::ExpectedContinuation);
-    assert_eq!(received(everything(), &inside), (vec![], error));
+    assert_eq!(received(&everything(), &inside), (vec![], error));
 }
 
 /// Without the extension RSV1 means nothing (RFC 6455 section 5.2).
@@ -296,10 +300,10 @@ fn reserved_bits() {
 fn not_agreed() {
     let bytes = |role| Frame::new(0xc1, hex(HELLO)).encode(role);
     // Wanted, and not agreed on.
-    let (server, None) = super::serve(&[], everything()).unwrap() else {
+    let (server, None) = super::serve(&[], &everything()).unwrap() else {
         panic!("an answer to no offer");
     };
-    let client = super::ask(&[], everything()).0.unwrap();
+    let client = super::ask(&[], &everything()).0.unwrap();
     for (role, connection) in [(Role::Server, server), (Role::Client, client)] {
         assert!(!connection.uses_deflate());
         let error = run(connection, &bytes(role), &[]).error;
@@ -360,7 +364,7 @@ fn corrupt_messages() {
             let good = [Frame::new(0x82, "before"), Frame::new(0x89, "ping")];
             let after = [Frame::new(0xc1, hex(HELLO)), Frame::new(0x89, "pong")];
             let frames = [&good[..], &rows, &after].concat();
-            let (events, found) = received(everything(), &frames);
+            let (events, found) = received(&everything(), &frames);
             assert_eq!(found, error, "{payload:02x?}");
             assert_eq!(
                 events,
@@ -384,7 +388,7 @@ fn messages_cut_short() {
         for length in 0..=payload.len() {
             let cut = &payload[..length];
             let expected = inflate(cut, b"");
-            let (events, error) = received(everything(), &[Frame::new(0xc2, cut)]);
+            let (events, error) = received(&everything(), &[Frame::new(0xc2, cut)]);
             if expected.whole {
                 assert_eq!(
                     (&events[..], error),
@@ -411,19 +415,18 @@ fn text_is_utf8() {
     ] {
         let payload = stored(wrong);
         assert_eq!(
-            received(everything(), &[Frame::new(0xc1, &payload)]),
+            received(&everything(), &[Frame::new(0xc1, &payload)]),
             (vec![], invalid)
         );
         // Known though the message goes on, and the frame too.
         let open = [Frame::new(0x41, &payload)];
-        assert_eq!(received(everything(), &open), (vec![], invalid));
+        assert_eq!(received(&everything(), &open), (vec![], invalid));
         for role in Role::BOTH {
             for delivery in [Delivery::Messages, Delivery::Chunks] {
-                let mut config = everything();
-                config.delivery = delivery;
+                let config = everything().with_delivery(delivery);
                 let bytes = open[0].encode(role);
                 let header = bytes.len() - payload.len();
-                let mut peer = Peer::with(agreed(role, config), ReadBuffer::new());
+                let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
                 let at = (1..=bytes.len()).find(|n| {
                     peer.receive(&bytes[n - 1..*n]);
                     peer.error.is_some()
@@ -434,16 +437,16 @@ fn text_is_utf8() {
         }
         // As data it is right.
         assert_eq!(
-            received(everything(), &[Frame::new(0xc2, &payload)]),
+            received(&everything(), &[Frame::new(0xc2, &payload)]),
             (vec![OwnedEvent::binary(wrong)], None)
         );
     }
     // A message ends with a whole character; fragments, reads and blocks may end anywhere.
     for cut in [&b"Hello \xe2"[..], b"\xe2\x82", b"\xf0\x9f\x92"] {
         let frames = [Frame::new(0xc1, stored(cut))];
-        assert_eq!(received(everything(), &frames), (vec![], invalid));
+        assert_eq!(received(&everything(), &frames), (vec![], invalid));
         let frames = [Frame::new(0x41, stored(cut)), Frame::new(0x80, "")];
-        assert_eq!(received(everything(), &frames), (vec![], invalid));
+        assert_eq!(received(&everything(), &frames), (vec![], invalid));
     }
     let euro = "\u{20ac}\u{1f496}\u{e9}";
     for cut in 0..=euro.len() {
@@ -452,7 +455,7 @@ fn text_is_utf8() {
         left.pop();
         let frames = [Frame::new(0x41, left), Frame::new(0x80, stored(right))];
         assert_eq!(
-            received(everything(), &frames),
+            received(&everything(), &frames),
             (vec![OwnedEvent::text(euro)], None)
         );
     }
@@ -471,21 +474,13 @@ fn wrong_text_counts_before_what_follows_it() {
     let wrong_block = &[0x07][..];
     let wrong = ProtocolError::InvalidUtf8;
     let corrupt = ProtocolError::CorruptCompression;
-    let mut limited = everything();
-    limited.max_message_size = 5;
+    let full = &everything();
+    let limited = &everything().with_max_message_size(5);
     for (config, payload, error) in [
-        (
-            everything(),
-            [&block(b"ok\xff"), wrong_block].concat(),
-            wrong,
-        ),
-        (
-            everything(),
-            [&block(b"ok\xce"), wrong_block].concat(),
-            corrupt,
-        ),
-        (everything(), block(b"ok\xff"), wrong),
-        (everything(), block(b"ok\xce"), corrupt),
+        (full, [&block(b"ok\xff"), wrong_block].concat(), wrong),
+        (full, [&block(b"ok\xce"), wrong_block].concat(), corrupt),
+        (full, block(b"ok\xff"), wrong),
+        (full, block(b"ok\xce"), corrupt),
         (limited, stored(b"abcd\xffefg"), wrong),
         (
             limited,
@@ -514,15 +509,14 @@ fn wrong_text_counts_before_what_follows_it() {
 /// A peer that may not refer to earlier messages has no earlier messages (section 7.1.1).
 #[test]
 fn no_takeover() {
-    let mut deflate = Deflate::default();
-    deflate.peer_context_takeover = false;
+    let deflate = Deflate::new().with_peer_context_takeover(false);
     let answer = "permessage-deflate; server_no_context_takeover";
     let config = super::with(deflate);
     for first in [HELLO, FINAL] {
         for role in Role::BOTH {
             let connection = || match role {
-                Role::Server => agreed(role, config),
-                Role::Client => super::ask(&[answer], config).0.unwrap(),
+                Role::Server => agreed(role, &config),
+                Role::Client => super::ask(&[answer], &config).0.unwrap(),
             };
             let bytes = encode(&frames(&[(0xc1, first), (0xc1, HELLO)]), role);
             let outcome = run(connection(), &bytes, &[]);
@@ -566,11 +560,10 @@ fn the_window_is_whole() {
             ];
             for role in Role::BOTH {
                 for delivery in [Delivery::Messages, Delivery::Chunks] {
-                    let mut config = everything();
-                    config.delivery = delivery;
+                    let config = everything().with_delivery(delivery);
                     let bytes = encode(&frames, role);
                     for cuts in [vec![], (0..bytes.len()).step_by(977).collect()] {
-                        let outcome = run(agreed(role, config), &bytes, &cuts);
+                        let outcome = run(agreed(role, &config), &bytes, &cuts);
                         let from = length - distance;
                         let again: Vec<_> =
                             data[from..length].iter().cycle().take(3).copied().collect();
@@ -591,7 +584,7 @@ fn a_buffer_inside_a_message_is_not_empty() {
     for role in Role::BOTH {
         let bytes = Frame::new(0xc1, &payload).encode(role);
         let (first, rest) = bytes.split_at(bytes.len() - 3);
-        let mut peer = Peer::with(agreed(role, everything()), ReadBuffer::new());
+        let mut peer = Peer::with(agreed(role, &everything()), ReadBuffer::new());
         assert!(peer.buffer.is_empty());
         peer.receive(first);
         // All that came was decompressed, and is held until the message ends.

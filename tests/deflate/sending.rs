@@ -71,7 +71,7 @@ impl Reader {
     }
 }
 
-fn both(config: Config, mut test: impl FnMut(Connection)) {
+fn both(config: &Config, mut test: impl FnMut(Connection)) {
     for role in Role::BOTH {
         test(agreed(role, config));
     }
@@ -80,7 +80,7 @@ fn both(config: Config, mut test: impl FnMut(Connection)) {
 /// The examples of section 7.2.3.
 #[test]
 fn vectors() {
-    both(everything(), |mut connection| {
+    both(&everything(), |mut connection| {
         connection.send_text("Hello").unwrap();
         connection.send_text("Hello").unwrap();
         connection.send_text("").unwrap();
@@ -95,9 +95,8 @@ fn vectors() {
             ]
         );
     });
-    let mut deflate = Deflate::default();
-    (deflate.min_size, deflate.context_takeover) = (0, false);
-    both(with(deflate), |mut connection| {
+    let deflate = Deflate::new().with_min_size(0).with_context_takeover(false);
+    both(&with(deflate), |mut connection| {
         for _ in 0..2 {
             connection.send_text("Hello").unwrap();
         }
@@ -110,9 +109,8 @@ fn vectors() {
 #[test]
 fn short_messages_are_left_alone() {
     for min_size in [0, 1, 5, 128, 1000, usize::MAX] {
-        let mut deflate = Deflate::default();
-        deflate.min_size = min_size;
-        both(with(deflate), |mut connection| {
+        let deflate = Deflate::new().with_min_size(min_size);
+        both(&with(deflate), |mut connection| {
             let mut reader = Reader::new(true);
             for length in [0, 1, 4, 5, 6, 127, 128, 129, 999, 1000, 1001] {
                 let text = "x".repeat(length);
@@ -129,7 +127,7 @@ fn short_messages_are_left_alone() {
         });
     }
     // The default.
-    both(with(Deflate::default()), |mut connection| {
+    both(&with(Deflate::default()), |mut connection| {
         for (length, first) in [(127, 0x82), (128, 0xc2)] {
             connection.send_binary(&vec![0; length]).unwrap();
             assert_eq!(sent(connection.output()).pop().unwrap().0, first);
@@ -141,9 +139,10 @@ fn short_messages_are_left_alone() {
 #[test]
 fn compression_can_be_left_out() {
     for takeover in [true, false] {
-        let mut deflate = Deflate::default();
-        (deflate.min_size, deflate.context_takeover) = (0, takeover);
-        both(with(deflate), |mut connection| {
+        let deflate = Deflate::new()
+            .with_min_size(0)
+            .with_context_takeover(takeover);
+        both(&with(deflate), |mut connection| {
             let mut reader = Reader::new(takeover);
             let text = |i: i32| format!("message {i} and {i} again").into_bytes();
             for i in 0..30 {
@@ -179,9 +178,8 @@ fn compression_can_be_left_out() {
 fn fragments() {
     let data = [noise(500, 5), b"and some text, and some text".repeat(20)].concat();
     for takeover in [true, false] {
-        let mut deflate = Deflate::default();
-        deflate.context_takeover = takeover;
-        both(with(deflate), |mut connection| {
+        let deflate = Deflate::new().with_context_takeover(takeover);
+        both(&with(deflate), |mut connection| {
             let mut reader = Reader::new(takeover);
             for sizes in [
                 &[0][..],
@@ -217,11 +215,10 @@ fn fragments() {
         });
     }
     // What a fragment says is there when it arrives, before the next one.
-    let mut pair = pair(everything(), everything());
-    let mut config = everything();
-    config.delivery = sockless::Delivery::Chunks;
+    let mut pair = pair(&everything(), &everything());
+    let config = everything().with_delivery(sockless::Delivery::Chunks);
     for role in Role::BOTH {
-        pair.peer(role.other()).connection = agreed(role.other(), config);
+        pair.peer(role.other()).connection = agreed(role.other(), &config);
         for (text, fin) in [("Hel", false), ("lo, wor", false), ("ld", true)] {
             let peer = pair.peer(role);
             peer.connection.send_text_fragment(text, fin).unwrap();
@@ -241,9 +238,8 @@ fn fragments() {
 /// A send that is refused leaves no trace in the window.
 #[test]
 fn refused_sends() {
-    let mut config = everything();
-    config.max_output = 200;
-    both(config, |mut connection| {
+    let config = everything().with_max_output(200);
+    both(&config, |mut connection| {
         let mut reader = Reader::new(true);
         let messages: Vec<_> = (0..10).map(|i| vec![b'a' + i; 20]).collect();
         for message in &messages {
@@ -281,9 +277,11 @@ fn refused_sends() {
 #[test]
 fn sizes() {
     for (level, memory_level) in [(1, 1), (6, 8), (9, 1)] {
-        let mut deflate = Deflate::default();
-        (deflate.min_size, deflate.level, deflate.memory_level) = (0, level, memory_level);
-        both(with(deflate), |mut connection| {
+        let deflate = Deflate::new()
+            .with_min_size(0)
+            .with_level(level)
+            .with_memory_level(memory_level);
+        both(&with(deflate), |mut connection| {
             let mut reader = Reader::new(true);
             let lengths = (0..40).chain((100..3000).step_by(577)).chain([40_000]);
             for length in lengths {
@@ -303,9 +301,10 @@ fn sizes() {
 fn levels() {
     let text = b"some words to look for, some words to find, and more of some words. ".repeat(300);
     let output = |level, memory_level| {
-        let mut deflate = Deflate::default();
-        (deflate.level, deflate.memory_level) = (level, memory_level);
-        let mut connection = agreed(Role::Server, with(deflate));
+        let deflate = Deflate::new()
+            .with_level(level)
+            .with_memory_level(memory_level);
+        let mut connection = agreed(Role::Server, &with(deflate));
         connection.send_binary(&text).unwrap();
         let output = connection.output().to_vec();
         assert_eq!(
@@ -335,8 +334,8 @@ fn windows() {
         let offer = format!("permessage-deflate; server_max_window_bits={bits}");
         let answer = format!("permessage-deflate; client_max_window_bits={bits}");
         for mut connection in [
-            serve(&[&offer], everything()).unwrap().0,
-            ask(&[&answer], everything()).0.unwrap(),
+            serve(&[&offer], &everything()).unwrap().0,
+            ask(&[&answer], &everything()).0.unwrap(),
         ] {
             let mut before = Vec::new();
             for _ in 0..2 {
@@ -357,7 +356,7 @@ fn windows() {
     }
     // A window of 256 bytes can be demanded of a client, which then never compresses.
     let answer = "permessage-deflate; client_max_window_bits=8";
-    let mut client = ask(&[answer], everything()).0.unwrap();
+    let mut client = ask(&[answer], &everything()).0.unwrap();
     client.send_text("Hello").unwrap();
     client.send_text_fragment("Hello", false).unwrap();
     client.send_text_fragment("", true).unwrap();
@@ -368,10 +367,10 @@ fn windows() {
 /// The other direction of everything: a pair talks through all of it.
 #[test]
 fn a_pair_talks() {
-    let (server, answer) = serve(&[OFFER], everything()).unwrap();
+    let (server, answer) = serve(&[OFFER], &everything()).unwrap();
     assert!(server.uses_deflate());
     assert_eq!(answer.as_deref(), Some("permessage-deflate"));
-    let mut pair = pair(everything(), everything());
+    let mut pair = pair(&everything(), &everything());
     for i in 0..50 {
         let text = format!("{{\"id\":{i},\"name\":\"value of the thing\"}}").repeat(i * 20);
         for role in Role::BOTH {
@@ -398,7 +397,7 @@ fn a_pair_talks() {
 fn messages_without_copies_are_compressed_too() {
     let data = "the same again and again, ".repeat(1000);
     let message = SharedMessage::text(&data);
-    let mut servers = [(); 3].map(|()| pair(everything(), everything()).server.connection);
+    let mut servers = [(); 3].map(|()| pair(&everything(), &everything()).server.connection);
     servers[0].send_text(&data).unwrap();
     servers[1].send_shared(&message).unwrap();
     drop(servers[2].send_text_borrowed(&data).unwrap());

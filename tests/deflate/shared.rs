@@ -26,11 +26,12 @@ fn json(length: usize, seed: usize) -> String {
 }
 
 fn terms(bits: u8, takeover: bool) -> Deflate {
-    let mut deflate = Deflate::default();
-    deflate.min_size = MIN_SIZE;
-    (deflate.max_window_bits, deflate.peer_max_window_bits) = (bits, bits);
-    (deflate.context_takeover, deflate.peer_context_takeover) = (takeover, takeover);
-    deflate
+    Deflate::new()
+        .with_min_size(MIN_SIZE)
+        .with_max_window_bits(bits)
+        .with_peer_max_window_bits(bits)
+        .with_context_takeover(takeover)
+        .with_peer_context_takeover(takeover)
 }
 
 fn written(connection: &Connection) -> Vec<u8> {
@@ -46,11 +47,10 @@ struct Speaker {
 
 impl Speaker {
     fn new(role: Role, terms: Deflate, delivery: Delivery) -> Self {
-        let mut config = with(terms);
-        config.delivery = delivery;
+        let config = with(terms).with_delivery(delivery);
         Self {
             role,
-            pair: pair(config, config),
+            pair: pair(&config, &config),
             said: Vec::new(),
         }
     }
@@ -153,7 +153,7 @@ fn keeps_to_each_window() {
     let message = SharedMessage::binary(&data);
     let mut sizes = Vec::new();
     for bits in (9..=15_u8).rev() {
-        let mut server = pair(with(terms(bits, true)), everything())
+        let mut server = pair(&with(terms(bits, true)), &everything())
             .server
             .connection;
         server.send_binary(&data).unwrap();
@@ -178,7 +178,7 @@ fn keeps_to_each_window() {
 #[test]
 fn a_window_that_is_too_small_compresses_nothing() {
     let answer = "permessage-deflate; client_max_window_bits=8";
-    let mut client = ask(&[answer], everything()).0.unwrap();
+    let mut client = ask(&[answer], &everything()).0.unwrap();
     let text = json(1000, 1);
     client.send_shared(&SharedMessage::text(&text)).unwrap();
     assert_eq!(sent(client.output()), [(0x81, text.into_bytes())]);
@@ -189,7 +189,7 @@ fn addresses(message: &SharedMessage, wishes: &[Deflate]) -> Vec<*const u8> {
     wishes
         .iter()
         .map(|wishes| {
-            let mut server = agreed(Role::Server, with(*wishes));
+            let mut server = agreed(Role::Server, &with(wishes.clone()));
             server.send_text("first").unwrap();
             server.send_shared(message).unwrap();
             server.send_text("last").unwrap();
@@ -259,11 +259,11 @@ fn short_messages_have_one_form_for_all_windows() {
             let mut wishes = terms(bits, true);
             // What the first one wishes counts.
             wishes.level = if bits == least { 6 } else { 1 };
-            let mut server = agreed(Role::Server, with(wishes));
+            let mut server = agreed(Role::Server, &with(wishes));
             server.send_shared(&message).unwrap();
             forms.push(sent(&written(&server)));
         }
-        let mut server = agreed(Role::Server, everything());
+        let mut server = agreed(Role::Server, &everything());
         server.send_text(&text).unwrap();
         forms.push(sent(server.output()));
         forms.dedup();
@@ -278,15 +278,12 @@ fn compressed_ahead() {
     let output = |level, ahead: &[u8]| {
         let message = SharedMessage::text(&text);
         for level in ahead {
-            let mut wishes = terms(15, true);
-            wishes.level = *level;
             // As the nearest, which is 15.
-            wishes.max_window_bits = 200;
+            let wishes = terms(15, true).with_level(*level).with_max_window_bits(200);
             message.compress(&wishes);
         }
-        let mut wishes = terms(15, true);
-        wishes.level = level;
-        let mut server = agreed(Role::Server, with(wishes));
+        let wishes = terms(15, true).with_level(level);
+        let mut server = agreed(Role::Server, &with(wishes));
         server.send_shared(&message).unwrap();
         written(&server)
     };
@@ -298,7 +295,7 @@ fn compressed_ahead() {
     let mut wishes = terms(9, true);
     message.compress(&wishes);
     wishes = terms(15, true);
-    let mut server = agreed(Role::Server, with(wishes));
+    let mut server = agreed(Role::Server, &with(wishes));
     server.send_shared(&message).unwrap();
     assert_eq!(written(&server), output(6, &[]));
 }
@@ -310,7 +307,7 @@ fn what_gets_no_shorter_goes_as_it_is() {
         let data = noise(length, 3);
         let message = SharedMessage::binary(&data);
         for role in Role::BOTH {
-            let mut connection = agreed(role, everything());
+            let mut connection = agreed(role, &everything());
             connection.send_text("something for the window").unwrap();
             connection.send_shared(&message).unwrap();
             connection.send_text("something for the window").unwrap();
@@ -330,7 +327,7 @@ fn the_next_message_refers_to_nothing_before() {
     for role in Role::BOTH {
         let (own, all) = (json(400, 1), json(400, 2));
         let message = SharedMessage::text(&all);
-        let mut connection = agreed(role, everything());
+        let mut connection = agreed(role, &everything());
         let size = |connection: &mut Connection| {
             connection.send_text(&own).unwrap();
             let frames = sent(connection.output());
@@ -357,9 +354,8 @@ fn refused() {
     let message = SharedMessage::text(&json(5000, 2));
     let own = json(400, 1);
     for role in Role::BOTH {
-        let mut config = everything();
-        config.max_output = 1;
-        let mut connection = agreed(role, config);
+        let config = everything().with_max_output(1);
+        let mut connection = agreed(role, &config);
         connection.send_text(&own).unwrap();
         let fresh = written(&connection);
         assert_eq!(connection.send_shared(&message), Err(SendError::Full));
@@ -387,8 +383,8 @@ fn refused() {
 fn with_and_without_the_extension() {
     let text = json(20_000, 1);
     let message = SharedMessage::text(&text);
-    let (mut plain, _) = serve(&[], everything()).unwrap();
-    let mut compressing = agreed(Role::Server, everything());
+    let (mut plain, _) = serve(&[], &everything()).unwrap();
+    let mut compressing = agreed(Role::Server, &everything());
     for _ in 0..2 {
         plain.send_shared(&message).unwrap();
         compressing.send_shared(&message).unwrap();

@@ -1,9 +1,9 @@
 //! What the application passes: nothing of it breaks a head.
 
-use super::{REQUEST, head, opened, serve};
+use super::{REQUEST, head, opened, serve, split_head, split_message};
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, InputError, Request, ServerOptions, Uri,
-    extended_connect,
+    ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError,
+    ServerHandshake, ServerOptions, Uri,
 };
 use sockless::{Config, ReadBuffer, Seed};
 
@@ -24,10 +24,8 @@ fn nothing_the_application_passes_breaks_the_head() {
     let head = head(REQUEST, &[]);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(head.as_bytes());
-    let upgrade = ServerHandshake::new(&Config::default())
-        .read_request(&mut buffer)
-        .unwrap();
-    let upgrade = upgrade.unwrap();
+    let mut handshake = ServerHandshake::new(&Config::default());
+    let upgrade = handshake.read_request(&mut buffer).unwrap().unwrap();
 
     for broken in BREAKS {
         for wrong in [
@@ -49,15 +47,12 @@ fn nothing_the_application_passes_breaks_the_head() {
                 assert_eq!(Uri::parse(&uri), Err(InputError::Uri), "{uri:?}");
             }
 
-            let mut options = ClientOptions::default();
             let subprotocols = [&*wrong];
-            options.subprotocols = &subprotocols;
+            let options = ClientOptions::new().with_subprotocols(&subprotocols);
             assert_eq!(attempt(&options), InputError::Subprotocol, "{wrong:?}");
-            let mut options = ClientOptions::default();
-            options.host = Some(&wrong);
+            let options = ClientOptions::new().with_host(&wrong);
             assert_eq!(attempt(&options), InputError::Host, "{wrong:?}");
-            let mut options = ClientOptions::default();
-            options.origin = Some(&wrong);
+            let options = ClientOptions::new().with_origin(&wrong);
             assert_eq!(attempt(&options), InputError::HeaderValue, "{wrong:?}");
 
             let bad_name = Header {
@@ -72,21 +67,24 @@ fn nothing_the_application_passes_breaks_the_head() {
                 (bad_name, InputError::HeaderName),
                 (bad_value, InputError::HeaderValue),
             ] {
-                let mut options = ClientOptions::default();
                 let headers = [header];
-                options.headers = &headers;
+                let options = ClientOptions::new().with_headers(&headers);
                 assert_eq!(attempt(&options), error, "{wrong:?}");
                 assert_eq!(request.respond(200, &headers, b""), Err(error));
-                let mut handshake = upgrade.negotiate(&ServerOptions::default()).unwrap();
-                let before = handshake.headers().len();
-                assert_eq!(handshake.add_header(header), Err(error));
-                assert_eq!(handshake.headers().len(), before);
+                // The client learns that it is not at fault, and nothing else.
+                let options = ServerOptions::new().with_headers(&headers);
+                let refused = RequestError::Input(error);
+                assert_eq!(upgrade.negotiate(&options).map(drop), Err(refused));
+                assert_eq!(upgrade.accept(&options).map(drop), Err(refused));
+                assert_eq!(refused.status(), 500);
+                let connection = refused.refuse(&options.config);
+                assert_eq!(connection.output(), refused.response());
+                assert_eq!(split_message(connection.output()).0, 500);
             }
 
             // A server writes a subprotocol only if a client has offered that very token.
-            let mut options = ServerOptions::default();
             let subprotocols = [&*wrong, "b"];
-            options.subprotocols = &subprotocols;
+            let options = ServerOptions::new().with_subprotocols(&subprotocols);
             let offers = self::head(REQUEST, &["Sec-WebSocket-Protocol: a, b"]);
             let served = serve(offers.as_bytes(), &[], &options);
             assert_eq!(opened(&served, "a, b").len(), 1);
@@ -133,12 +131,21 @@ fn the_host_that_the_application_sets() {
 #[test]
 fn headers_and_subprotocols_that_belong_to_the_handshake() {
     let uri = Uri::parse("ws://example.com").unwrap();
+    let lines = head(REQUEST, &[]);
+    let (_, fields) = split_head(&lines);
+    let request = Request::new("GET", "/chat", fields);
     let attempt = |name, value, subprotocols| {
-        let mut options = ClientOptions::default();
-        options.subprotocols = subprotocols;
         let headers = [Header { name, value }];
-        options.headers = &headers;
-        ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop)
+        let options = ClientOptions::new()
+            .with_subprotocols(subprotocols)
+            .with_headers(&headers);
+        let asked = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop);
+        // A server may answer with the headers that a client may send.
+        let answered = request.negotiate(&ServerOptions::new().with_headers(&headers));
+        if asked != Err(InputError::Subprotocol) {
+            assert_eq!(answered.map(drop), asked.map_err(RequestError::Input));
+        }
+        asked
     };
     assert_eq!(attempt("X-Name", b"caf\xc3\xa9, \t x", &["a", "A"]), Ok(()));
     for name in [
@@ -164,6 +171,52 @@ fn headers_and_subprotocols_that_belong_to_the_handshake() {
         let refused = attempt("X", b"x", subprotocols);
         assert_eq!(refused, Err(InputError::Subprotocol), "{subprotocols:?}");
     }
+}
+
+/// Options are put together in one expression, a constant one if they are constant.
+#[test]
+fn options_are_set_one_by_one() {
+    const CONFIG: Config = Config::new().with_max_headers(7);
+    const SERVER: ServerOptions<'static> = ServerOptions::new()
+        .with_config(CONFIG)
+        .with_subprotocols(&["a"])
+        .with_require_subprotocol(true)
+        .with_origins(Origins::Only(&["https://b"]))
+        .with_hosts(&["c"])
+        .with_headers(&[Header {
+            name: "d",
+            value: b"e",
+        }]);
+    const CLIENT: ClientOptions<'static> = ClientOptions::new()
+        .with_config(CONFIG)
+        .with_subprotocols(&["a"])
+        .with_host("b")
+        .with_origin("https://c")
+        .with_headers(SERVER.headers);
+    let server = SERVER;
+    assert_eq!(server.config, CONFIG);
+    assert_eq!(
+        (server.subprotocols, server.hosts),
+        (&["a"][..], &["c"][..])
+    );
+    assert!(server.require_subprotocol);
+    assert!(matches!(server.origins, Origins::Only(&["https://b"])));
+    assert!(server.headers[0].is("D"));
+    assert_eq!(CLIENT.config, CONFIG);
+    assert_eq!(CLIENT.subprotocols, ["a"]);
+    assert_eq!((CLIENT.host, CLIENT.origin), (Some("b"), Some("https://c")));
+    assert_eq!(CLIENT.headers, SERVER.headers);
+    // At first they are the documented ones.
+    let (server, client) = (ServerOptions::new(), ClientOptions::new());
+    assert_eq!(
+        (server.config, client.config),
+        (Config::new(), Config::new())
+    );
+    assert!(matches!(server.origins, Origins::SameHost) && !server.require_subprotocol);
+    assert!(server.subprotocols.is_empty() && client.subprotocols.is_empty());
+    assert!(server.headers.is_empty() && client.headers.is_empty());
+    assert!(server.hosts.is_empty());
+    assert_eq!((client.host, client.origin), (None, None));
 }
 
 /// RFC 9110 section 15: a status line says what the status is registered for, or nothing.
@@ -208,10 +261,9 @@ fn a_status_line_has_the_registered_reason() {
     }
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(head(REQUEST, &[]).as_bytes());
-    let request = ServerHandshake::new(&Config::default())
-        .read_request(&mut buffer)
-        .unwrap();
-    let connection = request.unwrap().accept(&ServerOptions::default()).unwrap();
+    let mut handshake = ServerHandshake::new(&Config::default());
+    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
+    let connection = request.accept(&ServerOptions::default()).unwrap();
     assert!(
         connection
             .output()

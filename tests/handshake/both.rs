@@ -1,28 +1,24 @@
 //! A client and a server of this crate with each other.
 
 use super::client;
-use sockless::handshake::{ClientOptions, Header, Opening, Request, Response, ServerOptions};
+use sockless::handshake::{ClientOptions, Header, Response, ServerHandshake, ServerOptions};
 use sockless::test_util::{OwnedEvent, Pair, Peer};
-use sockless::{Connection, ReadBuffer};
+use sockless::{Connection, ReadBuffer, Role};
 use std::iter;
 
 /// A client and a server that shake hands over memory, in pieces of `size`; what each says at once comes
 /// through.
 fn shake_hands(size: usize) -> Pair {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["chat"];
+    let options = ClientOptions::new().with_subprotocols(&["chat"]);
     let mut handshake = client(&options);
-    let mut known = ServerOptions::default();
-    known.subprotocols = &["other", "chat"];
+    let known = ServerOptions::new().with_subprotocols(&["other", "chat"]);
 
+    let mut opening = ServerHandshake::new(&known.config);
     let mut server_buffer = ReadBuffer::new();
     let mut server: Option<Connection> = None;
     for piece in handshake.request().chunks(size) {
         server_buffer.extend_from_slice(piece);
-        if let Some(request) = ServerHandshake::new(&known.config)
-            .read_request(&mut server_buffer)
-            .unwrap()
-        {
+        if let Some(request) = opening.read_request(&mut server_buffer).unwrap() {
             server = Some(request.accept(&known).unwrap());
         }
     }
@@ -35,19 +31,11 @@ fn shake_hands(size: usize) -> Pair {
         let n = size.min(server.output().len());
         client_buffer.extend_from_slice(&server.output()[..n]);
         server.advance_output(n);
-        match handshake.read_response(&mut client_buffer).unwrap() {
-            None => {}
-            Some(Opening::Established {
-                connection,
-                response,
-                ..
-            }) => {
-                let subprotocol = response.header("sec-websocket-protocol");
-                assert_eq!(subprotocol, Some(&b"chat"[..]));
-                assert_eq!(response.subprotocol(), Some("chat"));
-                break connection;
-            }
-            Some(Opening::Refused(response)) => panic!("{response:?}"),
+        if let Some((response, connection)) = handshake.read_response(&mut client_buffer).unwrap() {
+            let subprotocol = response.single_header("sec-websocket-protocol");
+            assert_eq!(subprotocol, Some(&b"chat"[..]));
+            assert_eq!(response.subprotocol(), Some("chat"));
+            break connection.expect("accepted");
         }
     };
     let mut pair = Pair {
@@ -55,6 +43,9 @@ fn shake_hands(size: usize) -> Pair {
         server: Peer::with(server, server_buffer),
     };
     pair.client.take_events();
+    for role in Role::BOTH {
+        assert_eq!(pair.peer(role).connection.role(), role);
+    }
     pair
 }
 

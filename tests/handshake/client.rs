@@ -2,9 +2,7 @@
 
 use super::{client, head, pieces, split_head, values};
 use sockless::accept_key;
-use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, Header, Opening, Response, ResponseError, Uri,
-};
+use sockless::handshake::{ClientHandshake, ClientOptions, Header, Response, ResponseError, Uri};
 use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode, every_cut};
 use sockless::{ReadBuffer, Seed};
 
@@ -50,13 +48,12 @@ fn open(bytes: &[u8], cuts: &[usize], options: &ClientOptions<'_>) -> Opened {
         buffer.extend_from_slice(piece);
         match handshake.read_response(&mut buffer) {
             Ok(None) => {}
-            Ok(Some(Opening::Established {
-                connection,
-                response,
-                ..
-            })) => break (connection, owned(response.headers())),
-            Ok(Some(Opening::Refused(response))) => {
-                let (status, headers) = (response.status(), owned(response.headers()));
+            Ok(Some((response, Some(connection)))) => {
+                assert_eq!((response.status(), response.body()), (101, &b""[..]));
+                break (connection, owned(&response.headers()));
+            }
+            Ok(Some((response, None))) => {
+                let (status, headers) = (response.status(), owned(&response.headers()));
                 let body = response.body().to_vec();
                 assert_eq!(buffer.unread(), body);
                 // The rest of the body is the application's to read.
@@ -106,22 +103,17 @@ fn the_request_of_a_client() {
         ),
         ("wss://[::1]/?", "GET /? HTTP/1.1", "[::1]"),
     ];
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["a", "b"];
-    options.origin = Some("https://example.com");
-    let cookie = Header {
-        name: "Cookie",
-        value: b"c=1",
-    };
+    let options = ClientOptions::new()
+        .with_subprotocols(&["a", "b"])
+        .with_origin("https://example.com")
+        .with_headers(&[Header {
+            name: "Cookie",
+            value: b"c=1",
+        }]);
     for (uri, start, host) in table {
-        for (options, extra) in [(ClientOptions::default(), false), (options, true)] {
-            let mut options = options;
-            let cookies = [cookie];
-            if extra {
-                options.headers = &cookies;
-            }
+        for (options, extra) in [(&ClientOptions::default(), false), (&options, true)] {
             let uri = Uri::parse(uri).unwrap();
-            let handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+            let handshake = ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap();
             let request = std::str::from_utf8(handshake.request()).unwrap();
             let (line, headers) = split_head(request);
             assert_eq!(line, start);
@@ -174,8 +166,7 @@ fn the_client_accepts() {
         &["Sec-WebSocket-Protocol: b"],
         &["Set-Cookie: a=1", "Set-Cookie: b=2"],
     ];
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["a", "b"];
+    let options = ClientOptions::new().with_subprotocols(&["a", "b"]);
     for edits in table {
         // Frames in the same read as the 101 are delivered.
         let frames = [Frame::new(0x81, "early"), Frame::new(0x8a, "bird")];
@@ -275,8 +266,8 @@ fn an_empty_subprotocol_in_a_response_is_none() {
             headers.last_mut().unwrap().value = value;
             let list = Response::new(101, headers);
             assert_eq!(list.subprotocol(), None);
-            let opened = handshake.establish(list);
-            assert!(matches!(opened, Ok(Opening::Established { .. })));
+            let (_, connection) = handshake.establish(list).unwrap();
+            assert!(connection.is_some());
         }
     }
 }
@@ -350,8 +341,7 @@ fn the_client_refuses() {
         (&["X: n\0l"], malformed),
         (&[": empty name"], malformed),
     ];
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["a", "b"];
+    let options = ClientOptions::new().with_subprotocols(&["a", "b"]);
     for &(edits, error) in table {
         let head = response(&client(&options), edits);
         let frame = Frame::new(0x81, "never delivered").encode(Role::Client);
@@ -372,16 +362,16 @@ fn the_head_of_a_response_is_limited() {
     let head = response(&client(&options), &["X: y"]);
     for (size, count, error) in [
         (head.len(), 4, None),
-        (head.len() - 1, 4, Some(HeadError::TooLarge)),
-        (20, 4, Some(HeadError::StartLineTooLong)),
-        (head.len(), 3, Some(HeadError::TooManyHeaders)),
+        (head.len() - 1, 4, Some(ResponseError::HeadTooLarge)),
+        (20, 4, Some(ResponseError::StartLineTooLong)),
+        (head.len(), 3, Some(ResponseError::TooManyHeaders)),
     ] {
         options.config.max_head_size = size;
         options.config.max_headers = count;
         match (open_cut(head.as_bytes(), &options), error) {
             (Opened::Established(..), None) => {}
             (opened, Some(error)) => {
-                assert_eq!(opened, Opened::Failed(ResponseError::Head(error)));
+                assert_eq!(opened, Opened::Failed(error));
             }
             (opened, None) => panic!("{opened:?}"),
         }
@@ -466,8 +456,7 @@ fn every_other_status_is_an_outcome() {
 
 #[test]
 fn response_lists_get_the_same_verdict_as_bytes() {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["a"];
+    let options = ClientOptions::new().with_subprotocols(&["a"]);
     let table: &[&[&str]] = &[
         &[],
         &["-Upgrade"],
@@ -486,11 +475,9 @@ fn response_lists_get_the_same_verdict_as_bytes() {
         let status = start[9..12].parse().unwrap();
         let list = Response::new(status, headers.clone());
         let list = match handshake.establish(list) {
-            Ok(Opening::Established { response, .. }) => {
-                Opened::Established(owned(response.headers()), vec![])
-            }
-            Ok(Opening::Refused(response)) => {
-                Opened::Refused(response.status(), owned(response.headers()), vec![])
+            Ok((response, Some(_))) => Opened::Established(owned(&response.headers()), vec![]),
+            Ok((response, None)) => {
+                Opened::Refused(response.status(), owned(&response.headers()), vec![])
             }
             Err(error) => Opened::Failed(error),
         };

@@ -2,10 +2,9 @@
 
 use super::HOSTS;
 use proptest::prelude::*;
-use sockless::handshake::extended_connect::{ClientHandshake, Request, refusal};
 use sockless::handshake::{
-    ClientOptions, Header, InputError, Opening, Origins, RequestError, Response, ResponseError,
-    ServerOptions, Uri,
+    ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError, Response,
+    ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{Frame, OwnedEvent, Peer, Role};
 use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed, TransportAction};
@@ -39,14 +38,12 @@ fn changed<'a>(name: &'a str, value: Option<&'a str>) -> Vec<Header<'a>> {
 }
 
 fn options() -> ServerOptions<'static> {
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["chat", "superchat"];
-    options
+    ServerOptions::new().with_subprotocols(&["chat", "superchat"])
 }
 
 fn client(options: &ClientOptions<'_>) -> ClientHandshake {
     let uri = Uri::parse("wss://example.com/chat?room=1").unwrap();
-    ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+    ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).unwrap()
 }
 
 #[test]
@@ -70,18 +67,24 @@ fn the_server_accepts() {
         changed("sec-websocket-key", Some("anything")),
         changed("cookie", Some("a=b")),
     ] {
-        let request = Request::new(fields);
+        let request = Request::extended_connect(fields);
         assert!(request.is_websocket());
-        let handshake = request.negotiate(&options()).expect("a good request");
-        assert_eq!(handshake.headers(), [], "{request:?}");
-        assert_eq!(
-            handshake.connection().output(),
-            b"",
-            "nothing is written but frames"
-        );
+        let options = options();
+        let (response, connection) = request.negotiate(&options).expect("a good request");
+        assert_eq!(response.status(), 200, "{request:?}");
+        assert_eq!(response.headers(), [], "{request:?}");
+        assert_eq!(connection.output(), b"", "nothing is written but frames");
+        let connection = request.accept(&options).unwrap();
+        assert_eq!(connection.output(), b"", "nothing is written but frames");
     }
-    let fields = list(GOOD);
-    assert_eq!(Request::new(fields).path(), Some("/chat?room=1"));
+    let request = Request::extended_connect(list(GOOD));
+    assert_eq!(
+        (request.method(), request.target()),
+        ("CONNECT", "/chat?room=1")
+    );
+    for (name, value) in GOOD {
+        assert_eq!(request.single_header(name), Some(value.as_bytes()));
+    }
 }
 
 #[test]
@@ -128,12 +131,12 @@ fn the_server_refuses() {
         ("sec-websocket-protocol", Some("a b"), Subprotocols, 400),
         ("sec-websocket-extensions", Some("a; b="), Extensions, 400),
     ] {
-        let request = Request::new(changed(name, value));
+        let request = Request::extended_connect(changed(name, value));
         let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, Err(error), "{name}: {value:?}");
         let is_one = !matches!(error, Method | NotAnUpgrade);
         assert_eq!(request.is_websocket(), is_one, "{name}: {value:?}");
-        let (found, headers) = refusal(error);
+        let (found, headers) = error.over_http2();
         assert_eq!(found, status, "{name}: {value:?}");
         // RFC 9113 sections 8.2.1 and 8.2.2.
         for header in headers {
@@ -141,7 +144,7 @@ fn the_server_refuses() {
             assert!(!header.is("upgrade") && !header.is("connection"));
         }
     }
-    assert!(refusal(UnsupportedVersion).1[0].is("sec-websocket-version"));
+    assert!(UnsupportedVersion.over_http2().1[0].is("sec-websocket-version"));
 }
 
 /// RFC 9113 section 8.3.1 and RFC 9114 section 4.3.1: a request may have Host in place of `:authority`. With both they
@@ -157,7 +160,7 @@ fn a_host_in_place_of_an_authority() {
                 .collect::<Vec<_>>(),
         ));
         fields.extend(list(&[("origin", "https://a.example")]));
-        Request::new(fields)
+        Request::extended_connect(fields)
     };
     for (authority, host, found) in [
         (Some("a.example"), None, Some("a.example")),
@@ -188,7 +191,7 @@ fn a_host_in_place_of_an_authority() {
             list(&[(name, "a"), (name, "a")]),
         ]
         .concat();
-        let request = Request::new(fields);
+        let request = Request::extended_connect(fields);
         assert_eq!(request.host(), None);
         let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, Err(RequestError::Host));
@@ -199,20 +202,29 @@ fn a_host_in_place_of_an_authority() {
 #[test]
 fn the_hosts_that_a_server_answers_for() {
     for &(hosts, host, [http, https, _]) in HOSTS {
-        let mut options = options();
-        options.hosts = hosts;
+        let options = options().with_hosts(hosts);
         for (scheme, answered) in [("http", http), ("https", https)] {
             let verdict = answered.then_some(()).ok_or(RequestError::Misdirected);
             for name in [":authority", "host"] {
                 let mut fields = changed(":authority", None);
                 fields.retain(|field| field.name != ":scheme");
                 fields.extend(list(&[(":scheme", scheme), (name, host)]));
-                let found = Request::new(fields).negotiate(&options).map(drop);
+                let found = Request::extended_connect(fields)
+                    .negotiate(&options)
+                    .map(drop);
                 assert_eq!(found, verdict, "{hosts:?} {scheme} {name} {host}");
             }
         }
     }
-    assert_eq!(refusal(RequestError::Misdirected), (421, &[][..]));
+    let (status, headers) = RequestError::Misdirected.over_http2();
+    assert_eq!((status, headers), (421, &[][..]));
+}
+
+/// RFC 9113 section 7 and RFC 9114 section 8.1: what stands in the reset of a stream.
+#[test]
+fn the_error_codes_of_a_reset() {
+    assert_eq!(TransportAction::CANCEL, 0x08);
+    assert_eq!(TransportAction::H3_REQUEST_CANCELLED, 0x010c);
 }
 
 /// A field that must not be repeated.
@@ -231,8 +243,13 @@ fn two_of_a_kind() {
             name,
             value: value.as_bytes(),
         });
-        let found = Request::new(fields).negotiate(&options()).map(drop);
+        let request = Request::extended_connect(fields);
+        let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, Err(error), "{name}");
+        // What is not said once is not said.
+        assert_eq!(request.single_header(name), None);
+        assert_eq!(request.target().is_empty(), name == ":path", "{name}");
+        assert_eq!(request.method().is_empty(), name == ":method", "{name}");
     }
     for (name, value, error) in [
         ("host", "example.com", RequestError::Host),
@@ -247,7 +264,9 @@ fn two_of_a_kind() {
             value: value.as_bytes(),
         };
         let fields = [&list(GOOD)[..], &[header, header]].concat();
-        let found = Request::new(fields).negotiate(&options()).map(drop);
+        let found = Request::extended_connect(fields)
+            .negotiate(&options())
+            .map(drop);
         assert_eq!(found, Err(error), "{name}");
     }
 }
@@ -256,54 +275,68 @@ fn two_of_a_kind() {
 #[test]
 fn subprotocols_and_headers() {
     let fields = changed("sec-websocket-protocol", Some("other, superchat, chat"));
-    let request = Request::new(fields);
+    let request = Request::extended_connect(fields);
     let offers: Vec<_> = request.subprotocols().collect();
     assert_eq!(offers, ["other", "superchat", "chat"]);
-    let options = options();
-    let mut handshake = request.negotiate(&options).unwrap();
-    assert_eq!(handshake.subprotocol(), Some("superchat"));
     let cookie = Header {
         name: "set-cookie",
         value: b"a=b",
     };
-    handshake.add_header(cookie).unwrap();
+    let headers = [cookie];
+    let options = options().with_headers(&headers);
+    let (response, _) = request.negotiate(&options).unwrap();
+    assert_eq!(response.subprotocol(), Some("superchat"));
     let chosen = Header {
         name: "sec-websocket-protocol",
         value: b"superchat",
     };
-    assert_eq!(handshake.headers(), [chosen, cookie]);
+    assert_eq!(response.headers(), [chosen, cookie]);
     for (name, error) in [
         ("Set-Cookie", InputError::HeaderName),
         ("two words", InputError::HeaderName),
         ("sec-websocket-accept", InputError::ReservedHeader),
         ("upgrade", InputError::ReservedHeader),
     ] {
-        let header = Header { name, value: b"x" };
-        assert_eq!(handshake.add_header(header), Err(error), "{name}");
+        let headers = [cookie, Header { name, value: b"x" }];
+        let options = options.clone().with_headers(&headers);
+        let refused = RequestError::Input(error);
+        assert_eq!(
+            request.negotiate(&options).map(drop),
+            Err(refused),
+            "{name}"
+        );
+        assert_eq!(request.accept(&options).map(drop), Err(refused), "{name}");
+        assert_eq!(refused.over_http2(), (500, &[][..]), "{name}");
     }
-    assert_eq!(handshake.headers().len(), 2, "it is as it was");
+    let (again, _) = request.negotiate(&options).unwrap();
+    assert_eq!(again, response, "it is as it was");
 }
 
 #[test]
 fn origins() {
-    let mut options = options();
-    options.origins = Origins::Only(&["https://example.org"]);
+    let options = options().with_origins(Origins::Only(&["https://example.org"]));
     let fields = changed("origin", Some("https://example.org"));
-    assert!(Request::new(fields).negotiate(&options).is_ok());
+    assert!(
+        Request::extended_connect(fields)
+            .negotiate(&options)
+            .is_ok()
+    );
     let fields = changed("origin", Some("https://example.com"));
-    let found = Request::new(fields).negotiate(&options).map(drop);
+    let found = Request::extended_connect(fields)
+        .negotiate(&options)
+        .map(drop);
     assert_eq!(found, Err(RequestError::Origin));
 }
 
 #[test]
 fn the_request_of_a_client() {
-    let mut options = ClientOptions::default();
-    options.origin = Some("https://example.com");
-    options.subprotocols = &["chat", "superchat"];
-    options.headers = &[Header {
-        name: "cookie",
-        value: b"a=b",
-    }];
+    let options = ClientOptions::new()
+        .with_origin("https://example.com")
+        .with_subprotocols(&["chat", "superchat"])
+        .with_headers(&[Header {
+            name: "cookie",
+            value: b"a=b",
+        }]);
     let client = client(&options);
     let mut expected = list(GOOD);
     expected.extend(list(&[
@@ -313,7 +346,9 @@ fn the_request_of_a_client() {
     ]));
     assert_eq!(client.headers(), expected);
     let uri = Uri::parse("ws://[::1]:8080").unwrap();
-    let client = ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32])).unwrap();
+    let client =
+        ClientHandshake::extended_connect(&uri, &ClientOptions::default(), Seed::new([7; 32]))
+            .unwrap();
     let found = client.headers();
     assert_eq!(
         &found[2..5],
@@ -337,17 +372,15 @@ fn nothing_the_application_passes_breaks_the_request() {
         ("connection", "close", InputError::ReservedHeader),
     ] {
         let headers = list(&[(name, value)]);
-        let mut options = ClientOptions::default();
-        options.headers = &headers;
-        let found = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop);
+        let options = ClientOptions::new().with_headers(&headers);
+        let found = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32])).map(drop);
         assert_eq!(found, Err(error), "{name}");
     }
 }
 
 #[test]
 fn the_client_refuses() {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["chat"];
+    let options = ClientOptions::new().with_subprotocols(&["chat"]);
     for (fields, error) in [
         (
             &[("sec-websocket-protocol", "other")][..],
@@ -385,26 +418,22 @@ fn every_other_status_is_an_outcome() {
     for status in [101, 199, 300, 400, 403, 404, 405, 501, 599, 600, 999] {
         let mut client = client(&ClientOptions::default());
         let response = Response::new(status, list(&[("a", "b")]));
-        match client.establish(response) {
-            Ok(Opening::Refused(response)) => assert_eq!(response.status(), status),
-            other => panic!("{status}: {other:?}"),
-        }
+        let (response, connection) = client.establish(response).unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.single_header("a"), Some(&b"b"[..]));
+        assert!(connection.is_none(), "{status}");
     }
     for status in [200, 204, 299] {
         let mut client = client(&ClientOptions::default());
         let opened = client.establish(Response::new(status, Vec::new()));
-        assert!(
-            matches!(opened, Ok(Opening::Established { .. })),
-            "{status}"
-        );
+        assert!(matches!(opened, Ok((_, Some(_)))), "{status}");
     }
     // An empty value chooses no subprotocol.
     let mut client = client(&ClientOptions::default());
     let fields = list(&[("sec-websocket-protocol", "")]);
-    match client.establish(Response::new(200, fields)) {
-        Ok(Opening::Established { response, .. }) => assert_eq!(response.subprotocol(), None),
-        other => panic!("{other:?}"),
-    }
+    let (response, connection) = client.establish(Response::new(200, fields)).unwrap();
+    assert_eq!(response.subprotocol(), None);
+    assert!(connection.is_some());
 }
 
 #[test]
@@ -443,28 +472,22 @@ fn no_deadline_comes_after_the_response() {
 }
 
 /// The client still masks (RFC 8441 section 5), and compression is agreed on as ever.
-fn talk(config: Config) {
-    let mut options = ClientOptions::default();
-    options.config = config;
-    options.subprotocols = &["superchat"];
+fn talk(config: &Config) {
+    let options = ClientOptions::new()
+        .with_config(config.clone())
+        .with_subprotocols(&["superchat"]);
     let mut client = client(&options);
-    let mut server_options = self::options();
-    server_options.config = config;
+    let server_options = self::options().with_config(config.clone());
     let fields = client.headers();
-    let handshake = Request::new(fields).negotiate(&server_options).unwrap();
-    let response = Response::new(200, handshake.headers());
-    let opened = client.establish(response).unwrap();
-    let Opening::Established {
-        connection,
-        response,
-        ..
-    } = opened
-    else {
-        panic!("refused");
-    };
+    let request = Request::extended_connect(fields);
+    let (answer, server) = request.negotiate(&server_options).unwrap();
+    // As the libraries of both sides carry it.
+    let response = Response::new(answer.status(), answer.headers());
+    let (response, connection) = client.establish(response).unwrap();
     assert_eq!(response.subprotocol(), Some("superchat"));
+    let connection = connection.expect("accepted");
     let mut client = Peer::with(connection, ReadBuffer::new());
-    let mut server = Peer::with(handshake.connection(), ReadBuffer::new());
+    let mut server = Peer::with(server, ReadBuffer::new());
     let text = "and again ".repeat(50);
     client.connection.send_text(&text).unwrap();
     let sent = client.write_all();
@@ -480,12 +503,11 @@ fn talk(config: Config) {
 
 #[test]
 fn a_client_and_a_server_talk() {
-    talk(Config::default());
+    talk(&Config::default());
     #[cfg(feature = "deflate")]
     {
-        let mut config = Config::default();
-        config.deflate = Some(sockless::Deflate::default());
-        talk(config);
+        let deflate = sockless::Deflate::default();
+        talk(&Config::new().with_deflate(deflate));
     }
 }
 
@@ -504,12 +526,10 @@ proptest! {
         let mut client_options = ClientOptions::default();
         client_options.subprotocols = &offered;
         client_options.origin = origin.as_deref();
-        let mut options = ServerOptions::default();
-        options.subprotocols = &["b", "c"];
-        options.require_subprotocol = required;
+        let options = ServerOptions::new().with_subprotocols(&["b", "c"]).with_require_subprotocol(required);
         let seed = || Seed::new([7; 32]);
-        let http2 = ClientHandshake::new(&uri, &client_options, seed());
-        let http1 = sockless::handshake::ClientHandshake::new(&uri, &client_options, seed());
+        let http2 = ClientHandshake::extended_connect(&uri, &client_options, seed());
+        let http1 = ClientHandshake::new(&uri, &client_options, seed());
         let (http2, http1) = match (http2, http1) {
             (Ok(http2), Ok(http1)) => (http2, http1),
             (http2, http1) => {
@@ -517,13 +537,15 @@ proptest! {
                 return Ok(());
             }
         };
-        let request2 = Request::new(http2.headers());
+        let request2 = Request::extended_connect(http2.headers());
         let fields = http1.headers();
-        let request1 = sockless::handshake::Request::new("GET", &path, fields);
-        prop_assert_eq!(request2.path(), Some(&path[..]));
-        let agreed2 = request2.negotiate(&options).map(|handshake| handshake.subprotocol());
-        let agreed1 = request1.negotiate(&options).map(|handshake| handshake.subprotocol());
-        prop_assert_eq!(agreed2, agreed1);
+        let request1 = Request::new("GET", &path, fields);
+        prop_assert_eq!(request2.target(), &path[..]);
+        let agreed = |request: &Request<'_>| {
+            let (response, _) = request.negotiate(&options)?;
+            Ok::<_, RequestError>(response.subprotocol().map(str::to_owned))
+        };
+        prop_assert_eq!(agreed(&request2), agreed(&request1));
     }
 }
 
@@ -533,11 +555,8 @@ proptest! {
 fn a_client_ends_its_stream_after_both_close_frames() {
     for own in [true, false] {
         let mut client = client(&ClientOptions::default());
-        let opened = client.establish(Response::new(200, Vec::new()));
-        let Ok(Opening::Established { connection, .. }) = opened else {
-            panic!("{opened:?}");
-        };
-        let mut peer = Peer::with(connection, ReadBuffer::new());
+        let (_, connection) = client.establish(Response::new(200, Vec::new())).unwrap();
+        let mut peer = Peer::with(connection.expect("accepted"), ReadBuffer::new());
         if own {
             peer.connection.close(CloseCode::NORMAL, "").unwrap();
             peer.write_all();

@@ -1,18 +1,16 @@
 //! The head of a request: its lines, its limits (RFC 9112 sections 2 to 5).
 
 use super::{REQUEST, head, opened, serve, serve_cut, split_message};
-use sockless::handshake::{HeadError, Request, RequestError, ServerOptions};
+use sockless::handshake::{RequestError, ServerHandshake, ServerOptions};
 use sockless::{Config, ReadBuffer};
 
 /// After how many bytes, given one at a time, the request is refused.
 fn refused_at(bytes: &[u8], config: &Config) -> Option<(usize, RequestError)> {
+    let mut handshake = ServerHandshake::new(config);
     let mut buffer = ReadBuffer::new();
     (1..=bytes.len()).find_map(|n| {
         buffer.extend_from_slice(&bytes[n - 1..n]);
-        ServerHandshake::new(config)
-            .read_request(&mut buffer)
-            .err()
-            .map(|e| (n, e))
+        handshake.read_request(&mut buffer).err().map(|e| (n, e))
     })
 }
 
@@ -50,7 +48,9 @@ fn a_bad_head_is_refused_at_the_byte() {
 fn every_byte_in_every_place_is_judged_alike_at_once_and_in_single_bytes() {
     let config = Config::default();
     // What came of it, for as long as the buffer can be borrowed.
-    let read = |buffer: &mut ReadBuffer| match ServerHandshake::new(&config).read_request(buffer) {
+    let read = |handshake: &mut ServerHandshake, buffer: &mut ReadBuffer| match handshake
+        .read_request(buffer)
+    {
         Ok(None) => None,
         Ok(Some(request)) => {
             let headers = request.headers();
@@ -67,13 +67,14 @@ fn every_byte_in_every_place_is_judged_alike_at_once_and_in_single_bytes() {
             for behind in [place, place + 1] {
                 let bytes = [&head[..place], &[byte], &head[behind..]].concat();
                 let mut singly = ReadBuffer::new();
+                let mut handshake = ServerHandshake::new(&config);
                 let expected = bytes.iter().find_map(|byte| {
                     singly.extend_from_slice(&[*byte]);
-                    read(&mut singly)
+                    read(&mut handshake, &mut singly)
                 });
                 let mut at_once = ReadBuffer::new();
                 at_once.extend_from_slice(&bytes);
-                let found = read(&mut at_once);
+                let found = read(&mut ServerHandshake::new(&config), &mut at_once);
                 assert_eq!(found, expected, "{}", bytes.escape_ascii());
                 verdicts[usize::from(found.is_some_and(|found| found.is_ok()))] += 1;
             }
@@ -137,25 +138,19 @@ fn the_head_is_limited() {
 /// Were it searched anew with every read, a million reads would take half a million million steps.
 #[test]
 fn a_head_is_found_in_linear_time() {
-    let mut config = Config::default();
-    config.max_head_size = 1 << 20;
+    let config = Config::new().with_max_head_size(1 << 20);
     let cookie = format!("Cookie: {}", "x".repeat(1_000_000));
     let request = head(REQUEST, &[&cookie]);
+    let mut handshake = ServerHandshake::new(&config);
     let mut buffer = ReadBuffer::new();
     let (last, bytes) = request.as_bytes().split_last().unwrap();
     for byte in bytes {
         buffer.extend_from_slice(&[*byte]);
-        assert_eq!(
-            ServerHandshake::new(&config).read_request(&mut buffer),
-            Ok(None)
-        );
+        assert_eq!(handshake.read_request(&mut buffer), Ok(None));
     }
     buffer.extend_from_slice(&[*last]);
-    let request = ServerHandshake::new(&config)
-        .read_request(&mut buffer)
-        .unwrap()
-        .unwrap();
-    assert_eq!(request.header("cookie").unwrap().len(), 1_000_000);
+    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
+    assert_eq!(request.single_header("cookie").unwrap().len(), 1_000_000);
 }
 
 /// How far one head was searched says nothing about the next, however the two came.
@@ -166,27 +161,25 @@ fn a_second_request_is_searched_from_its_beginning() {
     let second = first.replacen("\r\n", "\n", 1);
     for cut in 0..=first.len() {
         for (second, good) in [(&first, true), (&second, false)] {
-            let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(&first.as_bytes()[..cut]);
-            let early = ServerHandshake::new(&config)
-                .read_request(&mut buffer)
-                .unwrap()
-                .is_some();
-            assert_eq!(early, cut == first.len());
-            buffer.extend_from_slice(&first.as_bytes()[cut..]);
-            if !early {
-                assert!(
-                    ServerHandshake::new(&config)
-                        .read_request(&mut buffer)
-                        .unwrap()
-                        .is_some()
-                );
+            for same in [true, false] {
+                let mut handshake = ServerHandshake::new(&config);
+                let mut buffer = ReadBuffer::new();
+                buffer.extend_from_slice(&first.as_bytes()[..cut]);
+                let early = handshake.read_request(&mut buffer).unwrap().is_some();
+                assert_eq!(early, cut == first.len());
+                buffer.extend_from_slice(&first.as_bytes()[cut..]);
+                if !early {
+                    assert!(handshake.read_request(&mut buffer).unwrap().is_some());
+                }
+                assert!(buffer.is_empty());
+                if !same {
+                    handshake = ServerHandshake::new(&config);
+                }
+                // Whole, and with something behind it, which is the way of a head in pieces.
+                buffer.extend_from_slice(&[second.as_bytes(), b"\x81"].concat());
+                let read = handshake.read_request(&mut buffer);
+                assert_eq!(read.is_ok_and(|request| request.is_some()), good, "{cut}");
             }
-            assert!(buffer.is_empty());
-            // Whole, and with something behind it, which is the way of a head in pieces.
-            buffer.extend_from_slice(&[second.as_bytes(), b"\x81"].concat());
-            let read = ServerHandshake::new(&config).read_request(&mut buffer);
-            assert_eq!(read.is_ok_and(|request| request.is_some()), good, "{cut}");
         }
     }
 }
@@ -224,6 +217,7 @@ fn verdict(
     cuts: &[usize],
     config: &Config,
 ) -> (Result<Option<String>, RequestError>, usize) {
+    let mut handshake = ServerHandshake::new(config);
     let mut buffer = ReadBuffer::new();
     let mut verdict = Ok(None);
     let ends = cuts.iter().copied().chain([bytes.len()]);
@@ -232,7 +226,7 @@ fn verdict(
         buffer.extend_from_slice(&bytes[start..end]);
         start = end;
         if verdict == Ok(None) {
-            verdict = ServerHandshake::new(config)
+            verdict = handshake
                 .read_request(&mut buffer)
                 .map(|request| request.map(|request| format!("{request:?}")));
         }

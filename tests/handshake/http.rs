@@ -5,8 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 use sockless::accept_key;
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, Opening, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri, extended_connect,
+    ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, Response,
+    ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Config, Connection, ReadBuffer, Seed};
@@ -32,9 +32,7 @@ fn sorted(headers: &[Header<'_>]) -> Vec<(String, Vec<u8>)> {
 }
 
 fn options() -> ServerOptions<'static> {
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["a", "b"];
-    options
+    ServerOptions::new().with_subprotocols(&["a", "b"])
 }
 
 /// Compares what is made of the types with what is made of the same list of headers, which gets the verdict of bytes.
@@ -53,13 +51,14 @@ fn same_verdict_as_lists(head: &str) {
     }
     let from_types = from_types.negotiate(&options);
     match (from_types, list.negotiate(&options)) {
-        (Ok(handshake), Ok(expected)) => {
-            let response = handshake.to_http();
+        (Ok((response, connection)), Ok((expected, _))) => {
+            assert_eq!(response, expected, "{head}");
+            let response = response.to_http();
             assert_eq!(response.status(), 101, "{head}");
             assert_eq!(response.version(), Version::HTTP_11, "{head}");
             let written = Header::from_map(response.headers());
             assert_eq!(sorted(&written), sorted(&expected.headers()), "{head}");
-            assert_eq!(handshake.connection().output(), b"", "{head}");
+            assert_eq!(connection.output(), b"", "{head}");
         }
         (Err(types), Err(list)) => assert_eq!(types, list, "{head}"),
         (types, list) => panic!("{head}: {types:?} but {list:?}"),
@@ -156,7 +155,7 @@ fn a_request_gets_the_same_verdict_as_lists() {
     let request = head(REQUEST, &["=GET http://example.com/ HTTP/1.1", "-Host"]);
     let request = typed(&request).unwrap();
     let request = Request::from_http(&request);
-    assert_eq!(request.header("Host"), Some(&b"example.com"[..]));
+    assert_eq!(request.single_header("Host"), Some(&b"example.com"[..]));
     assert_eq!(request.host(), Some("example.com"));
     assert!(request.negotiate(&options()).is_ok());
 }
@@ -229,7 +228,7 @@ fn the_host_in_the_target_wins() {
         let origin = HeaderValue::from_static(origin);
         request.headers_mut().insert("origin", origin.clone());
         let request = Request::from_http(&request);
-        assert_eq!(request.header("host"), Some(&b"example.com"[..]));
+        assert_eq!(request.single_header("host"), Some(&b"example.com"[..]));
         assert_eq!(request.target(), "/");
         let found = request.negotiate(&options()).map(drop);
         assert_eq!(found, verdict, "{origin:?}");
@@ -255,15 +254,13 @@ fn values_keep_their_bytes_and_their_order() {
     let found = request.headers().iter().filter(|it| it.is("Cookie"));
     assert!(found.eq(&cookies));
 
-    let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
-    for cookie in cookies {
-        handshake.add_header(cookie).unwrap();
-    }
-    let response = handshake.to_http();
-    let values = response.headers().get_all("cookie").iter();
+    let options = ServerOptions::new().with_headers(&cookies);
+    let (response, _) = request.negotiate(&options).unwrap();
+    let written = response.to_http();
+    let values = written.headers().get_all("cookie").iter();
     assert!(values.eq(&[&b"a=1"[..], b"b=caf\xe9", b""]));
-    let list = Response::from_http(&response);
-    assert_eq!(sorted(list.headers()), sorted(&handshake.headers()));
+    let list = Response::from_http(&written);
+    assert_eq!(sorted(&list.headers()), sorted(&response.headers()));
 }
 
 /// All are right for the types, but for their number or size: a client would ask for something else, and says so; a server
@@ -281,15 +278,12 @@ fn what_the_types_cannot_hold() {
     for headers in [&named[..], &many] {
         let request = typed(&head(REQUEST, &[])).unwrap();
         let request = Request::from_http(&request);
-        let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
+        let options = ServerOptions::new().with_headers(headers);
+        let (http1, _) = request.negotiate(&options).unwrap();
         let connect = http2_request(http::Request::connect("https://example.com/"));
         let connect = Request::from_http_connect(&connect, "websocket");
-        let mut http2 = connect.negotiate(&ServerOptions::default()).unwrap();
-        for header in headers {
-            handshake.add_header(*header).unwrap();
-            http2.add_header(*header).unwrap();
-        }
-        let written = handshake.to_http();
+        let (http2, _) = connect.negotiate(&options).unwrap();
+        let written = http1.to_http();
         assert_eq!(written.status(), 101);
         assert!((3..40_000).contains(&written.headers().len()));
         assert!(written.headers().contains_key("sec-websocket-accept"));
@@ -297,8 +291,7 @@ fn what_the_types_cannot_hold() {
         assert_eq!(written.status(), 200);
         assert!(written.headers().len() < headers.len());
 
-        let mut options = ClientOptions::default();
-        options.headers = headers;
+        let options = ClientOptions::new().with_headers(headers);
         assert!(client("ws://a/", &options).to_http().is_err());
         assert!(http2_client("ws://a/", &options).to_http().is_err());
     }
@@ -325,26 +318,25 @@ fn client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
     ClientHandshake::new(&Uri::parse(uri).unwrap(), options, Seed::new([7; 32])).unwrap()
 }
 
-fn http2_client(uri: &str, options: &ClientOptions<'_>) -> extended_connect::ClientHandshake {
+fn http2_client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
     let uri = Uri::parse(uri).unwrap();
     ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).unwrap()
 }
 
 fn client_options() -> ClientOptions<'static> {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["b", "a"];
-    options.origin = Some("https://example.com");
-    options.headers = &[
-        Header {
-            name: "cookie",
-            value: b"caf\xe9",
-        },
-        Header {
-            name: "cookie",
-            value: b"2",
-        },
-    ];
-    options
+    ClientOptions::new()
+        .with_subprotocols(&["b", "a"])
+        .with_origin("https://example.com")
+        .with_headers(&[
+            Header {
+                name: "cookie",
+                value: b"caf\xe9",
+            },
+            Header {
+                name: "cookie",
+                value: b"2",
+            },
+        ])
 }
 
 #[test]
@@ -375,8 +367,7 @@ fn the_request_of_a_client() {
 
 #[test]
 fn the_host_that_a_client_sets() {
-    let mut options = client_options();
-    options.host = Some("example.org:8080");
+    let options = client_options().with_host("example.org:8080");
     let request = client("wss://127.0.0.1/chat", &options).to_http().unwrap();
     assert_eq!(request.uri(), "/chat");
     assert_eq!(request.headers()["host"], "example.org:8080");
@@ -392,16 +383,14 @@ fn a_client_judges_a_response() {
         let request = client("ws://example.com/", &client_options());
         let request = request.to_http().unwrap();
         let request = Request::from_http(&request);
-        let handshake = request.negotiate(&options()).unwrap();
-        assert_eq!(handshake.subprotocol(), Some("b"));
-        handshake.to_http()
+        let (response, _) = request.negotiate(&options()).unwrap();
+        assert_eq!(response.subprotocol(), Some("b"));
+        response.to_http()
     };
     let judge = |response: &http::Response<()>| {
         let mut client = client("ws://example.com/", &client_options());
-        match client.establish(Response::from_http(response))? {
-            Opening::Established { response, .. } => Ok((true, response.status())),
-            Opening::Refused(response) => Ok((false, response.status())),
-        }
+        let (response, connection) = client.establish(Response::from_http(response))?;
+        Ok((connection.is_some(), response.status()))
     };
     assert_eq!(judge(&answer()), Ok((true, 101)));
 
@@ -505,16 +494,17 @@ fn an_extended_connect() {
     );
     let request = Request::from_http_connect(&request, websocket);
     assert!(request.is_websocket());
-    assert_eq!(request.path(), Some("/chat?room=1"));
-    let mut handshake = request.negotiate(&options()).unwrap();
-    for value in [&b"1"[..], b"caf\xe9"] {
-        let name = "set-cookie";
-        handshake.add_header(Header { name, value }).unwrap();
-    }
-    let response = handshake.to_http();
-    assert_eq!(response.status(), 200);
-    let written = Header::from_map(response.headers());
-    assert_eq!(sorted(&written), sorted(&handshake.headers()));
+    assert_eq!(request.target(), "/chat?room=1");
+    let cookies = [&b"1"[..], b"caf\xe9"].map(|value| Header {
+        name: "set-cookie",
+        value,
+    });
+    let options = options().with_headers(&cookies);
+    let (response, _) = request.negotiate(&options).unwrap();
+    let typed = response.to_http();
+    assert_eq!(typed.status(), 200);
+    let written = Header::from_map(typed.headers());
+    assert_eq!(sorted(&written), sorted(&response.headers()));
     assert_eq!(written.len(), 3, "a subprotocol and two cookies");
 }
 
@@ -530,7 +520,7 @@ fn a_host_in_place_of_an_authority() {
     let found = Request::from_http_connect(&with_host, "websocket");
     assert!(found.is_websocket());
     assert_eq!(found.host(), Some("example.com"));
-    assert_eq!(found.path(), Some("/chat?room=1"));
+    assert_eq!(found.target(), "/chat?room=1");
     assert_eq!(found.negotiate(&options()).map(drop), Ok(()));
     let (parts, ()) = with_host.clone().into_parts();
     let from_parts = Request::from_http_connect_parts(&parts, "websocket");
@@ -541,8 +531,7 @@ fn a_host_in_place_of_an_authority() {
     assert_eq!(refused, Err(RequestError::Target));
 
     for &(hosts, host, [.., answered]) in super::HOSTS {
-        let mut options = options();
-        options.hosts = hosts;
+        let options = options().with_hosts(hosts);
         let request = request(host);
         let request = Request::from_http_connect(&request, "websocket");
         let found = request.negotiate(&options).map(drop);
@@ -572,8 +561,7 @@ fn configs() -> Vec<Config> {
     let plain = Config::default();
     #[cfg(feature = "deflate")]
     {
-        let mut deflate = plain;
-        deflate.deflate = Some(sockless::Deflate::default());
+        let deflate = Config::new().with_deflate(sockless::Deflate::default());
         vec![plain, deflate]
     }
     #[cfg(not(feature = "deflate"))]
@@ -583,53 +571,67 @@ fn configs() -> Vec<Config> {
 #[test]
 fn both_sides_over_http11() {
     for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
-        let mut asks = client_options();
-        asks.config = config;
-        let mut agrees = options();
-        agrees.config = config;
+        let asks = client_options().with_config(config.clone());
+        let agrees = options().with_config(config);
         let mut client = client(uri, &asks);
         let request = client.to_http().unwrap();
         let request = Request::from_http(&request);
-        let handshake = request.negotiate(&agrees).unwrap();
-        let response = handshake.to_http();
-        let opening = client.establish(Response::from_http(&response));
-        let Ok(Opening::Established {
-            connection,
-            response,
-            ..
-        }) = opening
-        else {
-            panic!("{opening:?}");
-        };
+        let (answer, server) = request.negotiate(&agrees).unwrap();
+        let response = answer.to_http();
+        let opened = client.establish(Response::from_http(&response));
+        let (response, connection) = opened.unwrap();
         assert_eq!(response.subprotocol(), Some("b"));
-        talk(connection, handshake.connection());
+        talk(connection.expect("accepted"), server);
     }
 }
 
 #[test]
 fn both_sides_over_http2() {
     for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
-        let mut asks = client_options();
-        asks.config = config;
-        let mut agrees = options();
-        agrees.config = config;
+        let asks = client_options().with_config(config.clone());
+        let agrees = options().with_config(config);
         let mut client = http2_client(uri, &asks);
         let request = client.to_http().unwrap();
         let request = Request::from_http_connect(&request, "websocket");
-        let handshake = request.negotiate(&agrees).unwrap();
-        let mut response = handshake.to_http();
+        let (answer, server) = request.negotiate(&agrees).unwrap();
+        let mut response = answer.to_http();
         *response.version_mut() = Version::HTTP_2;
-        let opening = client.establish(Response::from_http(&response));
-        let Ok(Opening::Established {
-            connection,
-            response,
-            ..
-        }) = opening
-        else {
-            panic!("{opening:?}");
-        };
+        let opened = client.establish(Response::from_http(&response));
+        let (response, connection) = opened.unwrap();
         assert_eq!(response.subprotocol(), Some("b"));
-        talk(connection, handshake.connection());
+        talk(connection.expect("accepted"), server);
+    }
+}
+
+/// Of a library that has parsed it; what is no URI of a WebSocket is refused as ever.
+#[test]
+fn a_uri_of_the_types() {
+    for uri in URIS {
+        let typed: http::Uri = uri.parse().unwrap();
+        let found = Uri::try_from(&typed).unwrap();
+        let expected = Uri::parse(uri).unwrap();
+        assert_eq!(found.is_secure(), expected.is_secure());
+        assert_eq!(
+            (found.host(), found.port()),
+            (expected.host(), expected.port())
+        );
+        assert_eq!(
+            (found.path(), found.query()),
+            (expected.path(), expected.query())
+        );
+        let request = |uri| ClientHandshake::new(uri, &client_options(), Seed::new([7; 32]));
+        let (found, expected) = (request(&found).unwrap(), request(&expected).unwrap());
+        assert_eq!(found.request(), expected.request());
+    }
+    for uri in [
+        "http://example.com/",
+        "/chat",
+        "example.com",
+        "*",
+        "ws://user@example.com/",
+    ] {
+        let typed: http::Uri = uri.parse().unwrap();
+        assert_eq!(Uri::try_from(&typed), Err(InputError::Uri), "{uri}");
     }
 }
 

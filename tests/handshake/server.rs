@@ -5,7 +5,7 @@ use super::{
 };
 use sockless::accept_key;
 use sockless::handshake::{
-    HeadError, Header, InputError, Origins, Request, RequestError, ServerOptions,
+    Header, InputError, Origins, Request, RequestError, ServerHandshake, ServerOptions,
 };
 use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 use sockless::{Config, ReadBuffer};
@@ -83,8 +83,7 @@ fn an_empty_line_of_a_list_is_an_empty_element() {
 /// the same.
 #[test]
 fn an_empty_subprotocol_header_offers_none() {
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["a", ""];
+    let mut options = ServerOptions::new().with_subprotocols(&["a", ""]);
     for edits in [
         &["Sec-WebSocket-Protocol:"][..],
         &["Sec-WebSocket-Protocol: ,"],
@@ -110,8 +109,8 @@ fn an_empty_subprotocol_header_offers_none() {
         let found = request.negotiate(&options).map(drop);
         assert_eq!(found, Err(RequestError::NoCommonSubprotocol), "{edits:?}");
         options.require_subprotocol = false;
-        let handshake = request.negotiate(&options).unwrap();
-        assert_eq!(handshake.subprotocol(), None, "{edits:?}");
+        let (response, _) = request.negotiate(&options).unwrap();
+        assert_eq!(response.subprotocol(), None, "{edits:?}");
     }
 }
 
@@ -140,10 +139,9 @@ fn a_value_may_have_bytes_over_0x7f() {
     assert_eq!(opened(&served, "bytes over 0x7f"), []);
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(&bytes);
-    let request = ServerHandshake::new(&Config::default())
-        .read_request(&mut buffer)
-        .unwrap();
-    assert_eq!(request.unwrap().header("x-latin"), line.get(9..));
+    let mut handshake = ServerHandshake::new(&Config::default());
+    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
+    assert_eq!(request.single_header("x-latin"), line.get(9..));
 }
 
 /// RFC 9110 section 10.1.1: a server that answers with a final status omits the 100. So there is one answer, which is
@@ -380,8 +378,7 @@ fn header_lists_get_the_same_verdict_as_bytes() {
         &["Sec-WebSocket-Protocol: a, a"],
         &["Sec-WebSocket-Extensions: ,"],
     ];
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["a", "b"];
+    let options = ServerOptions::new().with_subprotocols(&["a", "b"]);
     for edits in table {
         let request = head(REQUEST, edits);
         let (start, headers) = split_head(&request);
@@ -390,11 +387,22 @@ fn header_lists_get_the_same_verdict_as_bytes() {
         let from_list = Request::new(method, target, headers);
         let from_bytes = serve(request.as_bytes(), &[], &options);
         match (from_list.negotiate(&options), from_bytes) {
-            (Ok(handshake), Ok(Some((output, _)))) => {
-                let (_, headers, _) = split_message(&output);
-                assert_eq!(handshake.headers(), headers, "{edits:?}");
-                assert_eq!(handshake.connection().output(), [], "{edits:?}");
-                assert_eq!(handshake.accept().output(), output, "{edits:?}");
+            (Ok((response, connection)), Ok(Some((output, _)))) => {
+                let (status, headers, _) = split_message(&output);
+                assert_eq!(response.status(), status, "{edits:?}");
+                assert_eq!(response.headers(), headers, "{edits:?}");
+                // The library writes the answer, so a second one in the output would be taken for frames.
+                assert_eq!(connection.output(), [], "{edits:?}");
+                let connection = from_list.accept(&options).unwrap();
+                assert_eq!(connection.output(), [], "{edits:?}");
+                // Who has read the bytes gets the same answer twice: to look at, and to be written.
+                let mut buffer = ReadBuffer::new();
+                buffer.extend_from_slice(request.as_bytes());
+                let mut handshake = ServerHandshake::new(&options.config);
+                let read = handshake.read_request(&mut buffer).unwrap().unwrap();
+                let (same, connection) = read.negotiate(&options).unwrap();
+                assert_eq!(same, response, "{edits:?}");
+                assert_eq!(connection.output(), output, "{edits:?}");
             }
             (Err(list), Err(bytes)) => assert_eq!(list, bytes, "{edits:?}"),
             (list, bytes) => panic!("{edits:?}: {list:?} but {bytes:?}"),
@@ -426,16 +434,17 @@ fn an_absolute_target_is_its_path_and_its_host() {
         let bytes = head(REQUEST, &[&start]);
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(bytes.as_bytes());
-        let request = ServerHandshake::new(&Config::default())
-            .read_request(&mut buffer)
-            .unwrap();
-        let request = request.unwrap();
+        let mut handshake = ServerHandshake::new(&Config::default());
+        let request = handshake.read_request(&mut buffer).unwrap().unwrap();
         let (_, headers) = split_head(&bytes);
         let list = Request::new("GET", target, headers.clone());
-        assert_eq!(request, list, "{target}");
-        assert_eq!(request.target(), path, "{target}");
-        assert_eq!(request.host(), Some(host), "{target}");
-        assert_eq!(request.header("Host"), Some(host.as_bytes()), "{target}");
+        // They differ in who writes the answer, and in nothing else.
+        assert_eq!(request.method(), list.method(), "{target}");
+        assert_eq!(request.headers(), list.headers(), "{target}");
+        assert_eq!((request.target(), list.target()), (path, path));
+        assert_eq!((request.host(), list.host()), (Some(host), Some(host)));
+        let named = request.single_header("Host");
+        assert_eq!(named, Some(host.as_bytes()), "{target}");
         assert_eq!(request.headers().len(), REQUEST.len() - 1, "{target}");
         assert!(request.accept(&ServerOptions::default()).is_ok());
 
@@ -480,10 +489,8 @@ fn an_absolute_target_is_its_path_and_its_host() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"GET http://a/b HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n");
     for (path, host) in [("/b", Some("a")), ("/", None)] {
-        let request = ServerHandshake::new(&Config::default())
-            .read_request(&mut buffer)
-            .unwrap();
-        let request = request.unwrap();
+        let mut handshake = ServerHandshake::new(&Config::default());
+        let request = handshake.read_request(&mut buffer).unwrap().unwrap();
         assert_eq!((request.target(), request.host()), (path, host));
     }
     for (host, valid) in [("a b", None), ("", None), ("[::1]", Some("[::1]"))] {
@@ -519,8 +526,7 @@ fn origins() {
         (Origins::SameHost, "null", false),
     ];
     for (origins, origin, allowed) in table {
-        let mut options = ServerOptions::default();
-        options.origins = origins;
+        let options = ServerOptions::new().with_origins(origins);
         let request = head(REQUEST, &[&format!("Origin: {origin}")]);
         let served = serve(request.as_bytes(), &[], &options);
         assert_eq!(served.is_ok(), allowed, "{origins:?} {origin}");
@@ -530,8 +536,7 @@ fn origins() {
     }
     // Programs that are no browsers send none; two are refused under every policy.
     for origins in [Origins::Any, Origins::Only(&only), Origins::SameHost] {
-        let mut options = ServerOptions::default();
-        options.origins = origins;
+        let options = ServerOptions::new().with_origins(origins);
         assert!(serve(head(REQUEST, &[]).as_bytes(), &[], &options).is_ok());
         let two = head(REQUEST, &["Origin: https://a.example", "Origin: null"]);
         let served = serve(two.as_bytes(), &[], &options);
@@ -543,8 +548,7 @@ fn origins() {
 #[test]
 fn the_hosts_that_a_server_answers_for() {
     for &(hosts, host, [.., answered]) in HOSTS {
-        let mut options = ServerOptions::default();
-        options.hosts = hosts;
+        let options = ServerOptions::new().with_hosts(hosts);
         let edits = [
             vec!["-Host".to_owned(), format!("Host: {host}")],
             // It is the host in the target that counts.
@@ -588,8 +592,7 @@ fn subprotocols() {
         ("chat2", &["chat"], None),
     ];
     for &(offer, known, chosen) in table {
-        let mut options = ServerOptions::default();
-        options.subprotocols = known;
+        let mut options = ServerOptions::new().with_subprotocols(known);
         let served = serve_cut(offers(offer).as_bytes(), &options);
         let headers = opened(&served, offer);
         let expected: Vec<Header<'_>> = chosen
@@ -615,27 +618,26 @@ fn subprotocols() {
     );
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(two.as_bytes());
-    let request = ServerHandshake::new(&Config::default())
-        .read_request(&mut buffer)
-        .unwrap();
-    let request = request.unwrap();
+    let mut handshake = ServerHandshake::new(&Config::default());
+    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
     assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);
-    let mut options = ServerOptions::default();
-    options.subprotocols = &["b"];
-    let handshake = request.negotiate(&options).unwrap();
-    assert_eq!(handshake.subprotocol(), Some("b"));
+    let options = ServerOptions::new().with_subprotocols(&["b"]);
+    let (response, _) = request.negotiate(&options).unwrap();
+    assert_eq!(response.subprotocol(), Some("b"));
 }
 
 #[test]
 fn a_request_for_something_else_gets_a_plain_answer() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"HEAD /page?x HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n\r\n");
-    let request = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
-    let request = request.unwrap().unwrap();
+    let mut handshake = ServerHandshake::new(&Config::default());
+    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
     assert_eq!((request.method(), request.target()), ("HEAD", "/page?x"));
-    assert!(!request.is_upgrade());
-    assert_eq!(request.header("HOST"), Some(&b"a"[..]));
-    assert_eq!((request.header("x"), request.header("y")), (None, None));
+    assert!(!request.is_websocket());
+    assert_eq!(request.single_header("HOST"), Some(&b"a"[..]));
+    // Two are no single one.
+    assert_eq!(request.single_header("x"), None);
+    assert_eq!(request.single_header("y"), None);
     assert_eq!(request.headers().len(), 3);
 
     // A page of the application's own in place of the plain 426.

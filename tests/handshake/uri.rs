@@ -1,6 +1,7 @@
 //! WebSocket URIs (RFC 6455 section 3).
 
 use sockless::handshake::{InputError, Uri};
+use std::collections::HashSet;
 
 #[test]
 fn uris() {
@@ -65,4 +66,38 @@ fn uris() {
     ] {
         assert_eq!(Uri::parse(text), Err(InputError::Uri), "{text}");
     }
+}
+
+/// It outlives the text that it was read from, and is written as it was read.
+#[test]
+fn a_uri_is_written_as_it_was_read() {
+    let mut all = HashSet::new();
+    for text in [
+        "ws://example.com",
+        "ws://example.com/",
+        "wss://example.com",
+        "wss://Example.com:443/a/b",
+        "ws://example.com:80",
+        "ws://[2001:db8::1]:9000/?q=%20",
+        "ws://[::1]",
+        "ws://127.0.0.1?",
+        "wss://a%20b/c?d?e/f",
+    ] {
+        let uri: Uri = text.to_owned().parse().unwrap();
+        assert_eq!(uri.to_string(), text);
+        assert_eq!(Uri::parse(text), Ok(uri.clone()));
+        assert!(all.insert(uri), "{text}");
+    }
+    // But for what makes no difference.
+    for (text, written) in [
+        ("WSS://example.com", "wss://example.com"),
+        ("Ws://example.com:/a", "ws://example.com/a"),
+        ("ws://[::1]:", "ws://[::1]"),
+        ("ws://a:0080", "ws://a:80"),
+    ] {
+        let uri: Uri = text.parse().unwrap();
+        assert_eq!(uri.to_string(), written);
+        assert_eq!(Uri::parse(written), Ok(uri));
+    }
+    assert_eq!("http://a".parse::<Uri>(), Err(InputError::Uri));
 }

@@ -1,13 +1,14 @@
 //! An incident of the opening handshake: what the application passes on from somewhere else.
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, ServerOptions, Uri,
-    extended_connect,
+    ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, ServerHandshake,
+    ServerOptions, Uri,
 };
 use sockless::test_util::{OwnedEvent, Peer, Role};
 use sockless::{CloseCode, Config, Seed};
 
 use super::{REQUEST, buffer};
+use std::time::Duration;
 
 const BREAKS: [&str; 5] = [
     "\r\nInjected: 1",
@@ -59,19 +60,28 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
 
         // A server's answers.
         let mut buffer = buffer(REQUEST.as_bytes());
-        let request = ServerHandshake::new(&Config::default())
-            .read_request(&mut buffer)
-            .unwrap();
-        let request = request.unwrap();
-        let mut handshake = request.negotiate(&ServerOptions::default()).unwrap();
+        let mut handshake = ServerHandshake::new(&Config::default());
+        let request = handshake.read_request(&mut buffer).unwrap().unwrap();
         for (header, error) in [
             (name, InputError::HeaderName),
             (value_header, InputError::HeaderValue),
         ] {
             assert_eq!(request.respond(200, &[header], b""), Err(error));
-            assert_eq!(handshake.add_header(header), Err(error));
+            let headers = [header];
+            let options = ServerOptions::new().with_headers(&headers);
+            let refused = RequestError::Input(error);
+            for request in [&request, &extended_connect()] {
+                assert_eq!(request.negotiate(&options).map(drop), Err(refused));
+                assert_eq!(request.accept(&options).map(drop), Err(refused));
+            }
+            assert_eq!(refused.status(), 500);
+            let mut buffer = self::buffer(REQUEST.as_bytes());
+            let mut handshake = ServerHandshake::new(&options.config);
+            let opened = handshake.accept(&mut buffer, &options, Duration::ZERO);
+            let opened = opened.unwrap();
+            assert_eq!(opened.output(), refused.response());
+            assert!(!opened.can_send() && !contains(opened.output(), b"Injected"));
         }
-        assert!(!contains(handshake.accept().output(), b"Injected"));
 
         // A reason is no line of a head: it goes through as it is, and into one frame.
         for role in Role::BOTH {
@@ -132,8 +142,7 @@ fn line_breaks_from_an_http_library_are_refused() {
                 name,
                 value: value.as_bytes(),
             });
-            let mut options = ServerOptions::default();
-            options.subprotocols = &subprotocols;
+            let options = ServerOptions::new().with_subprotocols(&subprotocols);
             let refused = Request::new("GET", "/", headers)
                 .accept(&options)
                 .unwrap_err();
@@ -183,7 +192,8 @@ fn no_byte_of_a_refused_request_comes_back() {
     for head in heads {
         assert!(head.contains(marker));
         let mut buffer = buffer(head.as_bytes());
-        let refused = match ServerHandshake::new(&Config::default()).read_request(&mut buffer) {
+        let mut handshake = ServerHandshake::new(&Config::default());
+        let refused = match handshake.read_request(&mut buffer) {
             Ok(request) => request
                 .unwrap()
                 .accept(&ServerOptions::default())
@@ -234,8 +244,7 @@ fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
     let long = "[".repeat(100_000);
     for odd in ODD.iter().copied().chain([&*long]) {
         for (hosts, answers) in [(&[odd][..], false), (&[odd, "a"], true)] {
-            let mut options = ServerOptions::default();
-            options.hosts = hosts;
+            let options = ServerOptions::new().with_hosts(hosts);
             for host in ["a", "A:80", odd] {
                 let verdict = request_for(host).negotiate(&options).map(drop);
                 let expected = match verdict {
@@ -248,6 +257,20 @@ fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
             }
         }
     }
+}
+
+/// As an HTTP library passes it on from a stream of HTTP/2.
+fn extended_connect() -> Request<'static> {
+    let header = |(name, value)| Header { name, value };
+    let fields: [(&str, &[u8]); 6] = [
+        (":method", b"CONNECT"),
+        (":protocol", b"websocket"),
+        (":scheme", b"https"),
+        (":authority", b"a"),
+        (":path", b"/"),
+        ("sec-websocket-version", b"13"),
+    ];
+    Request::extended_connect(fields.map(header).to_vec())
 }
 
 /// As an HTTP library passes it on.

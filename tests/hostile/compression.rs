@@ -1,7 +1,7 @@
 //! Incidents of compression: what a few bytes may inflate to, and which windows a codec is asked for.
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Opening, Request, ResponseError, ServerOptions, Uri,
+    ClientHandshake, ClientOptions, ResponseError, ServerHandshake, ServerOptions, Uri,
 };
 use sockless::test_util::{Frame, OwnedEvent, Peer, Role};
 use sockless::{Config, Connection, Deflate, Delivery, ProtocolError, ReadBuffer, Seed};
@@ -10,20 +10,15 @@ use super::heap::{NOTHING, measure};
 use super::{buffer, frame_headers, request, response};
 
 fn config() -> Config {
-    let mut deflate = Deflate::default();
-    deflate.min_size = 0;
-    let mut config = Config::default();
-    config.deflate = Some(deflate);
-    config
+    Config::new().with_deflate(Deflate::new().with_min_size(0))
 }
 
 /// A server that was offered this.
-fn serve(offer: &str, config: Config) -> Connection {
+fn serve(offer: &str, config: &Config) -> Connection {
     let head = request(&format!("Sec-WebSocket-Extensions: {offer}\r\n"));
     let mut buffer = buffer(head.as_bytes());
-    let mut options = ServerOptions::default();
-    options.config = config;
-    let request = ServerHandshake::new(&config)
+    let options = ServerOptions::new().with_config(config.clone());
+    let request = ServerHandshake::new(config)
         .read_request(&mut buffer)
         .unwrap()
         .unwrap();
@@ -33,20 +28,18 @@ fn serve(offer: &str, config: Config) -> Connection {
 }
 
 /// A client that was answered this.
-fn ask(answer: &str, config: Config) -> Result<Connection, ResponseError> {
+fn ask(answer: &str, config: &Config) -> Result<Connection, ResponseError> {
     let uri = Uri::parse("ws://a").unwrap();
-    let mut options = ClientOptions::default();
-    options.config = config;
+    let options = ClientOptions::new().with_config(config.clone());
     let mut client = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
     let head = response(&client, &format!("Sec-WebSocket-Extensions: {answer}\r\n"));
     let mut buffer = buffer(head.as_bytes());
-    match client.read_response(&mut buffer)? {
-        Some(Opening::Established { connection, .. }) => Ok(connection),
-        other => panic!("{other:?}"),
-    }
+    let opened = client.read_response(&mut buffer)?;
+    let (_, connection) = opened.expect("the head is whole");
+    Ok(connection.expect("accepted"))
 }
 
-fn agreed(role: Role, config: Config) -> Connection {
+fn agreed(role: Role, config: &Config) -> Connection {
     match role {
         Role::Server => serve("permessage-deflate", config),
         Role::Client => ask("permessage-deflate", config).unwrap(),
@@ -55,7 +48,7 @@ fn agreed(role: Role, config: Config) -> Connection {
 
 /// What a server of ours makes of the data.
 fn compressed(data: &[u8]) -> Vec<u8> {
-    let mut server = agreed(Role::Server, config());
+    let mut server = agreed(Role::Server, &config());
     server.send_binary(data).unwrap();
     let headers = frame_headers(server.output());
     assert_eq!((headers.len(), headers[0].rsv), (1, 4));
@@ -83,11 +76,11 @@ fn a_bomb_is_stopped_at_the_limit() {
                         Frame::new(0x80, &bomb[half..]),
                     ],
                 ] {
-                    let mut config = config();
-                    config.max_message_size = N as u64;
-                    config.delivery = delivery;
+                    let config = config()
+                        .with_max_message_size(N as u64)
+                        .with_delivery(delivery);
                     let bytes = sockless::test_util::encode(&frames, role);
-                    let mut connection = agreed(role, config);
+                    let mut connection = agreed(role, &config);
                     let mut buffer = ReadBuffer::new();
                     let ((received, error), heap) = measure(|| {
                         buffer.extend_from_slice(&bytes);
@@ -104,11 +97,8 @@ fn a_bomb_is_stopped_at_the_limit() {
                         }
                     });
                     let what = format!("{size} {role:?} {delivery:?}");
-                    let most = match delivery {
-                        Delivery::Messages => N + codec,
-                        Delivery::Chunks => codec,
-                    };
-                    let most = most + 2 * bytes.len();
+                    let whole = if delivery == Delivery::Messages { N } else { 0 };
+                    let most = whole + codec + 2 * bytes.len();
                     assert!(heap.peak <= most as isize, "{what}: {heap:?}");
                     if passes {
                         assert_eq!((received, error), (N, None), "{what}");
@@ -133,9 +123,8 @@ fn a_bomb_is_stopped_at_the_limit() {
 fn empty_fragments_of_a_compressed_message_cost_nothing() {
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let mut config = config();
-            config.delivery = delivery;
-            let mut connection = agreed(role, config);
+            let config = config().with_delivery(delivery);
+            let mut connection = agreed(role, &config);
             let mut buffer = ReadBuffer::with_capacity(4096);
             let begin = Frame::new(0x41, [0xf2, 0x48, 0xcd]).encode(role);
             let empty = Frame::new(0x00, "").encode(role).repeat(100);
@@ -157,9 +146,8 @@ fn empty_fragments_of_a_compressed_message_cost_nothing() {
 fn a_compressed_message_without_payload_costs_nothing() {
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let mut config = config();
-            config.delivery = delivery;
-            let mut connection = agreed(role, config);
+            let config = config().with_delivery(delivery);
+            let mut connection = agreed(role, &config);
             let mut buffer = ReadBuffer::with_capacity(4096);
             let begin = Frame::new(0x41, "").encode(role);
             let empty = Frame::new(0x00, "").encode(role);
@@ -209,10 +197,10 @@ fn window_bits_are_judged_before_a_codec_sees_them() {
             let right = bits.is_some_and(|bits| bits.to_string() == *value);
 
             // Of a window of 256 bytes, which no compressor here has, only the peer's is accepted.
-            let server = serve(&parameters, config());
+            let server = serve(&parameters, &config());
             let mine = name.starts_with("server") && value == "8";
             assert_eq!(server.uses_deflate(), right && !mine, "{parameters}");
-            let client = ask(&parameters, config());
+            let client = ask(&parameters, &config());
             match client {
                 Ok(client) => {
                     assert!(right && client.uses_deflate(), "{parameters}");
@@ -234,7 +222,7 @@ fn window_bits_are_judged_before_a_codec_sees_them() {
         let deflate = config.deflate.as_mut().unwrap();
         (deflate.max_window_bits, deflate.peer_max_window_bits) = (bits, bits);
         let offer = "permessage-deflate; client_max_window_bits";
-        let server = serve(offer, config);
+        let server = serve(offer, &config);
         assert!(server.uses_deflate(), "{bits}");
         works(Role::Server, server);
     }

@@ -6,8 +6,7 @@ use sockless::{Config, Connection, Delivery, Event, ProtocolError, ReadBuffer};
 /// However a bad chunk is cut, the good part of it is delivered and nothing behind it.
 #[test]
 fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
-    let mut config = Config::default();
-    config.delivery = Delivery::Chunks;
+    let config = Config::new().with_delivery(Delivery::Chunks);
     for bad in [&b"abc\xff"[..], b"abc\xf4\x90d", b"abc\xe2\x82"] {
         let stream = [
             Frame::new(0x81, bad).encode(Role::Server),
@@ -44,8 +43,7 @@ fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
 /// Whatever the limit, a message fits into an empty output, and no second one behind it.
 #[test]
 fn an_output_limit_of_nothing_still_sends() {
-    let mut config = Config::default();
-    config.max_output = 0;
+    let config = Config::new().with_max_output(0);
     let mut connection = Connection::server(&config);
     assert_eq!(connection.send_text("one"), Ok(()));
     assert_eq!(connection.send_text("two"), Err(sockless::SendError::Full));

@@ -1,6 +1,6 @@
 //! Incidents of framing: masking keys, lengths, and a receiver that does not come to an end.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, Uri};
 use sockless::test_util::{Frame, Length, Peer, Role, encode};
 use sockless::{
     CloseCode, Config, Connection, Delivery, ProtocolError, ReadBuffer, Reply, Seed,
@@ -16,10 +16,8 @@ fn opened(seed: u8) -> Connection {
     let seed = Seed::new([seed; 32]);
     let mut client = ClientHandshake::new(&uri, &ClientOptions::default(), seed).unwrap();
     let mut buffer = buffer(response(&client, "").as_bytes());
-    match client.read_response(&mut buffer) {
-        Ok(Some(Opening::Established { connection, .. })) => connection,
-        other => panic!("{other:?}"),
-    }
+    let (_, connection) = client.read_response(&mut buffer).unwrap().unwrap();
+    connection.expect("accepted")
 }
 
 /// CVE-2025-10148: a client masked all frames of a connection with the same key, so that a server could have
@@ -119,9 +117,10 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
             for before in [0, 5] {
                 for role in Role::BOTH {
                     for delivery in [Delivery::Messages, Delivery::Chunks] {
-                        let limit = match delivery {
-                            Delivery::Messages => max_message.min(in_memory),
-                            Delivery::Chunks => max_message,
+                        let limit = if delivery == Delivery::Messages {
+                            max_message.min(in_memory)
+                        } else {
+                            max_message
                         };
                         let mut expected = None;
                         if claim > u64::MAX >> 1 {
@@ -131,10 +130,10 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
                         } else if u128::from(claim) + before as u128 > u128::from(limit) {
                             expected = Some(ProtocolError::MessageTooLarge);
                         }
-                        let mut config = Config::default();
-                        config.max_frame_size = max_frame;
-                        config.max_message_size = max_message;
-                        config.delivery = delivery;
+                        let config = Config::new()
+                            .with_max_frame_size(max_frame)
+                            .with_max_message_size(max_message)
+                            .with_delivery(delivery);
                         let mut peer = Peer::new(role, &config);
                         let first = if before > 0 {
                             peer.receive(&Frame::new(0x02, vec![7; before]).encode(role));
@@ -223,11 +222,11 @@ fn asking_again_without_new_bytes_ends() {
                 (Delivery::Messages, Reply::Automatic),
                 (Delivery::Chunks, Reply::Manual),
             ] {
-                let mut config = Config::default();
-                config.delivery = delivery;
-                config.close_reply = reply;
-                config.ping_reply = reply;
-                config.max_unsent_pongs = 0;
+                let config = Config::new()
+                    .with_delivery(delivery)
+                    .with_close_reply(reply)
+                    .with_ping_reply(reply)
+                    .with_max_unsent_pongs(0);
                 let mut connection = role.connection(&config);
                 let mut buffer = ReadBuffer::new();
                 let mut events = 0;
@@ -262,12 +261,10 @@ fn asking_again_without_new_bytes_ends() {
 
     // The opening handshake likewise.
     for n in 0..REQUEST.len() {
+        let mut handshake = ServerHandshake::new(&Config::default());
         let mut buffer = buffer(&REQUEST.as_bytes()[..n]);
         for _ in 0..3 {
-            assert_eq!(
-                ServerHandshake::new(&Config::default()).read_request(&mut buffer),
-                Ok(None)
-            );
+            assert_eq!(handshake.read_request(&mut buffer), Ok(None));
             assert_eq!(buffer.unread().len(), n);
         }
     }

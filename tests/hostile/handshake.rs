@@ -2,8 +2,8 @@
 
 use sockless::accept_key;
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, HeadError, Header, Request, RequestError, Response,
-    ResponseError, ServerOptions, Uri,
+    ClientHandshake, ClientOptions, Header, Request, RequestError, Response, ResponseError,
+    ServerHandshake, ServerOptions, Uri,
 };
 use sockless::test_util::{Frame, Role};
 use sockless::{Config, Connection, Seed};
@@ -49,27 +49,30 @@ fn an_error_of_the_clients_handshake_is_final() {
 fn a_bad_line_is_refused_when_it_ends() {
     let many = format!("GET / HTTP/1.1\r\n{}", "a: b\r\n".repeat(101));
     for (head, error) in [
-        ("this is no http\r\n", HeadError::Malformed),
-        ("\u{16}\u{3}\u{1}\u{2}\r\n", HeadError::Malformed),
-        ("GET / HTTP/9.9\r\n", HeadError::UnsupportedVersion),
-        ("GET / HTTP/1.1\r\nHost : a\r\n", HeadError::Malformed),
-        ("GET / HTTP/1.1\r\n: a\r\n", HeadError::Malformed),
-        ("GET / HTTP/x.1\r\n", HeadError::Malformed),
-        ("GET / HTTP/1.x\r\n", HeadError::Malformed),
-        ("GET / HTTP/1.1\r\nno colon\r\n", HeadError::Malformed),
-        ("GET / HTTP/1.1\r\nnocolon\r\n", HeadError::Malformed),
-        (&many, HeadError::TooManyHeaders),
+        ("this is no http\r\n", RequestError::MalformedHead),
+        ("\u{16}\u{3}\u{1}\u{2}\r\n", RequestError::MalformedHead),
+        ("GET / HTTP/9.9\r\n", RequestError::UnsupportedHttpVersion),
+        (
+            "GET / HTTP/1.1\r\nHost : a\r\n",
+            RequestError::MalformedHead,
+        ),
+        ("GET / HTTP/1.1\r\n: a\r\n", RequestError::MalformedHead),
+        ("GET / HTTP/x.1\r\n", RequestError::MalformedHead),
+        ("GET / HTTP/1.x\r\n", RequestError::MalformedHead),
+        (
+            "GET / HTTP/1.1\r\nno colon\r\n",
+            RequestError::MalformedHead,
+        ),
+        ("GET / HTTP/1.1\r\nnocolon\r\n", RequestError::MalformedHead),
+        (&many, RequestError::TooManyHeaders),
     ] {
         let (before, last) = head.split_at(head.len() - 1);
+        let mut handshake = ServerHandshake::new(&Config::default());
         let mut buffer = buffer(before.as_bytes());
-        assert_eq!(
-            ServerHandshake::new(&Config::default()).read_request(&mut buffer),
-            Ok(None),
-            "{head:?}"
-        );
+        assert_eq!(handshake.read_request(&mut buffer), Ok(None), "{head:?}");
         buffer.extend_from_slice(last.as_bytes());
-        let refused = ServerHandshake::new(&Config::default()).read_request(&mut buffer);
-        assert_eq!(refused, Err(RequestError::Head(error)), "{head:?}");
+        let refused = handshake.read_request(&mut buffer);
+        assert_eq!(refused, Err(error), "{head:?}");
     }
 }
 
@@ -78,18 +81,18 @@ fn a_bad_line_is_refused_when_it_ends() {
 fn an_emptied_buffer_remembers_no_search() {
     let config = Config::default();
     let mut buffer = buffer(&Frame::new(0x82, [0x11; 100]).encode(Role::Server));
-    assert_eq!(
-        ServerHandshake::new(&config).read_request(&mut buffer),
-        Ok(None)
-    );
+    let mut handshake = ServerHandshake::new(&config);
+    assert_eq!(handshake.read_request(&mut buffer), Ok(None));
     let mut connection = Connection::server(&config);
     while connection.next_event(&mut buffer).unwrap().is_some() {}
     assert!(buffer.is_empty());
     buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert!(matches!(
-        ServerHandshake::new(&config).read_request(&mut buffer),
-        Ok(Some(_))
-    ));
+    let mut next = ServerHandshake::new(&config);
+    assert!(next.read_request(&mut buffer).unwrap().is_some());
+    // The first handshake has searched more bytes than that. To give it another transport is a mistake of the caller, but
+    // no panic.
+    buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    _ = handshake.read_request(&mut buffer);
 }
 
 /// Only a path, or a URI whose host then counts, is something to connect to.
@@ -151,19 +154,19 @@ fn answers_without_a_body() {
 /// An HTTP library that writes the headers sends the same request.
 #[test]
 fn the_headers_of_a_clients_request() {
-    let mut options = ClientOptions::default();
-    options.subprotocols = &["a", "b"];
-    options.origin = Some("http://c");
-    options.headers = &[
-        Header {
-            name: "X-Bytes",
-            value: b"\xff: x",
-        },
-        Header {
-            name: "X-Empty",
-            value: b"",
-        },
-    ];
+    let options = ClientOptions::new()
+        .with_subprotocols(&["a", "b"])
+        .with_origin("http://c")
+        .with_headers(&[
+            Header {
+                name: "X-Bytes",
+                value: b"\xff: x",
+            },
+            Header {
+                name: "X-Empty",
+                value: b"",
+            },
+        ]);
     let uri = Uri::parse("ws://host:81/path?query").unwrap();
     let handshake = ClientHandshake::new(&uri, &options, Seed::new([1; 32])).unwrap();
     let mut buffer = buffer(handshake.request());

@@ -1,6 +1,6 @@
 //! Incidents of memory: what a peer can have stored that it never sent, or never reads.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, ServerHandshake, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, Uri};
 use sockless::test_util::{Frame, Length, Role, encode};
 use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
 
@@ -22,9 +22,7 @@ fn receive(connection: &mut Connection, buffer: &mut ReadBuffer, bytes: &[u8]) -
 }
 
 fn config(delivery: Delivery) -> Config {
-    let mut config = Config::default();
-    config.delivery = delivery;
-    config
+    Config::new().with_delivery(delivery)
 }
 
 const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
@@ -34,8 +32,7 @@ const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 /// comes on top.
 #[test]
 fn the_output_stays_bounded_while_the_peer_never_reads() {
-    let mut config = Config::default();
-    config.max_output = 32 << 10;
+    let config = Config::new().with_max_output(32 << 10);
     let message = 1000;
     let bound = config.max_output + message + 8 + config.max_unsent_pongs + 131;
     for role in Role::BOTH {
@@ -91,9 +88,9 @@ fn announced_lengths_allocate_nothing() {
         for delivery in DELIVERIES {
             for first in [0x81, 0x82, 0x01, 0x02] {
                 for claim in [65536, 15 << 20, 1 << 32, 1 << 62, (1 << 63) - 1] {
-                    let mut config = config(delivery);
-                    config.max_frame_size = u64::MAX;
-                    config.max_message_size = u64::MAX;
+                    let config = config(delivery)
+                        .with_max_frame_size(u64::MAX)
+                        .with_max_message_size(u64::MAX);
                     // A message that does not fit into memory, whatever the limits are.
                     let refused = delivery == Delivery::Messages && claim > (usize::MAX / 4) as u64;
                     let mut connection = role.connection(&config);
@@ -145,7 +142,7 @@ fn announced_lengths_allocate_nothing() {
             b"HTTP/1.1 404 Not Found\r\nContent-Length: 9223372036854775807\r\n\r\nbegin",
         );
         match client.read_response(&mut buffer) {
-            Ok(Some(Opening::Refused(response))) => response.body().len(),
+            Ok(Some((response, None))) => response.body().len(),
             other => panic!("{other:?}"),
         }
     });
@@ -216,9 +213,10 @@ fn frames_without_payload_cost_nothing() {
                 });
                 // The Pongs; the fragments are no events.
                 assert_eq!((events, heap), (100_000, NOTHING));
-                let joined = match delivery {
-                    Delivery::Messages => 2 * carried,
-                    Delivery::Chunks => 0,
+                let joined = if delivery == Delivery::Messages {
+                    2 * carried
+                } else {
+                    0
                 };
                 assert_eq!(buffer.capacity(), 4096 + joined);
                 assert!(buffer.unread().is_empty());
@@ -301,13 +299,14 @@ fn a_pooled_buffer_grows_like_a_new_one() {
             b"\r\n\r\n",
         ]
         .concat();
-        let mut reader = ServerHandshake::new(&Config::default());
+        let mut handshake = ServerHandshake::new(&Config::default());
         let (mut growths, mut whole) = (0, false);
         for byte in head {
             let before = buffer.capacity();
             buffer.extend_from_slice(&[byte]);
             growths += usize::from(buffer.capacity() != before);
-            whole = reader.read(&mut buffer).expect("legal").is_some();
+            let request = handshake.read_request(&mut buffer);
+            whole = request.expect("legal").is_some();
         }
         assert!(whole);
         growths

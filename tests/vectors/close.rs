@@ -47,7 +47,7 @@ fn a_close_frame_is_delivered_and_echoed() {
             ]
             .concat();
             let echo = [OwnedEvent::close(*code, "")];
-            accepts(role, Config::default(), &bytes, &events, &echo);
+            accepts(role, &Config::default(), &bytes, &events, &echo);
             let ending = run(role, &Config::default(), &bytes, &[]).ending.unwrap();
             assert_eq!((ending.code, &*ending.reason), (*code, *reason));
             assert!(ending.was_clean);
@@ -76,7 +76,7 @@ fn a_close_frame_in_mid_message_is_legal() {
             role,
         );
         let close = [OwnedEvent::close(1000, "")];
-        accepts(role, Config::default(), &bytes, &close, &close);
+        accepts(role, &Config::default(), &bytes, &close, &close);
     }
 }
 
@@ -103,12 +103,12 @@ fn illegal_close_frames() {
         for (frame, error) in &table {
             let bad = frame.encode(role);
             let good = [Frame::new(0x81, "x"), Frame::new(0x89, "y")];
-            refuses(role, Config::default(), &good, &bad, *error, bad.len());
+            refuses(role, &Config::default(), &good, &bad, *error, bad.len());
         }
     }
     let one_byte = hex("88 81 37 fa 21 3d 56");
     let error = ProtocolError::CloseTooShort;
-    refuses(Role::Server, Config::default(), &[], &one_byte, error, 7);
+    refuses(Role::Server, &Config::default(), &[], &one_byte, error, 7);
 }
 
 #[test]

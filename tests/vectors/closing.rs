@@ -2,7 +2,10 @@
 
 use super::{DELIVERIES, config, heard, start};
 use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Pair, Peer, Role, encode};
-use sockless::{CloseCode, Config, Initiator, ProtocolError, Reply, SendError, TransportAction};
+use sockless::{
+    CloseCode, Config, Connection, Initiator, ProtocolError, ReadBuffer, Reply, SendError,
+    TransportAction,
+};
 
 const WAIT: TransportAction = TransportAction::Wait;
 const SHUT_DOWN: TransportAction = TransportAction::ShutdownWrite;
@@ -85,8 +88,7 @@ fn open_then_end_of_stream() {
 fn we_closed() {
     for role in Role::BOTH {
         for delivery in DELIVERIES {
-            let mut config = config(delivery);
-            config.max_message_size = 5;
+            let config = config(delivery).with_max_message_size(5);
             let closed = || {
                 let mut peer = Peer::new(role, &config);
                 peer.connection
@@ -214,8 +216,7 @@ fn peer_closed_and_was_answered() {
 /// Section 5.5.1: "an endpoint MAY delay sending a Close frame until its current message is sent".
 #[test]
 fn peer_closed_and_the_answer_is_left_to_the_caller() {
-    let mut config = Config::default();
-    config.close_reply = Reply::Manual;
+    let config = Config::new().with_close_reply(Reply::Manual);
     for role in Role::BOTH {
         let closed = || {
             let mut peer = Peer::new(role, &config);
@@ -270,8 +271,7 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
 /// never answered completes nothing.
 #[test]
 fn the_stream_ends_before_the_caller_answers_the_peers_close() {
-    let mut config = Config::default();
-    config.close_reply = Reply::Manual;
+    let config = Config::new().with_close_reply(Reply::Manual);
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &config);
         peer.receive(&Frame::close(1001, "").encode(role));
@@ -462,4 +462,36 @@ fn a_reset_ends_everything() {
         assert_eq!(peer.connection.transport_action(), TransportAction::Write);
         reset(&mut peer);
     }
+}
+
+/// After a failure, a refusal, and for a client over HTTP/2: the writing side is shut down once.
+#[test]
+fn what_is_shut_down_once_is_not_asked_for_again() {
+    let mut failed = Connection::server(&Config::default());
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"\xff\xff");
+    assert!(failed.next_event(&mut buffer).is_err());
+    failed.handle_shutdown();
+    assert_eq!(failed.transport_action(), TransportAction::Write, "not yet");
+    failed.advance_output(failed.output().len());
+    let refused = Connection::refused(Vec::new(), &Config::default());
+    for mut connection in [failed, refused] {
+        assert_eq!(connection.transport_action(), SHUT_DOWN);
+        connection.handle_shutdown();
+        for _ in 0..2 {
+            assert_eq!(connection.transport_action(), WAIT);
+            assert!(connection.wants_read());
+            connection.handle_shutdown();
+        }
+        connection.handle_eof();
+        assert_eq!(connection.transport_action(), TransportAction::Close);
+        assert!(!connection.wants_read());
+    }
+    // Where it is not asked for it changes nothing.
+    let mut open = Connection::server(&Config::default());
+    open.handle_shutdown();
+    assert!(open.can_send() && open.wants_read());
+    assert_eq!(open.transport_action(), WAIT);
+    open.send_text("x").unwrap();
+    assert_eq!(open.transport_action(), TransportAction::Write);
 }

@@ -2,7 +2,7 @@
 
 use super::{accepts, config};
 use sockless::test_util::{Frame, Outcome, OwnedEvent, Peer, Role, encode, run};
-use sockless::{CloseCode, Config, Connection, Delivery, TransportAction};
+use sockless::{CloseCode, CloseFrame, Config, Connection, Delivery, Event, TransportAction};
 
 /// Sections 5.4 and 5.5: "control frames MAY be injected in the middle of a fragmented message".
 #[test]
@@ -33,7 +33,7 @@ fn control_frames_between_fragments() {
     ];
     for role in Role::BOTH {
         let bytes = encode(&frames, role);
-        accepts(role, Config::default(), &bytes, &events, &replies);
+        accepts(role, &Config::default(), &bytes, &events, &replies);
     }
 }
 
@@ -52,7 +52,7 @@ fn fragments_with_different_keys() {
     }
     let bytes = encode(&frames, Role::Server);
     let events = [OwnedEvent::binary(b"abcdefghijklmnop")];
-    accepts(Role::Server, Config::default(), &bytes, &events, &[]);
+    accepts(Role::Server, &Config::default(), &bytes, &events, &[]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
 fn an_event_leaves_the_connection_free() {
     fn first_text<'b>(peer: &mut Connection, buffer: &'b mut sockless::ReadBuffer) -> &'b str {
         match peer.next_event(buffer) {
-            Ok(Some(sockless::Event::Text { text, .. })) => text,
+            Ok(Some(Event::Text { text, .. })) => text,
             other => panic!("{other:?}"),
         }
     }
@@ -114,6 +114,34 @@ fn an_event_leaves_the_connection_free() {
     peer.connection.close(CloseCode::NORMAL, text).unwrap();
     drop(peer.connection);
     assert_eq!(text, "echo");
+}
+
+/// For queues and other threads.
+#[test]
+fn an_owned_event_is_the_same_event() {
+    let close = CloseFrame {
+        code: CloseCode::GOING_AWAY,
+        reason: "bye",
+    };
+    let (text, data) = ("text", &b"data"[..]);
+    for (event, owned) in [
+        (Event::Text { text, fin: true }, OwnedEvent::text(text)),
+        (
+            Event::Text { text, fin: false },
+            OwnedEvent::TextPart(text.into()),
+        ),
+        (Event::Binary { data, fin: true }, OwnedEvent::binary(data)),
+        (
+            Event::Binary { data, fin: false },
+            OwnedEvent::BinaryPart(data.into()),
+        ),
+        (Event::Ping(data), OwnedEvent::ping(data)),
+        (Event::Pong(data), OwnedEvent::pong(data)),
+        (Event::Close(close), OwnedEvent::close(1001, "bye")),
+    ] {
+        assert_eq!(event.into_owned(), owned);
+        assert_eq!(OwnedEvent::from(event), owned);
+    }
 }
 
 /// An [`Outcome`] has no part that this file forgets to look at.

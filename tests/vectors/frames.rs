@@ -32,7 +32,7 @@ fn two_bytes_show_a_reserved_bit_or_opcode_or_a_bad_control_frame() {
     for role in Role::BOTH {
         for &(first, length, error) in &table {
             let bad = start(role, first, length, true);
-            refuses(role, Config::default(), &[], &bad, error, 2);
+            refuses(role, &Config::default(), &[], &bad, error, 2);
         }
     }
 }
@@ -45,7 +45,7 @@ fn two_bytes_show_wrong_masking() {
             (Role::Client, ProtocolError::MaskedFrame),
         ] {
             let bad = start(role, opcode, 5, false);
-            refuses(role, Config::default(), &[], &bad, error, 2);
+            refuses(role, &Config::default(), &[], &bad, error, 2);
         }
     }
     for (role, error) in [
@@ -55,7 +55,7 @@ fn two_bytes_show_wrong_masking() {
         let open = [Frame::new(0x01, "Hel")];
         for first in [0x80, 0x00] {
             let bad = start(role, first, 2, false);
-            refuses(role, Config::default(), &open, &bad, error, 2);
+            refuses(role, &Config::default(), &open, &bad, error, 2);
         }
     }
 }
@@ -99,7 +99,7 @@ fn two_bytes_show_a_fragment_out_of_order() {
             for &first in firsts {
                 for length in [0, 5, 126, 127] {
                     let bad = start(role, first, length, true);
-                    refuses(role, Config::default(), good, &bad, error, 2);
+                    refuses(role, &Config::default(), good, &bad, error, 2);
                 }
             }
         }
@@ -176,7 +176,7 @@ fn lengths_of_every_form_both_ways() {
             let bytes = Frame::new(0x82, &data).encode(role);
             accepts(
                 role,
-                Config::default(),
+                &Config::default(),
                 &bytes,
                 &[OwnedEvent::binary(&data)],
                 &[],
@@ -194,14 +194,11 @@ fn lengths_of_every_form_both_ways() {
 
 #[test]
 fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete() {
-    let generous = {
-        let mut config = Config::default();
-        config.max_frame_size = u64::MAX;
-        config.max_message_size = u64::MAX;
-        // Whole messages must fit into memory, too.
-        config.delivery = Delivery::Chunks;
-        config
-    };
+    // Whole messages must fit into memory, too.
+    let generous = Config::new()
+        .with_max_frame_size(u64::MAX)
+        .with_max_message_size(u64::MAX)
+        .with_delivery(Delivery::Chunks);
     let table = [
         (Length::Bits16, 0, 4, ProtocolError::LengthNotMinimal),
         (Length::Bits16, 3, 4, ProtocolError::LengthNotMinimal),
@@ -228,7 +225,7 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
                 let bad = Frame::new(first, vec![b'x'; size])
                     .with_length(length)
                     .encode(role);
-                for config in [Config::default(), generous] {
+                for config in [&Config::default(), &generous] {
                     // The masking key and the payload play no part.
                     refuses(role, config, &[], &bad[..after], error, after);
                 }
@@ -243,7 +240,7 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
         let outcome = same_however_cut(role, &generous, &bytes);
         assert_eq!((outcome.error, outcome.events), (None, vec![]));
         let error = ProtocolError::FrameTooLarge;
-        refuses(role, Config::default(), &[], &bytes[..10], error, 10);
+        refuses(role, &Config::default(), &[], &bytes[..10], error, 10);
     }
 }
 
@@ -264,7 +261,7 @@ fn the_examples_of_the_rfc() {
     for (bytes, events, replies) in to_client {
         accepts(
             Role::Client,
-            Config::default(),
+            &Config::default(),
             &hex(bytes),
             events,
             replies,
@@ -272,16 +269,22 @@ fn the_examples_of_the_rfc() {
     }
     let masked_text = hex("81 85 37 fa 21 3d 7f 9f 4d 51 58");
     let masked_pong = hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58");
-    accepts(Role::Server, Config::default(), &masked_text, &hello(), &[]);
+    accepts(
+        Role::Server,
+        &Config::default(),
+        &masked_text,
+        &hello(),
+        &[],
+    );
     let pong = [OwnedEvent::pong(b"Hello")];
-    accepts(Role::Server, Config::default(), &masked_pong, &pong, &[]);
+    accepts(Role::Server, &Config::default(), &masked_pong, &pong, &[]);
     for (header, size) in [
         ("82 7e 01 00", 256),
         ("82 7f 00 00 00 00 00 01 00 00", 65536),
     ] {
         let bytes = [hex(header), vec![9; size]].concat();
         let events = [OwnedEvent::Binary(vec![9; size])];
-        accepts(Role::Client, Config::default(), &bytes, &events, &[]);
+        accepts(Role::Client, &Config::default(), &bytes, &events, &[]);
     }
 
     let mut server = Connection::server(&Config::default());

@@ -2,7 +2,8 @@
 
 use super::{DELIVERIES, accepts, config, refuses};
 use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, join_parts, refused_at};
-use sockless::{Config, Delivery, Event, ProtocolError, ReadBuffer, Reply};
+use sockless::{Config, Deadlines, Delivery, Event, ProtocolError, ReadBuffer, Reply};
+use std::time::Duration;
 
 #[test]
 fn a_huge_ping_or_message_header_allocates_nothing() {
@@ -22,10 +23,9 @@ fn a_huge_ping_or_message_header_allocates_nothing() {
 }
 
 fn limits(frame: u64, message: u64) -> Config {
-    let mut config = Config::default();
-    config.max_frame_size = frame;
-    config.max_message_size = message;
-    config
+    Config::new()
+        .with_max_frame_size(frame)
+        .with_max_message_size(message)
 }
 
 /// What the documentation of [`Config`] states, each in its field.
@@ -39,16 +39,18 @@ fn the_default_limits() {
         max_head_size,
         max_headers,
         delivery,
-        pong,
-        close,
+        ping_reply,
+        close_reply,
         ..
     } = Config::default();
     assert_eq!((max_message_size, max_frame_size), (16 << 20, 16 << 20));
     assert_eq!((max_output, max_unsent_pongs), (1 << 20, 2 << 10));
     assert_eq!((max_head_size, max_headers), (16 << 10, 100));
     assert_eq!(delivery, Delivery::Messages);
-    assert_eq!((pong, close), (Reply::Automatic, Reply::Automatic));
+    assert_eq!(ping_reply, Reply::Automatic);
+    assert_eq!(close_reply, Reply::Automatic);
     assert_eq!(Config::default(), Config::new());
+    assert_eq!(Config::default().deadlines, None);
 
     // And they are kept: the largest frame passes, one byte more is refused at its header.
     for role in Role::BOTH {
@@ -57,14 +59,53 @@ fn the_default_limits() {
         assert_eq!(refused_at(role, &Config::default(), &most), None);
         let bad = claimed((16 << 20) + 1).encode(role);
         let error = ProtocolError::FrameTooLarge;
-        refuses(role, Config::default(), &[], &bad[..10], error, 10);
+        refuses(role, &Config::default(), &[], &bad[..10], error, 10);
         // Split over two frames it is the message that is too large.
         let good = [Frame::new(0x02, "x")];
         let bad = Frame::new(0x80, "").with_length(Length::Claimed(16 << 20));
         let bad = bad.encode(role);
         let error = ProtocolError::MessageTooLarge;
-        refuses(role, Config::default(), &good, &bad[..10], error, 10);
+        refuses(role, &Config::default(), &good, &bad[..10], error, 10);
     }
+}
+
+/// Each limit is set by the method of its name, and no other with it.
+#[test]
+fn limits_are_set_one_by_one() {
+    const ALL: Config = Config::new()
+        .with_max_message_size(1)
+        .with_max_frame_size(2)
+        .with_max_output(3)
+        .with_max_unsent_pongs(4)
+        .with_max_head_size(5)
+        .with_max_headers(6)
+        .with_delivery(Delivery::Chunks)
+        .with_ping_reply(Reply::Manual)
+        .with_deadlines(
+            Deadlines::new()
+                .with_handshake(Duration::from_secs(1))
+                .with_ping_interval(Duration::from_secs(2))
+                .with_pong(Duration::from_secs(3))
+                .with_close(Duration::from_secs(4))
+                .with_max_extension(Duration::from_secs(5)),
+        );
+    assert_eq!((ALL.max_message_size, ALL.max_frame_size), (1, 2));
+    assert_eq!((ALL.max_output, ALL.max_unsent_pongs), (3, 4));
+    assert_eq!((ALL.max_head_size, ALL.max_headers), (5, 6));
+    assert_eq!(ALL.delivery, Delivery::Chunks);
+    let replies = |config: &Config| (config.ping_reply, config.close_reply);
+    assert_eq!(replies(&ALL), (Reply::Manual, Reply::Automatic));
+    let close = Config::new().with_close_reply(Reply::Manual);
+    assert_eq!(replies(&close), (Reply::Automatic, Reply::Manual));
+    let deadlines = ALL.deadlines.unwrap();
+    let found = [
+        deadlines.handshake,
+        deadlines.ping_interval,
+        deadlines.pong,
+        deadlines.close,
+        deadlines.max_extension,
+    ];
+    assert_eq!(found, [1, 2, 3, 4, 5].map(Duration::from_secs));
 }
 
 #[test]
@@ -114,7 +155,7 @@ fn limits_are_exact() {
             let bad = part(first, size).encode(role);
             let after = if size > 125 { 4 } else { 2 };
             // The length alone decides, before the payload and even before the masking key.
-            refuses(role, limits(frame, message), good, &bad, error, after);
+            refuses(role, &limits(frame, message), good, &bad, error, after);
         }
     }
 }
@@ -124,7 +165,7 @@ fn control_frames_know_no_limit_but_their_own() {
     for role in Role::BOTH {
         let bytes = Frame::new(0x89, [7; 125]).encode(role);
         let (event, reply) = (OwnedEvent::ping(&[7; 125]), OwnedEvent::pong(&[7; 125]));
-        accepts(role, limits(0, 0), &bytes, &[event], &[reply]);
+        accepts(role, &limits(0, 0), &bytes, &[event], &[reply]);
     }
 }
 
@@ -213,8 +254,7 @@ fn a_message_over_4_gib_streams_in_chunks() {
     const GIB: u64 = 1 << 30;
     const PIECE: usize = 1 << 20;
     for (frames, size) in [(1, 5 * GIB), (5, GIB)] {
-        let mut config = limits(size, 5 * GIB);
-        config.delivery = Delivery::Chunks;
+        let config = limits(size, 5 * GIB).with_delivery(Delivery::Chunks);
         let mut client = Role::Client.connection(&config);
         let mut buffer = ReadBuffer::with_capacity(PIECE);
         let mut received = 0;

@@ -11,7 +11,7 @@ fn ten_pings_get_ten_pongs_in_order() {
     let replies: Vec<OwnedEvent> = (b'0'..=b'9').map(|i| OwnedEvent::pong(&[i; 9])).collect();
     for role in Role::BOTH {
         let bytes = encode(&pings, role);
-        accepts(role, Config::default(), &bytes, &events, &replies);
+        accepts(role, &Config::default(), &bytes, &events, &replies);
     }
 }
 
@@ -22,8 +22,7 @@ fn past_the_bound_the_newest_ping_wins() {
         let frame = if role == Role::Client { 7 } else { 3 };
         // With no room at all one Pong may wait nevertheless.
         for (limit, fit) in [(2 * frame, 2), (3 * frame - 1, 2), (frame, 1), (0, 1)] {
-            let mut config = Config::default();
-            config.max_unsent_pongs = limit;
+            let config = Config::new().with_max_unsent_pongs(limit);
             let mut peer = Peer::new(role, &config);
             peer.connection.send_text("first").unwrap();
             peer.receive(&encode(
@@ -70,8 +69,7 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
     ];
     for role in Role::BOTH {
         for (what, end) in ends {
-            let mut config = Config::default();
-            config.max_unsent_pongs = 0;
+            let config = Config::new().with_max_unsent_pongs(0);
             let mut peer = Peer::new(role, &config);
             let pings = [Frame::new(0x89, "a"), Frame::new(0x89, "b")];
             peer.receive(&encode(&pings, role));
@@ -89,11 +87,10 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
 
 #[test]
 fn a_ping_may_be_left_to_the_application() {
-    let mut config = Config::default();
-    config.ping_reply = Reply::Manual;
+    let config = Config::new().with_ping_reply(Reply::Manual);
     for role in Role::BOTH {
         let ping = Frame::new(0x89, "who?").encode(role);
-        accepts(role, config, &ping, &[OwnedEvent::ping(b"who?")], &[]);
+        accepts(role, &config, &ping, &[OwnedEvent::ping(b"who?")], &[]);
         let mut peer = Peer::new(role, &config);
         peer.receive(&ping);
         peer.connection.send_pong(b"who?").unwrap();

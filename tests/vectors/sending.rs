@@ -56,8 +56,7 @@ fn a_refused_send_leaves_everything_as_it_was() {
 #[test]
 fn a_full_output_refuses_until_some_is_written() {
     for role in Role::BOTH {
-        let mut config = Config::default();
-        config.max_output = 10;
+        let config = Config::new().with_max_output(10);
         let mut peer = Peer::new(role, &config);
         // A message of any size goes into an output that has room.
         peer.connection.send_text("longer than ten bytes").unwrap();

@@ -35,9 +35,9 @@ fn without_copies_the_same_bytes_go_out() {
         .flat_map(|role| (1..200).map(move |seed| (role, seed)))
     {
         let mut random = Random(seed);
-        let mut config = Config::default();
-        config.max_output = 200_000;
-        config.max_unsent_pongs = 20;
+        let config = Config::new()
+            .with_max_output(200_000)
+            .with_max_unsent_pongs(20);
         let (mut copying, mut sharing) = (role.connection(&config), role.connection(&config));
         let (mut copied, mut shared) = (Vec::new(), Vec::new());
         let mut buffers = [ReadBuffer::new(), ReadBuffer::new()];
@@ -147,8 +147,7 @@ fn a_servers_payload_is_not_copied() {
 /// Section 5.4, and the limit: the same refusals as for what is queued, and nothing is left behind.
 #[test]
 fn without_copies_the_same_is_refused() {
-    let mut config = Config::default();
-    config.max_output = 10;
+    let config = Config::new().with_max_output(10);
     let message = SharedMessage::binary(&[7; 5000]);
     for role in Role::BOTH {
         let mut connection = role.connection(&config);

@@ -53,7 +53,7 @@ fn wrong_text_fails_at_the_byte_that_shows_it() {
                 let bad = Frame::new(first, payload).encode(role);
                 let after = header + before.len() + fault + 1;
                 let error = ProtocolError::InvalidUtf8;
-                refuses(role, Config::default(), &good, &bad, error, after);
+                refuses(role, &Config::default(), &good, &bad, error, after);
             }
             // Cut into two fragments anywhere, with a Ping between.
             for cut in 0..=fault {
@@ -61,7 +61,7 @@ fn wrong_text_fails_at_the_byte_that_shows_it() {
                 let bad = Frame::new(0x80, &text[cut..]).encode(role);
                 let after = header + fault - cut + 1;
                 let error = ProtocolError::InvalidUtf8;
-                refuses(role, Config::default(), &good, &bad, error, after);
+                refuses(role, &Config::default(), &good, &bad, error, after);
             }
         }
     }
@@ -75,14 +75,14 @@ fn a_message_must_not_end_inside_a_character() {
             let begun = hex(begun);
             let whole = Frame::new(0x81, &begun).encode(role);
             let error = ProtocolError::InvalidUtf8;
-            refuses(role, Config::default(), &[], &whole, error, whole.len());
+            refuses(role, &Config::default(), &[], &whole, error, whole.len());
             // Whatever the length of the last frame.
             let good = [Frame::new(0x01, &begun), Frame::new(0x00, "")];
             let empty = Frame::new(0x80, "").encode(role);
-            refuses(role, Config::default(), &good, &empty, error, header);
+            refuses(role, &Config::default(), &good, &empty, error, header);
             // The next message cannot finish it.
             let ascii = Frame::new(0x80, "a").encode(role);
-            refuses(role, Config::default(), &good, &ascii, error, header + 1);
+            refuses(role, &Config::default(), &good, &ascii, error, header + 1);
         }
     }
 }
@@ -107,7 +107,7 @@ fn characters_may_be_cut_by_fragments_anywhere() {
                 OwnedEvent::text("\u{e9}"),
             ];
             let bytes = encode(&frames, role);
-            accepts(role, Config::default(), &bytes, &events, &[]);
+            accepts(role, &Config::default(), &bytes, &events, &[]);
         }
         // Every byte in a fragment of its own.
         let mut frames: Vec<_> = bytes.iter().map(|b| Frame::new(0x00, [*b])).collect();
@@ -116,7 +116,7 @@ fn characters_may_be_cut_by_fragments_anywhere() {
         let stream = encode(&frames, role);
         accepts(
             role,
-            Config::default(),
+            &Config::default(),
             &stream,
             &[OwnedEvent::text(text)],
             &[],

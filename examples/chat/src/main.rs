@@ -34,19 +34,15 @@ struct Chat {
 }
 
 impl Application for Chat {
-    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, RequestError> {
         let header = |value| Header {
             name: "Content-Type",
             value,
         };
-        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_websocket();
         let (status, header, body) = match (request.target(), is_page) {
             // What is no WebSocket is refused here, too.
-            ("/chat", _) => {
-                return request
-                    .accept(&self.options)
-                    .map_err(RequestError::response);
-            }
+            ("/chat", _) => return request.accept(&self.options),
             ("/", true) => (200, header(b"text/html; charset=utf-8"), PAGE),
             _ => (
                 404,
@@ -54,8 +50,10 @@ impl Application for Chat {
                 &b"there is a page at / and a WebSocket at /chat\n"[..],
             ),
         };
-        // The headers are constant, so they are never refused; an empty answer would only close.
-        Err(request.respond(status, &[header], body).unwrap_or_default())
+        let answer = request
+            .respond(status, &[header], body)
+            .map_err(RequestError::Input)?;
+        Ok(Connection::refused(answer, &self.options.config))
     }
 
     fn event(
@@ -115,17 +113,14 @@ fn run(listen: &Listen) -> Result<(), String> {
     let address = listen.resolve()?;
     // A file for each client; as many as the system lets it have.
     _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut deadlines = Deadlines::default();
-    deadlines.close = Duration::from_secs(5);
-    let mut config = Config::default();
-    config.deadlines = Some(listen.deadlines.unwrap_or(deadlines));
-    config.max_message_size = 16 << 10;
-    config.max_output = 256 << 10;
-    let mut options = ServerOptions::default();
-    options.config = config;
+    let deadlines = Deadlines::new().with_close(Duration::from_secs(5));
+    let config = Config::new()
+        .with_deadlines(listen.deadlines.clone().unwrap_or(deadlines))
+        .with_max_message_size(16 << 10)
+        .with_max_output(256 << 10);
     let chat = Chat {
         rooms: Rooms::new(),
-        options,
+        options: ServerOptions::new().with_config(config.clone()),
     };
     let mut event_loop = EventLoop::bind(address, config, chat)
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;

@@ -9,7 +9,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 use sockless::handshake::{Header, Request, RequestError, ServerHandshake, ServerOptions};
-use sockless::{Connection, Event, ReadBuffer, TransportAction};
+use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
 use crate::limits::READ;
 
@@ -22,7 +22,6 @@ pub(crate) struct Client {
     stage: Stage,
     /// What came and is not yet a whole frame. Owns no memory while that is nothing.
     unread: ReadBuffer,
-    shut_down: bool,
 }
 
 /// What a server waits for.
@@ -39,16 +38,12 @@ impl Client {
             transport,
             stage: Stage::Request(ServerHandshake::new(&options.config)),
             unread: ReadBuffer::new(),
-            shut_down: false,
         }
     }
 
     /// What to wait for. One of both is always set, so an error that poll reports unasked makes a read or a write fail.
     pub(crate) fn interest(&self) -> PollFlags {
-        let to_write = match &self.stage {
-            Stage::Request(_) => false,
-            Stage::Connection(connection) => connection.output_len() > 0,
-        };
+        let to_write = self.connection().is_some_and(|it| it.output_len() > 0);
         let mut interest = PollFlags::empty();
         interest.set(PollFlags::IN, self.wants_read());
         interest.set(PollFlags::OUT, to_write);
@@ -58,7 +53,7 @@ impl Client {
     /// When its time comes.
     pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Request(handshake) => handshake.timeout_at(),
             Stage::Connection(connection) => connection.timeout_at(),
         }
     }
@@ -92,10 +87,10 @@ impl Client {
             }
             match connection.transport_action() {
                 TransportAction::Close => return false,
-                TransportAction::ShutdownWrite if !self.shut_down => {
-                    self.shut_down = true;
+                TransportAction::ShutdownWrite => {
                     // Fails only if the peer is gone, which the next read shows.
                     _ = shutdown(&self.transport, Shutdown::Write);
+                    connection.handle_shutdown();
                 }
                 _ => {}
             }
@@ -106,63 +101,42 @@ impl Client {
     fn turn(&mut self, options: &ServerOptions<'_>, now: Duration) {
         let mut reads = 0;
         loop {
-            self.take_request(options);
             let drained = self.take_events();
             self.write();
-            if !drained && self.takes_events() {
+            if !drained && self.has_room() {
                 continue;
             }
-            if !drained || !self.wants_read() {
+            // What is unread after so many reads has its turn soon. While each turn brings more, no deadline ends the
+            // connection too early.
+            if !drained || !self.wants_read() || reads == READS {
                 break;
             }
-            if reads == READS {
-                // What is unread has its turn soon. While each turn brings more, no deadline ends the connection too early.
-                self.handle_timeout(options, now);
-                return;
-            }
             reads += 1;
-            if !self.read() {
+            let more = self.read();
+            // The time passes after a read, never before: what has arrived is not late.
+            if let Stage::Request(handshake) = &mut self.stage
+                && let Some(connection) = open(handshake, &mut self.unread, options, now)
+            {
+                self.stage = Stage::Connection(connection);
+            }
+            if !more {
                 break;
             }
         }
-        // A Ping is written when poll says so. To write now could make room for events, which would wait for nothing.
-        self.handle_timeout(options, now);
-    }
-
-    /// Makes a connection of a request that is whole or wrong.
-    fn take_request(&mut self, options: &ServerOptions<'_>) {
-        let Stage::Request(reader) = &mut self.stage else {
-            return;
-        };
-        let answer = match reader.read(&mut self.unread) {
-            Ok(None) => return,
-            Ok(Some(request)) => answer(&request, options),
-            Err(error) => Err(error.response()),
-        };
-        let refused = |answer| Connection::refused(answer, &options.config);
-        self.stage = Stage::Connection(answer.unwrap_or_else(refused));
-    }
-
-    /// Passes the time. Everything that arrived was read, unless there is no room for answers.
-    fn handle_timeout(&mut self, options: &ServerOptions<'_>, now: Duration) {
-        match &mut self.stage {
-            Stage::Request(reader) => {
-                if let Err(error) = reader.handle_timeout(now) {
-                    let refused = Connection::refused(error.response(), &options.config);
-                    self.stage = Stage::Connection(refused);
-                }
-            }
-            Stage::Connection(connection) => connection.handle_timeout(now),
+        // Everything that arrived was read, unless there is no room for answers. A Ping is written when poll says so. To
+        // write now could make room for events, which would wait for nothing.
+        if let Stage::Connection(connection) = &mut self.stage {
+            connection.handle_timeout(now);
         }
     }
 
     /// Sends every piece of a message back as a fragment, as soon as it is there: no message has to be held. Whether all
     /// events were taken; if not, there is no room.
     fn take_events(&mut self) -> bool {
-        while self.takes_events() {
-            let Stage::Connection(connection) = &mut self.stage else {
-                return true;
-            };
+        let Stage::Connection(connection) = &mut self.stage else {
+            return true;
+        };
+        while connection.has_room() {
             let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
                 return true;
             };
@@ -182,7 +156,7 @@ impl Client {
         let most = spare.len().min(READ);
         match recv(&self.transport, &mut spare[..most], RecvFlags::empty()) {
             Ok((0, _)) => self.ended(Connection::handle_eof),
-            Ok((n, _)) => self.unread.advance(n),
+            Ok((n, _)) => self.unread.advance_filled(n),
             Err(Errno::AGAIN) => return false,
             Err(Errno::INTR) => {}
             Err(_) => self.ended(Connection::handle_reset),
@@ -210,8 +184,7 @@ impl Client {
     fn ended(&mut self, report: fn(&mut Connection)) {
         if let Stage::Request(_) = self.stage {
             // The request will never be whole, so it has no answer.
-            let nothing = Connection::refused(Vec::new(), &crate::limits::config());
-            self.stage = Stage::Connection(nothing);
+            self.stage = Stage::Connection(Connection::refused(Vec::new(), &Config::new()));
         }
         if let Stage::Connection(connection) = &mut self.stage {
             report(connection);
@@ -219,32 +192,48 @@ impl Client {
     }
 
     /// Whether events may be taken. A peer that does not read the answers must wait.
-    fn takes_events(&self) -> bool {
-        match &self.stage {
-            Stage::Connection(connection) => connection.has_room(),
-            Stage::Request(_) => true,
-        }
+    fn has_room(&self) -> bool {
+        self.connection().is_none_or(Connection::has_room)
     }
 
     fn wants_read(&self) -> bool {
+        self.connection().is_none_or(Connection::wants_read) && self.has_room()
+    }
+
+    const fn connection(&self) -> Option<&Connection> {
         match &self.stage {
-            Stage::Request(_) => true,
-            Stage::Connection(connection) => connection.wants_read() && self.takes_events(),
+            Stage::Request(_) => None,
+            Stage::Connection(connection) => Some(connection),
         }
     }
 }
 
-/// A connection, or the whole answer to anything else.
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
-    if request.is_upgrade() {
-        return request.accept(options).map_err(RequestError::response);
+/// What [`ServerHandshake::accept`] does, but for requests that are for no WebSocket: these get a page.
+fn open(
+    handshake: &mut ServerHandshake,
+    unread: &mut ReadBuffer,
+    options: &ServerOptions<'_>,
+    now: Duration,
+) -> Option<Connection> {
+    let opened = match handshake.read_request(unread) {
+        Ok(Some(request)) => answer(&request, options),
+        Ok(None) => Err(handshake.handle_timeout(now).err()?),
+        Err(error) => Err(error),
+    };
+    Some(opened.unwrap_or_else(|error| error.refuse(&options.config)))
+}
+
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
+    if request.is_websocket() {
+        return request.accept(options);
     }
     let text = Header {
         name: "Content-Type",
         value: b"text/plain; charset=utf-8",
     };
-    let body = b"an echo server: connect with a WebSocket\n";
-    let answer = request.respond(200, &[text], body);
-    // The header is constant, so it is never refused; an empty answer would only close.
-    Err(answer.unwrap_or_default())
+    let page = b"an echo server: connect with a WebSocket\n";
+    let page = request
+        .respond(200, &[text], page)
+        .map_err(RequestError::Input)?;
+    Ok(Connection::refused(page, &options.config))
 }

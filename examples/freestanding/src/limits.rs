@@ -35,12 +35,11 @@ const REST: usize = 2 << 10;
 pub(crate) const HEAP: usize = CLIENTS * (READ_BUFFER + OUTPUT_BUFFER + REST) / 4 * 5;
 
 /// The limits of every connection.
-pub(crate) fn config() -> Config {
-    let mut config = Config::default();
-    config.deadlines = Some(Deadlines::default());
-    config.delivery = Delivery::Chunks;
-    config.max_head_size = HEAD;
-    config.max_output = OUTPUT;
-    config.max_unsent_pongs = PONGS;
-    config
+pub(crate) const fn config() -> Config {
+    Config::new()
+        .with_deadlines(Deadlines::new())
+        .with_delivery(Delivery::Chunks)
+        .with_max_head_size(HEAD)
+        .with_max_output(OUTPUT)
+        .with_max_unsent_pongs(PONGS)
 }

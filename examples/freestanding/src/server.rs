@@ -66,13 +66,14 @@ impl Server {
             },
         );
 
-        let mut options = ServerOptions::default();
-        options.config = limits::config();
+        let mut config = limits::config();
         if let Some(timeout) = timeout {
-            options.config.deadlines = Some(deadlines(timeout));
+            config.deadlines = Some(deadlines(timeout));
         }
         // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-        options.origins = Origins::Any;
+        let options = ServerOptions::new()
+            .with_config(config)
+            .with_origins(Origins::Any);
         let server = Self {
             listener,
             accept_at: Duration::ZERO,
@@ -164,13 +165,12 @@ impl Server {
 }
 
 /// All deadlines this long.
-fn deadlines(timeout: Duration) -> Deadlines {
-    let mut deadlines = Deadlines::default();
-    deadlines.handshake = timeout;
-    deadlines.ping_interval = timeout;
-    deadlines.pong = timeout;
-    deadlines.close = timeout;
-    deadlines
+const fn deadlines(timeout: Duration) -> Deadlines {
+    Deadlines::new()
+        .with_handshake(timeout)
+        .with_ping_interval(timeout)
+        .with_pong(timeout)
+        .with_close(timeout)
 }
 
 /// Time since the system started, which all deadlines count from.

@@ -27,7 +27,6 @@ pub(crate) struct Client {
     unread: ReadBuffer,
     receiving: Option<OperationId>,
     sending: Option<OperationId>,
-    shut_down: bool,
     cancelled: bool,
     /// For when it is in the list of timers.
     pub(crate) timer: Option<Duration>,
@@ -83,7 +82,6 @@ impl Client {
             unread: ReadBuffer::new(),
             receiving: None,
             sending: None,
-            shut_down: false,
             cancelled: false,
             timer: None,
             queued: false,
@@ -153,13 +151,13 @@ impl Client {
         if !early {
             self.handle_timeout(&common.options.config, now);
         }
-        if let Stage::Connection(connection) = &self.stage {
+        if let Stage::Connection(connection) = &mut self.stage {
             match connection.transport_action() {
                 TransportAction::Close => return self.cancel(common),
-                TransportAction::ShutdownWrite if !self.shut_down => {
-                    self.shut_down = true;
+                TransportAction::ShutdownWrite => {
                     // Fails only if the peer is gone, which the next receive shows.
                     _ = self.transport.shutdown(Shutdown::Write);
+                    connection.handle_shutdown();
                 }
                 _ => {}
             }
@@ -203,16 +201,16 @@ impl Client {
 
     /// Makes a connection of a request that is whole or wrong.
     fn take_request(&mut self, options: &ServerOptions<'_>) {
-        let Stage::Request(reader) = &mut self.stage else {
+        let Stage::Request(handshake) = &mut self.stage else {
             return;
         };
-        let answer = match reader.read(&mut self.unread) {
+        let opened = match handshake.read_request(&mut self.unread) {
             Ok(None) => return,
             Ok(Some(request)) => answer(&request, options),
-            Err(error) => Err(error.response()),
+            Err(error) => Err(error),
         };
-        let refused = |answer| Connection::refused(answer, &options.config);
-        self.stage = Stage::Connection(answer.unwrap_or_else(refused));
+        let refuse = |error: RequestError| error.refuse(&options.config);
+        self.stage = Stage::Connection(opened.unwrap_or_else(refuse));
     }
 
     /// Has the output sent, or the first part of it.
@@ -254,10 +252,9 @@ impl Client {
     /// Passes the time. Everything that arrived was received, unless there is no room for answers.
     fn handle_timeout(&mut self, config: &Config, now: Duration) {
         match &mut self.stage {
-            Stage::Request(reader) => {
-                if let Err(error) = reader.handle_timeout(now) {
-                    let refused = Connection::refused(error.response(), config);
-                    self.stage = Stage::Connection(refused);
+            Stage::Request(handshake) => {
+                if let Err(error) = handshake.handle_timeout(now) {
+                    self.stage = Stage::Connection(error.refuse(config));
                 }
             }
             Stage::Connection(connection) => connection.handle_timeout(now),
@@ -268,8 +265,7 @@ impl Client {
     fn ended(&mut self, report: fn(&mut Connection)) {
         if let Stage::Request(_) = self.stage {
             // The request will never be whole, so it has no answer.
-            let nothing = Connection::refused(Vec::new(), &Config::default());
-            self.stage = Stage::Connection(nothing);
+            self.stage = Stage::Connection(Connection::refused(Vec::new(), &Config::new()));
         }
         if let Stage::Connection(connection) = &mut self.stage {
             report(connection);
@@ -287,24 +283,26 @@ impl Client {
     /// When its time comes.
     pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Request(handshake) => handshake.timeout_at(),
             Stage::Connection(connection) => connection.timeout_at(),
         }
     }
 }
 
-/// A connection, or the whole answer to anything else.
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, Vec<u8>> {
-    if request.is_upgrade() {
-        return request.accept(options).map_err(RequestError::response);
+/// A connection, also for what is answered with a page.
+fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
+    if request.is_websocket() {
+        return request.accept(options);
     }
     let text = Header {
         name: "Content-Type",
         value: b"text/plain; charset=utf-8",
     };
-    let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
-    // The header is constant, so it is never refused; an empty answer would only close.
-    Err(answer.unwrap_or_default())
+    let page = b"an echo server: connect with a WebSocket\n";
+    let page = request
+        .respond(200, &[text], page)
+        .map_err(RequestError::Input)?;
+    Ok(Connection::refused(page, &options.config))
 }
 
 #[cfg(test)]
@@ -323,13 +321,13 @@ mod tests {
     fn client(bytes: &[u8]) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let transport = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut client = Client::new(transport, &Config::default());
+        let mut client = Client::new(transport, &Config::new());
         receive(&mut client, bytes);
         client
     }
 
     fn receive(client: &mut Client, bytes: &[u8]) {
-        client.received(bytes, &mut ReadBuffer::new(), &ServerOptions::default());
+        client.received(bytes, &mut ReadBuffer::new(), &ServerOptions::new());
     }
 
     fn connection(client: &Client) -> &Connection {
@@ -387,14 +385,13 @@ mod tests {
     #[test]
     fn events_that_wait_for_room_are_taken_before_more_is_received() {
         let mut client = client(REQUEST);
-        let mut config = Config::default();
-        config.max_output = 1;
+        let config = Config::new().with_max_output(1);
         client.stage = Stage::Connection(Connection::server(&config));
         receive(&mut client, LAST_WORDS);
         // The answer to the text fills the output.
         assert!(!client.wants_read());
         client.sent(Some(4));
-        assert!(client.take(&mut ReadBuffer::new(), &ServerOptions::default()));
+        assert!(client.take(&mut ReadBuffer::new(), &ServerOptions::new()));
         assert!(connection(&client).close_event().is_some());
     }
 }

@@ -72,14 +72,16 @@ fn serve(
     resolved: std::net::SocketAddr,
     ring: ring::Ring,
 ) -> Result<(), String> {
+    use sockless::Config;
     use sockless::handshake::{Origins, ServerOptions};
 
     // A file for each client; as many as the system lets it have.
     _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut options = ServerOptions::default();
-    options.config.deadlines = Some(arguments.deadlines.unwrap_or_default());
+    let deadlines = arguments.deadlines.clone().unwrap_or_default();
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-    options.origins = Origins::Any;
+    let options = ServerOptions::new()
+        .with_config(Config::new().with_deadlines(deadlines))
+        .with_origins(Origins::Any);
     let cannot = |error| format!("cannot listen on {}: {error}", arguments.address);
     let mut server = server::Server::bind(resolved, ring, options).map_err(cannot)?;
     let local = server.local_addr().map_err(cannot)?;

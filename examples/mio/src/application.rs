@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sockless::handshake::Request;
+use sockless::handshake::{Request, RequestError};
 use sockless::{CloseCode, CloseEvent, Connection, Event, SharedMessage};
 
 /// A client, from its request to the end of its transport. Later ones may get the number again.
@@ -11,12 +11,16 @@ pub struct ClientId(pub usize);
 
 /// What happens with the connections.
 pub trait Application {
-    /// A request came: a connection, or the whole answer to anything else.
+    /// A request came: a connection, which is a [refused](Connection::refused) one for any other answer, such as a page.
     ///
     /// # Errors
     ///
-    /// The bytes of the HTTP response.
-    fn request(&mut self, client: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>>;
+    /// Why the request is refused, which tells the client.
+    fn request(
+        &mut self,
+        client: ClientId,
+        request: &Request<'_>,
+    ) -> Result<Connection, RequestError>;
 
     /// The connection is open: say hello.
     fn opened(&mut self, _client: ClientId, _connection: &mut Connection, _outbox: &mut Outbox) {}
@@ -33,7 +37,7 @@ pub trait Application {
         outbox: &mut Outbox,
     );
 
-    /// The client is gone; told once for every client whose request was made a connection.
+    /// The client is gone; told once for every client whose connection was opened.
     fn closed(&mut self, _client: ClientId, _ending: Option<CloseEvent<'_>>, _outbox: &mut Outbox) {
     }
 }

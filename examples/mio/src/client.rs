@@ -1,6 +1,6 @@
 //! One transport and what is on it, from the request to the end.
 
-use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::io::{ErrorKind, Read as _};
 use std::mem;
 use std::net::Shutdown;
 use std::time::Duration;
@@ -17,9 +17,6 @@ const READ: usize = 16 << 10;
 /// How often a client is read from before others have their turn.
 pub(crate) const ROUNDS: usize = 8;
 
-/// How many pieces of output go into one write.
-const PARTS: usize = 16;
-
 /// Up to which size memory is kept for whoever comes next.
 pub(crate) const KEPT: usize = 64 << 10;
 
@@ -31,7 +28,6 @@ pub(crate) struct Client {
     unread: ReadBuffer,
     /// The transport says so once: what is not done then stays to be done.
     readable: bool,
-    writing: Writing,
     /// For when it is in the list of timers.
     pub(crate) timer: Option<Duration>,
     /// Whether it has its turn soon.
@@ -46,27 +42,6 @@ enum Stage {
         connection: Connection,
         accepted: bool,
     },
-}
-
-impl Stage {
-    /// Where an answer is all that the client gets.
-    fn refused(answer: Vec<u8>, config: &Config) -> Self {
-        Self::Connection {
-            connection: Connection::refused(answer, config),
-            accepted: false,
-        }
-    }
-}
-
-/// What the writing side of the transport does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Writing {
-    /// It takes something, as far as is known.
-    Ready,
-    /// It says so when it takes something again.
-    Full,
-    /// It was shut down.
-    Ended,
 }
 
 /// Whether to go on with a client.
@@ -100,18 +75,14 @@ impl Client {
             stage: Stage::Request(ServerHandshake::new(config)),
             unread: ReadBuffer::new(),
             readable: false,
-            writing: Writing::Ready,
             timer: None,
             queued: false,
         }
     }
 
-    /// The transport has something to read, or takes something again.
-    pub(crate) fn ready(&mut self, readable: bool, writable: bool) {
-        self.readable |= readable;
-        if writable && self.writing == Writing::Full {
-            self.writing = Writing::Ready;
-        }
+    /// The transport has something to read.
+    pub(crate) const fn set_readable(&mut self) {
+        self.readable = true;
     }
 
     /// Reads, takes events and writes as far as that goes now, and passes the time.
@@ -131,48 +102,52 @@ impl Client {
         self.readable |= self.timeout_at().is_some_and(|at| at <= common.now);
         let mut rounds = 0;
         loop {
-            self.take_request(id, common);
             let drained = self.take_events(id, common);
             self.write();
             if common.outbox.is_full() {
                 return Next::Again;
             }
             // Events that waited for room come before what is still to be read.
-            if !self.takes_events() || (drained && !(self.readable && self.wants_read())) {
+            if !self.has_room() || (drained && !(self.readable && self.wants_read())) {
                 break;
             }
             if rounds == ROUNDS {
                 // What is unread has its turn soon. While each turn brings more, no deadline ends the connection too early.
-                self.handle_timeout(common);
+                self.handle_timeout(common.now);
                 return Next::Again;
             }
             rounds += 1;
             if drained {
-                self.read(common.outbox);
+                self.read(id, common);
             }
         }
-        self.handle_timeout(common);
+        let had_room = self.has_room();
+        self.handle_timeout(common.now);
         self.write();
-        match self.action() {
+        match self.connection().map(Connection::transport_action) {
             // A deadline may end a connection that had no room for its last events.
-            TransportAction::Close if self.take_events(id, common) => Next::End,
-            TransportAction::Close => Next::Again,
-            TransportAction::ShutdownWrite if self.writing != Writing::Ended => {
-                self.writing = Writing::Ended;
+            Some(TransportAction::Close) if self.take_events(id, common) => Next::End,
+            Some(TransportAction::Close) => Next::Again,
+            Some(TransportAction::ShutdownWrite) => {
                 // Fails only if the peer is gone, which the next read shows.
                 _ = self.transport.shutdown(Shutdown::Write);
+                if let Stage::Connection { connection, .. } = &mut self.stage {
+                    connection.handle_shutdown();
+                }
                 Next::Wait
             }
+            // The last write has made some for events that wait.
+            _ if !had_room && self.has_room() => Next::Again,
             _ => Next::Wait,
         }
     }
 
     /// Whether all events were taken. If not, there is no room, or the outbox is full.
     fn take_events<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> bool {
-        while self.takes_events() && !common.outbox.is_full() {
-            let Stage::Connection { connection, .. } = &mut self.stage else {
-                return true;
-            };
+        let Stage::Connection { connection, .. } = &mut self.stage else {
+            return true;
+        };
+        while connection.has_room() && !common.outbox.is_full() {
             let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
                 return true;
             };
@@ -185,10 +160,10 @@ impl Client {
     /// Puts something from another client into the output. What has no room there even after a write is the end: it is
     /// for somebody who does not read.
     pub(crate) fn deliver(&mut self, delivery: Delivery) {
-        if self.connection().is_some_and(|it| !it.has_room()) {
+        if !self.has_room() {
             self.write();
         }
-        let Some(connection) = self.connection() else {
+        let Some(connection) = self.accepted() else {
             return;
         };
         // Refused only if the connection is closing.
@@ -234,126 +209,87 @@ impl Client {
         }
     }
 
-    /// Makes a connection of a request that is whole or wrong.
-    fn take_request<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) {
-        let Stage::Request(reader) = &mut self.stage else {
-            return;
-        };
-        let answer = match reader.read(&mut self.unread) {
-            Ok(None) => return,
-            Ok(Some(request)) => common.application.request(id, &request),
-            Err(error) => Err(error.response()),
-        };
-        self.stage = match answer {
-            Ok(mut connection) => {
-                common
-                    .application
-                    .opened(id, &mut connection, common.outbox);
-                Stage::Connection {
-                    connection,
-                    accepted: true,
-                }
-            }
-            Err(answer) => Stage::refused(answer, common.config),
-        };
-    }
-
     /// Passes the time. Everything that arrived was read, unless there is no room for answers.
-    fn handle_timeout<A>(&mut self, common: &Common<'_, A>) {
-        match &mut self.stage {
-            Stage::Request(reader) => {
-                if let Err(error) = reader.handle_timeout(common.now) {
-                    self.stage = Stage::refused(error.response(), common.config);
-                }
-            }
-            Stage::Connection { connection, .. } => connection.handle_timeout(common.now),
+    fn handle_timeout(&mut self, now: Duration) {
+        if let Stage::Connection { connection, .. } = &mut self.stage {
+            connection.handle_timeout(now);
         }
     }
 
     /// Reads once.
-    fn read(&mut self, outbox: &Outbox) {
-        let spare = self.unread.spare_mut(READ);
-        // There may be much more than that, and others want their turn.
-        let size = spare.len().min(KEPT);
-        match self.transport.read(&mut spare[..size]) {
-            // Nothing can be sent after the end, so what was said before is delivered first.
-            Ok(0) if !outbox.is_empty() => {}
-            Ok(0) => self.ended(Connection::handle_eof),
-            Ok(n) => self.unread.advance(n),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => self.ended(Connection::handle_reset),
-        }
-    }
-
-    /// Writes until all is written or the transport takes no more.
-    fn write(&mut self) {
-        let Stage::Connection { connection, .. } = &mut self.stage else {
-            return;
-        };
-        while self.writing == Writing::Ready && !connection.output().is_empty() {
-            let mut parts = [IoSlice::new(&[]); PARTS];
-            let mut count = 0;
-            for (place, part) in parts.iter_mut().zip(connection.output_parts()) {
-                *place = IoSlice::new(part);
-                count += 1;
-            }
-            match self.transport.write_vectored(&parts[..count]) {
-                Ok(n) if n > 0 => connection.advance_output(n),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writing = Writing::Full,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // The peer may have said why it left, so reading goes on.
-                _ => connection.handle_write_error(),
-            }
-        }
-    }
-
-    /// Nothing more can be read, which `report` tells the connection.
-    fn ended(&mut self, report: fn(&mut Connection)) {
-        self.readable = false;
-        if let Stage::Request(_) = self.stage {
+    fn read<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) {
+        _ = self.unread.spare_mut(READ);
+        // There may be much more space than that, and others want their turn.
+        let mut transport = (&self.transport).take(KEPT as u64);
+        let read = self.unread.read_from(&mut transport);
+        // After any other error there is more to read, if only the end of the stream, which is not reported again.
+        self.readable = !matches!(&read, Err(it) if it.kind() == ErrorKind::WouldBlock);
+        if let Stage::Request(_) = self.stage
+            && self.readable
+            && !matches!(read, Ok(1..))
+        {
             // The request will never be whole, so it has no answer.
-            self.stage = Stage::refused(Vec::new(), &Config::default());
+            self.stage = Stage::Connection {
+                connection: Connection::refused(Vec::new(), common.config),
+                accepted: false,
+            };
         }
-        if let Stage::Connection { connection, .. } = &mut self.stage {
-            report(connection);
+        match &mut self.stage {
+            // Nothing can be sent after the end, so what was said before is delivered first.
+            _ if matches!(read, Ok(0)) && !common.outbox.is_empty() => {}
+            Stage::Connection { connection, .. } => _ = connection.handle_read(read),
+            // The time passes after a read, never before: what has arrived is not late.
+            Stage::Request(handshake) => {
+                if let Some(mut connection) = open(handshake, &mut self.unread, id, common) {
+                    // A refused one has ended already.
+                    let accepted = connection.close_event().is_none();
+                    if accepted {
+                        let application = &mut *common.application;
+                        application.opened(id, &mut connection, common.outbox);
+                    }
+                    self.stage = Stage::Connection {
+                        connection,
+                        accepted,
+                    };
+                }
+            }
         }
     }
 
-    fn action(&self) -> TransportAction {
-        match &self.stage {
-            Stage::Request(_) => TransportAction::Wait {
-                until: self.timeout_at(),
-            },
-            Stage::Connection { connection, .. } => connection.transport_action(),
+    /// Writes until all is written or the transport takes no more. Then it says so when it takes something again.
+    fn write(&mut self) {
+        if let Stage::Connection { connection, .. } = &mut self.stage {
+            connection.write_to(&mut self.transport);
         }
     }
 
     /// Whether events may be taken. A peer that does not read the answers must wait.
-    fn takes_events(&self) -> bool {
-        match &self.stage {
-            Stage::Connection { connection, .. } => connection.has_room(),
-            Stage::Request(_) => true,
-        }
+    fn has_room(&self) -> bool {
+        self.connection().is_none_or(Connection::has_room)
     }
 
     fn wants_read(&self) -> bool {
-        match &self.stage {
-            Stage::Request(_) => true,
-            Stage::Connection { connection, .. } => connection.wants_read(),
-        }
+        self.connection().is_none_or(Connection::wants_read)
     }
 
     /// When its time comes.
     pub(crate) fn timeout_at(&self) -> Option<Duration> {
         match &self.stage {
-            Stage::Request(reader) => reader.timeout_at(),
+            Stage::Request(handshake) => handshake.timeout_at(),
             Stage::Connection { connection, .. } => connection.timeout_at(),
         }
     }
 
+    /// The connection, also to who was refused.
+    const fn connection(&self) -> Option<&Connection> {
+        match &self.stage {
+            Stage::Request(_) => None,
+            Stage::Connection { connection, .. } => Some(connection),
+        }
+    }
+
     /// The connection, if the request was accepted.
-    pub(crate) const fn connection(&mut self) -> Option<&mut Connection> {
+    pub(crate) const fn accepted(&mut self) -> Option<&mut Connection> {
         match &mut self.stage {
             Stage::Connection {
                 connection,
@@ -372,4 +308,19 @@ impl Client {
     pub(crate) const fn transport(&mut self) -> &mut TcpStream {
         &mut self.transport
     }
+}
+
+/// The connection that comes of the request, once that is whole, wrong or late.
+fn open<A: Application>(
+    handshake: &mut ServerHandshake,
+    unread: &mut ReadBuffer,
+    id: ClientId,
+    common: &mut Common<'_, A>,
+) -> Option<Connection> {
+    let opened = match handshake.read_request(unread) {
+        Ok(Some(request)) => common.application.request(id, &request),
+        Ok(None) => Err(handshake.handle_timeout(common.now).err()?),
+        Err(error) => Err(error),
+    };
+    Some(opened.unwrap_or_else(|error| error.refuse(common.config)))
 }

@@ -142,9 +142,9 @@ impl<A: Application> EventLoop<A> {
         }
         let Token(id) = event.token();
         if let Some(client) = self.clients.get_mut(id) {
-            let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-            let writable = event.is_writable() || event.is_write_closed() || event.is_error();
-            client.ready(readable, writable);
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                client.set_readable();
+            }
             self.enqueue(id);
         }
     }
@@ -244,7 +244,7 @@ impl<A: Application> EventLoop<A> {
     fn remove(&mut self, id: usize) {
         let mut client = self.clients.remove(id);
         _ = self.poll.registry().deregister(client.transport());
-        if let Some(connection) = client.connection() {
+        if let Some(connection) = client.accepted() {
             let ending = connection.close_event();
             self.application
                 .closed(ClientId(id), ending, &mut self.outbox);
@@ -290,10 +290,9 @@ mod tests {
             &mut self,
             client: ClientId,
             request: &Request<'_>,
-        ) -> Result<Connection, Vec<u8>> {
+        ) -> Result<Connection, RequestError> {
             self.clients.push(client);
-            let accepted = request.accept(&self.options);
-            accepted.map_err(RequestError::response)
+            request.accept(&self.options)
         }
 
         fn event(
@@ -322,13 +321,13 @@ mod tests {
 
     impl Test {
         fn new() -> Self {
-            Self::with(Config::default())
+            Self::with(Config::new())
         }
 
         fn with(config: Config) -> Self {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let mut application = ToAll::default();
-            application.options.config = config;
+            application.options.config = config.clone();
             Self {
                 event_loop: EventLoop::bind(any, config, application).unwrap(),
                 events: Events::with_capacity(EVENTS),
@@ -337,9 +336,7 @@ mod tests {
 
         /// With the default deadlines.
         fn with_deadlines() -> Self {
-            let mut config = Config::default();
-            config.deadlines = Some(Deadlines::default());
-            Self::with(config)
+            Self::with(Config::new().with_deadlines(Deadlines::new()))
         }
 
         /// The process stands still for so long.
@@ -565,9 +562,7 @@ mod tests {
     #[test]
     fn a_loop_that_can_neither_read_nor_write_rests() {
         for max_output in [1, usize::MAX] {
-            let mut config = Config::default();
-            config.max_output = max_output;
-            let mut test = Test::with(config);
+            let mut test = Test::with(Config::new().with_max_output(max_output));
             let mut client = test.connect();
             let large = Frame::new(0x82, vec![7; 12 << 20]).encode(Role::Server);
             let mut sent = 0;
@@ -582,7 +577,7 @@ mod tests {
                 steps += 1;
                 assert!(steps < 1000, "it spins");
             }
-            let connection = test.event_loop.clients[0].connection().unwrap();
+            let connection = test.event_loop.clients[0].accepted().unwrap();
             assert!(connection.output_len() > 0);
             assert_eq!(connection.can_send(), max_output == 1);
             // It goes on when it can, to the end.

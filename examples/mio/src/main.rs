@@ -21,21 +21,21 @@ struct Echo {
 }
 
 impl Application for Echo {
-    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_upgrade();
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, RequestError> {
+        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_websocket();
         if !is_page {
             // Or the refusal of what is neither.
-            return request
-                .accept(&self.options)
-                .map_err(RequestError::response);
+            return request.accept(&self.options);
         }
         let text = Header {
             name: "Content-Type",
             value: b"text/plain; charset=utf-8",
         };
-        let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
-        // The header is constant, so it is never refused; an empty answer would only close.
-        Err(answer.unwrap_or_default())
+        let page = b"an echo server: connect with a WebSocket\n";
+        let page = request
+            .respond(200, &[text], page)
+            .map_err(RequestError::Input)?;
+        Ok(Connection::refused(page, &self.options.config))
     }
 
     fn event(
@@ -66,12 +66,11 @@ fn run(listen: &Listen) -> Result<(), String> {
     let address = listen.resolve()?;
     // A file for each client; as many as the system lets it have.
     _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut config = Config::default();
-    config.deadlines = Some(listen.deadlines.unwrap_or_default());
-    let mut options = ServerOptions::default();
-    options.config = config;
+    let config = Config::new().with_deadlines(listen.deadlines.clone().unwrap_or_default());
     // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
-    options.origins = Origins::Any;
+    let options = ServerOptions::new()
+        .with_config(config.clone())
+        .with_origins(Origins::Any);
     let mut event_loop = EventLoop::bind(address, config, Echo { options })
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let local = event_loop.local_addr().map_err(|error| error.to_string())?;

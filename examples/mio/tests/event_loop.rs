@@ -37,10 +37,8 @@ struct Test {
 type Closed = (ClientId, Option<u16>, Vec<String>);
 
 impl Application for Test {
-    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, Vec<u8>> {
-        request
-            .accept(&self.options)
-            .map_err(RequestError::response)
+    fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, RequestError> {
+        request.accept(&self.options)
     }
 
     fn opened(&mut self, client: ClientId, _: &mut Connection, _: &mut Outbox) {
@@ -84,10 +82,8 @@ fn serve(config: Config, to: To) -> (SocketAddr, Receiver<Closed>) {
     let (started, address) = channel();
     let (sender, closed) = channel();
     thread::spawn(move || {
-        let mut options = ServerOptions::default();
-        options.config = config;
         let application = Test {
-            options,
+            options: ServerOptions::new().with_config(config.clone()),
             to,
             clients: Vec::new(),
             texts: Vec::new(),
@@ -122,7 +118,7 @@ impl Client {
         transport.set_read_timeout(Some(PATIENCE)).unwrap();
         Self {
             transport,
-            peer: Peer::new(Role::Client, &Config::default()),
+            peer: Peer::new(Role::Client, &Config::new()),
         }
     }
 
@@ -165,10 +161,8 @@ fn echoes(n: u32) -> Vec<OwnedEvent> {
 
 #[test]
 fn events_that_wait_for_room_are_taken_when_there_is_some() {
-    let mut config = Config::default();
     // One message fills it.
-    config.max_output = 1;
-    let (address, _) = serve(config, To::Sender);
+    let (address, _) = serve(Config::new().with_max_output(1), To::Sender);
     let mut client = Client::connect(address);
     let bytes = encode(&numbered(100), Role::Server);
     client.transport.write_all(&bytes).unwrap();
@@ -177,9 +171,7 @@ fn events_that_wait_for_room_are_taken_when_there_is_some() {
 
 #[test]
 fn the_end_of_the_stream_waits_for_what_came_before() {
-    let mut config = Config::default();
-    config.max_output = 1;
-    let (address, closed) = serve(config, To::Sender);
+    let (address, closed) = serve(Config::new().with_max_output(1), To::Sender);
     let mut client = Client::connect(address);
     let mut frames = numbered(100);
     frames.push(Frame::close(1000, ""));
@@ -195,7 +187,7 @@ fn the_end_of_the_stream_waits_for_what_came_before() {
 
 #[test]
 fn a_request_and_a_message_may_come_in_single_bytes() {
-    let (address, _) = serve(Config::default(), To::Sender);
+    let (address, _) = serve(Config::new(), To::Sender);
     let mut client = Client::silent(address);
     let bytes = [REQUEST, &message("hello").encode(Role::Server)].concat();
     for byte in bytes {
@@ -207,11 +199,8 @@ fn a_request_and_a_message_may_come_in_single_bytes() {
 
 #[test]
 fn who_sends_no_whole_request_is_refused() {
-    let mut deadlines = Deadlines::default();
-    deadlines.handshake = Duration::from_millis(1);
-    let mut config = Config::default();
-    config.deadlines = Some(deadlines);
-    let (address, _) = serve(config, To::Sender);
+    let deadlines = Deadlines::new().with_handshake(Duration::from_millis(1));
+    let (address, _) = serve(Config::new().with_deadlines(deadlines), To::Sender);
     for request in [&b""[..], &REQUEST[..40]] {
         let mut client = Client::silent(address);
         client.transport.write_all(request).unwrap();
@@ -223,9 +212,7 @@ fn who_sends_no_whole_request_is_refused() {
 
 #[test]
 fn the_end_comes_at_once_if_nothing_can_be_written() {
-    let mut config = Config::default();
-    config.max_output = usize::MAX;
-    let (address, closed) = serve(config, To::Sender);
+    let (address, closed) = serve(Config::new().with_max_output(usize::MAX), To::Sender);
     let mut client = Client::connect(address);
     // The second frame is wrong and fails the connection. Its Close frame waits behind the answer to the first one, which
     // is never read: with unread bytes a transport is not closed, but reset.
@@ -240,9 +227,7 @@ fn the_end_comes_at_once_if_nothing_can_be_written() {
 /// The loop has no room for answers, so it has not read the last words when its next write fails.
 #[test]
 fn the_last_words_of_a_peer_are_heard_when_nothing_can_be_written() {
-    let mut config = Config::default();
-    config.max_output = 1;
-    let (address, closed) = serve(config, To::Sender);
+    let (address, closed) = serve(Config::new().with_max_output(1), To::Sender);
     let mut client = Client::connect(address);
     let large = message(vec![7; 12 << 20]).encode(Role::Server);
     client.transport.write_all(&large).unwrap();
@@ -266,9 +251,7 @@ fn who_ends_the_stream_after_the_request_gets_all_answers() {
         (usize::MAX, To::Everybody),
     ];
     for (max_output, to) in cases {
-        let mut config = Config::default();
-        config.max_output = max_output;
-        let (address, closed) = serve(config, to);
+        let (address, closed) = serve(Config::new().with_max_output(max_output), to);
         let mut client = Client::silent(address);
         let large = message(&data).encode(Role::Server);
         let bytes = [REQUEST, &large, &message("small").encode(Role::Server)].concat();
@@ -285,7 +268,7 @@ fn who_ends_the_stream_after_the_request_gets_all_answers() {
 
 #[test]
 fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
-    let (address, _) = serve(Config::default(), To::Sender);
+    let (address, _) = serve(Config::new(), To::Sender);
     for request in [&b""[..], &REQUEST[..40]] {
         let mut client = Client::silent(address);
         client.transport.write_all(request).unwrap();
@@ -298,7 +281,7 @@ fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
 fn everybody_hears_everybody_who_talks_at_once() {
     const CLIENTS: u8 = 8;
     const MESSAGES: u32 = 2000;
-    let (address, _) = serve(Config::default(), To::Everybody);
+    let (address, _) = serve(Config::new(), To::Everybody);
     let clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(address)).collect();
     let threads = clients.into_iter().zip(0..CLIENTS).map(|(mut client, me)| {
         thread::spawn(move || {
@@ -329,11 +312,9 @@ fn everybody_hears_everybody_who_talks_at_once() {
 
 #[test]
 fn a_reader_that_is_too_slow_is_given_up() {
-    let mut deadlines = Deadlines::default();
-    deadlines.close = Duration::from_millis(1);
-    let mut config = Config::default();
-    config.deadlines = Some(deadlines);
-    config.max_output = 64 << 10;
+    let config = Config::new()
+        .with_deadlines(Deadlines::new().with_close(Duration::from_millis(1)))
+        .with_max_output(64 << 10);
     let (address, closed) = serve(config, To::Everybody);
     let slow = Client::connect(address);
     let mut loud = Client::connect(address);

@@ -25,14 +25,15 @@ async fn main() -> ExitCode {
 async fn run(arguments: Options) -> Result<(), String> {
     let acceptor = arguments.acceptor(&[b"http/1.1"])?;
     let deadlines = arguments.deadlines.unwrap_or_default();
+    let patience = deadlines.handshake;
     let options = server::options(deadlines);
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("https", &arguments.address).await?;
     server::serve(listener, end, |transport, mut ending| {
-        let acceptor = acceptor.clone();
+        let (acceptor, options) = (acceptor.clone(), options.clone());
         async move {
             let transport = tokio::select! {
-                transport = accept(&acceptor, transport, deadlines.handshake) => transport,
+                transport = accept(&acceptor, transport, patience) => transport,
                 // It has not been told anything, and need not be.
                 () = ending.begins() => return,
             };

@@ -102,7 +102,7 @@ impl Server {
 
     async fn connect(&self) -> WebSocket<TlsStream<TcpStream>> {
         let uri = Uri::parse("wss://localhost/").unwrap();
-        WebSocket::connect(self.tls().await, &uri, &ClientOptions::default())
+        WebSocket::connect(self.tls().await, &uri, &ClientOptions::new())
             .await
             .unwrap()
     }

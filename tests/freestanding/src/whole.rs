@@ -15,7 +15,7 @@ fn main() {
     panic!("this program has std in it: use tests/freestanding/run");
 }
 
-use sockless::handshake::{ClientHandshake, ClientOptions, Opening, Request, ServerOptions, Uri};
+use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions, Uri};
 use sockless::{
     CloseCode, CloseFrame, Connection, Event, Initiator, ReadBuffer, Seed, TransportAction,
 };
@@ -43,21 +43,17 @@ impl Pair {
     /// The opening handshake, over a transport that brings one byte at a time.
     fn open() -> Self {
         let uri = Uri::parse("ws://example.com/chat").unwrap();
-        let mut options = ClientOptions::default();
-        options.subprotocols = &["superchat", "chat"];
+        let options = ClientOptions::new().with_subprotocols(&["superchat", "chat"]);
         let mut handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
 
-        let mut options = ServerOptions::default();
-        options.subprotocols = &["chat"];
+        let options = ServerOptions::new().with_subprotocols(&["chat"]);
+        let mut accepting = ServerHandshake::new(&options.config);
         let mut buffer = ReadBuffer::new();
         let mut connection = None;
         for byte in handshake.request() {
             assert!(connection.is_none(), "accepted before the end");
             buffer.extend_from_slice(&[*byte]);
-            if let Some(request) = ServerHandshake::new(&options.config)
-                .read_request(&mut buffer)
-                .unwrap()
-            {
+            if let Some(request) = accepting.read_request(&mut buffer).unwrap() {
                 assert_eq!(request.target(), "/chat");
                 connection = Some(request.accept(&options).unwrap());
             }
@@ -72,18 +68,9 @@ impl Pair {
         for byte in server.connection.output() {
             assert!(connection.is_none(), "open before the end");
             buffer.extend_from_slice(&[*byte]);
-            match handshake.read_response(&mut buffer).unwrap() {
-                None => {}
-                Some(Opening::Established {
-                    connection: opened,
-                    response,
-                    ..
-                }) => {
-                    let subprotocol = response.header("Sec-WebSocket-Protocol");
-                    assert_eq!(subprotocol, Some(&b"chat"[..]));
-                    connection = Some(opened);
-                }
-                Some(Opening::Refused(response)) => panic!("refused: {response:?}"),
+            if let Some((response, opened)) = handshake.read_response(&mut buffer).unwrap() {
+                assert_eq!(response.subprotocol(), Some("chat"));
+                connection = Some(opened.expect("accepted"));
             }
         }
         server

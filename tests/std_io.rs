@@ -1,0 +1,713 @@
+//! Connections and handshakes over the traits of `std::io`: what becomes of every end and every error of a transport.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+
+use proptest::prelude::*;
+use sockless::accept_key;
+use sockless::handshake::{
+    ClientHandshake, ClientOptions, RequestError, ResponseError, ServerHandshake, ServerOptions,
+    Uri,
+};
+use sockless::test_util::strategies::{configs, cuts, nearly_legal_frames, roles};
+use sockless::test_util::{
+    Frame, OwnedCloseEvent, OwnedEvent, Peer, Role, Rules, Transport, assert_legal, join_parts,
+    judge,
+};
+use sockless::{
+    CloseCode, Config, Connection, Initiator, ReadBuffer, Seed, SharedMessage, TransportAction,
+};
+
+/// Errors that pass. A socket with a timeout reports the second one on Windows.
+#[cfg(windows)]
+const AGAIN: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+#[cfg(not(windows))]
+const AGAIN: [ErrorKind; 1] = [ErrorKind::WouldBlock];
+
+/// Some of those that do not. `TimedOut` is ETIMEDOUT on Unix: TCP has given the peer up, and says so once.
+const FATAL: [ErrorKind; if cfg!(windows) { 6 } else { 7 }] = [
+    #[cfg(not(windows))]
+    ErrorKind::TimedOut,
+    ErrorKind::ConnectionReset,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::BrokenPipe,
+    ErrorKind::NotConnected,
+    ErrorKind::InvalidData,
+    ErrorKind::Other,
+];
+
+/// A transport that does what it is told, one thing for each call. More calls than that are a mistake of the caller.
+#[derive(Debug, Default)]
+struct Script {
+    /// What each read brings; nothing is the end of the stream.
+    reads: VecDeque<Result<Vec<u8>, ErrorKind>>,
+    /// How many bytes each write takes at the most.
+    writes: VecDeque<Result<usize, ErrorKind>>,
+    /// How many parts each write was given, 0 if it was not vectored.
+    parts: Vec<usize>,
+    written: Vec<u8>,
+    /// The least space that a read was given.
+    space: Option<usize>,
+}
+
+impl Script {
+    fn reads<const N: usize>(reads: [Result<&[u8], ErrorKind>; N]) -> Self {
+        let reads = reads.map(|read| read.map(<[u8]>::to_vec));
+        Self {
+            reads: reads.into(),
+            ..Self::default()
+        }
+    }
+
+    fn writes(writes: impl IntoIterator<Item = Result<usize, ErrorKind>>) -> Self {
+        Self {
+            writes: writes.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Everything happened.
+    fn is_done(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty()
+    }
+
+    fn take(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
+        let bytes = parts.concat();
+        assert!(!bytes.is_empty(), "a write of nothing");
+        let most = self.writes.pop_front().expect("a write too many")?;
+        let n = most.min(bytes.len());
+        self.written.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+}
+
+impl Read for Script {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let least = self.space.unwrap_or(usize::MAX);
+        self.space = Some(least.min(space.len()));
+        let bytes = self.reads.pop_front().expect("a read too many")?;
+        space[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.parts.push(0);
+        self.take(&[bytes])
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.parts.push(parts.len());
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        assert!(parts.iter().all(|part| !part.is_empty()));
+        self.take(&parts)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// ---- ReadBuffer::read_from ----
+
+#[test]
+fn a_read_takes_in_what_one_read_brings() {
+    let mut transport = Script::reads([Ok(b"some"), Ok(b" bytes"), Ok(b""), Ok(b"")]);
+    let mut buffer = ReadBuffer::new();
+    for (n, unread) in [
+        (4, &b"some"[..]),
+        (6, b"some bytes"),
+        (0, b"some bytes"),
+        (0, b"some bytes"),
+    ] {
+        assert_eq!(buffer.read_from(&mut transport).unwrap(), n);
+        assert_eq!(buffer.unread(), unread);
+    }
+}
+
+/// However full the buffer is, and also if there is only a reference to the trait.
+#[test]
+fn a_read_has_space_for_4_kib() {
+    for filled in [0, 1, 4000, 4096, 10_000] {
+        let mut transport = Script::reads([Ok(&[7; 4096])]);
+        let mut buffer = ReadBuffer::with_capacity(4096);
+        buffer.extend_from_slice(&vec![1; filled]);
+        let dynamic: &mut dyn Read = &mut transport;
+        assert_eq!(buffer.read_from(dynamic).unwrap(), 4096);
+        assert_eq!(buffer.unread().len(), filled + 4096);
+        assert!(transport.space >= Some(4096));
+    }
+}
+
+/// A signal came, and the read has not begun.
+#[test]
+fn an_interrupted_read_is_repeated() {
+    let interrupted = Err(ErrorKind::Interrupted);
+    let mut transport = Script::reads([interrupted, interrupted, Ok(b"x"), interrupted, Ok(b"")]);
+    let mut buffer = ReadBuffer::new();
+    assert_eq!(buffer.read_from(&mut transport).unwrap(), 1);
+    assert_eq!(buffer.read_from(&mut transport).unwrap(), 0);
+    assert_eq!(buffer.unread(), b"x");
+    assert!(transport.is_done());
+}
+
+#[test]
+fn an_error_of_a_read_is_passed_on() {
+    for kind in AGAIN
+        .into_iter()
+        .chain(FATAL)
+        .chain([ErrorKind::UnexpectedEof])
+    {
+        let mut transport = Script::reads([Err(kind), Ok(b"more")]);
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(b"and ");
+        let error = buffer.read_from(&mut transport).unwrap_err();
+        assert_eq!((error.kind(), buffer.unread()), (kind, &b"and "[..]));
+        assert_eq!(buffer.read_from(&mut transport).unwrap(), 4);
+        assert_eq!(buffer.unread(), b"and more");
+    }
+}
+
+/// A transport that says it did more than it was asked for.
+struct Liar;
+
+impl Read for Liar {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        Ok(space.len() + 1)
+    }
+}
+
+impl Write for Liar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len() + 1)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+#[should_panic(expected = "than")]
+fn a_read_of_more_than_there_is_space_for() {
+    _ = ReadBuffer::new().read_from(&mut Liar);
+}
+
+#[test]
+#[should_panic(expected = "than")]
+fn a_write_of_more_than_there_is() {
+    let mut server = Connection::server(&Config::default());
+    server.send_text("Hi").unwrap();
+    server.write_to(&mut Liar);
+}
+
+// ---- Connection::handle_read ----
+
+/// All that can be seen of a connection.
+fn state(connection: &Connection) -> impl PartialEq + std::fmt::Debug + use<> {
+    (
+        connection.transport_action(),
+        connection.close_event().map(OwnedCloseEvent::from),
+        connection.wants_read(),
+        connection.can_send(),
+        connection.output_len(),
+    )
+}
+
+/// A connection with something to write.
+fn talking(role: Role) -> Connection {
+    let mut connection = role.connection(&Config::default());
+    connection.send_text("unwritten").unwrap();
+    connection
+}
+
+#[test]
+fn a_read_that_brought_bytes_or_has_to_be_repeated_changes_nothing() {
+    for role in Role::BOTH {
+        let expected = state(&talking(role));
+        let mut connection = talking(role);
+        assert!(connection.handle_read(Ok(1)));
+        assert_eq!(state(&connection), expected);
+        for kind in AGAIN.into_iter().chain([ErrorKind::Interrupted]) {
+            assert!(!connection.handle_read(Err(kind.into())), "{kind}");
+            assert_eq!(state(&connection), expected, "{kind}");
+        }
+    }
+}
+
+/// What is queued still goes out, since the peer may have ended only its own side.
+#[test]
+fn nothing_and_an_unexpected_end_are_the_end_of_the_stream() {
+    for role in Role::BOTH {
+        let mut ended = talking(role);
+        ended.handle_eof();
+        for read in [Ok(0), Err(ErrorKind::UnexpectedEof.into())] {
+            let mut connection = talking(role);
+            assert!(!connection.handle_read(read));
+            assert_eq!(state(&connection), state(&ended));
+            assert!(!connection.wants_read() && connection.output_len() > 0);
+            assert_eq!(connection.transport_action(), TransportAction::Write);
+        }
+    }
+}
+
+#[test]
+fn after_any_other_error_the_transport_is_closed() {
+    for role in Role::BOTH {
+        let mut reset = talking(role);
+        reset.handle_reset();
+        for kind in FATAL {
+            let mut connection = talking(role);
+            assert!(!connection.handle_read(Err(kind.into())), "{kind}");
+            assert_eq!(state(&connection), state(&reset), "{kind}");
+            assert_eq!(connection.transport_action(), TransportAction::Close);
+            assert_eq!(connection.output_len(), 0);
+        }
+    }
+}
+
+/// The reads of a loop that does not block: until there is nothing more now, or ever.
+#[test]
+fn reading_goes_on_until_there_is_no_more() {
+    for (last, ended) in [
+        (Err(ErrorKind::WouldBlock), false),
+        (Ok(&b""[..]), true),
+        (Err(ErrorKind::ConnectionReset), true),
+    ] {
+        for role in Role::BOTH {
+            let bytes = Frame::new(0x81, "received").encode(role);
+            let (first, rest) = bytes.split_at(5);
+            let mut transport = Script::reads([Ok(first), Ok(rest), last]);
+            let mut peer = Peer::with(talking(role), ReadBuffer::new());
+            let Peer {
+                connection, buffer, ..
+            } = &mut peer;
+            while connection.wants_read()
+                && connection.handle_read(buffer.read_from(&mut transport))
+            {}
+            assert!(transport.is_done());
+            assert_eq!(connection.wants_read(), !ended);
+            // What came before the end is delivered.
+            peer.take_events();
+            assert_eq!(peer.events(), [OwnedEvent::text("received")]);
+        }
+    }
+}
+
+// ---- Connection::write_to ----
+
+/// A server with this many messages that lie elsewhere, each behind one of its own, and all bytes of its output.
+fn sharing(messages: usize) -> (Connection, Vec<u8>) {
+    // So long that it is not copied.
+    let shared = SharedMessage::binary(&[7; 5000]);
+    let mut server = Connection::server(&Config::default());
+    for _ in 0..messages {
+        server.send_text("own").unwrap();
+        server.send_shared(&shared).unwrap();
+    }
+    assert_eq!(server.output_parts().count(), 2 * messages);
+    let output = server.output_parts().collect::<Vec<_>>().concat();
+    (server, output)
+}
+
+#[test]
+fn without_output_nothing_is_written() {
+    for role in Role::BOTH {
+        let mut transport = Script::default();
+        role.connection(&Config::default()).write_to(&mut transport);
+        assert_eq!(transport.parts, []);
+    }
+}
+
+#[test]
+fn all_output_is_written() {
+    for role in Role::BOTH {
+        for most in [1, 2, 7, usize::MAX] {
+            let mut connection = talking(role);
+            let output = connection.output().to_vec();
+            let calls = output.len().div_ceil(most);
+            let mut transport = Script::writes(vec![Ok(most); calls]);
+            let dynamic: &mut dyn Write = &mut transport;
+            connection.write_to(dynamic);
+            assert_eq!(connection.output_len(), 0);
+            assert_eq!(transport.written, output);
+            // One part is nothing to be gathered.
+            assert_eq!(transport.parts, vec![0; calls]);
+            assert!(connection.can_send());
+        }
+    }
+}
+
+/// Messages that lie elsewhere go out in the same call as the others.
+#[test]
+fn shared_messages_are_written_from_where_they_are() {
+    let (mut server, output) = sharing(3);
+    let mut transport = Script::writes([Ok(usize::MAX)]);
+    server.write_to(&mut transport);
+    assert_eq!((server.output_len(), transport.parts), (0, vec![6]));
+    assert_eq!(transport.written, output);
+
+    // So many parts that no system takes them at once.
+    let (mut server, output) = sharing(200);
+    let mut transport = Script::writes(vec![Ok(usize::MAX); 400]);
+    server.write_to(&mut transport);
+    assert_eq!(server.output_len(), 0);
+    assert_eq!(transport.written, output);
+    let parts: usize = transport.parts.iter().sum();
+    assert_eq!(parts, 400);
+    assert!(transport.parts.iter().all(|parts| (2..=64).contains(parts)));
+}
+
+/// A write may end anywhere, also at the end of a part or in the middle of one.
+#[test]
+fn a_write_may_end_in_any_part() {
+    let (_, output) = sharing(3);
+    for most in [1, 2, 5, 6, 5000, 5004, 5009, 5010, 9999] {
+        let (mut server, _) = sharing(3);
+        let calls = output.len().div_ceil(most);
+        let mut transport = Script::writes(vec![Ok(most); calls]);
+        server.write_to(&mut transport);
+        assert_eq!(server.output_len(), 0, "{most}");
+        assert!(transport.is_done() && transport.written == output, "{most}");
+        assert_eq!(transport.parts[0], 6);
+        // The last part alone is nothing to be gathered.
+        let mut rest = output.len() - most * (calls - 1);
+        let mut parts = 0;
+        for length in [5004, 5].into_iter().cycle() {
+            if rest == 0 {
+                break;
+            }
+            rest = rest.saturating_sub(length);
+            parts += 1;
+        }
+        let parts = if parts == 1 { 0 } else { parts };
+        assert_eq!(transport.parts.last(), Some(&parts), "{most}");
+    }
+}
+
+/// Such a transport writes the first part only.
+#[test]
+fn a_transport_need_not_gather() {
+    let (mut server, output) = sharing(20);
+    let mut transport = Transport::new(&[], &[]);
+    transport.set_max_write(3000);
+    server.write_to(&mut transport);
+    assert_eq!(server.output_len(), 0);
+    assert!(transport.written() == output);
+}
+
+#[test]
+fn an_interrupted_write_is_repeated() {
+    let interrupted = Err(ErrorKind::Interrupted);
+    for make in [|| sharing(2).0, || talking(Role::Client)] {
+        let mut connection = make();
+        let output = connection.output_parts().collect::<Vec<_>>().concat();
+        let writes = [interrupted, Ok(5), interrupted, interrupted, Ok(usize::MAX)];
+        let mut transport = Script::writes(writes);
+        connection.write_to(&mut transport);
+        assert!(transport.is_done() && transport.written == output);
+        assert!(connection.can_send());
+    }
+}
+
+/// The rest is written later, and no byte twice.
+#[test]
+fn a_transport_that_is_full_gets_the_rest_later() {
+    for kind in AGAIN {
+        for make in [|| sharing(2).0, || talking(Role::Client)] {
+            let mut connection = make();
+            let output = connection.output_parts().collect::<Vec<_>>().concat();
+            let mut transport = Script::writes([Ok(7), Err(kind)]);
+            connection.write_to(&mut transport);
+            assert!(transport.is_done());
+            assert_eq!(connection.output_len(), output.len() - 7);
+            assert_eq!(connection.transport_action(), TransportAction::Write);
+            assert!(connection.can_send() && connection.close_event().is_none());
+            transport.writes.extend([Err(kind)]);
+            connection.write_to(&mut transport);
+            transport.writes.extend([Ok(usize::MAX)]);
+            connection.write_to(&mut transport);
+            assert_eq!(connection.output_len(), 0);
+            assert!(transport.written == output);
+        }
+    }
+}
+
+/// Nothing more can be said, but the peer's last words can be read: they decide the code.
+#[test]
+fn after_a_failed_write_the_peer_is_still_heard() {
+    // A transport that takes nothing will never take anything.
+    let failures = FATAL.into_iter().map(Err).chain([Ok(0)]);
+    for failure in failures.chain([Err(ErrorKind::UnexpectedEof), Err(ErrorKind::WriteZero)]) {
+        for role in Role::BOTH {
+            for shared in [false, true] {
+                let make = || match (role, shared) {
+                    (Role::Server, true) => sharing(2).0,
+                    _ => talking(role),
+                };
+                let mut connection = make();
+                let mut transport = Script::writes([Ok(3), failure]);
+                connection.write_to(&mut transport);
+                assert!(transport.is_done(), "{failure:?}");
+                assert_eq!((connection.output_len(), transport.written.len()), (0, 3));
+                let mut expected = make();
+                expected.advance_output(3);
+                expected.handle_write_error();
+                assert_eq!(state(&connection), state(&expected), "{failure:?}");
+                assert!(!connection.can_send() && connection.wants_read());
+                // Nothing is left to be written.
+                connection.write_to(&mut transport);
+
+                let mut transport = Script::reads([Ok(&Frame::close(1001, "").encode(role))]);
+                let mut peer = Peer::with(connection, ReadBuffer::new());
+                let read = peer.buffer.read_from(&mut transport);
+                assert!(peer.connection.handle_read(read));
+                peer.take_events();
+                let ending = peer.close_event().unwrap();
+                assert_eq!((ending.code, ending.initiator), (1001, Initiator::Peer));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// However a transport cuts what comes and goes, a loop of these calls makes the best of it.
+    #[test]
+    fn a_loop_of_them_agrees_with_the_oracle(
+        frames in nearly_legal_frames(), cuts in cuts(), role in roles(), config in configs(), max_write in 1..50_usize,
+    ) {
+        let bytes = frames.encode(role);
+        let verdict = judge(&Rules::new(role, &config), &bytes);
+        let mut transport = Transport::new(&bytes, &cuts.places(bytes.len()));
+        transport.set_max_write(max_write);
+        let mut connection = role.connection(&config);
+        let (mut buffer, mut received) = (ReadBuffer::new(), Vec::new());
+        loop {
+            while let Ok(Some(event)) = connection.next_event(&mut buffer) {
+                received.push(event.into_owned());
+            }
+            connection.write_to(&mut transport);
+            if !connection.wants_read() {
+                break;
+            }
+            connection.handle_read(buffer.read_from(&mut transport));
+        }
+        prop_assert_eq!(join_parts(&received).0, verdict.events);
+        let replies = assert_legal(role, transport.written()).into_iter();
+        prop_assert_eq!(replies.map(OwnedEvent::without_reason).collect::<Vec<_>>(), verdict.replies);
+        prop_assert_eq!(connection.output_len(), 0);
+        prop_assert!(connection.close_event().is_some());
+    }
+}
+
+// ---- The opening handshake ----
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+#[test]
+fn a_server_reads_the_request_and_no_more() {
+    let options = ServerOptions::default();
+    let interrupted = Err(ErrorKind::Interrupted);
+    for cut in 1..REQUEST.len() {
+        let (first, rest) = REQUEST.split_at(cut);
+        let rest = [rest, &Frame::new(0x81, "early").encode(Role::Server)].concat();
+        let mut transport = Script::reads([Ok(first), interrupted, Ok(&rest)]);
+        let mut buffer = ReadBuffer::new();
+        let mut handshake = ServerHandshake::new(&options.config);
+        let opened = handshake.accept_on(&mut transport, &mut buffer, &options);
+        let connection = opened.unwrap();
+        assert!(transport.is_done() && connection.can_send());
+        let mut peer = Peer::with(connection, buffer);
+        peer.take_events();
+        assert_eq!(peer.events(), [OwnedEvent::text("early")]);
+        assert!(peer.write_all().starts_with(b"HTTP/1.1 101 "));
+    }
+    // What is there already need not be read.
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(REQUEST);
+    let mut handshake = ServerHandshake::new(&options.config);
+    let opened = handshake.accept_on(&mut Script::default(), &mut buffer, &options);
+    assert!(opened.unwrap().can_send());
+}
+
+/// A refusal is a connection, too: its output is the answer.
+#[test]
+fn a_server_refuses() {
+    let options = ServerOptions::default();
+    for (request, error) in [
+        (
+            &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+            RequestError::NotAnUpgrade,
+        ),
+        (b"\x16\x03\x01\x02\x00", RequestError::MalformedHead),
+    ] {
+        let mut buffer = ReadBuffer::new();
+        let mut handshake = ServerHandshake::new(&options.config);
+        let mut transport = Script::reads([Ok(request)]);
+        let refused = handshake.accept_on(&mut transport, &mut buffer, &options);
+        let refused = refused.unwrap();
+        assert!(!refused.can_send());
+        assert_eq!(refused.output(), error.response());
+    }
+}
+
+#[test]
+fn a_server_goes_on_where_reading_stopped() {
+    let options = ServerOptions::default();
+    let (first, rest) = REQUEST.split_at(50);
+    for kind in AGAIN {
+        let mut transport = Script::reads([Ok(first), Err(kind), Ok(rest)]);
+        let mut buffer = ReadBuffer::new();
+        let mut handshake = ServerHandshake::new(&options.config);
+        let stopped = handshake.accept_on(&mut transport, &mut buffer, &options);
+        assert_eq!(stopped.unwrap_err().kind(), kind);
+        let opened = handshake.accept_on(&mut transport, &mut buffer, &options);
+        assert!(opened.unwrap().can_send());
+    }
+    for (end, kind) in FATAL
+        .map(|kind| (Err(kind), kind))
+        .into_iter()
+        .chain([(Ok(&b""[..]), ErrorKind::UnexpectedEof)])
+    {
+        let mut transport = Script::reads([Ok(first), end]);
+        let mut buffer = ReadBuffer::new();
+        let mut handshake = ServerHandshake::new(&options.config);
+        let failed = handshake.accept_on(&mut transport, &mut buffer, &options);
+        assert_eq!(failed.unwrap_err().kind(), kind);
+    }
+}
+
+fn client() -> ClientHandshake {
+    let uri: Uri = "ws://localhost/".parse().unwrap();
+    ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32])).unwrap()
+}
+
+/// The answer that this client waits for.
+fn response(client: &ClientHandshake) -> Vec<u8> {
+    let headers = client.headers();
+    let key = headers.iter().find(|it| it.is("Sec-WebSocket-Key"));
+    let accept = accept_key(key.unwrap().value);
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: ";
+    [&head[..], &accept, b"\r\n\r\n"].concat()
+}
+
+/// However often it is stopped, no byte of the request is written twice, and none of the response read in vain.
+#[test]
+fn a_client_writes_the_request_and_reads_the_response() {
+    for kind in AGAIN {
+        let mut client = client();
+        let request = client.request().to_vec();
+        let early = Frame::new(0x81, "early").encode(Role::Client);
+        let response = [response(&client), early].concat();
+        let (first, rest) = response.split_at(30);
+        let signal = ErrorKind::Interrupted;
+        let reads = [Err(signal), Err(kind), Ok(first), Err(kind), Ok(rest)];
+        let mut transport = Script::reads(reads);
+        let writes = [Ok(10), Err(signal), Ok(1), Err(kind), Ok(usize::MAX)];
+        transport.writes.extend(writes);
+        let mut buffer = ReadBuffer::new();
+        for _ in 0..3 {
+            let stopped = client.connect_on(&mut transport, &mut buffer);
+            assert_eq!(stopped.unwrap_err().kind(), kind);
+        }
+        let connection = client.connect_on(&mut transport, &mut buffer).unwrap();
+        assert!(transport.is_done() && transport.written == request);
+        let mut peer = Peer::with(connection, buffer);
+        peer.take_events();
+        assert_eq!(peer.events(), [OwnedEvent::text("early")]);
+        peer.connection.close(CloseCode::NORMAL, "").unwrap();
+    }
+}
+
+#[test]
+fn a_client_says_why_there_is_no_connection() {
+    let written = || Script::writes([Ok(usize::MAX)]);
+    let connect = |mut transport: Script| {
+        let mut buffer = ReadBuffer::new();
+        let connected = client().connect_on(&mut transport, &mut buffer);
+        assert!(transport.is_done());
+        connected.unwrap_err()
+    };
+    for kind in FATAL {
+        assert_eq!(connect(Script::writes([Ok(3), Err(kind)])).kind(), kind);
+        let mut transport = written();
+        transport.reads.push_back(Err(kind));
+        assert_eq!(connect(transport).kind(), kind);
+    }
+    // It takes no bytes.
+    let error = connect(Script::writes([Ok(3), Ok(0)]));
+    assert_eq!(error.kind(), ErrorKind::WriteZero);
+    // The stream ends in the head.
+    let mut transport = written();
+    transport
+        .reads
+        .extend([Ok(b"HTTP/1.1 10".to_vec()), Ok(vec![])]);
+    assert_eq!(connect(transport).kind(), ErrorKind::UnexpectedEof);
+
+    for (response, expected) in [
+        (
+            &b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nNo"[..],
+            ResponseError::Refused(403),
+        ),
+        (b"HTTP/1.1 999 \r\n\r\n", ResponseError::Refused(999)),
+        (b"HTTP/1.1 101 \r\n\r\n", ResponseError::NotAnUpgrade),
+        (b"\x15\x03\x03\0", ResponseError::MalformedHead),
+    ] {
+        let mut transport = written();
+        transport.reads.push_back(Ok(response.to_vec()));
+        let error = connect(transport);
+        let inner = error.into_inner().expect("what the server did");
+        assert_eq!(inner.downcast_ref(), Some(&expected));
+    }
+}
+
+/// Some transports hold back what is written until they are flushed.
+#[test]
+fn a_request_in_a_transport_that_buffers_is_flushed() {
+    struct Buffering {
+        held: Vec<u8>,
+        sent: Vec<u8>,
+    }
+    impl Read for Buffering {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            // The server answers nothing before the request is there.
+            assert!(
+                self.sent.ends_with(b"\r\n\r\n"),
+                "it is read before the request is sent"
+            );
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
+    impl Write for Buffering {
+        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+            self.held.extend_from_slice(data);
+            Ok(data.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.sent.append(&mut self.held);
+            Ok(())
+        }
+    }
+    let (held, sent) = (Vec::new(), Vec::new());
+    let mut transport = Buffering { held, sent };
+    let connected = client().connect_on(&mut transport, &mut ReadBuffer::new());
+    assert_eq!(connected.unwrap_err().kind(), ErrorKind::WouldBlock);
+}
