@@ -99,29 +99,23 @@ impl ServerHandshake {
     ///
     /// `now` is the time since an origin of your choice. Use the same origin for [`Connection::handle_timeout`] later. Without
     /// [`Config::deadlines`] it is not used.
+    #[inline]
     pub fn accept(
         &mut self,
         buffer: &mut ReadBuffer,
         options: &ServerOptions<'_>,
         now: Duration,
     ) -> Option<Connection> {
-        self.try_accept(buffer, options).or_else(|| {
-            let error = self.handle_timeout(now).err()?;
-            Some(error.refuse(&self.config))
-        })
-    }
-
-    /// The same without the time.
-    pub(super) fn try_accept(
-        &mut self,
-        buffer: &mut ReadBuffer,
-        options: &ServerOptions<'_>,
-    ) -> Option<Connection> {
         let accepted = match self.read_request(buffer) {
-            Ok(request) => request?.accept(options),
+            Ok(Some(request)) => request.accept(options),
+            Ok(None) => Err(self.handle_timeout(now).err()?),
             Err(error) => Err(error),
         };
-        Some(accepted.unwrap_or_else(|error| error.refuse(&self.config)))
+        // Connections are large: they are moved as seldom as possible.
+        match accepted {
+            Ok(connection) => Some(connection),
+            Err(error) => Some(error.refuse(&self.config)),
+        }
     }
 
     /// Reads the request, or `None` if it has not all come yet: read more and call again.

@@ -1,5 +1,6 @@
 //! The opening handshake over the traits of `std::io`.
 
+use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 
 use crate::connection::{Connection, ReadBuffer};
@@ -27,8 +28,9 @@ impl ServerHandshake {
         options: &ServerOptions<'_>,
     ) -> io::Result<Connection> {
         loop {
-            if let Some(outcome) = self.try_accept(buffer, options) {
-                return Ok(outcome);
+            // With an earlier time no deadline passes.
+            if let Some(connection) = self.accept(buffer, options, Duration::ZERO) {
+                return Ok(connection);
             }
             if buffer.read_from(transport)? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
