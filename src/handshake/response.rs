@@ -27,7 +27,7 @@ enum Headers<'b> {
 /// Two responses are equal if their statuses, headers and bodies are.
 impl PartialEq for Response<'_> {
     fn eq(&self, other: &Self) -> bool {
-        (self.status, self.body) == (other.status, other.body) && self.headers() == other.headers()
+        (self.status, self.headers(), self.body) == (other.status, other.headers(), other.body)
     }
 }
 
