@@ -139,7 +139,7 @@ impl Closing {
         }
     }
 
-    /// The peer's Close frame came after the connection had failed, and changes nothing.
+    /// Remembers the peer's Close frame, also one that came after the connection had failed.
     pub(crate) fn record(&mut self, close: CloseFrame<'_>) {
         self.peer_close = Some(Box::new(PeerClose {
             code: close.code,
@@ -412,6 +412,8 @@ impl fmt::Display for Initiator {
 }
 
 /// What to do with the transport.
+///
+/// Actions may be added later. Treat one that you do not know as [`Wait`](Self::Wait).
 ///
 /// Ask after you have taken the events. If you left events in the buffer because there was no
 /// [room](crate::Connection::has_room) for an answer, take them as soon as there is room, before any wait. A loop over a poller

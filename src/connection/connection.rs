@@ -37,7 +37,7 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///
 /// # Memory
 ///
-/// A server connection owns no heap until something is sent. (The memory of the answer to the opening handshake is given
+/// A server connection without deadlines and compression owns no heap until something is sent. (The memory of the answer to the opening handshake is given
 /// up once it is written.) The output holds at most [`Config::max_output`] bytes, the largest message sent,
 /// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that. It keeps its
 /// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). These take one small block each:
@@ -244,7 +244,7 @@ impl Connection {
         self.next_in_parts(buffer)
     }
 
-    /// Whether neither side has sent a Close frame, and no error is to be reported next.
+    /// Whether the connection is open, and no error is to be reported next.
     #[inline]
     const fn takes_messages(&self) -> bool {
         self.closing.is_open() && self.next_error.is_none()
@@ -259,19 +259,19 @@ impl Connection {
         match self.closing.state() {
             State::Open | State::Closing | State::Ended => {}
             State::PeerClosing | State::Closed | State::Refused => {
-                // Section 5.5.1: what follows a Close frame is no part of the connection.
-                // Before it is dropped: it came, whatever it is.
-                self.hear(buffer);
+                // Section 5.5.1: what follows a Close frame is no part of the connection, and is dropped. That it came counts
+                // for the deadlines.
+                self.note_unread(buffer);
                 buffer.clear();
-                self.hear(buffer);
+                self.note_unread(buffer);
                 return Ok(None);
             }
             State::Failed(error) => {
-                self.hear(buffer);
+                self.note_unread(buffer);
                 if let Some(close) = self.receiver.close_after_failure(buffer) {
                     self.closing.record(close);
                 }
-                self.hear(buffer);
+                self.note_unread(buffer);
                 return Err(error);
             }
         }
@@ -284,7 +284,7 @@ impl Connection {
         }
         match received {
             Ok(None) => {
-                self.hear(buffer);
+                self.note_unread(buffer);
                 if !self.closing.is_open() && !self.closing.may_deliver() {
                     // What is left will never be whole, or follows a Close frame.
                     buffer.clear();
@@ -303,9 +303,9 @@ impl Connection {
         }
     }
 
-    /// The bytes left in `buffer` are no whole frame yet. If their number has changed, something has come.
+    /// If the number of unread bytes has changed, something was received.
     #[inline]
-    fn hear(&mut self, buffer: &ReadBuffer) {
+    fn note_unread(&mut self, buffer: &ReadBuffer) {
         if let Some(timers) = &mut self.timers
             && timers.left_unread(buffer.unread().len())
         {
@@ -891,9 +891,9 @@ impl Connection {
         self.sender.output().len()
     }
 
-    /// Whether no send is refused with [`SendError::Full`](crate::SendError::Full): less than [`Config::max_output`] waits to
-    /// be written, or nothing can be sent any more. In the latter case events need no answers, so the loop goes on taking
-    /// them.
+    /// Whether the output has room for the next message: less than [`Config::max_output`] bytes wait to be written.
+    ///
+    /// It is also true when nothing can be sent any more. Events need no answers then, so the loop goes on taking them.
     ///
     /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
     /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.

@@ -1,11 +1,12 @@
 //! A connection after the opening handshake (RFC 6455 sections 5 to 7).
 //!
-//! [`Connection`] couples the parts. The parts do not know each other, except where the table says so.
+//! [`Connection`] couples the parts. Only it makes one part act on another: a received Ping makes a Pong, a failure makes a
+//! Close frame, and so on.
 //!
 //! | what | file | RFC 6455 |
 //! |---|---|---|
 //! | the methods, and what an event makes the connection answer | `connection.rs` | |
-//! | what is legal to receive: masks, fragments, limits, messages | `receiver/` | 5.1 to 5.6, 6.2, 8.1 |
+//! | what is legal to receive: masks, fragments, limits, messages; decompressing them | `receiver/` | 5.1 to 5.6, 6.2, 8.1 |
 //! | bytes received and not consumed, and the message under assembly | `read_buffer/` | |
 //! | frames to send, compressed or not | `sender/` | 5.1, 5.4, 6.1 |
 //! | bytes to be written, and the masking of what a client sends | `output/` | 5.3 |
@@ -16,6 +17,7 @@
 //! | messages that many connections send | `shared_message/`, with `sender/shared.rs` and `output/shared.rs` | |
 //! | messages that are written from where they are | `outgoing.rs` | |
 //! | the traits of `std::io` | `std_io.rs` | |
+//! | what the application chooses, and what it gets | `config.rs`, `deadlines.rs`, `event.rs`, `owned_event.rs`, `send_error.rs` | |
 
 mod closing;
 mod config;

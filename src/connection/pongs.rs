@@ -55,7 +55,7 @@ impl fmt::Debug for Payload {
 }
 
 impl Pongs {
-    /// None so far, and no more than `limit` bytes of them ever (4 GiB at most).
+    /// None so far. `limit` is how many bytes of them may wait (4 GiB at most); one always may.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             ahead: 0,
@@ -73,14 +73,10 @@ impl Pongs {
     }
 
     /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "beside 4 GiB of output, a few Pongs more than the limit make no difference"
-    )]
-    pub(crate) const fn sent(&mut self, size: u8, output: usize) {
+    pub(crate) fn sent(&mut self, size: u8, output: usize) {
         // At most `limit`, or one frame.
-        self.unsent = self.unsent.wrapping_add(size as u32);
-        self.ahead = output as u32;
+        self.unsent = self.unsent.saturating_add(size.into());
+        self.ahead = u32::try_from(output).unwrap_or(u32::MAX);
         self.watched = self.ahead;
     }
 
@@ -98,7 +94,7 @@ impl Pongs {
         }
     }
 
-    /// Whether there is any of them, or a Ping that is waited for, in the output. If not, none was kept for later.
+    /// Whether a Pong, or a Ping whose way out matters, is in the output. If there is none, no Pong was kept for later.
     #[inline]
     pub(crate) const fn are_unsent(&self) -> bool {
         self.watched > 0

@@ -1,4 +1,4 @@
-//! How a WebSocket begins in the versions of HTTP: the only place that tells them apart.
+//! How a WebSocket begins in the versions of HTTP: what is demanded, what accepts, and how fields are spelled.
 
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, contains_token, single};
@@ -133,7 +133,7 @@ impl Bootstrap {
         }
     }
 
-    /// Whether a header of the application may be added.
+    /// Refuses a header of the application that must not be written.
     pub(crate) fn check_header(self, header: &Header<'_>) -> Result<(), InputError> {
         header.check_for_handshake()?;
         let has_upper_case = || header.name.bytes().any(|byte| byte.is_ascii_uppercase());
@@ -178,17 +178,18 @@ fn check_upgrade<'h>(
     target: &str,
     fields: &Fields<'h>,
 ) -> Result<Checked<'h>, RequestError> {
-    if version != Version::Http11 {
-        return Err(RequestError::Http10);
-    }
-    // Items 1 and 2.
-    if !is_path(target.as_bytes()) {
-        return Err(RequestError::Target);
-    }
-    let host = host(fields.host)?;
+    // Item 1. It comes first, because the refusal of a HEAD has no body.
     if method != "GET" {
         return Err(RequestError::Method);
     }
+    if version != Version::Http11 {
+        return Err(RequestError::Http10);
+    }
+    if !is_path(target.as_bytes()) {
+        return Err(RequestError::Target);
+    }
+    // Item 2.
+    let host = host(fields.host)?;
     // Items 3 and 4.
     if !fields.upgrade {
         return Err(RequestError::NotAnUpgrade);
@@ -223,7 +224,7 @@ fn check_extended_connect<'h>(
     if single(headers, ":protocol") != Single::One(b"websocket") {
         return Err(RequestError::NotAnUpgrade);
     }
-    // RFC 8441 section 4: both must be there; section 5: the target is made of them.
+    // RFC 8441 section 4: `:scheme` and `:path` must be there. Section 5: the target is made of them.
     let default_ports: &[u16] = match single(headers, ":scheme") {
         Single::One(b"https") => &[443],
         Single::One(b"http") => &[80],
@@ -234,10 +235,10 @@ fn check_extended_connect<'h>(
         Single::One(path) if is_path(path) => {}
         _ => return Err(RequestError::Target),
     }
-    // A library that drops the scheme does so because there is no `:authority`, and nothing to compare.
+    // If the scheme is not known, there is no `:authority`, so nothing is compared and the port does not matter.
     let default_port = default_ports.first().copied().unwrap_or_default();
     let host = authority(headers, fields.host, default_port)?;
-    // RFC 9113 section 8.2.2: there is no connection they could be about, so a request with one is malformed.
+    // RFC 9113 section 8.2.2: a request with a field about the HTTP/1.1 connection is malformed.
     let of_a_connection = |header: &Header<'_>| {
         ["connection", "upgrade", "keep-alive", "proxy-connection"]
             .iter()

@@ -87,7 +87,7 @@ pub struct ClientHandshake {
     pub(super) bootstrap: Bootstrap,
     /// The head to write over HTTP/1.1. Over HTTP/2 and HTTP/3, the header fields as lines.
     request: Vec<u8>,
-    /// How many bytes of it need not be written, or have been.
+    /// How many bytes of it were written. All of them over HTTP/2 and HTTP/3, where a library writes the fields.
     written: usize,
     /// The only right answer to the key in the request.
     accept: [u8; 28],

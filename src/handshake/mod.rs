@@ -68,7 +68,8 @@
 // | what a server agrees to: origin, host, subprotocol, extensions | `agreement.rs`, `origin.rs`, `options.rs` |
 // | a refusal: its status, headers and body | `request_error.rs`, written by `response.rs` |
 // | a client's side: writing the request, judging the response | `client.rs`, `response.rs`, `response_error.rs` |
-// | what differs between HTTP/1.1, HTTP/2 and HTTP/3 | `bootstrap.rs` |
+// | what is demanded over HTTP/1.1, and over HTTP/2 and HTTP/3 | `bootstrap.rs` |
+// | URIs and their authority, the client's key, what the application must not write | `uri.rs`, `key.rs`, `input_error.rs` |
 // | the end of a head, and its lines | `head.rs` |
 // | header fields, and those that a server goes by | `headers.rs`, `fields.rs` |
 // | the negotiation of permessage-deflate | `deflate.rs`, `extensions.rs` |

@@ -23,8 +23,8 @@ use crate::handshake::origin::Origins;
 pub struct ServerOptions<'a> {
     /// Limits and choices of the connection.
     pub config: Config,
-    /// The subprotocols the server speaks, each a token. Of those the client offers, the first that
-    /// stands here is chosen: the client's order counts (RFC 6455 section 4.1, item 10).
+    /// The subprotocols the server speaks, each a token. The first one in the client's list
+    /// that is also in this one is chosen (RFC 6455 section 4.1, item 10).
     /// [`Response::subprotocol`](crate::handshake::Response::subprotocol) tells which it was.
     /// One that is no token is never chosen.
     #[doc(alias = "subprotocol")]

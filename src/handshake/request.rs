@@ -47,7 +47,7 @@ use crate::wire::Bytes;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request<'b> {
     pub(super) method: &'b str,
-    /// The path and query. If it is of another form, which no WebSocket has, as received.
+    /// The path and query. A target of another form is here as received; no WebSocket has one.
     pub(super) target: Cow<'b, str>,
     pub(super) source: Source,
     /// The host of an absolute target is the `Host` here.
@@ -234,7 +234,10 @@ impl Request<'_> {
         Ok(self.open(&self.agree(options)?))
     }
 
-    /// As [`accept`](Self::accept), with the answer: what was agreed on, and what an HTTP library has to write.
+    /// As [`accept`](Self::accept), with the response: what was agreed on, such as the subprotocol.
+    ///
+    /// If the request was read from a transport, the response is already in the connection's output, and you only look at
+    /// it. If it comes from an HTTP library, let the library write the response's status and headers.
     ///
     /// # Errors
     ///
@@ -279,7 +282,7 @@ impl Request<'_> {
     /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
     ///
     /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added. The
-    /// body is left out if the method is HEAD. Give it to [`Connection::refused`].
+    /// body is left out if the method is HEAD. Give the response to [`Connection::refused`].
     ///
     /// # Errors
     ///

@@ -93,7 +93,7 @@ impl RequestError {
     /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 421, 426, 431, 500 or
     /// 505.
     ///
-    /// Over HTTP/2 and HTTP/3 it is that of [`over_http2`](Self::over_http2).
+    /// For a request over HTTP/2 or HTTP/3 use [`over_http2`](Self::over_http2).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -207,7 +207,7 @@ impl RequestError {
 
     /// What the answer tells a human.
     pub(crate) fn body(self) -> String {
-        // RFC 9110 section 9.3.2: the answer to a HEAD has no body, and only a wrong method can be one.
+        // RFC 9110 section 9.3.2: the answer to a HEAD has no body. The method is checked first, so that is this error.
         match self {
             Self::Method => String::new(),
             _ => alloc::format!("{self}\n"),

@@ -123,8 +123,8 @@ impl ServerHandshake {
     /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time
     /// is linear in its size. Limits: [`Config::max_head_size`] and [`Config::max_headers`].
     ///
-    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). With the request the handshake has done
-    /// its part.
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). After it has returned the request, do not call it
+    /// again.
     ///
     /// # Errors
     ///

@@ -3,6 +3,8 @@
 use super::{
     ACCEPT, HOSTS, KEY, REQUEST, head, opened, serve, serve_cut, split_head, split_message, values,
 };
+use std::time::Duration;
+
 use sockless::accept_key;
 use sockless::handshake::{
     Header, InputError, Origins, Request, RequestError, ServerHandshake, ServerOptions,
@@ -682,5 +684,26 @@ fn a_request_for_something_else_gets_a_plain_answer() {
     }
     for status in [0, 100, 101, 199, 600, u16::MAX] {
         assert_eq!(get.respond(status, &[], b""), Err(InputError::Status));
+    }
+}
+
+/// RFC 9110 section 9.3.2: the answer to a HEAD has no body, whatever else is wrong with the request.
+#[test]
+fn the_refusal_of_a_head_has_no_body() {
+    for request in [
+        &b"HEAD /chat HTTP/1.1\r\nHost: a\r\n\r\n"[..],
+        b"HEAD * HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"HEAD / HTTP/1.0\r\nHost: a\r\n\r\n",
+        b"HEAD / HTTP/1.0\r\n\r\n",
+    ] {
+        let config = Config::default();
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(request);
+        let mut handshake = ServerHandshake::new(&config);
+        let options = ServerOptions::new();
+        let connection = handshake.accept(&mut buffer, &options, Duration::ZERO);
+        let connection = connection.expect("an answer");
+        assert!(connection.output().starts_with(b"HTTP/1.1 405 "));
+        assert!(connection.output().ends_with(b"\r\n\r\n"));
     }
 }

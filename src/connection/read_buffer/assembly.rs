@@ -1,4 +1,4 @@
-//! The message that is being received, as far as it does not lie where it came.
+//! The message that is being received, except for the payload that stays where it was received.
 
 use alloc::boxed::Box;
 

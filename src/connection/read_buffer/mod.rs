@@ -68,8 +68,9 @@ impl ReadBuffer {
 
     /// An empty buffer with room for `capacity` bytes.
     ///
-    /// What large messages cost least in is one read and the `min` of [`spare_mut`](Self::spare_mut), say 16 KiB and
-    /// 512 bytes: whatever a read brings beyond the end of a message has to be moved, and there is little room for it.
+    /// For large messages, the best capacity is the size of one read and the `min` of [`spare_mut`](Self::spare_mut), for
+    /// instance 16 KiB and 512 bytes. What a read brings beyond the end of a message must be moved, and then there is little
+    /// space for it.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])
@@ -86,7 +87,7 @@ impl ReadBuffer {
     ///
     /// Its contents are left over from earlier; only what the transport writes counts, once
     /// [`advance_filled`](Self::advance_filled) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
-    /// the fastest cache. With 0 it may be empty, of which a read makes the end of the stream.
+    /// the fastest cache. Never pass 0: a read into an empty slice returns 0, which looks like the end of the stream.
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
         self.received.rewind();

@@ -22,7 +22,7 @@ impl Span {
 /// How far a region may grow when it needs more space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Growth {
-    /// The size that it exceeds only if the next read needs more.
+    /// The largest size, unless the next read needs more space.
     pub(super) most: usize,
     /// How many bytes are still to come after those that are there. There is no reason to grow further than that.
     pub(super) missing: usize,

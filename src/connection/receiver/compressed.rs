@@ -20,8 +20,8 @@ pub(super) struct Rules {
     pub(super) max_message: u64,
 }
 
-/// Takes in what there is of a frame's payload and decompresses it. Says whether that is all of it; otherwise the output
-/// is to be taken first.
+/// Decompresses what there is of a frame's payload. Returns false if there is more output than fits, so that the caller
+/// takes what came out and calls again.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "`unmasked` and what the codec consumes are at most `n`, which is at most `remaining`; `length` never exceeds `limit`, or it fails first"
@@ -45,11 +45,12 @@ pub(super) fn decompress(
         apply_mask(masked, payload.key, 0);
         payload.key = rotate(payload.key, n - unmasked);
     }
-    // More than memory can hold, if it is delivered in chunks.
+    // With chunks the limit may be more than memory can hold.
     let limit = rules.max_message;
     let in_memory = at_most(limit, usize::MAX);
     // Text is validated while it is in the fastest cache.
     let in_steps = rules.delivery == Delivery::Chunks || payload.message == MessageType::Text;
+    // At most the limit, so that what is left of it does not underflow.
     *length = limit.min(*length);
     let mut fresh = 0;
     let mut all = n == 0 && inflation.is_empty();

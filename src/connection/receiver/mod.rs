@@ -31,7 +31,7 @@ mod whole;
 #[derive(Debug)]
 pub(crate) struct Receiver {
     stage: Stage,
-    /// The message whose last fragment has not begun.
+    /// The message whose last fragment has not ended.
     message: Option<MessageType>,
     role: Role,
     delivery: Delivery,
@@ -195,7 +195,7 @@ impl Receiver {
 
     /// Whether a part of a message was taken in since this was last asked, if only a header.
     ///
-    /// Control frames do not count. Where one can come, the Pong that is awaited could have come as well.
+    /// Control frames do not count: the Pong that is awaited could have come in their place.
     pub(crate) const fn take_progress(&mut self) -> bool {
         let progress = self.progress;
         if progress {
