@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use sockless::accept_key;
@@ -22,7 +23,8 @@ use sockless::test_util::{
     judge,
 };
 use sockless::{
-    CloseCode, Config, Connection, Initiator, ReadBuffer, Seed, SharedMessage, TransportAction,
+    CloseCode, Config, Connection, Deadlines, Initiator, ReadBuffer, Seed, SharedMessage,
+    TransportAction,
 };
 
 /// Errors that pass. A socket with a timeout reports the second one on Windows.
@@ -710,4 +712,28 @@ fn a_request_in_a_transport_that_buffers_is_flushed() {
     let mut transport = Buffering { held, sent };
     let connected = client().connect_on(&mut transport, &mut ReadBuffer::new());
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+/// It looks at no deadline, so it never refuses a request that it has not tried to read.
+#[test]
+fn a_server_on_a_transport_passes_no_time() {
+    const REST: &[u8] = b"TTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    for deadline in [Duration::ZERO, Duration::from_secs(10)] {
+        let deadlines = Deadlines::new().with_handshake(deadline);
+        let config = Config::new().with_deadlines(deadlines);
+        let options = ServerOptions::new().with_config(config.clone());
+        let mut handshake = ServerHandshake::new(&config);
+        let mut buffer = ReadBuffer::new();
+        let blocked = Err(ErrorKind::WouldBlock);
+        let mut transport = Script::reads([Ok(b"GET / H"), blocked, Ok(REST)]);
+        let stopped = handshake.accept_on(&mut transport, &mut buffer, &options);
+        assert_eq!(stopped.unwrap_err().kind(), ErrorKind::WouldBlock);
+        // It counts from the first time that is passed.
+        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
+        assert_eq!(handshake.handle_timeout(Duration::from_secs(5000)), Ok(()));
+        let connection = handshake.accept_on(&mut transport, &mut buffer, &options);
+        assert!(connection.unwrap().output().starts_with(b"HTTP/1.1 101 "));
+        assert!(transport.is_done());
+    }
 }

@@ -299,7 +299,10 @@ impl Connection {
                 }
                 self.deliver(received, buffer).map(Some)
             }
-            Err(error) => Err(self.fail(error)),
+            Err(error) => {
+                buffer.abandon_message();
+                Err(self.fail(error))
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! How a WebSocket begins in the versions of HTTP: what is demanded, what accepts, and how fields are spelled.
 
+use core::str;
+
 use crate::handshake::fields::Fields;
 use crate::handshake::headers::{Header, Single, contains_token, single};
 use crate::handshake::input_error::InputError;
@@ -136,6 +138,15 @@ impl Bootstrap {
     /// Refuses a header of the application that must not be written.
     pub(crate) fn check_header(self, header: &Header<'_>) -> Result<(), InputError> {
         header.check_for_handshake()?;
+        // RFC 9113 section 8.2.2: fields about an HTTP/1.1 connection, and `te` with another value than `trailers`.
+        let is_reserved = || {
+            ["keep-alive", "proxy-connection", "te"]
+                .iter()
+                .any(|name| header.is(name))
+        };
+        if self == Self::ExtendedConnect && is_reserved() {
+            return Err(InputError::ReservedHeader);
+        }
         let has_upper_case = || header.name.bytes().any(|byte| byte.is_ascii_uppercase());
         // It would make the message malformed (RFC 9113 section 8.2.1).
         if self == Self::ExtendedConnect && has_upper_case() {
@@ -289,9 +300,11 @@ pub(crate) fn authority<'h>(
     agrees.then_some(authority).ok_or(RequestError::Host)
 }
 
-/// Whether a target is a path (RFC 6455 section 4.2.1, item 1); it has no fragment (section 3).
+/// Whether a target is a path (RFC 6455 section 4.2.1, item 1). It has no fragment (section 3), and nothing that could
+/// not be in a request line.
 fn is_path(target: &[u8]) -> bool {
-    target.starts_with(b"/") && !target.contains(&b'#')
+    let is_forbidden = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'#' | b' ');
+    target.starts_with(b"/") && !target.iter().any(is_forbidden) && str::from_utf8(target).is_ok()
 }
 
 /// The only `Host` header, if it names a host.

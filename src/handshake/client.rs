@@ -174,7 +174,7 @@ impl ClientHandshake {
         })
     }
 
-    /// Reads the server's response, or `None` if it has not all come yet: read more and call again.
+    /// Reads the server's response over HTTP/1.1, or `None` if it has not all come yet: read more and call again.
     ///
     /// With the response comes the open connection, or `None` if the server answered with another status than 101: a
     /// redirect, a demand for credentials, a refusal. What came of the body of such an answer is in [`Response::body`], and
@@ -194,6 +194,10 @@ impl ClientHandshake {
     ) -> Result<Option<(Response<'b>, Option<Connection>)>, ResponseError> {
         if let Some(error) = self.failed {
             return Err(error);
+        }
+        // No head of HTTP/1.1 answers an extended CONNECT.
+        if self.bootstrap == Bootstrap::ExtendedConnect {
+            return Err(self.fail(ResponseError::NotAnUpgrade));
         }
         let skipped = Response::skip_interim(buffer, &mut self.search, &self.config)
             .map_err(|error| self.fail(error.into()))?;

@@ -207,9 +207,10 @@ impl RequestError {
 
     /// What the answer tells a human.
     pub(crate) fn body(self) -> String {
-        // RFC 9110 section 9.3.2: the answer to a HEAD has no body. The method is checked first, so that is this error.
+        // RFC 9110 section 9.3.2: the answer to a HEAD has no body. A HEAD fails for its Host or for its method, since
+        // these are checked first.
         match self {
-            Self::Method => String::new(),
+            Self::Method | Self::Host => String::new(),
             _ => alloc::format!("{self}\n"),
         }
     }

@@ -95,7 +95,7 @@ impl ServerHandshake {
     ///
     /// Returns the connection to drive from here on, whatever the outcome. It is open if the request was accepted.
     /// Otherwise it is [refused](Connection::refused), and only delivers the answer. `None` means that the request has not all
-    /// come yet. Call it after every read. When [`timeout_at`](Self::timeout_at) comes, try to read first.
+    /// come yet. Once it has returned a connection, do not call it again. Call it after every read. When [`timeout_at`](Self::timeout_at) comes, try to read first.
     ///
     /// `now` is the time since an origin of your choice. Use the same origin for [`Connection::handle_timeout`] later. Without
     /// [`Config::deadlines`] it is not used.
@@ -116,6 +116,20 @@ impl ServerHandshake {
             Ok(connection) => Some(connection),
             Err(error) => Some(error.refuse(&self.config)),
         }
+    }
+
+    /// As [`accept`](Self::accept), without a look at the deadline.
+    #[cfg(feature = "std")]
+    pub(super) fn accept_without_time(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        options: &ServerOptions<'_>,
+    ) -> Option<Connection> {
+        let accepted = match self.read_request(buffer) {
+            Ok(request) => request?.accept(options),
+            Err(error) => Err(error),
+        };
+        Some(accepted.unwrap_or_else(|error| error.refuse(&self.config)))
     }
 
     /// Reads the request, or `None` if it has not all come yet: read more and call again.

@@ -1,6 +1,5 @@
 //! The opening handshake over the traits of `std::io`.
 
-use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
 
 use crate::connection::{Connection, ReadBuffer};
@@ -28,8 +27,7 @@ impl ServerHandshake {
         options: &ServerOptions<'_>,
     ) -> io::Result<Connection> {
         loop {
-            // With an earlier time no deadline passes.
-            if let Some(connection) = self.accept(buffer, options, Duration::ZERO) {
+            if let Some(connection) = self.accept_without_time(buffer, options) {
                 return Ok(connection);
             }
             if buffer.read_from(transport)? == 0 {
@@ -87,7 +85,11 @@ impl ClientHandshake {
             }
         }
         // The transport may be one that buffers what is written.
-        transport.flush()?;
+        while let Err(error) = transport.flush() {
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
         loop {
             match self.read_response(buffer) {
                 Ok(None) => {}

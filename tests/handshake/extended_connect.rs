@@ -575,3 +575,62 @@ fn a_client_ends_its_stream_after_both_close_frames() {
         assert_eq!(peer.connection.transport_action(), TransportAction::Close);
     }
 }
+
+/// A path is what a request line could have, so that `target` is the whole of it.
+#[test]
+fn no_odd_path_is_accepted() {
+    for path in [
+        &b"/\xff"[..],
+        b"/a b",
+        b"/a\r\nb",
+        b"/\0",
+        b"/\x7f",
+        b"/#",
+        b"a",
+        b"",
+    ] {
+        let header = |name, value| Header { name, value };
+        let request = Request::extended_connect(vec![
+            header(":method", b"CONNECT"),
+            header(":protocol", b"websocket"),
+            header(":scheme", b"https"),
+            header(":authority", b"a"),
+            header(":path", path),
+            header("sec-websocket-version", b"13"),
+        ]);
+        let refused = request.accept(&ServerOptions::new()).map(drop);
+        assert_eq!(refused, Err(RequestError::Target), "{path:02x?}");
+    }
+}
+
+/// RFC 9113 section 8.2.2: they would make the message malformed, and a server of this crate refuses the first two.
+#[test]
+fn no_header_about_a_connection_is_sent() {
+    let uri = Uri::parse("wss://example.com/").unwrap();
+    for name in ["keep-alive", "proxy-connection", "te"] {
+        let headers = [Header { name, value: b"x" }];
+        let options = ClientOptions::new().with_headers(&headers);
+        let seed = || Seed::new([7; 32]);
+        let client = ClientHandshake::extended_connect(&uri, &options, seed()).map(drop);
+        assert_eq!(client, Err(InputError::ReservedHeader), "{name}");
+        assert!(
+            ClientHandshake::new(&uri, &options, seed()).is_ok(),
+            "{name}"
+        );
+    }
+}
+
+/// No head of HTTP/1.1 answers it, whatever it says.
+#[test]
+fn it_is_not_answered_over_http_1() {
+    let uri = Uri::parse("wss://example.com/").unwrap();
+    let seed = Seed::new([7; 32]);
+    let options = ClientOptions::new();
+    let mut client = ClientHandshake::extended_connect(&uri, &options, seed).unwrap();
+    let mut buffer = ReadBuffer::new();
+    buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\n\r\n<html>");
+    for _ in 0..2 {
+        let error = client.read_response(&mut buffer).map(drop);
+        assert_eq!(error, Err(ResponseError::NotAnUpgrade));
+    }
+}

@@ -90,7 +90,9 @@ impl ReadBuffer {
     /// the fastest cache. Never pass 0: a read into an empty slice returns 0, which looks like the end of the stream.
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
-        self.received.rewind();
+        if self.received.rewind() {
+            self.message.set_missing(0);
+        }
         self.received.compact_if_cheap();
         self.received.spare_mut(min, || self.message.growth())
     }
@@ -479,12 +481,14 @@ mod tests {
     fn an_empty_buffer_knows_nothing_of_the_connection_before() {
         use crate::{Config, Connection, Delivery, Seed};
 
-        let streams: [&[u8]; 8] = [
+        let streams: [&[u8]; 10] = [
             b"\x81\x05Hello",
             b"\x82\x7e\x01\x00some of a longer message",
             b"\x01\x03Hel\x89\x01!\x80\x02lo",
             b"\x01\x03H\xc3\xa9\x80\x02lo",
             b"\x81\x05H\xc3\xa9l\xff",
+            b"\x81\x05H\xff",
+            b"\x82\x05Hel\xff\xff\xff",
             b"\x82\x05Hel\x83",
             b"\x01\x05Hello\x83",
             b"\x88\x02\x03\xe8\x81\x05Hello",

@@ -81,16 +81,19 @@ impl Region {
         self.bytes.shrink_to_fit();
     }
 
-    /// Makes what was consumed spare again where that moves no bytes.
+    /// Makes what was consumed spare again where that moves no bytes. Returns whether nothing is left.
     #[inline]
-    pub(super) const fn rewind(&mut self) {
-        if self.read == self.filled {
-            if self.held.start == self.held.end {
-                self.held = Span { start: 0, end: 0 };
-            }
-            self.read = self.held.end;
-            self.filled = self.held.end;
+    pub(super) const fn rewind(&mut self) -> bool {
+        if self.read != self.filled {
+            return false;
         }
+        let is_empty = self.held.start == self.held.end;
+        if is_empty {
+            self.held = Span { start: 0, end: 0 };
+        }
+        self.read = self.held.end;
+        self.filled = self.held.end;
+        is_empty
     }
 
     /// Moves the contents to the front if they are few.
