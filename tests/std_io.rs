@@ -737,3 +737,37 @@ fn a_server_on_a_transport_passes_no_time() {
         assert!(transport.is_done());
     }
 }
+
+#[test]
+fn an_interrupted_flush_is_repeated_and_a_failed_one_is_an_error() {
+    struct Flushes(VecDeque<Result<(), ErrorKind>>);
+    impl Read for Flushes {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+    impl Write for Flushes {
+        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+            Ok(data.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0
+                .pop_front()
+                .expect("not again")
+                .map_err(io::Error::from)
+        }
+    }
+    for (flushes, expected) in [
+        (
+            vec![Err(ErrorKind::Interrupted), Ok(())],
+            ErrorKind::UnexpectedEof,
+        ),
+        (vec![Err(ErrorKind::BrokenPipe)], ErrorKind::BrokenPipe),
+    ] {
+        let mut transport = Flushes(flushes.into());
+        let connected = client().connect_on(&mut transport, &mut ReadBuffer::new());
+        assert_eq!(connected.unwrap_err().kind(), expected);
+        assert!(transport.0.is_empty());
+    }
+}
