@@ -243,7 +243,7 @@ fn check_extended_connect<'h>(
         _ => return Err(RequestError::Target),
     };
     match single(headers, ":path") {
-        Single::One(path) if is_path(path) => {}
+        Single::One(path) if is_path(path) && fits_a_line(path) => {}
         _ => return Err(RequestError::Target),
     }
     // If the scheme is not known, there is no `:authority`, so nothing is compared and the port does not matter.
@@ -300,11 +300,15 @@ pub(crate) fn authority<'h>(
     agrees.then_some(authority).ok_or(RequestError::Host)
 }
 
-/// Whether a target is a path (RFC 6455 section 4.2.1, item 1). It has no fragment (section 3), and nothing that could
-/// not be in a request line.
+/// Whether a target is a path (RFC 6455 section 4.2.1, item 1). It has no fragment (section 3).
 fn is_path(target: &[u8]) -> bool {
-    let is_forbidden = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'#' | b' ');
-    target.starts_with(b"/") && !target.iter().any(is_forbidden) && str::from_utf8(target).is_ok()
+    target.starts_with(b"/") && !target.contains(&b'#')
+}
+
+/// Whether it is text that a request line could have. For HTTP/1.1 the parser sees to that.
+fn fits_a_line(target: &[u8]) -> bool {
+    let is_forbidden = |byte: &u8| byte.is_ascii_control() || *byte == b' ';
+    !target.iter().any(is_forbidden) && str::from_utf8(target).is_ok()
 }
 
 /// The only `Host` header, if it names a host.
