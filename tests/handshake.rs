@@ -137,7 +137,7 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u
     from.zip(to).map(|(from, to)| &bytes[from..to])
 }
 
-/// What a server has written, and the events behind the request.
+/// What a server has written, and the events that followed the request.
 type Talk = (Vec<u8>, Vec<OwnedEvent>);
 
 /// What a server made of a stream: nothing yet, or an answer.
@@ -177,7 +177,7 @@ fn serve_in_parts(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> 
     Ok(Some(talk(connection, buffer, pieces)))
 }
 
-/// Whether the connection is open, and what comes of it.
+/// Whether the connection is open, what it writes, and its events.
 fn serve_in_one_step(
     bytes: &[u8],
     cuts: &[usize],

@@ -487,7 +487,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// However a transport cuts what comes and goes, a loop of these calls makes the best of it.
+    /// A loop of these calls delivers the same events, however a transport cuts its reads and writes.
     #[test]
     fn a_loop_of_them_agrees_with_the_oracle(
         frames in nearly_legal_frames(), cuts in cuts(), role in roles(), config in configs(), max_write in 1..50_usize,

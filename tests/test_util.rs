@@ -431,7 +431,7 @@ fn a_failure_is_told_and_the_writing_side_is_shut_down() {
     }
 }
 
-/// More than a bounded turn reads. The loop comes back by itself.
+/// More has arrived than one turn reads. The loop goes on without an event from the poller.
 #[test]
 fn a_long_backlog_takes_several_turns() {
     for trigger in Trigger::BOTH {

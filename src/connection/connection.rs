@@ -37,8 +37,8 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///
 /// # Memory
 ///
-/// A server connection without deadlines and compression owns no heap until something is sent. (The memory of the answer to the opening handshake is given
-/// up once it is written.) The output holds at most [`Config::max_output`] bytes, the largest message sent,
+/// A server connection without deadlines and compression owns no heap until something is sent. (The memory of the answer
+/// to the opening handshake is given up once it is written.) The output holds at most [`Config::max_output`] bytes, the largest message sent,
 /// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that. It keeps its
 /// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). These take one small block each:
 /// a Ping that waits for its answer because too many came, the reason of the peer's Close frame, the

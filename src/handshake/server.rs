@@ -95,7 +95,10 @@ impl ServerHandshake {
     ///
     /// Returns the connection to drive from here on, whatever the outcome. It is open if the request was accepted.
     /// Otherwise it is [refused](Connection::refused), and only delivers the answer. `None` means that the request has not all
-    /// come yet. Once it has returned a connection, do not call it again. Call it after every read. When [`timeout_at`](Self::timeout_at) comes, try to read first.
+    /// come yet.
+    ///
+    /// Call it after every read. When [`timeout_at`](Self::timeout_at) comes, try to read first. Once it has returned a
+    /// connection, do not call it again.
     ///
     /// `now` is the time since an origin of your choice. Use the same origin for [`Connection::handle_timeout`] later. Without
     /// [`Config::deadlines`] it is not used.
@@ -106,9 +109,20 @@ impl ServerHandshake {
         options: &ServerOptions<'_>,
         now: Duration,
     ) -> Option<Connection> {
+        self.accept_by(buffer, options, Some(now))
+    }
+
+    /// As [`accept`](Self::accept). Without a time the deadline is left alone.
+    #[inline]
+    pub(super) fn accept_by(
+        &mut self,
+        buffer: &mut ReadBuffer,
+        options: &ServerOptions<'_>,
+        now: Option<Duration>,
+    ) -> Option<Connection> {
         let accepted = match self.read_request(buffer) {
             Ok(Some(request)) => request.accept(options),
-            Ok(None) => Err(self.handle_timeout(now).err()?),
+            Ok(None) => Err(self.handle_timeout(now?).err()?),
             Err(error) => Err(error),
         };
         // Connections are large: they are moved as seldom as possible.
@@ -118,27 +132,13 @@ impl ServerHandshake {
         }
     }
 
-    /// As [`accept`](Self::accept), without a look at the deadline.
-    #[cfg(feature = "std")]
-    pub(super) fn accept_without_time(
-        &mut self,
-        buffer: &mut ReadBuffer,
-        options: &ServerOptions<'_>,
-    ) -> Option<Connection> {
-        let accepted = match self.read_request(buffer) {
-            Ok(request) => request?.accept(options),
-            Err(error) => Err(error),
-        };
-        Some(accepted.unwrap_or_else(|error| error.refuse(&self.config)))
-    }
-
     /// Reads the request, or `None` if it has not all come yet: read more and call again.
     ///
     /// Accepts any request that is valid HTTP/1.1 or 1.0. However small the pieces it comes in, the time
     /// is linear in its size. Limits: [`Config::max_head_size`] and [`Config::max_headers`].
     ///
-    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). After it has returned the request, do not call it
-    /// again.
+    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout). After it has returned the request, do
+    /// not call it again.
     ///
     /// # Errors
     ///

@@ -17,9 +17,8 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// What reading fails with. After [`ErrorKind::WouldBlock`] (on Windows also [`TimedOut`](ErrorKind::TimedOut)) it can be called
-    /// again.
-    /// [`ErrorKind::UnexpectedEof`] if the stream ends before the request does.
+    /// What reading fails with. After [`ErrorKind::WouldBlock`] (on Windows also [`TimedOut`](ErrorKind::TimedOut)) it can be
+    /// called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the request does.
     pub fn accept_on(
         &mut self,
         transport: &mut (impl Read + ?Sized),
@@ -27,7 +26,7 @@ impl ServerHandshake {
         options: &ServerOptions<'_>,
     ) -> io::Result<Connection> {
         loop {
-            if let Some(connection) = self.accept_without_time(buffer, options) {
+            if let Some(connection) = self.accept_by(buffer, options, None) {
                 return Ok(connection);
             }
             if buffer.read_from(transport)? == 0 {
@@ -47,7 +46,8 @@ impl ClientHandshake {
     /// # Errors
     ///
     /// What reading or writing fails with. After [`ErrorKind::WouldBlock`] (on Windows also
-    /// [`TimedOut`](ErrorKind::TimedOut)) it can be called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the response does.
+    /// [`TimedOut`](ErrorKind::TimedOut)) it can be called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the
+    /// response does.
     ///
     /// If the server refuses, or does not speak WebSocket, the error contains a [`ResponseError`]:
     /// [`Refused`](ResponseError::Refused) has the status. The headers and the body of a refusal are in what

@@ -131,7 +131,7 @@ fn fragments(opcode: u8, body: &[u8], splits: &[Split]) -> Vec<Frame> {
     let places = Cuts(splits.iter().map(|(at, _)| *at).collect()).places(body.len());
     let pings = splits.iter().map(|(_, ping)| ping.as_ref());
     let mut frames = Vec::new();
-    // Nothing stands behind the last piece.
+    // No Ping follows the last piece.
     for (piece, ping) in cuts_at(body, &places).zip(pings.chain([None])) {
         frames.push(Frame::new(0x00, piece));
         frames.extend(ping.map(|ping| Frame::new(0x89, ping)));

@@ -336,8 +336,8 @@ impl NonBlockingTransport {
     ///
     /// `readable` and `writable` say what the loop waits for now, also in edge-triggered mode, where a loop registers once for
     /// both. So `readable` is true only while the loop would read, and `writable` only while it has output. `until` is a time
-    /// as [`now`](Self::now) returns it. One that has passed is no wait, as a timeout of 0 is for `poll`. In the meantime the
-    /// peer does what it was told.
+    /// as [`now`](Self::now) returns it. One that has passed is no wait, as a timeout of 0 is for `poll`. During the
+    /// wait the peer does the next steps of its script.
     ///
     /// A loop that asks what is ready calls [`is_readable`](Self::is_readable) and [`is_writable`](Self::is_writable) next.
     /// Other loops just try to read and to write.
@@ -385,9 +385,9 @@ impl NonBlockingTransport {
     }
 
     /// Shuts down the writing side, as [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite) asks for.
-    /// Writes fail from now on, with [`ErrorKind::BrokenPipe`]. To do it again changes nothing.
+    /// Writes fail from now on, with [`ErrorKind::BrokenPipe`]. A second call changes nothing.
     ///
-    /// The peer does what it was told all the same: it ends its own stream only if that was [said](Self::peer_ends).
+    /// The peer goes on with its script. It ends its own stream only if you have called [`peer_ends`](Self::peer_ends).
     pub fn shutdown_write(&mut self) {
         self.progress |= self.writing != Writing::ShutDown;
         self.writing = Writing::ShutDown;

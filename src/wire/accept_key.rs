@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The `Sec-WebSocket-Accept` value, in ASCII, for a `Sec-WebSocket-Key` value as it stands in the request
-/// (RFC 6455 section 4.2.2, step 5).
+/// The value of `Sec-WebSocket-Accept`, in ASCII, for the value of `Sec-WebSocket-Key` in the request (RFC 6455 section
+/// 4.2.2, step 5).
 ///
 /// # Example
 ///

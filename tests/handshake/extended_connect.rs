@@ -220,7 +220,7 @@ fn the_hosts_that_a_server_answers_for() {
     assert_eq!((status, headers), (421, &[][..]));
 }
 
-/// RFC 9113 section 7 and RFC 9114 section 8.1: what stands in the reset of a stream.
+/// RFC 9113 section 7 and RFC 9114 section 8.1.
 #[test]
 fn the_error_codes_of_a_reset() {
     assert_eq!(TransportAction::CANCEL, 0x08);
@@ -576,7 +576,7 @@ fn a_client_ends_its_stream_after_both_close_frames() {
     }
 }
 
-/// A path is what a request line could have, so that `target` is the whole of it.
+/// A path that no request line could have is refused, so `target` never hides a part of it.
 #[test]
 fn no_odd_path_is_accepted() {
     for path in [

@@ -175,7 +175,7 @@ fn a_second_request_is_searched_from_its_beginning() {
                 if !same {
                     handshake = ServerHandshake::new(&config);
                 }
-                // Whole, and with something behind it, which is the way of a head in pieces.
+                // The head is whole and a byte follows it, so it is searched as a head in pieces is.
                 buffer.extend_from_slice(&[second.as_bytes(), b"\x81"].concat());
                 let read = handshake.read_request(&mut buffer);
                 assert_eq!(read.is_ok_and(|request| request.is_some()), good, "{cut}");

@@ -70,7 +70,7 @@ fn copy_long(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// Copies blocks, of which the last one may overlap the one before it; nothing if there is not even one.
+/// Copies whole blocks. The last block may overlap the one before it. Less than one block is not copied.
 #[inline]
 fn copy_blocks(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     let (places, _) = place.as_chunks_mut::<BLOCK>();

@@ -57,7 +57,7 @@ pub(crate) struct Region {
     reason = "positions ascend, as drawn at the fields, and callers bound `n` by them; lengths of what is in memory do not overflow"
 )]
 impl Region {
-    /// Nothing in these bytes, all of which are spare.
+    /// An empty region: all of these bytes are spare.
     pub(super) const fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
