@@ -100,6 +100,9 @@ pub struct Connection {
     next_error: Option<ProtocolError>,
 }
 
+/// # Construct
+///
+/// Most connections come from an [opening handshake](crate::handshake). These are for the other cases.
 impl Connection {
     /// The server's side, after an opening handshake made elsewhere that agreed on no extension, whatever
     /// `Config::deflate` is. To agree on one, use [`Request::negotiate`](crate::handshake::Request::negotiate).
@@ -113,6 +116,52 @@ impl Connection {
     #[must_use]
     pub fn client(config: &Config, seed: Seed) -> Self {
         Self::opened(config, Some(MaskingKeys::new(seed)), Vec::new())
+    }
+
+    /// A server's transport that carries no WebSocket, because the opening handshake was refused or asked for something
+    /// else. `answer` is a whole HTTP response.
+    ///
+    /// The answer comes from [`Request::respond`](crate::handshake::Request::respond). For a refusal,
+    /// [`RequestError::refuse`](crate::handshake::RequestError::refuse) does the same. Drive it like any other connection: the
+    /// answer is the output, what the peer sends is dropped, and there are no events.
+    /// [`transport_action`](Self::transport_action) says when to shut down writing and when to close, so
+    /// that the answer arrives. Of `config` only [`Config::deadlines`] counts.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::handshake::{InputError, Request, RequestError, ServerOptions};
+    /// use sockless::Connection;
+    ///
+    /// /// A WebSocket at `/chat`, and a page everywhere else. The loop that follows is the same.
+    /// fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, InputError> {
+    ///     if request.target() == "/chat" {
+    ///         let accepted = request.accept(options);
+    ///         return Ok(accepted.unwrap_or_else(|error| error.refuse(&options.config)));
+    ///     }
+    ///     let page = request.respond(200, &[], b"<h1>Hello</h1>")?;
+    ///     Ok(Connection::refused(page, &options.config))
+    /// }
+    /// # let host = sockless::handshake::Header { name: "Host", value: b"a" };
+    /// # let options = ServerOptions::default();
+    /// # for (target, start) in [("/", &b"HTTP/1.1 200 "[..]), ("/chat", b"HTTP/1.1 426 ")] {
+    /// #     let connection = answer(&Request::new("GET", target, vec![host]), &options)?;
+    /// #     assert!(connection.output().starts_with(start));
+    /// # }
+    /// # Ok::<(), InputError>(())
+    /// ```
+    #[must_use]
+    pub fn refused(answer: Vec<u8>, config: &Config) -> Self {
+        Self {
+            closing: Closing::refused(),
+            ..Self::opened(config, None, answer)
+        }
+    }
+
+    /// Which side of the connection this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.receiver.role()
     }
 
     /// A connection whose output begins with `opening`: a client's if it has masking keys.
@@ -155,49 +204,9 @@ impl Connection {
         self.closing.over_http_stream();
         self
     }
-
-    /// A server's transport that carries no WebSocket, because the opening handshake was refused or asked for something
-    /// else. `answer` is a whole HTTP response.
-    ///
-    /// The answer comes from [`Request::respond`](crate::handshake::Request::respond). For a refusal,
-    /// [`RequestError::refuse`](crate::handshake::RequestError::refuse) does the same. Drive it like any other connection: the
-    /// answer is the output, what the peer sends is dropped, and there are no events.
-    /// [`transport_action`](Self::transport_action) says when to shut down writing and when to close, so
-    /// that the answer arrives. Of `config` only [`Config::deadlines`] counts.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use sockless::handshake::{InputError, Request, RequestError, ServerOptions};
-    /// use sockless::Connection;
-    ///
-    /// /// A WebSocket at `/chat`, and a page everywhere else. The loop that follows is the same.
-    /// fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, InputError> {
-    ///     if request.target() == "/chat" {
-    ///         let accepted = request.accept(options);
-    ///         return Ok(accepted.unwrap_or_else(|error| error.refuse(&options.config)));
-    ///     }
-    ///     let page = request.respond(200, &[], b"<h1>Hello</h1>")?;
-    ///     Ok(Connection::refused(page, &options.config))
-    /// }
-    /// # let host = sockless::handshake::Header { name: "Host", value: b"a" };
-    /// # let options = ServerOptions::default();
-    /// # for (target, start) in [("/", &b"HTTP/1.1 200 "[..]), ("/chat", b"HTTP/1.1 426 ")] {
-    /// #     let connection = answer(&Request::new("GET", target, vec![host]), &options)?;
-    /// #     assert!(connection.output().starts_with(start));
-    /// # }
-    /// # Ok::<(), InputError>(())
-    /// ```
-    #[must_use]
-    pub fn refused(answer: Vec<u8>, config: &Config) -> Self {
-        Self {
-            closing: Closing::refused(),
-            ..Self::opened(config, None, answer)
-        }
-    }
 }
 
-/// # Receiving
+/// # Receive
 ///
 /// Bytes from the transport come in a [`ReadBuffer`], events go out.
 impl Connection {
@@ -400,7 +409,7 @@ impl Connection {
     }
 }
 
-/// # Sending
+/// # Send
 ///
 /// Each of these queues one frame in the [`output`](Connection::output), or changes nothing.
 impl Connection {
@@ -593,6 +602,25 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the output has room for the next message: less than [`Config::max_output`] bytes wait to be written.
+    ///
+    /// It is also true when nothing can be sent any more. Events need no answers then, so the loop goes on taking them.
+    ///
+    /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
+    /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
+    #[must_use]
+    #[inline]
+    #[doc(alias = "backpressure")]
+    pub fn has_room(&self) -> bool {
+        self.output_fits() || !self.closing.may_send()
+    }
+
+    /// Whether messages can be sent: this side has sent no Close frame, writing has not failed, and the stream has not ended.
+    #[must_use]
+    pub const fn can_send(&self) -> bool {
+        self.closing.may_send()
+    }
+
     #[inline]
     fn message_from<'a>(
         &'a mut self,
@@ -622,6 +650,60 @@ impl Connection {
             return Err(SendError::Full);
         }
         Ok(())
+    }
+
+    /// Whether the output is under its limit.
+    #[inline]
+    fn output_fits(&self) -> bool {
+        self.output_len() < self.max_output
+    }
+}
+
+#[cfg(feature = "deflate")]
+/// # Compress
+///
+/// With the feature `deflate`, on connections whose opening handshake has agreed on permessage-deflate.
+impl Connection {
+    /// Whether messages begun from now on are compressed, if they are long enough; they are at first.
+    ///
+    /// Worth turning off for what is compressed already, such as images, and for what must not share a
+    /// window with secrets (see RFC 7692 section 8). Without the extension it changes nothing.
+    pub fn compress_messages(&mut self, compress: bool) {
+        if let Some(deflation) = &mut self.sender.deflation {
+            deflation.want(compress);
+        }
+    }
+
+    /// Lends codecs to the connection, for messages without context takeover: see [`Codecs`].
+    ///
+    /// It takes those that fit what was agreed on, and makes the others as it needs them.
+    pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
+        if let Some(inflation) = &mut self.receiver.inflation {
+            inflation.lend(codecs);
+        }
+        if let Some(deflation) = &mut self.sender.deflation {
+            deflation.lend(codecs);
+        }
+    }
+
+    /// Takes the codecs back, for the next connection.
+    ///
+    /// Inside a message the connection still needs its codec and keeps it: call
+    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken. At the end of a connection take the
+    /// events once more first, until there are none.
+    pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
+        if let Some(inflation) = &mut self.receiver.inflation {
+            inflation.reclaim(codecs);
+        }
+        if let Some(deflation) = &mut self.sender.deflation {
+            deflation.reclaim(codecs);
+        }
+    }
+
+    /// Whether the opening handshake has agreed on permessage-deflate.
+    #[must_use]
+    pub fn uses_deflate(&self) -> bool {
+        self.receiver.inflation.is_some()
     }
 }
 
@@ -894,25 +976,6 @@ impl Connection {
         self.sender.output().len()
     }
 
-    /// Whether the output has room for the next message: less than [`Config::max_output`] bytes wait to be written.
-    ///
-    /// It is also true when nothing can be sent any more. Events need no answers then, so the loop goes on taking them.
-    ///
-    /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
-    /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
-    #[must_use]
-    #[inline]
-    #[doc(alias = "backpressure")]
-    pub fn has_room(&self) -> bool {
-        self.output_fits() || !self.closing.may_send()
-    }
-
-    /// Whether the output is under its limit.
-    #[inline]
-    fn output_fits(&self) -> bool {
-        self.output_len() < self.max_output
-    }
-
     /// Whether the transport should be watched for bytes to read: more may come.
     ///
     /// It is false once the stream has ended, and when the transport is to be closed. A level-triggered poller that goes on
@@ -925,18 +988,6 @@ impl Connection {
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.closing.may_receive() && self.transport_action() != TransportAction::Close
-    }
-
-    /// Which side of the connection this is.
-    #[must_use]
-    pub const fn role(&self) -> Role {
-        self.receiver.role()
-    }
-
-    /// Whether messages can be sent: this side has sent no Close frame, writing has not failed, and the stream has not ended.
-    #[must_use]
-    pub const fn can_send(&self) -> bool {
-        self.closing.may_send()
     }
 
     /// What to do with the transport now. Ask at the end of every turn of your loop.
@@ -954,54 +1005,6 @@ impl Connection {
     #[must_use]
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
         self.closing.event()
-    }
-}
-
-#[cfg(feature = "deflate")]
-/// # Compression
-///
-/// With the feature `deflate`, on connections whose opening handshake has agreed on permessage-deflate.
-impl Connection {
-    /// Whether messages begun from now on are compressed, if they are long enough; they are at first.
-    ///
-    /// Worth turning off for what is compressed already, such as images, and for what must not share a
-    /// window with secrets (see RFC 7692 section 8). Without the extension it changes nothing.
-    pub fn compress_messages(&mut self, compress: bool) {
-        if let Some(deflation) = &mut self.sender.deflation {
-            deflation.want(compress);
-        }
-    }
-
-    /// Lends codecs to the connection, for messages without context takeover: see [`Codecs`].
-    ///
-    /// It takes those that fit what was agreed on, and makes the others as it needs them.
-    pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
-        if let Some(inflation) = &mut self.receiver.inflation {
-            inflation.lend(codecs);
-        }
-        if let Some(deflation) = &mut self.sender.deflation {
-            deflation.lend(codecs);
-        }
-    }
-
-    /// Takes the codecs back, for the next connection.
-    ///
-    /// Inside a message the connection still needs its codec and keeps it: call
-    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken. At the end of a connection take the
-    /// events once more first, until there are none.
-    pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
-        if let Some(inflation) = &mut self.receiver.inflation {
-            inflation.reclaim(codecs);
-        }
-        if let Some(deflation) = &mut self.sender.deflation {
-            deflation.reclaim(codecs);
-        }
-    }
-
-    /// Whether the opening handshake has agreed on permessage-deflate.
-    #[must_use]
-    pub fn uses_deflate(&self) -> bool {
-        self.receiver.inflation.is_some()
     }
 }
 

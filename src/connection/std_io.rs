@@ -44,7 +44,7 @@ impl ReadBuffer {
     }
 }
 
-/// # With `std::io`
+/// # Transport over `std::io`
 ///
 /// The transport implements [`Read`] and [`Write`], and may block or not.
 impl Connection {
