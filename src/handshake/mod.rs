@@ -1,45 +1,103 @@
-//! The opening handshake (RFC 6455 section 4, RFC 8441, RFC 9220).
+//! The opening handshake (RFC 6455, section 4; RFC 8441; RFC 9220).
 //!
-//! Over HTTP/1.1 it is one request and one response:
+//! The opening handshake is one HTTP request and one HTTP response:
 //!
-//! - A server makes a [`ServerHandshake`], which reads the [`Request`] and answers it under the [`ServerOptions`].
-//! - A client makes a [`ClientHandshake`], which writes the request for a [`Uri`] under the [`ClientOptions`], and reads the
-//!   [`Response`].
+//! - On a server, a [`ServerHandshake`] reads the [`Request`] and answers it under your [`ServerOptions`].
+//! - On a client, a [`ClientHandshake`] writes the request for a [`Uri`] under your [`ClientOptions`]. Then it reads
+//!   the [`Response`].
 //!
-//! The outcome is a [`Connection`](crate::Connection), or an error that says what to do. A server's answer is the beginning
-//! of its connection's output. A client has no connection before the server has answered, so it writes
-//! [`ClientHandshake::output`] first.
+//! Both end with a [`Connection`], or with an error that says what to do.
+//!
+//! A server's response is the beginning of [`Connection::output`]. A client has no connection until the server answers.
+//! Until then, it writes [`ClientHandshake::output`].
+//!
+//! # Where to find what
+//!
+//! | you want to | use |
+//! |---|---|
+//! | accept a WebSocket | [`ServerHandshake::accept`] |
+//! | connect to a server | [`ClientHandshake::new`] |
+//! | serve a plain page at `/` next to the WebSocket | [`Request::respond`] and [`Connection::refused`] |
+//! | refuse with your own status, such as 401 | [`Request::respond`] and [`Connection::refused`] |
+//! | choose a subprotocol | [`ServerOptions::subprotocols`], [`ClientOptions::subprotocols`] |
+//! | learn which subprotocol was chosen | [`Request::negotiate`] on a server, [`Response::subprotocol`] |
+//! | read a header or a cookie | [`Request::single_header`] |
+//! | send a header, a cookie or a password | [`ServerOptions::headers`], [`ClientOptions::headers`] |
+//! | decide which web pages may connect | [`ServerOptions::origins`] |
+//! | limit the time | [`Config::deadlines`], [`ServerHandshake::accept`], [`ClientHandshake::handle_timeout`] |
+//! | limit the size | [`Config::max_head_size`], [`Config::max_headers`] |
+//! | compress messages | `Config::deflate`, with the feature `deflate` |
+//! | use hyper, axum or h2 | [`Request::from_http`](Request#method.from_http), with the feature `http` |
+//!
+//! # TLS: `wss:`
+//!
+//! sockless does not encrypt. You bring TLS, for instance rustls, and give sockless the decrypted bytes. The handshake
+//! is the same with and without TLS.
+//!
+//! - A client asks [`Uri::is_secure`]. If it is true, connect to [`Uri::host`] and [`Uri::port`], which is 443 by
+//!   default. Complete the TLS handshake for that host (RFC 6455, section 4.1). Then write [`ClientHandshake::output`]
+//!   through TLS.
+//! - A server listens on port 443 and completes the TLS handshake before it reads the request.
+//! - If you use ALPN, offer `http/1.1` only. `h2` selects HTTP/2, which needs an HTTP library.
+//!
+//! # Proxies
+//!
+//! - **A client that must use a proxy** first asks the proxy for a tunnel: `CONNECT host:port` (RFC 6455, section 4.1).
+//!   sockless does not send that request. After the proxy's answer, the tunnel is the transport. TLS starts inside it.
+//! - **A server at a reverse proxy** needs a proxy that forwards `Upgrade` and `Connection`. Proxies drop these headers
+//!   unless you configure them. Let the proxy forward `Host` unchanged, or see [`Origins`].
+//! - Many proxies close a silent connection after about a minute. Set [`Config::deadlines`]: the Pings keep it alive.
+//! - The proxy may add the client's address as `X-Forwarded-For`. Any client can send this header, so trust it only if
+//!   your proxy overwrites it.
 //!
 //! # With an HTTP library
 //!
-//! Where a library reads and writes the heads, the same rules apply to lists of headers. A server makes a [`Request::new`] and
-//! calls [`Request::negotiate`]. A client gives [`ClientHandshake::headers`] to the library and [`Response::new`] to
-//! [`ClientHandshake::establish`].
+//! If an HTTP library reads and writes the heads, use lists of headers. The checks are the same.
+//!
+//! - A server calls [`Request::new`] and then [`Request::negotiate`]. The library writes the response.
+//! - A client lets the library send [`ClientHandshake::headers`]. It gives the answer as a [`Response::new`] to
+//!   [`ClientHandshake::establish`].
 //!
 //! # Over HTTP/2 and HTTP/3
 //!
-//! There a WebSocket begins with an extended CONNECT (RFC 8441, RFC 9220), and one stream is the transport of one connection.
-//! An HTTP library has the streams. The pseudo-header fields are in the lists of headers like the others, as `:method` and
-//! so on.
+//! Over HTTP/2 and HTTP/3 a WebSocket begins with an extended CONNECT (RFC 8441, RFC 9220). One stream is the transport
+//! of one connection. Your HTTP library owns the streams. The lists of headers contain the pseudo-header fields, such
+//! as `:method`.
 //!
-//! - A server says that it can: `SETTINGS_ENABLE_CONNECT_PROTOCOL` is 1 (RFC 8441 section 3). It takes the fields of a request
-//!   with [`Request::extended_connect`], and answers with the status and headers of [`Request::negotiate`], or with
+//! - A server sets `SETTINGS_ENABLE_CONNECT_PROTOCOL` to 1 (RFC 8441, section 3). It gives the fields of a request to
+//!   [`Request::extended_connect`]. It answers with the status and headers of [`Request::negotiate`], or with
 //!   [`RequestError::over_http2`].
-//! - A client waits for that setting, opens a stream with the headers of [`ClientHandshake::extended_connect`], and gives
-//!   the response to [`ClientHandshake::establish`].
+//! - A client waits for that setting. Then it opens a stream with the headers of [`ClientHandshake::extended_connect`],
+//!   and gives the response to [`ClientHandshake::establish`].
 //!
-//! What differs from HTTP/1.1 (RFC 8441 section 5): the method is CONNECT and the status 200, and there is neither Upgrade nor
-//! Connection, no key and no answer to it. Subprotocols, extensions and origins are the same, and so is all that
-//! follows: the client masks its frames here, too.
+//! Three things differ from HTTP/1.1 (RFC 8441, section 5). The method is CONNECT. The status is 200. The headers
+//! `Upgrade`, `Connection`, `Sec-WebSocket-Key` and `Sec-WebSocket-Accept` do not exist. Everything else is the same:
+//! subprotocols, extensions, origins and all frames. The client masks its frames here, too.
 //!
-//! | the stream | the connection |
+//! | event or action | what to do |
 //! |---|---|
-//! | a DATA frame came | its bytes go into the [`ReadBuffer`](crate::ReadBuffer); give the flow-control window back once they are there |
-//! | `END_STREAM` came, which means the same as TCP's FIN (RFC 8441 section 5) | [`handle_eof`](crate::Connection::handle_eof), after the events |
-//! | `RST_STREAM` came, or the HTTP connection ended | [`handle_reset`](crate::Connection::handle_reset): without both Close frames that is 1006 |
-//! | [`TransportAction::Write`](crate::TransportAction::Write) | DATA frames, as far as flow control lets |
-//! | [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite) | an empty DATA frame with `END_STREAM` |
-//! | [`TransportAction::Close`](crate::TransportAction::Close) | `END_STREAM`, if it was not sent, when all output is written; otherwise a reset with [`CANCEL`](crate::TransportAction::CANCEL) or [`H3_REQUEST_CANCELLED`](crate::TransportAction::H3_REQUEST_CANCELLED), as for TCP's RST |
+//! | a DATA frame arrives | put its bytes into the [`ReadBuffer`], then release the flow-control window |
+//! | `END_STREAM` arrives, which is like TCP's FIN | take the events, then call [`handle_eof`] |
+//! | `RST_STREAM` arrives, or its connection ends | call [`handle_reset`]: without the peer's Close frame, the code is 1006 |
+//! | [`TransportAction::Write`] | send DATA frames, as many as flow control allows |
+//! | [`TransportAction::ShutdownWrite`] | send an empty DATA frame with `END_STREAM` |
+//! | [`TransportAction::Close`], all output written | send `END_STREAM`, if you have not |
+//! | [`TransportAction::Close`], output left | reset it with [`CANCEL`] or [`H3_REQUEST_CANCELLED`], like TCP's RST |
+//!
+//! [`CANCEL`]: crate::TransportAction::CANCEL
+//! [`Config::deadlines`]: crate::Config::deadlines
+//! [`Config::max_head_size`]: crate::Config::max_head_size
+//! [`Config::max_headers`]: crate::Config::max_headers
+//! [`Connection`]: crate::Connection
+//! [`Connection::output`]: crate::Connection::output
+//! [`Connection::refused`]: crate::Connection::refused
+//! [`H3_REQUEST_CANCELLED`]: crate::TransportAction::H3_REQUEST_CANCELLED
+//! [`handle_eof`]: crate::Connection::handle_eof
+//! [`handle_reset`]: crate::Connection::handle_reset
+//! [`ReadBuffer`]: crate::ReadBuffer
+//! [`TransportAction::Close`]: crate::TransportAction::Close
+//! [`TransportAction::ShutdownWrite`]: crate::TransportAction::ShutdownWrite
+//! [`TransportAction::Write`]: crate::TransportAction::Write
 //!
 //! ```
 //! use sockless::handshake::{ClientHandshake, ClientOptions, Request, ServerOptions, Uri};
@@ -49,30 +107,31 @@
 //! let seed = Seed::new([7; 32]);
 //! let mut client = ClientHandshake::extended_connect(&uri, &ClientOptions::default(), seed)?;
 //!
-//! // What the client's HTTP library sends, and the server's receives.
+//! // The client's HTTP library sends these fields, and the server's library receives them.
 //! let fields = client.headers();
 //! assert_eq!((fields[0].name, fields[0].value), (":method", &b"CONNECT"[..]));
 //! let options = ServerOptions::default();
 //! let (response, server) = Request::extended_connect(fields).negotiate(&options)?;
 //!
-//! // The answer, with status 200, and then both sides have a connection.
+//! // After the response with status 200, both sides have a connection.
 //! assert_eq!(response.status(), 200);
 //! let (_, connection) = client.establish(response)?;
 //! assert!(connection.is_some());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// | what | file |
+// | concern | file |
 // |---|---|
-// | a server's side: reading the request, its deadline, the answer | `server.rs`, `request.rs` |
-// | what a server agrees to: origin, host, subprotocol, extensions | `agreement.rs`, `origin.rs`, `options.rs` |
+// | a server reads the request within its deadline, and answers | `server.rs`, `request.rs` |
+// | the checks of a server: host, origin, subprotocol, extensions | `agreement.rs`, `origin.rs`, `options.rs` |
 // | a refusal: its status, headers and body | `request_error.rs`, written by `response.rs` |
-// | a client's side: writing the request, judging the response | `client.rs`, `response.rs`, `response_error.rs` |
-// | what is demanded over HTTP/1.1, and over HTTP/2 and HTTP/3 | `bootstrap.rs` |
-// | URIs and their authority, the client's key, what the application must not write | `uri.rs`, `key.rs`, `input_error.rs` |
-// | the end of a head, and its lines | `head.rs` |
-// | header fields, and those that a server goes by | `headers.rs`, `fields.rs` |
-// | the negotiation of permessage-deflate | `deflate.rs`, `extensions.rs` |
+// | a client writes the request, and checks the response | `client.rs`, `response.rs`, `response_error.rs` |
+// | the differences between HTTP/1.1 and HTTP/2 or HTTP/3 | `bootstrap.rs` |
+// | URIs, `Host` values, the client's key | `uri.rs`, `key.rs` |
+// | errors in the application's input | `input_error.rs` |
+// | the end of a head, and its lines | `head.rs`, `head_error.rs` |
+// | header fields, and those that a server needs | `headers.rs`, `fields.rs` |
+// | the negotiation of permessage-deflate | `deflate.rs`, `no_deflate.rs`, `extensions.rs` |
 // | the types of the crate `http`, the traits of `std::io` | `http.rs`, `std_io.rs` |
 
 mod agreement;

@@ -2,26 +2,27 @@
 
 use crate::handshake::uri::Authority;
 
-/// Which web pages a server accepts connections from.
+/// The web pages whose connections a server accepts.
 ///
-/// Browsers send the cookies of a site with every WebSocket to it, whatever page opens it, and tell the
-/// page's origin in the `Origin` header. A server that relies on cookies must look at it, or any page
-/// can speak in its visitor's name. Other programs send no `Origin`; a request without one is accepted
-/// under every policy.
+/// Any web page may open a WebSocket to any server: the rules of CORS do not apply to WebSocket. The browser sends your
+/// site's cookies with it, and names the page's origin in the `Origin` header. If your server relies on cookies, it
+/// must check that origin. Otherwise any page can act in its visitor's name (RFC 6455, section 10.2).
+///
+/// Programs other than browsers usually send no `Origin`. Every policy accepts a request without one.
 ///
 /// # `SameHost` trusts the `Host` of the request
 ///
-/// `SameHost` compares the page's origin with the host that the request itself names. This fails in two cases:
+/// `SameHost` compares the page's origin with the host that the request names. Two cases need your care:
 ///
-/// - **DNS rebinding.** An attacker lets the name `evil.example` point to your server's address, for instance
-///   127.0.0.1. For the browser, the page from `evil.example` and your server then have the same host. Origin and
-///   `Host` both say `evil.example`, so the check passes. Servers on a local or private network without a login are
-///   the usual victims. Name the hosts of your server in [`ServerOptions::hosts`], or use [`Origins::Only`].
-/// - **A proxy that changes `Host`.** The server sees an internal name, and the browser tells the public one. The check
-///   then refuses every browser with status 403. Let the proxy pass `Host` on unchanged, or use
-///   [`Origins::Only`] with the public origins.
+/// - **DNS rebinding.** An attacker points the name `evil.example` to your server's address, for instance 127.0.0.1.
+///   The browser then treats the attacker's page and your server as the same host. `Origin` and `Host` both say
+///   `evil.example`, so the check passes. Servers without a login on a local or private network are the usual victims.
+///   Name your server's hosts in [`ServerOptions::hosts`], or use [`Origins::Only`].
+/// - **A proxy that changes `Host`.** The server sees an internal name, but the browser sends the public one. The check
+///   then refuses every browser with status 403. Let the proxy forward `Host` unchanged, or use [`Origins::Only`] with
+///   the public origins.
 ///
-/// If you know your public origins, [`Origins::Only`] depends on nothing else and is the safest choice.
+/// If you know your public origins, use [`Origins::Only`]. It is the safest choice, because it needs no `Host`.
 ///
 /// [`ServerOptions::hosts`]: crate::handshake::ServerOptions::hosts
 ///
@@ -37,29 +38,37 @@ use crate::handshake::uri::Authority;
 /// assert!(Origins::SameHost.allow(b"http://localhost:8080", b"localhost:8080"));
 /// assert!(!Origins::SameHost.allow(b"http://localhost:8080", b"localhost:8081"));
 /// ```
+#[doc(alias = "CORS")]
+#[doc(alias = "CSRF")]
+#[doc(alias = "cross-site")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins<'a> {
-    /// Pages from the host and port that the request itself is for, over `http:` or `https:`: a server
-    /// behind a proxy cannot tell which of the two it is reached by. See [above](Self#samehost-trusts-the-host-of-the-request)
-    /// for its limits.
+    /// Pages whose host and port are those of the request.
+    ///
+    /// The scheme may be `http:` or `https:`, because a server at a proxy does not know which one the browser uses. See
+    /// [above](Self#samehost-trusts-the-host-of-the-request) for the limits.
     #[default]
     SameHost,
-    /// Pages with one of these origins, each written as browsers do: the scheme, the host, and the port if it is not the
-    /// default, such as `https://example.com`. With a slash at the end, a default port or no scheme it matches nobody. Upper
-    /// and lower case are the same. `null` stands for every page without an origin of its own, anybody's among them.
+    /// Pages with one of these origins.
+    ///
+    /// Write an origin as browsers do: the scheme, the host, and the port unless it is the default. An example is
+    /// `https://example.com`. The comparison ignores upper and lower case. An entry with a slash at the end, with a
+    /// default port or without a scheme matches no page.
+    ///
+    /// `null` matches every page without an origin. Anybody can make such a page.
     Only(&'a [&'a str]),
-    /// All pages. Only where whoever can reach the server may use it.
+    /// All pages. Use it only if everybody who reaches the server may use it.
     Any,
 }
 
 impl Origins<'_> {
-    /// Whether a page with this `Origin` may connect to this `Host`, both as in the request's headers.
+    /// Whether a page with this `Origin` may connect to this `Host`. Both are header values of the request.
     #[must_use]
     pub fn allow(&self, origin: &[u8], host: &[u8]) -> bool {
         match self {
             Self::Any => true,
-            // RFC 6454 section 5: scheme and host are compared without regard to case.
+            // RFC 6454, section 5: scheme and host are compared without regard to case.
             Self::Only(origins) => origins
                 .iter()
                 .any(|allowed| origin.eq_ignore_ascii_case(allowed.as_bytes())),
@@ -67,9 +76,9 @@ impl Origins<'_> {
         }
     }
 
-    /// As [`allow`](Self::allow), for a `Host` that is known to name a host.
+    /// Like [`allow`](Self::allow), for a `Host` that is known to be valid.
     pub(crate) fn allow_at(&self, origin: &[u8], host: &[u8]) -> bool {
-        // Mostly a page talks to the very host it came from, and then nothing needs to be taken apart.
+        // Most pages connect to their own host. Then no parsing is needed.
         let same = || split_scheme(origin).is_some_and(|(_, origin)| origin == host);
         (matches!(self, Self::SameHost) && same()) || self.allow(origin, host)
     }
@@ -85,7 +94,7 @@ fn same_host(origin: &[u8], host: &[u8]) -> bool {
     origin.is_same(&host, default)
 }
 
-/// The default port of the scheme, and what follows it.
+/// The default port of the scheme, and the rest of the origin after `://`.
 fn split_scheme(origin: &[u8]) -> Option<(u16, &[u8])> {
     let follows = |scheme: &[u8]| {
         let (start, rest) = origin.split_at_checked(scheme.len())?;
