@@ -1,10 +1,35 @@
-//! How to use the crate, page by page: there is nothing in here but text.
+//! How to use the crate, one page per task.
 //!
-//! - [`event_loop`]: drive it from your own loop.
-//! - [`from_tungstenite`]: the same program in both, and what is called what.
+//! - [`event_loop`]: many connections on one thread, with a poller or on an async runtime.
+//! - [`blocking`]: one thread per connection. Deadlines, TLS, reconnecting.
+//! - `http_libraries`: hyper, axum, h2 and other libraries that read the requests (feature `http`).
+//! - [`states`]: the states of a connection, what to call when, and what each deadline does.
+//! - [`from_tungstenite`]: the same program in both crates, and the names side by side.
 
 #[doc = include_str!("guide/event_loop.md")]
+#[doc(alias = "tokio")]
+#[doc(alias = "async")]
+#[doc(alias = "mio")]
+#[doc(alias = "polling")]
+#[doc(alias = "epoll")]
 pub mod event_loop {}
+
+#[doc = include_str!("guide/blocking.md")]
+#[doc(alias = "wss")]
+#[doc(alias = "tls")]
+#[doc(alias = "reconnect")]
+#[doc(alias = "threads")]
+pub mod blocking {}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("guide/http_libraries.md")]
+#[doc(alias = "hyper")]
+#[doc(alias = "axum")]
+#[doc(alias = "h2")]
+pub mod http_libraries {}
+
+#[doc = include_str!("guide/states.md")]
+pub mod states {}
 
 #[doc = include_str!("guide/from_tungstenite.md")]
 pub mod from_tungstenite {}
