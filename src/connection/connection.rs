@@ -1,4 +1,4 @@
-//! A connection after the opening handshake (RFC 6455 sections 5 to 7).
+//! A connection after the opening handshake (RFC 6455, sections 5 to 7).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -26,30 +26,43 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 
 /// One side of a WebSocket connection, without its socket.
 ///
-/// Bytes read from the transport go into a [`ReadBuffer`](crate::ReadBuffer), [`next_event`](Self::next_event) takes
-/// messages out of it, the sending methods queue bytes in [`output`](Self::output), and whoever owns the
-/// transport writes those. Nothing else happens: no I/O, no clock, no randomness beyond the [`Seed`], no
-/// threads. The same inputs always give the same outputs.
+/// You read bytes from the transport into a [`ReadBuffer`]. [`next_event`](Self::next_event) takes messages out of it.
+/// The sending methods queue bytes in [`output`](Self::output). You write those bytes to the transport. The connection
+/// does no I/O, has no clock and starts no threads. Its only randomness is the [`Seed`] of a client. The same inputs
+/// always give the same outputs.
 ///
-/// It comes from an opening handshake ([`ServerHandshake`](crate::handshake::ServerHandshake),
-/// [`ClientHandshake`](crate::handshake::ClientHandshake)), or from [`server`](Self::server) or
-/// [`client`](Self::client) after a handshake made elsewhere.
+/// An opening handshake makes a connection: [`ServerHandshake`](crate::handshake::ServerHandshake) or
+/// [`ClientHandshake`](crate::handshake::ClientHandshake). After a handshake made elsewhere, call
+/// [`server`](Self::server) or [`client`](Self::client).
 ///
 /// # Memory
 ///
-/// A server connection without deadlines and compression owns no heap until something is sent. (The memory of the answer
-/// to the opening handshake is given up once it is written.) The output holds at most [`Config::max_output`] bytes, the largest message sent,
-/// [`Config::max_unsent_pongs`], one Ping and one Close frame, in a vector of at most 4 times that. It keeps its
-/// memory for the next message, and gives it up in [`swap_output`](Self::swap_output). These take one small block each:
-/// a Ping that waits for its answer because too many came, the reason of the peer's Close frame, the
-/// [deadlines](Config::deadlines), and a client's key generator. What was received lies in the
-/// [`ReadBuffer`](crate::ReadBuffer).
+/// A server connection without deadlines and compression owns no heap until it sends something. It frees the memory of
+/// the handshake's answer once the answer is written. Received bytes are in the [`ReadBuffer`], which states its own
+/// bound.
+///
+/// The output holds at most the sum of these:
+///
+/// - [`Config::max_output`] bytes
+/// - the largest message sent
+/// - [`Config::max_unsent_pongs`] bytes
+/// - one Ping and one Close frame
+///
+/// The vector for the output takes at most 4 times that sum. The connection keeps this memory for the next message.
+/// [`swap_output`](Self::swap_output) takes it away.
+///
+/// Each of these needs a little more heap:
+///
+/// - a Ping whose Pong must wait, because too many Pongs are in the output
+/// - the code and reason of the peer's Close frame
+/// - the [deadlines](Config::deadlines)
+/// - the key generator of a client
 ///
 /// # Deadlines
 ///
-/// A peer may be silent for ever, unless you set [`Config::deadlines`] and pass the time, also to a
-/// [refused](Self::refused) connection:
-/// [`handle_timeout`](Self::handle_timeout), [`timeout_at`](Self::timeout_at).
+/// Without [`Config::deadlines`] a peer may be silent without limit. Set them, and pass the time to
+/// [`handle_timeout`](Self::handle_timeout) when [`timeout_at`](Self::timeout_at) says. Do this for a
+/// [refused](Self::refused) connection too.
 ///
 /// # Example: an echo server's loop
 ///
@@ -57,12 +70,12 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 /// use std::net::{Shutdown, TcpStream};
 /// use sockless::{Connection, Event, ReadBuffer, TransportAction};
 ///
-/// /// `buffer` may hold bytes that followed the opening handshake.
+/// /// `buffer` may already hold bytes that followed the opening handshake.
 /// fn echo(transport: &mut TcpStream, connection: &mut Connection, buffer: &mut ReadBuffer) {
 ///     loop {
-///         // After an error the Close frame that tells the peer is in the output.
+///         // After an error, the output holds a Close frame for the peer.
 ///         while let Ok(Some(event)) = connection.next_event(buffer) {
-///             // This fails only if the connection is closing, since there is room.
+///             // There is room, so this fails only if the connection is closing.
 ///             _ = match event {
 ///                 Event::Text { text, .. } => connection.send_text(text),
 ///                 Event::Binary { data, .. } => connection.send_binary(data),
@@ -72,17 +85,18 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 ///                 connection.write_to(transport);
 ///             }
 ///         }
-///         // At first the output is the answer to the opening handshake.
+///         // In the first turn, the output is the answer to the opening handshake.
 ///         connection.write_to(transport);
 ///         match connection.transport_action() {
 ///             TransportAction::Close => return,
 ///             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
-///             _ => {} // all is written: read
+///             _ => {} // all output is written: read
 ///         }
 ///         connection.handle_read(buffer.read_from(transport));
 ///     }
 /// }
 /// ```
+#[doc(alias("WebSocket", "WebSocketStream", "session"))]
 #[derive(Debug)]
 pub struct Connection {
     receiver: Receiver,
@@ -94,38 +108,68 @@ pub struct Connection {
     close_reply: Reply,
     max_output: usize,
     timers: Option<Box<Timers>>,
-    /// What was received since the time was last passed.
+    /// What was received since the last call of `handle_timeout`.
     received: Moved,
-    /// What the next call fails with, after the good part of a bad chunk was delivered.
+    /// The error that the next call returns, after the valid part of a bad chunk was delivered.
     next_error: Option<ProtocolError>,
 }
 
 /// # Construct
 ///
-/// Most connections come from an [opening handshake](crate::handshake). These are for the other cases.
+/// An [opening handshake](crate::handshake) returns a `Connection`. Call a constructor only if another library made the
+/// handshake, or to answer a request without a WebSocket.
 impl Connection {
-    /// The server's side, after an opening handshake made elsewhere that agreed on no extension, whatever
-    /// `Config::deflate` is. To agree on one, use [`Request::negotiate`](crate::handshake::Request::negotiate).
+    /// Makes the server's side of a connection, after an opening handshake made elsewhere.
+    ///
+    /// The connection uses no extension, whatever `Config::deflate` says. To agree on one, use
+    /// [`Request::negotiate`](crate::handshake::Request::negotiate).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Config, Connection};
+    ///
+    /// let mut connection = Connection::server(&Config::default());
+    /// connection.send_text("Hi")?;
+    /// assert_eq!(connection.output(), b"\x81\x02Hi");
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
+    #[doc(alias("from_raw_socket", "from_partially_read"))]
     #[must_use]
     pub fn server(config: &Config) -> Self {
         Self::opened(config, None, Vec::new())
     }
 
-    /// The client's side, after an opening handshake made elsewhere that agreed on no extension, whatever
-    /// `Config::deflate` is. All masking keys come from `seed`.
+    /// Makes the client's side of a connection, after an opening handshake made elsewhere.
+    ///
+    /// All masking keys come from `seed`. The connection uses no extension, whatever `Config::deflate` says.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Config, Connection, Seed};
+    ///
+    /// let mut connection = Connection::client(&Config::default(), Seed::new([7; 32])); // a test: not random
+    /// connection.send_text("Hi")?;
+    /// assert_eq!(connection.output_len(), 8); // a header of 2 bytes, a key of 4, and the text
+    /// # Ok::<(), sockless::SendError>(())
+    /// ```
     #[must_use]
     pub fn client(config: &Config, seed: Seed) -> Self {
         Self::opened(config, Some(MaskingKeys::new(seed)), Vec::new())
     }
 
-    /// A server's transport that carries no WebSocket, because the opening handshake was refused or asked for something
-    /// else. `answer` is a whole HTTP response.
+    /// Makes a connection that only sends an HTTP response: a refusal, a page or a file.
     ///
-    /// The answer comes from [`Request::respond`](crate::handshake::Request::respond). For a refusal,
-    /// [`RequestError::refuse`](crate::handshake::RequestError::refuse) does the same. Drive it like any other connection: the
-    /// answer is the output, what the peer sends is dropped, and there are no events.
-    /// [`transport_action`](Self::transport_action) says when to shut down writing and when to close, so
-    /// that the answer arrives. Of `config` only [`Config::deadlines`] counts.
+    /// Use it when a server refuses an opening handshake, or when a request asks for something else than a WebSocket.
+    /// `answer` is the whole response, for instance from [`Request::respond`](crate::handshake::Request::respond). For
+    /// a refusal, [`RequestError::refuse`](crate::handshake::RequestError::refuse) makes the response and this
+    /// connection.
+    ///
+    /// Drive it like any other connection. The output is the answer. The connection drops all bytes that the peer
+    /// sends, and delivers no events. [`transport_action`](Self::transport_action) says when to shut down writing and
+    /// when to close. If you follow it, the peer can read the whole answer. [`Config::deadlines`] is the only part of
+    /// `config` that has an effect.
     ///
     /// # Example
     ///
@@ -150,6 +194,7 @@ impl Connection {
     /// # }
     /// # Ok::<(), InputError>(())
     /// ```
+    #[doc(alias("page", "reject", "http_response", "not_found"))]
     #[must_use]
     pub fn refused(answer: Vec<u8>, config: &Config) -> Self {
         Self {
@@ -158,13 +203,13 @@ impl Connection {
         }
     }
 
-    /// Which side of the connection this is.
+    /// Returns which side of the connection this is.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.receiver.role()
     }
 
-    /// A connection whose output begins with `opening`: a client's if it has masking keys.
+    /// Makes a connection whose output begins with `opening`. It is a client's if there are masking keys.
     pub(crate) fn opened(config: &Config, keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         let role = if keys.is_some() {
             Role::Client
@@ -180,7 +225,7 @@ impl Connection {
             delivery: config.delivery,
             ping_reply: config.ping_reply,
             close_reply: config.close_reply,
-            // Into an empty output anything can be sent, whatever the limit.
+            // An empty output accepts any message, whatever the limit.
             max_output: config.max_output.max(1),
             timers: config.deadlines.as_ref().map(|deadlines| {
                 let mut timers = Box::new(Timers::new(deadlines));
@@ -192,14 +237,14 @@ impl Connection {
         }
     }
 
-    /// The connection with the extension as agreed on.
+    /// Adds the extension that the opening handshake agreed on.
     pub(crate) fn with_deflate(mut self, agreed: Option<&Agreed>) -> Self {
         self.receiver.inflation = agreed.map(Inflation::new);
         self.sender.deflation = agreed.map(Deflation::new);
         self
     }
 
-    /// The connection as a stream of an HTTP/2 or HTTP/3 connection.
+    /// Makes this the connection on a stream of HTTP/2 or HTTP/3.
     pub(crate) fn over_http_stream(mut self) -> Self {
         self.closing.over_http_stream();
         self
@@ -208,35 +253,55 @@ impl Connection {
 
 /// # Receive
 ///
-/// Bytes from the transport come in a [`ReadBuffer`], events go out.
+/// Read bytes from the transport into a [`ReadBuffer`]. After every read, call [`next_event`](Self::next_event) until
+/// it returns `None`.
 impl Connection {
-    /// The next event in `buffer`, or `None` if it needs more bytes.
+    /// Takes the next event from `buffer`, or returns `None` if that needs more bytes.
     ///
-    /// Call it until it returns `None` after every read. It looks no further than the frame that completes
-    /// the event. The event borrows the buffer and not the connection, so the application can answer
-    /// while it holds it.
+    /// After every read, call this until it returns `None`. It looks no further than the frame that completes the
+    /// event. The event borrows the buffer and not the connection, so you can answer while you hold the event.
     ///
-    /// What was received is delivered even after [`handle_eof`](Self::handle_eof),
-    /// [`handle_reset`](Self::handle_reset) or [`handle_write_error`](Self::handle_write_error). After the peer's Close frame
-    /// it drops what is in the buffer and returns `None`.
+    /// After [`handle_eof`](Self::handle_eof), [`handle_reset`](Self::handle_reset) and
+    /// [`handle_write_error`](Self::handle_write_error) it still delivers the events that were received before. After
+    /// the peer's Close frame it drops all bytes in the buffer and returns `None`.
     ///
     /// # Errors
     ///
-    /// When the peer breaks the protocol. The connection has failed (RFC 6455 section 7.1.7): every
-    /// further call returns the same error, and a Close frame with its code and a short reason is in the
-    /// output, unless this side had sent one before. Write it, then follow
-    /// [`transport_action`](Self::transport_action). Until that says to close the transport, go on reading
-    /// and calling. Everything is dropped except the peer's Close frame, which ends the connection.
+    /// Fails if the peer breaks the protocol. The connection has then failed (RFC 6455, section 7.1.7), and every
+    /// further call returns the same error. The output holds a Close frame with the code of the error and a short
+    /// reason, if this side could still send one.
+    ///
+    /// Go on with your loop after an error: write the output, read, call this method, and follow
+    /// [`transport_action`](Self::transport_action) until it says to close. The connection now drops all frames. The
+    /// peer's Close frame still ends the connection.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Config, Connection, Event, ReadBuffer};
+    ///
+    /// let mut server = Connection::server(&Config::default());
+    /// let mut buffer = ReadBuffer::new();
+    /// buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi"); // a text message, masked with zeros
+    /// while let Some(event) = server.next_event(&mut buffer)? {
+    ///     if let Event::Text { text, .. } = event {
+    ///         server.send_text(text)?;
+    ///     }
+    /// }
+    /// assert_eq!(server.output(), b"\x81\x02Hi");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias("recv", "read", "poll", "next_message", "read_message"))]
     #[expect(
         clippy::inline_always,
-        reason = "in the caller's loop the event need not go through memory"
+        reason = "inlined into the caller's loop, the event stays in registers"
     )]
     #[inline(always)]
     pub fn next_event<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
     ) -> Result<Option<Event<'b>>, ProtocolError> {
-        // A whole message in one frame has a short way of its own.
+        // A whole message in one frame takes a shorter path.
         if self.takes_messages()
             && let Some((kind, header)) = self.receiver.whole_message(buffer)
         {
@@ -253,13 +318,13 @@ impl Connection {
         self.next_in_parts(buffer)
     }
 
-    /// Whether the connection is open, and no error is to be reported next.
+    /// Whether the connection is open and no error waits to be reported.
     #[inline]
     const fn takes_messages(&self) -> bool {
         self.closing.is_open() && self.next_error.is_none()
     }
 
-    /// The next event, however many frames and calls it takes.
+    /// Takes the next event on the general path: it may need several frames and several calls.
     #[inline(never)]
     fn next_in_parts<'b>(
         &mut self,
@@ -268,8 +333,7 @@ impl Connection {
         match self.closing.state() {
             State::Open | State::Closing | State::Ended => {}
             State::PeerClosing | State::Closed | State::Refused => {
-                // Section 5.5.1: what follows a Close frame is no part of the connection, and is dropped. That it came counts
-                // for the deadlines.
+                // Section 5.5.1: bytes after a Close frame are dropped. Their arrival still counts for the deadlines.
                 self.note_unread(buffer);
                 buffer.clear();
                 self.note_unread(buffer);
@@ -295,7 +359,7 @@ impl Connection {
             Ok(None) => {
                 self.note_unread(buffer);
                 if !self.closing.is_open() && !self.closing.may_deliver() {
-                    // What is left will never be whole, or follows a Close frame.
+                    // The remaining bytes never become a whole message, or they follow a Close frame.
                     buffer.clear();
                     self.receiver.end();
                 }
@@ -303,7 +367,7 @@ impl Connection {
             }
             Ok(Some(received)) => {
                 if self.timers.is_some() {
-                    // A control frame, if nothing else.
+                    // The receiver reports no progress for a control frame.
                     self.received = self.received.at_least_control();
                 }
                 self.deliver(received, buffer).map(Some)
@@ -315,7 +379,7 @@ impl Connection {
         }
     }
 
-    /// If the number of unread bytes has changed, something was received.
+    /// Notes that something was received, if the number of unread bytes has changed.
     #[inline]
     fn note_unread(&mut self, buffer: &ReadBuffer) {
         if let Some(timers) = &mut self.timers
@@ -325,7 +389,7 @@ impl Connection {
         }
     }
 
-    /// Turns a place in the buffer into an event, and answers it.
+    /// Makes an event of a place in the buffer, and queues the automatic answer.
     fn deliver<'b>(
         &mut self,
         received: Received,
@@ -369,7 +433,7 @@ impl Connection {
         }
     }
 
-    /// Of a bad chunk the good part comes first, so that what is delivered does not depend on how the stream
+    /// Delivers the valid part of a bad chunk before the error. So the delivered text does not depend on how the stream
     /// was cut.
     #[cold]
     fn wrong_text<'b>(
@@ -388,19 +452,19 @@ impl Connection {
         })
     }
 
-    /// Section 5.5.1: a Close frame is answered with one, usually with the same code.
+    /// Answers the peer's Close frame with the same code (section 5.5.1).
     fn answer_close(&mut self, close: CloseFrame<'_>) {
         self.closing.received(close);
         if self.close_reply == Reply::Automatic && self.closing.state() == State::PeerClosing {
-            // What parsed may also be sent, so this is never refused.
+            // A code that passes the parser may also be sent, so this never fails.
             _ = self.close(close.code, "");
         }
     }
 
-    /// Section 7.1.7: fails the connection, with a Close frame unless one was sent.
+    /// Fails the connection, with a Close frame if it is open (section 7.1.7).
     fn fail(&mut self, error: ProtocolError) -> ProtocolError {
         if self.closing.state() == State::Open {
-            // All of these codes may be sent, so this is never refused.
+            // The code of every `ProtocolError` may be sent, so this never fails.
             _ = self.close(error.close_code(), error.reason());
         }
         self.closing.failed(error);
@@ -411,17 +475,19 @@ impl Connection {
 
 /// # Send
 ///
-/// Each of these queues one frame in the [`output`](Connection::output), or changes nothing.
+/// Each sending method queues one frame in the [`output`](Self::output), or fails and changes nothing. Write the output
+/// to the transport afterwards.
 impl Connection {
     /// Queues a text message in one frame.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen),
+    /// and queues nothing.
+    #[doc(alias("send", "write_message", "send_message"))]
     #[expect(
         clippy::inline_always,
-        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+        reason = "inlined, the type of message is known, and a short message needs no call"
     )]
     #[inline(always)]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
@@ -433,11 +499,12 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen),
+    /// and queues nothing.
+    #[doc(alias("send", "write_message", "send_message", "send_bytes"))]
     #[expect(
         clippy::inline_always,
-        reason = "in the caller's code the kind of message is known, and a short one is queued without a call"
+        reason = "inlined, the type of message is known, and a short message needs no call"
     )]
     #[inline(always)]
     pub fn send_binary(&mut self, data: &[u8]) -> Result<(), SendError> {
@@ -445,29 +512,31 @@ impl Connection {
         self.sender.message(MessageType::Binary, data)
     }
 
-    /// Sends a text message in one frame from where it is: see [`Outgoing`].
+    /// Sends a text message in one frame without a copy of the payload: see [`Outgoing`].
     ///
-    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
-    /// compressed is new; there the message is queued, as [`send_text`](Self::send_text) does it.
+    /// This is faster than [`send_text`](Self::send_text) from about 1 KiB on. The payload is copied into the output
+    /// all the same if it must be masked (on a client) or is compressed.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen),
+    /// and queues nothing.
+    #[doc(alias("zero_copy", "writev"))]
     #[inline]
     pub fn send_text_borrowed<'a>(&'a mut self, text: &'a str) -> Result<Outgoing<'a>, SendError> {
         self.message_from(MessageType::Text, text.as_bytes())
     }
 
-    /// Sends a binary message in one frame from where it is: see [`Outgoing`].
+    /// Sends a binary message in one frame without a copy of the payload: see [`Outgoing`].
     ///
-    /// From about a kilobyte on it saves the copy into the output. A client masks what it sends, and what is
-    /// compressed is new; there the message is queued, as [`send_binary`](Self::send_binary) does it.
+    /// This is faster than [`send_binary`](Self::send_binary) from about 1 KiB on. The payload is copied into the
+    /// output all the same if it must be masked (on a client) or is compressed.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen),
+    /// and queues nothing.
+    #[doc(alias("zero_copy", "writev"))]
     #[inline]
     pub fn send_binary_borrowed<'a>(
         &'a mut self,
@@ -476,41 +545,43 @@ impl Connection {
         self.message_from(MessageType::Binary, data)
     }
 
-    /// Queues a message that is sent to others, too, encoded and compressed once for all of them.
+    /// Queues a message that many connections send. It is encoded and compressed once for all of them.
     ///
-    /// From 4 KiB on, as it goes out, a server does not copy it: the output then comes in several
-    /// [parts](Self::output_parts), and [`output`](Self::output) is the first of them: write until it is empty. A
-    /// shorter one is copied into the output, and a client, which masks what it sends, copies it always.
+    /// A server does not copy a message of 4 KiB or more. The limit applies to the payload after compression. The
+    /// output then has several pieces: write all [`output_parts`](Self::output_parts), or write
+    /// [`output`](Self::output) until it is empty. A shorter message is copied into the output. A client masks every
+    /// message, so it always makes a copy.
     ///
-    /// A connection with permessage-deflate compresses the same messages as with the other methods, but together with
-    /// all that have agreed on the same window, and at the price that [`SharedMessage`] tells of.
+    /// With permessage-deflate, the connection compresses the same messages as with the other methods. All connections
+    /// that agreed on the same window share the compressed message. [`SharedMessage`] states what that costs.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen);
-    /// nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or [`MessageOpen`](SendError::MessageOpen),
+    /// and queues nothing.
+    #[doc(alias("broadcast", "fan-out", "multicast", "publish"))]
     #[cfg(target_has_atomic = "ptr")]
     pub fn send_shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.shared(message)
     }
 
-    /// Queues the next fragment of a text message, the last one with `fin` (RFC 6455 section 5.4).
+    /// Queues the next fragment of a text message (RFC 6455, section 5.4).
     ///
-    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
-    /// between fragments.
+    /// The first call begins the message. The call with `fin` ends it. A fragment may be empty. You may send Pings,
+    /// Pongs and a Close frame between fragments. A Close frame gives up the message.
     ///
-    /// Some peers (wsproto, tornado and cowlib among them) fail on a Ping between the fragments of a compressed message. So
-    /// an automatic Ping waits for the last fragment of such a message, for
-    /// [one interval](crate::Deadlines::ping_interval) at most. Finish a compressed message soon, and do not send a Ping of
-    /// your own before.
+    /// Some peers fail on a Ping between the fragments of a compressed message, for instance wsproto, tornado and
+    /// cowlib. So an automatic Ping waits for the last fragment, but no longer than [one
+    /// interval](crate::Deadlines::ping_interval). Finish a compressed message soon, and send no Ping before its end.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
-    /// binary message has begun; nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen)
+    /// if a binary message has begun. It then queues nothing.
     ///
     /// # Example
+    ///
     ///
     /// ```
     /// use sockless::{Config, Connection};
@@ -521,35 +592,38 @@ impl Connection {
     /// assert_eq!(server.output(), b"\x01\x03Hel\x80\x02lo");
     /// # Ok::<(), sockless::SendError>(())
     /// ```
+    #[doc(alias("stream", "continuation", "frame"))]
     pub fn send_text_fragment(&mut self, text: &str, fin: bool) -> Result<(), SendError> {
         self.may_send()?;
         self.sender
             .fragment(MessageType::Text, text.as_bytes(), fin)
     }
 
-    /// Queues the next fragment of a binary message, the last one with `fin` (RFC 6455 section 5.4).
+    /// Queues the next fragment of a binary message (RFC 6455, section 5.4).
     ///
-    /// The first call begins the message. A fragment may be empty; Pings, Pongs and a Close may be sent
-    /// between fragments. For a Ping inside a compressed message see
-    /// [`send_text_fragment`](Self::send_text_fragment).
+    /// The first call begins the message. The call with `fin` ends it. A fragment may be empty. You may send Pings,
+    /// Pongs and a Close frame between fragments. [`send_text_fragment`](Self::send_text_fragment) says when not to
+    /// send a Ping.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen) if a
-    /// text message has begun; nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full), or [`MessageOpen`](SendError::MessageOpen)
+    /// if a text message has begun. It then queues nothing.
+    #[doc(alias("stream", "continuation", "frame"))]
     pub fn send_binary_fragment(&mut self, data: &[u8], fin: bool) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.fragment(MessageType::Binary, data, fin)
     }
 
-    /// Queues a Ping with a payload of at most 125 bytes (RFC 6455 section 5.5.2).
+    /// Queues a Ping with a payload of at most 125 bytes (RFC 6455, section 5.5.2).
     ///
-    /// The peer answers with a Pong of the same payload, or only the newest of several Pings.
+    /// The peer answers with a Pong of the same payload. It may answer only the newest of several Pings. To keep a
+    /// connection alive, set [`Deadlines::ping_interval`](crate::Deadlines::ping_interval) instead.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or
-    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong), and queues nothing.
     pub fn send_ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.control(Opcode::Ping, payload)?;
@@ -557,14 +631,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a Pong with a payload of at most 125 bytes (RFC 6455 section 5.5.3).
+    /// Queues a Pong with a payload of at most 125 bytes (RFC 6455, section 5.5.3).
     ///
-    /// Needed only with [`Reply::Manual`](crate::Reply::Manual), to answer a Ping, or as a sign of life nobody asked for.
+    /// You need this only to answer a Ping with [`Reply::Manual`], or to send a Pong without a Ping as a sign of life.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`Full`](SendError::Full) or
-    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong); nothing was queued.
+    /// Fails with [`Closed`](SendError::Closed), [`Full`](SendError::Full) or
+    /// [`ControlFrameTooLong`](SendError::ControlFrameTooLong), and queues nothing.
     pub fn send_pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.may_send()?;
         self.sender.control(Opcode::Pong, payload)?;
@@ -572,19 +646,34 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a Close frame: begins the closing handshake, or answers the peer's Close frame where that is
-    /// left to the application (RFC 6455 section 7.1.2).
+    /// Queues a Close frame, which begins the closing handshake (RFC 6455, section 7.1.2).
     ///
-    /// Messages of the peer are still delivered until its Close frame comes. A reason of more than 123
-    /// bytes is cut at the last character that fits. (An automatic answer repeats the peer's code and has no
-    /// reason.) [`CloseCode::NO_STATUS_RECEIVED`] sends an empty
-    /// Close frame, without the reason. A message whose last fragment was not sent yet is given up. The
-    /// Close frame is queued even if the output is full.
+    /// With [`Reply::Manual`] in [`Config::close_reply`], it also answers the peer's Close frame. (An automatic answer
+    /// repeats the peer's code and has no reason.) You still receive messages until the peer's Close frame arrives.
+    ///
+    /// - `reason` has at most 123 bytes. A longer one is cut at the last character that fits.
+    /// - [`CloseCode::NO_STATUS_RECEIVED`] sends an empty Close frame without `reason`.
+    /// - The Close frame is queued even if the output is full.
+    /// - A message whose last fragment was not sent is given up.
     ///
     /// # Errors
     ///
-    /// [`SendError::InvalidCloseCode`] for a code that must not be sent, [`SendError::Closed`] if a Close
-    /// frame was sent before or the connection is at its end; nothing was queued.
+    /// Fails with [`InvalidCloseCode`](SendError::InvalidCloseCode) if the code must not be sent (RFC 6455, section
+    /// 7.4). Fails with [`Closed`](SendError::Closed) if this side sent a Close frame before, or if the connection has
+    /// ended. In both cases it queues nothing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{CloseCode, Config, Connection, SendError};
+    ///
+    /// let mut server = Connection::server(&Config::default());
+    /// server.close(CloseCode::GOING_AWAY, "restart")?;
+    /// assert_eq!(server.output(), b"\x88\x09\x03\xe9restart");
+    /// assert_eq!(server.send_text("too late"), Err(SendError::Closed));
+    /// # Ok::<(), SendError>(())
+    /// ```
+    #[doc(alias("disconnect", "hang_up", "send_close"))]
     #[doc(alias = "drain")]
     #[doc(alias = "shutdown")]
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
@@ -602,12 +691,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the output has room for the next message: less than [`Config::max_output`] bytes wait to be written.
+    /// Whether the output has room for the next message: fewer than [`Config::max_output`] bytes wait.
     ///
-    /// It is also true when nothing can be sent any more. Events need no answers then, so the loop goes on taking them.
+    /// An empty output always has room. This is also true once this side can send no more, because events then need no
+    /// answer.
     ///
-    /// A loop whose events make output, such as an echo, takes them only while this is so. A peer that sends without
-    /// reading must wait then, and its messages wait in the [`ReadBuffer`](crate::ReadBuffer) and in the transport.
+    /// If your loop answers events, as an echo does, take events only while this is true. A peer that sends without
+    /// reading must then wait: its messages stay in the [`ReadBuffer`] and in the transport.
+    #[doc(alias("flow_control", "high_water_mark", "poll_ready"))]
     #[must_use]
     #[inline]
     #[doc(alias = "backpressure")]
@@ -615,7 +706,11 @@ impl Connection {
         self.output_fits() || !self.closing.may_send()
     }
 
-    /// Whether messages can be sent: this side has sent no Close frame, writing has not failed, and the stream has not ended.
+    /// Whether this side can still send messages.
+    ///
+    /// It cannot after its Close frame, a failure of the connection, a failed read or write, the end of the stream, or
+    /// a missed deadline. A [refused](Self::refused) connection never can.
+    #[doc(alias("is_open", "is_closed", "is_connected", "readyState"))]
     #[must_use]
     pub const fn can_send(&self) -> bool {
         self.closing.may_send()
@@ -640,7 +735,7 @@ impl Connection {
         self.why_not_send()
     }
 
-    /// The same, where one look does not tell.
+    /// Finds the error, if there is one.
     #[cold]
     fn why_not_send(&self) -> Result<(), SendError> {
         if !self.closing.may_send() {
@@ -652,7 +747,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the output is under its limit.
+    /// Whether the output is below its limit.
     #[inline]
     fn output_fits(&self) -> bool {
         self.output_len() < self.max_output
@@ -662,21 +757,23 @@ impl Connection {
 #[cfg(feature = "deflate")]
 /// # Compress
 ///
-/// With the feature `deflate`, on connections whose opening handshake has agreed on permessage-deflate.
+/// These methods need the feature `deflate`. They affect connections whose opening handshake agreed on
+/// permessage-deflate (RFC 7692).
 impl Connection {
-    /// Whether messages begun from now on are compressed, if they are long enough; they are at first.
+    /// Turns compression on or off for messages that begin after this call. It is on at first.
     ///
-    /// Worth turning off for what is compressed already, such as images, and for what must not share a
-    /// window with secrets (see RFC 7692 section 8). Without the extension it changes nothing.
+    /// Turn it off for data that is already compressed, such as images. Turn it off for data that must not share a
+    /// window with secrets (RFC 7692, section 8). [`Deflate::min_size`](crate::Deflate::min_size) applies all the same.
+    /// Without permessage-deflate this has no effect.
     pub fn compress_messages(&mut self, compress: bool) {
         if let Some(deflation) = &mut self.sender.deflation {
             deflation.want(compress);
         }
     }
 
-    /// Lends codecs to the connection, for messages without context takeover: see [`Codecs`].
+    /// Lends codecs to this connection, for messages without context takeover: see [`Codecs`].
     ///
-    /// It takes those that fit what was agreed on, and makes the others as it needs them.
+    /// The connection takes the codecs that fit the agreed parameters. It makes the others when it needs them.
     pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
         if let Some(inflation) = &mut self.receiver.inflation {
             inflation.lend(codecs);
@@ -688,9 +785,9 @@ impl Connection {
 
     /// Takes the codecs back, for the next connection.
     ///
-    /// Inside a message the connection still needs its codec and keeps it: call
-    /// [`lend_codecs`](Self::lend_codecs) and this again when the next events are taken. At the end of a connection take the
-    /// events once more first, until there are none.
+    /// In the middle of a message, the connection needs its codec and keeps it. When you take its next events, call
+    /// [`lend_codecs`](Self::lend_codecs) before and this method after. At the end of a connection, first take its
+    /// events until there are none.
     pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
         if let Some(inflation) = &mut self.receiver.inflation {
             inflation.reclaim(codecs);
@@ -700,7 +797,8 @@ impl Connection {
         }
     }
 
-    /// Whether the opening handshake has agreed on permessage-deflate.
+    /// Whether the opening handshake agreed on permessage-deflate.
+    #[doc(alias("is_compressed", "extensions"))]
     #[must_use]
     pub fn uses_deflate(&self) -> bool {
         self.receiver.inflation.is_some()
@@ -709,15 +807,15 @@ impl Connection {
 
 /// # Time
 ///
-/// A connection has no clock. Where [`Config::deadlines`](crate::Config::deadlines) are set, you pass the time to
-/// [`handle_timeout`](Self::handle_timeout), as a [`Duration`] since an origin of your choice. The origin is the same for
-/// the whole life of a connection.
+/// A connection has no clock. If you set [`Config::deadlines`], pass the time to
+/// [`handle_timeout`](Self::handle_timeout) in every turn of your loop. The time is a [`Duration`] since an origin of
+/// your choice. Keep the same origin for the whole life of a connection.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
 /// use sockless::Connection;
 ///
-/// /// Call it in every turn of the loop, after reading and taking the events.
+/// /// Call this in every turn of the loop, after you have read and taken the events.
 /// fn pass_time(connection: &mut Connection, origin: Instant) -> Option<Duration> {
 ///     connection.handle_timeout(origin.elapsed());
 ///     // Write the output, then wait no longer than this.
@@ -728,23 +826,25 @@ impl Connection {
 /// # assert_eq!(pass_time(&mut server, Instant::now()), None);
 /// ```
 impl Connection {
-    /// Passes the time, and does what is due.
+    /// Passes the time to the connection, which then does what is due.
     ///
-    /// On an open connection that is a Ping when [`Deadlines::ping_interval`](crate::Deadlines::ping_interval) has passed. The
-    /// Ping goes into the output even if that is full, but never while an earlier Ping waits there. When the peer has not done its part
-    /// in time, the connection is at its end: [`transport_action`](Self::transport_action) says to close the
-    /// transport, and [`close_event`](Self::close_event) says which deadline it was.
+    /// When [`Deadlines::ping_interval`](crate::Deadlines::ping_interval) has passed, an open connection queues a Ping.
+    /// It does so even if the output is full, but not while an earlier automatic Ping waits in the output. If the peer
+    /// misses a deadline, the connection ends. Then [`transport_action`](Self::transport_action) says to close the
+    /// transport, and [`close_event`](Self::close_event) names the deadline.
     ///
-    /// A deadline that passes does not end the connection at once: what arrived in time may still be unread. It makes
-    /// [`timeout_at`](Self::timeout_at) zero. Then read what there is without waiting, take the events, and call this
-    /// again. That call ends the connection if nothing came. So call it once in every turn of your loop, after you have tried
-    /// to read (or to write, if there is no room for answers).
+    /// A missed deadline does not end the connection at once: bytes that arrived in time may still be unread. Instead,
+    /// [`timeout_at`](Self::timeout_at) becomes zero. Then read without waiting, take the events, and call this again.
+    /// The connection ends in that call if nothing arrived. So call this once in every turn of your loop, after you
+    /// tried to read. (If there is no room for answers, call it after you tried to write.)
     ///
-    /// If your application pauses reading for a reason of its own, do not call it meanwhile: the Pong could not be seen. But
-    /// do call it while you wait for [room](Self::has_room), since a peer that does not read has to be given up.
+    /// If you pause reading for a reason of your application, do not call this during the pause: the connection cannot
+    /// see the Pong. But call it while you wait for [room](Self::has_room), because it gives up a peer that does not
+    /// read.
     ///
-    /// Calling it more often than needed is cheap and makes [`round_trip_time`](Self::round_trip_time) more exact. Every
-    /// `now` is safe: one that is earlier than a time before counts as the latest so far. Without deadlines nothing happens.
+    /// More calls than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. Any `now` is
+    /// safe: an earlier one counts as the latest so far. Without deadlines this does nothing.
+    #[doc(alias("tick", "timer", "keepalive"))]
     pub fn handle_timeout(&mut self, now: Duration) {
         let awaited = self.awaited();
         let Some(timers) = &mut self.timers else {
@@ -757,7 +857,8 @@ impl Connection {
         match timers.due(now, awaited, activity) {
             None => {}
             Some(Due::Ping(payload)) => {
-                // There is at most one in the output, which stays bounded; it is short, so it is never refused.
+                // Only one automatic Ping is in the output at a time, so the output stays bounded. A payload of 4 bytes
+                // never fails.
                 _ = self.sender.control(Opcode::Ping, &payload);
                 timers.control_queued(self.sender.control_size(&payload).into());
                 let output = self.sender.output().len();
@@ -772,40 +873,46 @@ impl Connection {
         }
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is nothing to wait for.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next, or `None` if no deadline runs.
     ///
-    /// Ask again after every call on the connection. It is [`Duration::ZERO`], which is in the past, in two cases. Something
-    /// has begun that counts from the time you pass next: a new connection, a Close frame, or the interval after a Pong. Or
-    /// a deadline has passed and you have one more turn to read.
+    /// The time counts from your origin. Ask again after every call on the connection. It is [`Duration::ZERO`], which
+    /// means now, in two cases:
+    ///
+    /// - Something counts from the next time that you pass: a new connection, a Close frame, or the interval after a
+    ///   Pong.
+    /// - A deadline has passed, and you have one more turn to read.
+    #[doc(alias("poll_timeout", "deadline", "timer"))]
     #[must_use]
     pub fn timeout_at(&self) -> Option<Duration> {
         self.timers.as_ref()?.next(self.awaited())
     }
 
-    /// How long the peer took to answer the last automatic Ping that it answered.
+    /// Returns how long the peer took to answer an automatic Ping, the last one that it answered. `None` before the
+    /// first one.
     ///
-    /// It counts from the call of [`handle_timeout`](Self::handle_timeout) that queued the Ping to the first call after its
-    /// Pong was taken from the buffer.
+    /// This is the time from the call of [`handle_timeout`](Self::handle_timeout) that queued the Ping, to the first
+    /// call after you took its Pong from the buffer.
+    #[doc(alias("rtt", "latency"))]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.timers.as_ref()?.round_trip_time()
     }
 
-    /// The peer sent a Pong.
+    /// Notes a Pong of the peer.
     fn note_pong(&mut self, payload: &[u8]) {
         if let Some(timers) = &mut self.timers {
             timers.pong(payload);
         }
     }
 
-    /// A control frame with this payload went into the output.
+    /// Notes a control frame with this payload in the output.
     fn note_control(&mut self, payload: &[u8]) {
         if let Some(timers) = &mut self.timers {
             timers.control_queued(self.sender.control_size(payload).into());
         }
     }
 
-    /// The application sent a Ping.
+    /// Notes a Ping of the application in the output.
     fn note_ping(&mut self, payload: &[u8]) {
         self.note_control(payload);
         if let Some(timers) = &mut self.timers {
@@ -828,28 +935,34 @@ impl Connection {
 
 /// # Transport
 ///
-/// What was written, what failed, and what to do next.
+/// Write the [`output`](Self::output), and report what the transport did. Then do what
+/// [`transport_action`](Self::transport_action) says. For a transport with the traits of `std::io`, the next group
+/// writes and reports for you.
 impl Connection {
-    /// Says that `n` bytes of [`output`](Self::output), or of all its parts, were written to the transport. No bytes
-    /// are moved.
+    /// Reports that you wrote the first `n` bytes of the output to the transport.
+    ///
+    /// The output is what [`output`](Self::output) and [`output_parts`](Self::output_parts) return. This call moves no
+    /// bytes.
     ///
     /// # Panics
     ///
-    /// If `n` is more than the length of the output, which is a mistake of the caller.
+    /// If `n` is more than [`output_len`](Self::output_len).
     #[inline]
     pub fn advance_output(&mut self, n: usize) {
         self.sender.advance_output(n);
         self.after_write(n);
     }
 
-    /// Exchanges the output for an empty vector, whose memory is used from now on. Shared messages are copied.
+    /// Moves the whole output into `output`, and uses the memory of `output` from now on.
     ///
-    /// What `output` held is dropped; it then holds all bytes that are to be written, and the connection
-    /// counts them as written, so write them before the next look at
-    /// [`transport_action`](Self::transport_action). This serves transports that take over a buffer to write it, and pools:
-    /// a connection that is given `Vec::new()` when it has nothing to send owns no memory for output.
+    /// The old contents of `output` are dropped. Shared messages are copied. The connection counts the moved bytes as
+    /// written, so write them before you next ask for [`transport_action`](Self::transport_action).
+    ///
+    /// This serves transports that take ownership of a buffer, and pools of buffers. If you pass `Vec::new()` when the
+    /// connection has nothing to send, it owns no memory for output.
     ///
     /// # Example
+    ///
     ///
     /// ```
     /// use sockless::{Config, Connection};
@@ -862,41 +975,43 @@ impl Connection {
     /// assert!(server.output().is_empty());
     /// # Ok::<(), sockless::SendError>(())
     /// ```
+    #[doc(alias("take_output", "drain", "poll_transmit"))]
     pub fn swap_output(&mut self, output: &mut Vec<u8>) {
         self.sender.swap_output(output);
         self.after_write(output.len());
     }
 
-    /// Reports the end of the stream: no further bytes will come.
+    /// Reports the end of the stream: the peer sends no more bytes.
     ///
-    /// Call it when a read returns 0. Nothing can be sent after it. Events that are still in the buffer are delivered, before
-    /// or after this call. Go on writing the output that was queued before, since the peer may have ended only its own side:
-    /// [`transport_action`](Self::transport_action) says when to close. To give the connection up at once, call
+    /// Call it when a read returns 0. Nothing can be sent after this call. Events in the buffer are delivered, before
+    /// or after this call. Go on writing the output that was queued before, because the peer may have ended only its
+    /// own direction. [`transport_action`](Self::transport_action) says when to close. To give up at once, call
     /// [`handle_reset`](Self::handle_reset) and close the transport.
     ///
-    /// Without a Close frame from the peer the connection has then ended with 1006, and not cleanly
-    /// (RFC 6455 section 7.1.5); see [`close_event`](Self::close_event).
+    /// If the peer sent no Close frame, the connection has ended with 1006 and not cleanly (RFC 6455, section 7.1.5).
+    /// See [`close_event`](Self::close_event).
+    #[doc(alias("eof", "disconnected"))]
     pub fn handle_eof(&mut self) {
         self.closing.ended();
         self.nothing_more_is_sent();
     }
 
-    /// Reports that you have shut down the writing side, as [`TransportAction::ShutdownWrite`] asks.
+    /// Reports that you shut down the writing side, as [`TransportAction::ShutdownWrite`] asks.
     ///
-    /// From then on [`transport_action`](Self::transport_action) is [`Wait`](TransportAction::Wait) until the stream ends.
-    /// Otherwise this changes nothing.
+    /// From then on, [`transport_action`](Self::transport_action) is [`Wait`](TransportAction::Wait) until the stream
+    /// ends. If the action is not [`ShutdownWrite`](TransportAction::ShutdownWrite), this does nothing.
     pub fn handle_shutdown(&mut self) {
         if self.transport_action() == TransportAction::ShutdownWrite {
             self.closing.shut_down();
         }
     }
 
-    /// Reports that writing failed, for instance with `BrokenPipe` or `ConnectionReset`.
+    /// Reports that a write failed, for instance with `BrokenPipe` or `ConnectionReset`.
     ///
-    /// The output is dropped, and nothing can be sent any more. What the peer sent before can still be read: its last
-    /// messages, and its Close frame, which says why the connection ended (RFC 6455 section 7.1.5). So read on until the
-    /// end of the stream or an error, as [`transport_action`](Self::transport_action) says.
-    /// [`Deadlines::close`](crate::Deadlines::close) bounds that.
+    /// The output is dropped, and nothing can be sent any more. You can still read the bytes that the peer sent before.
+    /// They may hold its last messages and its Close frame, which says why the connection ended (RFC 6455, section
+    /// 7.1.5). So read until the end of the stream or an error, as [`transport_action`](Self::transport_action) says.
+    /// [`Deadlines::close`](crate::Deadlines::close) limits how long this takes.
     ///
     /// # Example
     ///
@@ -904,7 +1019,7 @@ impl Connection {
     /// use std::io::{ErrorKind, Write};
     /// use sockless::Connection;
     ///
-    /// /// Writes as much as the transport takes.
+    /// /// Writes the bytes that the transport takes now.
     /// fn write(connection: &mut Connection, transport: &mut impl Write) {
     ///     while !connection.output().is_empty() {
     ///         match transport.write(connection.output()) {
@@ -938,12 +1053,13 @@ impl Connection {
         self.nothing_more_is_sent();
     }
 
-    /// Reports that reading failed: the transport was reset, or is broken in another way.
+    /// Reports that a read failed: the transport was reset, or is broken in another way.
     ///
-    /// Nothing more can be read or written, so the [`transport_action`](Self::transport_action) is
-    /// [`Close`](TransportAction::Close). Take the events that are still in the buffer before you close: they are delivered,
-    /// before or after this call. If it was a write that failed, call
+    /// The output is dropped, and nothing more can be read or written. So the
+    /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close). Events in the buffer are
+    /// delivered, before or after this call. Take them before you close. If a write failed, call
     /// [`handle_write_error`](Self::handle_write_error) instead.
+    #[doc(alias("abort", "disconnected"))]
     pub fn handle_reset(&mut self) {
         let unsent = self.output_len() > 0;
         self.drop_output();
@@ -951,57 +1067,63 @@ impl Connection {
         self.nothing_more_is_sent();
     }
 
-    /// The bytes to write to the transport, in one piece; empty if there are none.
+    /// Returns the bytes to write to the transport, in one piece. It is empty if there are none.
     ///
-    /// While [shared messages](Self::send_shared) wait it is only the first piece, so go on until it is empty, or
-    /// write all [`output_parts`](Self::output_parts).
+    /// While [shared messages](Self::send_shared) wait, this is only the first piece. Write until it is empty, or write
+    /// all [`output_parts`](Self::output_parts).
+    #[doc(alias("flush", "wants_write", "poll_transmit"))]
     #[must_use]
     #[inline]
     pub fn output(&self) -> &[u8] {
         self.sender.output().unsent()
     }
 
-    /// The bytes to write to the transport, in the pieces they lie in, for vectored writes.
+    /// Returns the bytes to write to the transport, in pieces for vectored writes.
     ///
-    /// There is at most one piece, unless [shared messages](Self::send_shared) wait; none is empty.
+    /// There is at most one piece, unless [shared messages](Self::send_shared) wait. No piece is empty.
+    #[doc(alias("writev", "write_vectored"))]
     #[inline]
     pub fn output_parts(&self) -> impl Iterator<Item = &[u8]> {
         self.sender.output().parts(&[])
     }
 
-    /// How many bytes of output wait to be written, in all parts.
+    /// Returns how many bytes of output wait to be written, in all pieces.
+    #[doc(alias("bufferedAmount", "wants_write"))]
     #[must_use]
     #[inline]
     pub fn output_len(&self) -> usize {
         self.sender.output().len()
     }
 
-    /// Whether the transport should be watched for bytes to read: more may come.
+    /// Whether to watch the transport for bytes to read.
     ///
-    /// It is false once the stream has ended, and when the transport is to be closed. A level-triggered poller that goes on
-    /// watching would report the end of the stream again and again. (`poll` and `epoll` report a hang-up or an error even
-    /// to those that watch for nothing. If one comes while there is output, write: the write says what is wrong.)
+    /// It is false once the stream has ended, and when the transport is to be closed. A level-triggered poller would
+    /// report the end of the stream again and again. `poll` and `epoll` report a hang-up or an error even if you watch
+    /// for nothing. If that happens while there is output, write: the write reports what is wrong.
     ///
-    /// An application whose events make output, such as an echo, also stops reading while it does not
-    /// [have room](Self::has_room). Any other application reads on even then: if both sides stop reading because
-    /// the other does not read, neither ever goes on.
+    /// If your loop answers events, as an echo does, also stop reading while there is no [room](Self::has_room). Any
+    /// other loop must go on reading. If both sides stop reading because the other side does not read, neither side
+    /// ever goes on.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.closing.may_receive() && self.transport_action() != TransportAction::Close
     }
 
-    /// What to do with the transport now. Ask at the end of every turn of your loop.
+    /// Returns what to do with the transport now. Ask at the end of every turn of your loop.
     #[must_use]
     pub fn transport_action(&self) -> TransportAction {
         self.closing
             .transport_action(self.receiver.role(), self.sender.output())
     }
 
-    /// How the connection ended, once it has: both Close frames were exchanged, the stream ended, the
-    /// connection failed, or there never was one, since it was [refused](Self::refused).
+    /// Returns how the connection ended, or `None` if it has not.
     ///
-    /// That is not the end of the loop: there may be last words to write. Only
-    /// [`TransportAction::Close`] is.
+    /// It has ended when both Close frames were exchanged, when the stream ended, when the connection failed, or when a
+    /// deadline ended it. A [refused](Self::refused) connection has ended from the start.
+    ///
+    /// Your loop goes on after that, because the output may hold a last frame. Only [`TransportAction::Close`] ends the
+    /// loop.
+    #[doc(alias("is_closed", "onclose", "close_code", "close_reason"))]
     #[must_use]
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
         self.closing.event()
@@ -1009,7 +1131,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// Section 5.5.2: a Ping is answered with a Pong, unless a Close frame was sent.
+    /// Answers a Ping with a Pong if the connection is open (section 5.5.2).
     fn answer_ping(&mut self, payload: &[u8]) {
         if self.ping_reply == Reply::Manual || self.closing.state() != State::Open {
             return;
@@ -1019,7 +1141,7 @@ impl Connection {
             self.pongs.defer(payload);
             return;
         }
-        // The payload of a Ping is short enough, so this is never refused.
+        // A Ping has at most 125 bytes of payload, so this never fails.
         _ = self.sender.control(Opcode::Pong, payload);
         self.pongs.sent(size, self.sender.output().len());
         if let Some(timers) = &mut self.timers {
@@ -1027,7 +1149,7 @@ impl Connection {
         }
     }
 
-    /// A Pong that found no room goes out once those before it are written, and so may the next Ping.
+    /// Notes that output was written. A Pong that found no room may go out then, and so may the next automatic Ping.
     #[inline]
     pub(super) fn after_write(&mut self, n: usize) {
         if self.pongs.are_unsent() && (self.timers.is_some() || !self.pongs.all_written(n)) {
@@ -1050,7 +1172,7 @@ impl Connection {
         self.pongs.clear();
     }
 
-    /// The sending half has come to its end, perhaps in the middle of a message.
+    /// Ends the sending half, perhaps in the middle of a message.
     fn nothing_more_is_sent(&mut self) {
         self.sender.abandon_message();
     }
