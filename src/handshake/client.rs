@@ -1,4 +1,4 @@
-//! A client's side of the opening handshake (RFC 6455 section 4.1).
+//! A client's side of the opening handshake (RFC 6455, section 4.1).
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
@@ -20,11 +20,22 @@ use crate::handshake::response_error::ResponseError;
 use crate::handshake::uri::{Authority, Uri};
 use crate::wire::{Bytes, accept_key};
 
-/// The client's side of the opening handshake.
+/// The client's side of the opening handshake (RFC 6455, section 4.1): it connects to a server.
 ///
-/// Over HTTP/1.1, write the [`output`](Self::output), then read the response with [`read_response`](Self::read_response).
-/// Over HTTP/2 and HTTP/3, and wherever an HTTP library has the transport, let it send the [`headers`](Self::headers), and
-/// judge its response with [`establish`](Self::establish).
+/// 1. Connect the transport to [`Uri::host`] and [`Uri::port`]. If [`Uri::is_secure`], use TLS.
+/// 2. Write the [`output`](Self::output) to the transport.
+/// 3. Read from the transport, and call [`read_response`](Self::read_response) after each read. It returns the
+///    response, and an open [`Connection`] if the server accepts.
+///
+/// This type does no I/O. With tokio, mio or threads, you read and write between the calls: see
+/// [`guide::event_loop`](crate::guide::event_loop). For transports of `std::io`, [`connect_on`](Self#method.connect_on)
+/// does steps 2 and 3.
+///
+/// If an HTTP library owns the transport, let it send the [`headers`](Self::headers), and give its response to
+/// [`establish`](Self::establish). Over HTTP/2 and HTTP/3, begin with [`extended_connect`](Self::extended_connect).
+///
+/// sockless does not follow redirects and does not answer a 401. Start a new handshake for that. Run only one handshake
+/// with the same server at a time (RFC 6455, section 4.1).
 ///
 /// # Example: over a transport that blocks
 ///
@@ -34,7 +45,7 @@ use crate::wire::{Bytes, accept_key};
 /// use sockless::handshake::{ClientHandshake, ClientOptions, Uri};
 /// use sockless::{Connection, ReadBuffer, Seed};
 ///
-/// /// The loop that follows is that of a server: events, output, transport action.
+/// /// Drive the connection like that of a server: events, output, transport action.
 /// fn open(
 ///     transport: &mut (impl Read + Write),
 ///     buffer: &mut ReadBuffer,
@@ -47,13 +58,13 @@ use crate::wire::{Bytes, accept_key};
 ///         let n = transport.read(buffer.spare_mut(4096))?;
 ///         buffer.advance_filled(n);
 ///         match handshake.read_response(buffer)? {
-///             // Messages may have come after the response: they are in the buffer.
+///             // The first messages may already be in the buffer.
 ///             Some((_, Some(connection))) => return Ok(connection),
 ///             Some((response, None)) => {
 ///                 return Err(format!("the server answers {}", response.status()).into());
 ///             }
 ///             None if n == 0 => return Err("the server has ended the stream".into()),
-///             None => {} // read more
+///             None => {} // Read more.
 ///         }
 ///     }
 /// }
@@ -82,26 +93,49 @@ use crate::wire::{Bytes, accept_key};
 /// #     assert!(server.1.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 /// # }
 /// ```
+///
+/// # Example: a deadline
+///
+/// ```
+/// use std::time::Duration;
+/// use sockless::handshake::{ClientHandshake, ClientOptions, InputError, Uri};
+/// use sockless::{Config, Deadlines, Seed};
+///
+/// let config = Config::new().with_deadlines(Deadlines::new()); // 10 seconds for the handshake
+/// let options = ClientOptions::new().with_config(config);
+/// # let seed = Seed::new([7; 32]);
+/// let mut handshake = ClientHandshake::new(&Uri::parse("wss://example.com")?, &options, seed)?;
+///
+/// // In each turn: read, call `read_response`, then pass the time.
+/// let now = Duration::from_secs(100);
+/// assert_eq!(handshake.handle_timeout(now), Ok(()));
+/// // Wait for the transport until then.
+/// assert_eq!(handshake.timeout_at(), Some(Duration::from_secs(110)));
+/// # Ok::<(), InputError>(())
+/// ```
 #[doc(alias = "connect")]
+#[doc(alias = "tokio")]
+#[doc(alias = "wss")]
+#[doc(alias = "proxy")]
 pub struct ClientHandshake {
     pub(super) bootstrap: Bootstrap,
-    /// The head to write over HTTP/1.1. Over HTTP/2 and HTTP/3, the header fields as lines.
+    /// Over HTTP/1.1, the request head. Over HTTP/2 and HTTP/3, the header fields as lines.
     request: Vec<u8>,
-    /// How many bytes of it were written. All of them over HTTP/2 and HTTP/3, where a library writes the fields.
+    /// How many bytes of `request` are written. Over HTTP/2 and HTTP/3 it is all of them, because a library writes the
+    /// fields.
     written: usize,
-    /// The only right answer to the key in the request.
+    /// The only correct answer to the key in the request.
     accept: [u8; 28],
     keys: MaskingKeys,
     subprotocols: Vec<String>,
     config: Config,
     search: Search,
     deadline: HandshakeDeadline,
-    /// An error is final.
+    /// Set by the first error, which every later call repeats.
     failed: Option<ResponseError>,
 }
 
-/// Shows how long the request is, since its headers may hold credentials, and how many subprotocols are offered, since some
-/// applications put a token there.
+/// Shows the length of the request and the number of subprotocols. Both may contain credentials, so they stay hidden.
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake")
@@ -118,23 +152,30 @@ impl fmt::Debug for ClientHandshake {
 impl ClientHandshake {
     /// Prepares the request for `uri` over HTTP/1.1.
     ///
-    /// The seed gives the key of this handshake and all masking keys of the connection.
+    /// All random values come from `seed`: the `Sec-WebSocket-Key` and the connection's masking keys. Use a new seed
+    /// for each handshake.
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a host, header, origin or subprotocol that must not be written.
+    /// [`InputError`] if a host, header, origin or subprotocol in `options` must not be written.
+    #[doc(alias = "connect")]
     pub fn new(uri: &Uri, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         Self::prepare(Bootstrap::Upgrade, uri, options, seed)
     }
 
-    /// Prepares the request for `uri` over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220): the fields are its
-    /// [`headers`](Self::headers).
+    /// Prepares the request for `uri` over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220).
     ///
-    /// The names of the headers in `options` must be in lower case. All masking keys of the connection come from the seed.
+    /// Let your HTTP library send its [`headers`](Self::headers), and give the response to
+    /// [`establish`](Self::establish). The names of the headers in `options` must be in lower case.
+    ///
+    /// The connection's masking keys come from `seed`. Use a new seed for each handshake.
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a host, header, origin or subprotocol that must not be written.
+    /// [`InputError`] if a host, header, origin or subprotocol in `options` must not be written.
+    #[doc(alias = "connect")]
+    #[doc(alias = "HTTP/2")]
+    #[doc(alias = "HTTP/3")]
     pub fn extended_connect(
         uri: &Uri,
         options: &ClientOptions<'_>,
@@ -174,20 +215,25 @@ impl ClientHandshake {
         })
     }
 
-    /// Reads the server's response over HTTP/1.1, or `None` if it has not all come yet: read more and call again.
+    /// Reads the server's response over HTTP/1.1, or returns `None` if it is not complete. Then read more and call
+    /// again.
     ///
-    /// With the response comes the open connection, or `None` if the server answered with another status than 101: a
-    /// redirect, a demand for credentials, a refusal. What came of the body of such an answer is in [`Response::body`], and
-    /// unread in the buffer as well. What came after a 101 is in the buffer for the connection.
+    /// The response comes with the open connection if the server accepts. Another status than 101 comes without one,
+    /// for instance a redirect, a 401 or a 404. [`Response::body`] is then the part of the body that has arrived. These
+    /// bytes also stay unread in the buffer. After a 101, the bytes that follow stay in the buffer for the connection.
     ///
-    /// Call it after every read, and before [`handle_timeout`](Self::handle_timeout): what has come is not late.
-    /// Interim responses (100, 103) are passed over. A stream that ends before there is a response is a
-    /// server that does not want to talk: close the transport. With the response the handshake has done its part.
+    /// Call this after every read, and before [`handle_timeout`](Self::handle_timeout). Do not call it again after it
+    /// has returned the response. Interim responses, such as 100 and 103, are skipped.
+    ///
+    /// If the stream ends before the response is complete, the handshake has failed. Close the transport.
     ///
     /// # Errors
     ///
-    /// [`ResponseError`] if the response is not HTTP/1.1, or is a 101 that does not keep to section 4.1.
-    /// Close the transport. Every further call returns the same error.
+    /// [`ResponseError`] if the response is malformed or over a limit, or if it is a 101 that breaks RFC 6455, section
+    /// 4.1. [`ResponseError::Timeout`] if [`handle_timeout`](Self::handle_timeout) returned it before. After
+    /// [`extended_connect`](Self::extended_connect) it always fails, with [`ResponseError::NotAnUpgrade`].
+    ///
+    /// Every later call returns the same error. Close the transport.
     pub fn read_response<'b>(
         &mut self,
         buffer: &'b mut ReadBuffer,
@@ -195,7 +241,7 @@ impl ClientHandshake {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        // No head of HTTP/1.1 answers an extended CONNECT.
+        // A response over HTTP/1.1 cannot answer an extended CONNECT.
         if self.bootstrap == Bootstrap::ExtendedConnect {
             return Err(self.fail(ResponseError::NotAnUpgrade));
         }
@@ -209,14 +255,15 @@ impl ClientHandshake {
             .transpose()
     }
 
-    /// Judges a response that an HTTP library has read, as [`read_response`](Self::read_response) does.
+    /// Checks a response that an HTTP library has read.
     ///
-    /// Over HTTP/2 and HTTP/3, any status from 200 to 299 opens the connection (RFC 9110 section 9.3.6).
+    /// Returns the response, and the open connection if the server accepts. Over HTTP/1.1 only status 101 accepts. Over
+    /// HTTP/2 and HTTP/3, every status from 200 to 299 accepts (RFC 9110, section 9.3.6).
     ///
     /// # Errors
     ///
-    /// [`ResponseError`] if the server accepts and does not keep to what was offered, or if there was an error before. Close
-    /// the transport, or reset the stream.
+    /// [`ResponseError`] if the server accepts but breaks RFC 6455, section 4.1. Or the error of an earlier call, which
+    /// is final. Close the transport, or reset the stream.
     pub fn establish<'b>(
         &mut self,
         response: Response<'b>,
@@ -231,18 +278,21 @@ impl ClientHandshake {
         Ok((response, connection))
     }
 
-    /// Passes the time, as a [`Duration`] since an origin of your choice. Use the same origin for
-    /// [`Connection::handle_timeout`] later.
+    /// Passes the time to the deadline of the handshake.
     ///
-    /// A deadline that passes is no error at once, since the response may have arrived in time and still be unread. It makes
-    /// [`timeout_at`](Self::timeout_at) zero: read what there is without waiting, call
-    /// [`read_response`](Self::read_response), then this again. An earlier time counts as the latest so far.
+    /// `now` is the time since an origin that you choose. Use the same origin for [`Connection::handle_timeout`] later.
+    /// If `now` is earlier than a time that you passed before, the latest time counts.
+    ///
+    /// The deadline counts from the first call. When it passes, this call returns `Ok` once more, because the response
+    /// may have arrived in time and still be unread. [`timeout_at`](Self::timeout_at) is then zero. Read without
+    /// waiting, call [`read_response`](Self::read_response), and call this again. If bytes keep arriving, this repeats.
+    /// The handshake takes at most twice its deadline.
     ///
     /// # Errors
     ///
-    /// [`ResponseError::Timeout`] when [`Deadlines::handshake`](crate::Deadlines::handshake) has passed since the first time
-    /// and nothing came in that last turn, and what was wrong with the response before. Close the transport, or reset the
-    /// stream.
+    /// [`ResponseError::Timeout`] if [`Deadlines::handshake`](crate::Deadlines::handshake) has passed and nothing
+    /// arrived in the last turn. If the response was wrong before, its error. Close the transport, or reset the stream.
+    #[doc(alias = "deadline")]
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
         if self.failed.is_none() && self.deadline.expired(now) {
             self.failed = Some(ResponseError::Timeout);
@@ -250,11 +300,13 @@ impl ClientHandshake {
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) next, or `None` if there is no deadline, the response has come,
-    /// or the handshake has failed.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next.
     ///
-    /// It is [`Duration::ZERO`], which is in the past, in two cases: at first, since the deadline counts from the first time
-    /// that you pass, and when the deadline has passed and you have one more turn to read.
+    /// `None` means that the handshake has no deadline, that the response is complete, or that the handshake has
+    /// failed.
+    ///
+    /// [`Duration::ZERO`] means at once. It occurs before the first call, because the deadline counts from that call.
+    /// It also occurs when the deadline has passed and you have one more turn to read.
     #[must_use]
     pub const fn timeout_at(&self) -> Option<Duration> {
         match self.failed {
@@ -263,11 +315,11 @@ impl ClientHandshake {
         }
     }
 
-    /// Says that `n` bytes of [`output`](Self::output) were written to the transport.
+    /// Removes `n` bytes from the [`output`](Self::output), after you have written them to the transport.
     ///
     /// # Panics
     ///
-    /// If `n` is more than its length, which is a mistake of the caller.
+    /// If `n` is more than the length of the output.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`written` is at most the length of the request"
@@ -277,16 +329,18 @@ impl ClientHandshake {
         self.written += n;
     }
 
-    /// The bytes to write to the transport. Empty when the whole request is written, and over HTTP/2 and HTTP/3.
+    /// The bytes to write to the transport. They are empty after the whole request is written, and over HTTP/2 and
+    /// HTTP/3.
     #[must_use]
     pub fn output(&self) -> &[u8] {
         self.request.get(self.written..).unwrap_or_default()
     }
 
-    /// The headers of the request, for an HTTP library to write. Over HTTP/1.1 the method is GET. Over HTTP/2 and HTTP/3 the
-    /// pseudo-header fields come first.
+    /// The headers of the request, for an HTTP library to write.
     ///
-    /// Give the library's response to [`establish`](Self::establish).
+    /// Over HTTP/1.1 the method is GET, and the target is the [path](Uri::path) with the [query](Uri::query). Over
+    /// HTTP/2 and HTTP/3 the pseudo-header fields come first. Give the library's response to
+    /// [`establish`](Self::establish).
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
         let lines = match self.bootstrap {
@@ -300,7 +354,7 @@ impl ClientHandshake {
         parse_lines(lines)
     }
 
-    /// The whole request over HTTP/1.1, written or not.
+    /// The whole request head over HTTP/1.1, written or not. Over HTTP/2 and HTTP/3 it is empty.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         match self.bootstrap {
@@ -314,7 +368,7 @@ impl ClientHandshake {
         error
     }
 
-    /// The connection that a response opens, if it does.
+    /// The connection, if the response accepts.
     fn open(
         &mut self,
         status: u16,
@@ -324,7 +378,7 @@ impl ClientHandshake {
             return Ok(None);
         }
         self.check_subprotocol(headers)?;
-        // Item 5: only extensions that were offered, as they were offered.
+        // Item 5: only extensions that the client offered, with parameters that fit the offer.
         let extensions =
             extensions::parse(headers).map_err(|_| ResponseError::MalformedExtensions)?;
         let agreed = deflate::check_response(&extensions, &self.config)?;
@@ -336,14 +390,14 @@ impl ClientHandshake {
         }))
     }
 
-    /// Item 6: one that was offered, or none.
+    /// Item 6: the server chooses a subprotocol that the client offered, or none.
     fn check_subprotocol(&self, headers: &[Header<'_>]) -> Result<(), ResponseError> {
         let mut chosen = values(headers, "Sec-WebSocket-Protocol");
         match (chosen.next(), chosen.next()) {
             (None, _) => Ok(()),
-            // An empty value names no subprotocol, so it is not one "that was not present in the client's
-            // handshake". The outcome is that of a response without the header, which every client must be ready
-            // for: `Response::subprotocol` is `None`. Two lines stay an error (section 11.3.4), empty or not.
+            // An empty value names no subprotocol. So it is not one "that was not present in the client's handshake".
+            // Every client must accept a response without the header, and `Response::subprotocol` is `None` for both.
+            // Two lines are an error, empty or not (section 11.3.4).
             (Some(name), None) if trim(name).is_empty() => Ok(()),
             (Some(name), None)
                 if self
@@ -358,7 +412,6 @@ impl ClientHandshake {
     }
 }
 
-/// Checks what the application wants to send.
 fn check_options(bootstrap: Bootstrap, options: &ClientOptions<'_>) -> Result<(), InputError> {
     for header in options.headers {
         bootstrap.check_header(header)?;
@@ -379,7 +432,7 @@ fn check_options(bootstrap: Bootstrap, options: &ClientOptions<'_>) -> Result<()
     Ok(())
 }
 
-/// The client's request (RFC 6455 section 4.1, RFC 8441 section 5). All parts have been checked.
+/// The client's request (RFC 6455, section 4.1; RFC 8441, section 5). All parts are checked before.
 fn write_request(
     bootstrap: Bootstrap,
     uri: &Uri,
@@ -405,7 +458,7 @@ fn write_request(
         Bootstrap::ExtendedConnect => {
             add(":method", b"CONNECT");
             add(":protocol", b"websocket");
-            // RFC 8441 section 5: wss is https here, and ws is http.
+            // RFC 8441, section 5: the scheme is https for wss, and http for ws.
             add(":scheme", if uri.is_secure() { b"https" } else { b"http" });
             add(":path", target.as_bytes());
             add(":authority", authority.as_bytes());

@@ -1,4 +1,4 @@
-//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
+//! The grammar of `Sec-WebSocket-Extensions` (RFC 6455, section 9.1).
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use crate::handshake::headers::{Header, is_token, is_token_byte, trim, values};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// One extension in the list, with its parameters.
+/// An extension and its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Extension<'h> {
     pub(crate) name: &'h [u8],
@@ -19,21 +19,21 @@ pub(crate) struct Extension<'h> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameter<'h> {
     pub(crate) name: &'h [u8],
-    /// Without the quotes around it, though with the escapes inside.
+    /// The value without its quotes, but with the escapes inside.
     value: Option<&'h [u8]>,
 }
 
 #[cfg(any(test, feature = "deflate"))]
 impl<'h> Parameter<'h> {
-    /// The value with its escapes undone, if there is one.
+    /// The value without escapes. `None` if the parameter has no value.
     pub(crate) fn value(&self) -> Option<impl Iterator<Item = u8> + Clone + use<'h>> {
-        // What stands behind a backslash is a token character, so it is never one itself.
+        // The parser allows only token characters after a backslash. So every backslash is an escape.
         self.value
             .map(|value| value.iter().copied().filter(|byte| *byte != b'\\'))
     }
 }
 
-/// All extensions of all header lines, in their order. The lines together are one list (RFC 9110 section 5.3).
+/// The extensions of all header lines, in their order. All lines together are one list (RFC 9110, section 5.3).
 pub(crate) fn parse<'h>(headers: &[Header<'h>]) -> Result<Vec<Extension<'h>>, Malformed> {
     let mut extensions = Vec::new();
     let mut is_present = false;
@@ -41,7 +41,7 @@ pub(crate) fn parse<'h>(headers: &[Header<'h>]) -> Result<Vec<Extension<'h>>, Ma
         is_present = true;
         let mut rest = trim(value);
         while !rest.is_empty() {
-            // RFC 9110 section 5.6.1.2: a recipient ignores empty elements. An empty line is one of them.
+            // RFC 9110, section 5.6.1.2: a recipient ignores empty elements. An empty line is an empty element.
             if let Some(tail) = rest.strip_prefix(b",") {
                 rest = trim(tail);
                 continue;
@@ -54,7 +54,7 @@ pub(crate) fn parse<'h>(headers: &[Header<'h>]) -> Result<Vec<Extension<'h>>, Ma
             extensions.push(extension);
         }
     }
-    // RFC 6455 section 9.1: `1#extension`, so a list without an element is malformed.
+    // RFC 6455, section 9.1: the grammar is `1#extension`, so the list needs at least one element.
     if is_present && extensions.is_empty() {
         return Err(Malformed);
     }
@@ -77,7 +77,7 @@ fn parse_extension(bytes: &[u8]) -> Result<(Extension<'_>, &[u8]), Malformed> {
     Ok((Extension { name, parameters }, rest))
 }
 
-/// Reads a token and the white space behind it.
+/// Reads a token and the white space after it.
 fn parse_token(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let length = bytes
         .iter()
@@ -91,7 +91,7 @@ fn parse_token(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     }
 }
 
-/// Reads a token or a quoted string, which must be a token once its escapes are undone.
+/// Reads a token or a quoted string. Without its escapes, the quoted string must be a token.
 fn parse_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let Some(quoted) = bytes.strip_prefix(b"\"") else {
         return parse_token(bytes);
@@ -100,7 +100,7 @@ fn parse_value(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     loop {
         rest = match rest {
             [b'"', tail @ ..] if rest.len() < quoted.len() => {
-                // By length: comparing with all that follows would cost the square of the header.
+                // Comparing lengths keeps this linear. Comparing the rest of the header would make it quadratic.
                 let length = quoted.len().saturating_sub(rest.len());
                 #[cfg(test)]
                 crate::handshake::headers::work::add(length);
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(parse(&headers).map(|all| all.len()), Ok(2));
     }
 
-    /// RFC 9110 sections 5.3 and 5.6.1.2: an empty line is an empty element of the one list.
+    /// RFC 9110, sections 5.3 and 5.6.1.2: an empty line is an empty element of the one list.
     #[test]
     fn all_lines_are_one_list() {
         fn line(value: &str) -> Header<'_> {
@@ -203,7 +203,7 @@ mod tests {
             (&["a", ""][..], Some(1)),
             (&["", "a"], Some(1)),
             (&[", ,", "a", "\t", "b, c"], Some(3)),
-            // `1#extension` (RFC 6455 section 9.1) needs one element.
+            // RFC 6455, section 9.1: `1#extension` needs one element.
             (&["", ""], None),
             (&[",", " , "], None),
             // An element does not continue on the next line.

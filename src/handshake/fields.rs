@@ -1,21 +1,21 @@
-//! The headers that a server goes by, found in one pass over the list (RFC 6455 section 4.2.1).
+//! The headers that a server needs, found in one pass over the list (RFC 6455, section 4.2.1).
 
 use crate::handshake::headers::{Header, Single, contains};
 
-/// What the headers of a request say about an upgrade to WebSocket.
+/// The values of the request headers that matter for a WebSocket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fields<'h> {
     pub(crate) host: Single<'h>,
-    /// Whether both headers name it: `Upgrade` this protocol, `Connection` the upgrade.
+    /// Whether `Upgrade` contains `websocket` and `Connection` contains `Upgrade`.
     pub(crate) upgrade: bool,
-    /// Whether a body is announced.
+    /// Whether the headers announce a body.
     pub(crate) body: bool,
     pub(crate) version: Single<'h>,
     pub(crate) key: Single<'h>,
     pub(crate) origin: Single<'h>,
-    /// The list from the first `Sec-WebSocket-Protocol` on; empty without one.
+    /// The headers from the first `Sec-WebSocket-Protocol` on. Empty if there is none.
     pub(crate) subprotocols: &'h [Header<'h>],
-    /// The list from the first `Sec-WebSocket-Extensions` on; empty without one.
+    /// The headers from the first `Sec-WebSocket-Extensions` on. Empty if there is none.
     pub(crate) extensions: &'h [Header<'h>],
 }
 
@@ -35,7 +35,7 @@ impl<'h> Fields<'h> {
         let mut rest = headers;
         while let [header, tail @ ..] = rest {
             let value = header.value;
-            // Their lengths tell most names apart.
+            // The length rules out most names without a comparison.
             match header.name.len() {
                 4 if header.is("Host") => fields.host.add(value),
                 6 if header.is("Origin") => fields.origin.add(value),

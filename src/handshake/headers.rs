@@ -1,4 +1,4 @@
-//! Header fields and lists of tokens (RFC 9110 sections 5.1 to 5.6).
+//! Header fields and lists of tokens (RFC 9110, sections 5.1 to 5.6).
 
 use alloc::vec::Vec;
 use core::{fmt, str};
@@ -6,8 +6,20 @@ use core::{fmt, str};
 use crate::handshake::input_error::InputError;
 use crate::wire::Bytes;
 
-/// A header field of a request or response: a name, compared without regard to case, and a value
-/// without white space at its ends.
+/// A header field of a request or response: a name and a value.
+///
+/// You give headers to [`ServerOptions::headers`], [`ClientOptions::headers`] and [`Request::respond`]. They must
+/// satisfy the rules of the fields below. Otherwise you get an [`InputError`].
+///
+/// You read the peer's headers with [`Request::headers`], [`Request::single_header`] and [`Response::headers`]. Their
+/// values have no white space at their ends.
+///
+/// [`ServerOptions::headers`]: crate::handshake::ServerOptions::headers
+/// [`ClientOptions::headers`]: crate::handshake::ClientOptions::headers
+/// [`Request::respond`]: crate::handshake::Request::respond
+/// [`Request::headers`]: crate::handshake::Request::headers
+/// [`Request::single_header`]: crate::handshake::Request::single_header
+/// [`Response::headers`]: crate::handshake::Response::headers
 ///
 /// # Example
 ///
@@ -23,13 +35,17 @@ use crate::wire::Bytes;
     reason = "a header field is a name and a value"
 )]
 pub struct Header<'a> {
-    /// The name, a token.
+    /// The name. It must be a token (RFC 9110, section 5.6.2). Names ignore upper and lower case.
+    ///
+    /// Over HTTP/2 and HTTP/3, write it in lower case (RFC 9113, section 8.2.1).
     pub name: &'a str,
-    /// The value; usually ASCII, though other bytes over 0x7f are allowed.
+    /// The value. It must not have control characters, except tabs, or white space at its ends (RFC 9110, section 5.5).
+    ///
+    /// It is usually ASCII. Bytes over 0x7f are allowed.
     pub value: &'a [u8],
 }
 
-/// Shows the name and how long the value is: that may be a credential.
+/// Shows the name and the length of the value. The value may be a credential, so it stays hidden.
 impl fmt::Debug for Header<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Header")
@@ -40,15 +56,15 @@ impl fmt::Debug for Header<'_> {
 }
 
 impl Header<'_> {
-    /// Whether the header has this name, in upper or lower case.
+    /// Whether the header has this name. The comparison ignores upper and lower case.
     #[must_use]
     #[inline]
     pub fn is(&self, name: &str) -> bool {
-        // The spelling that is the most usual costs the least.
+        // The usual spelling takes the faster comparison.
         self.name == name || self.name.eq_ignore_ascii_case(name)
     }
 
-    /// Refuses what could break the head apart, and `reserved` names.
+    /// Refuses `reserved` names, and everything that could break the lines of the head.
     pub(crate) fn check(&self, reserved: &[&str]) -> Result<(), InputError> {
         if !is_token(self.name.as_bytes()) {
             return Err(InputError::HeaderName);
@@ -59,7 +75,7 @@ impl Header<'_> {
         check_value(self.value)
     }
 
-    /// Refuses headers that the handshake writes itself, or that announce a body.
+    /// Refuses headers that the handshake writes itself, and headers that announce a body.
     pub(crate) fn check_for_handshake(&self) -> Result<(), InputError> {
         self.check(&[
             "Host",
@@ -77,7 +93,7 @@ impl Header<'_> {
     }
 }
 
-/// The headers in lines that this crate has written: the name, a colon, a space, the value, CR and LF.
+/// The headers in `lines`. Each line was written by this crate: the name, `: `, the value, CR and LF.
 pub(crate) fn parse_lines(lines: &[u8]) -> Vec<Header<'_>> {
     fn parse(line: &[u8]) -> Option<Header<'_>> {
         let colon = line.windows(2).position(|bytes| bytes == b": ")?;
@@ -93,7 +109,7 @@ pub(crate) fn parse_lines(lines: &[u8]) -> Vec<Header<'_>> {
         .collect()
 }
 
-/// Refuses a header value that is empty space at an end or holds a control character.
+/// Refuses a header value that has a control character, or white space at its ends.
 pub(crate) fn check_value(value: &[u8]) -> Result<(), InputError> {
     let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f;
     if value.trim_ascii() != value || value.iter().any(control) {
@@ -122,7 +138,7 @@ pub(crate) fn single<'h>(headers: &[Header<'h>], name: &str) -> Single<'h> {
     }
 }
 
-/// How often a header that must not be repeated is there.
+/// The value of a header that must not be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Single<'h> {
     Missing,
@@ -131,7 +147,7 @@ pub(crate) enum Single<'h> {
 }
 
 impl<'h> Single<'h> {
-    /// Takes one more header of that name into account.
+    /// Records one more header with that name.
     pub(crate) const fn add(&mut self, value: &'h [u8]) {
         *self = match self {
             Self::Missing => Self::One(value),
@@ -140,8 +156,8 @@ impl<'h> Single<'h> {
     }
 }
 
-/// The elements of all headers with this name, taken as one list (RFC 9110 section 5.6.1). Empty
-/// elements are left out, as a recipient must.
+/// The elements of all headers with this name, as one list (RFC 9110, section 5.6.1). A recipient must skip empty
+/// elements.
 pub(crate) fn elements<'h>(headers: &[Header<'h>], name: &str) -> impl Iterator<Item = &'h [u8]> {
     values(headers, name).flat_map(split)
 }
@@ -154,20 +170,20 @@ fn split(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|element| !element.is_empty())
 }
 
-/// Whether one of the elements is this token, in upper or lower case.
+/// Whether one of the elements is this token. The comparison ignores upper and lower case.
 pub(crate) fn contains_token(headers: &[Header<'_>], name: &str, token: &str) -> bool {
     values(headers, name).any(|value| contains(value, token))
 }
 
-/// Whether one of the elements of this value is this token, in upper or lower case; the spelling that is the
-/// most usual costs the least.
+/// Whether an element of this value is this token. The comparison ignores upper and lower case. The usual spelling
+/// takes the faster comparison.
 #[inline]
 pub(crate) fn contains(value: &[u8], token: &str) -> bool {
     value == token.as_bytes()
         || split(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Whether it is a token (RFC 9110 section 5.6.2).
+/// Whether `bytes` are a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     #[cfg(test)]
     work::add(bytes.len());
@@ -179,7 +195,7 @@ pub(crate) const fn is_token_byte(byte: u8) -> bool {
     TOKEN.has(byte)
 }
 
-/// A class of characters, as a table: heads are long, and each of their bytes is in question.
+/// A class of characters, as a table. Heads are long, and each of their bytes is looked up.
 pub(crate) struct Class([bool; 256]);
 
 #[expect(
@@ -209,7 +225,7 @@ impl Class {
     }
 }
 
-/// A token as text: all of its characters are ASCII.
+/// The token as text, if it is one. A token is ASCII.
 pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
     if is_token(bytes) {
         str::from_utf8(bytes).ok()
@@ -218,7 +234,7 @@ pub(crate) fn token(bytes: &[u8]) -> Option<&str> {
     }
 }
 
-/// Without the optional white space around it (RFC 9110 section 5.6.3): spaces and tabs only.
+/// Removes the optional white space at both ends: spaces and tabs (RFC 9110, section 5.6.3).
 pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         #[cfg(test)]
@@ -228,7 +244,7 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Bytes of heads looked at so far: tests show that it is linear in their length.
+/// Counts how many bytes of heads were looked at. Tests show that the count is linear in their length.
 #[cfg(test)]
 pub(crate) mod work {
     use std::cell::Cell;
@@ -241,7 +257,7 @@ pub(crate) mod work {
         WORK.set(WORK.get() + bytes);
     }
 
-    /// What there was since the last call.
+    /// The count since the last call.
     pub(crate) fn take() -> usize {
         WORK.replace(0)
     }

@@ -1,43 +1,50 @@
-//! What the application must not write.
+//! Errors in what the application wants to write.
 
 use core::fmt;
 
-/// The application passed something that cannot be in a request or response.
+/// The application gave something that must not be in a request or response.
 ///
-/// Nothing was written. No input can break the lines of a head.
+/// The crate checks all input before it writes any of it. So no input can break the lines of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InputError {
-    /// Not a `ws:` or `wss:` URI as RFC 6455 section 3 defines it.
+    /// The text is not a `ws:` or `wss:` URI (RFC 6455, section 3).
     Uri,
-    /// A [`ClientOptions::host`](crate::handshake::ClientOptions::host) that is not a host with or without a port
-    /// (RFC 9110 section 7.2).
+    /// [`ClientOptions::host`](crate::handshake::ClientOptions::host) is not a host with an optional port (RFC 9110,
+    /// section 7.2).
     Host,
-    /// A header name that is not a token (RFC 9110 section 5.6.2), or over HTTP/2 and HTTP/3 not in lower case
-    /// (RFC 9113 section 8.2).
+    /// A header name is not a token (RFC 9110, section 5.6.2). Over HTTP/2 and HTTP/3 it is also this error if the name
+    /// has an upper-case letter (RFC 9113, section 8.2.1).
     HeaderName,
-    /// A header value with a control character or with white space at its ends (RFC 9110 section 5.5).
+    /// A header value has a control character, or white space at its ends (RFC 9110, section 5.5).
     HeaderValue,
-    /// A header that the handshake writes itself, or that would change where the head or body ends.
+    /// The crate writes this header itself, like `Host` or `Sec-WebSocket-Key`. Or the header would change where the
+    /// message ends, like `Transfer-Encoding`. Over HTTP/2 and HTTP/3, headers about an HTTP/1.1 connection are
+    /// reserved, too, like `Keep-Alive`.
     ReservedHeader,
-    /// A subprotocol that is not a token, or that is given twice (RFC 6455 section 4.1, item 10).
+    /// A subprotocol is not a token, or occurs twice (RFC 6455, section 4.1).
     Subprotocol,
-    /// A status under 200 or over 599: it does not end the exchange.
+    /// The status of a response is not from 200 to 599. Other statuses do not end the exchange (RFC 9110, section 15).
     Status,
 }
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Uri => "not a WebSocket URI (RFC 6455 section 3)",
-            Self::Host => "not a host with or without a port (RFC 9110 section 7.2)",
-            Self::HeaderName => "header name is not a token (RFC 9110 section 5.6.2), or over HTTP/2 not in lower case (RFC 9113 section 8.2)",
-            Self::HeaderValue => "header value has a forbidden character (RFC 9110 section 5.5)",
-            Self::ReservedHeader => "header belongs to the handshake (RFC 6455 section 4)",
-            Self::Subprotocol => {
-                "subprotocol is not a token, or is given twice (RFC 6455 section 4.1)"
+            Self::Uri => "not a ws: or wss: URI (RFC 6455 section 3)",
+            Self::Host => "not a host with an optional port (RFC 9110 section 7.2)",
+            Self::HeaderName => {
+                "header name is not a token, or has upper case over HTTP/2 \
+                 (RFC 9110 section 5.6.2, RFC 9113 section 8.2.1)"
             }
-            Self::Status => "not a final status (RFC 9110 section 15)",
+            Self::HeaderValue => {
+                "header value has a control character or outer white space (RFC 9110 section 5.5)"
+            }
+            Self::ReservedHeader => "header is reserved for the handshake (RFC 6455 section 4)",
+            Self::Subprotocol => {
+                "subprotocol is not a token, or occurs twice (RFC 6455 section 4.1)"
+            }
+            Self::Status => "status is not from 200 to 599 (RFC 9110 section 15)",
         })
     }
 }

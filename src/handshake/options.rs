@@ -23,8 +23,8 @@ use crate::handshake::origin::Origins;
 /// let options = ServerOptions::new()
 ///     .with_subprotocols(&["chat", "superchat"])
 ///     .with_origins(Origins::Only(&["https://example.com"]))
-/// .with_hosts(&["example.com", "localhost:8080"]) .with_headers(&[Header { name: "Set-Cookie", value: b"session=1;
-/// Secure; HttpOnly" }]);
+///     .with_hosts(&["example.com", "localhost:8080"])
+///     .with_headers(&[Header { name: "Set-Cookie", value: b"session=1; Secure; HttpOnly" }]);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -124,8 +124,10 @@ impl<'a> ServerOptions<'a> {
 ///
 /// let options = ClientOptions::new()
 ///     .with_subprotocols(&["chat"])
-/// .with_headers(&[ Header { name: "Authorization", value: b"Bearer 1234" }, Header { name: "Cookie", value:
-/// b"session=1; theme=dark" }, ]);
+///     .with_headers(&[
+///         Header { name: "Authorization", value: b"Bearer 1234" },
+///         Header { name: "Cookie", value: b"session=1; theme=dark" },
+///     ]);
 /// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]

@@ -40,7 +40,7 @@ use crate::handshake::request_error::RequestError;
 ///     loop {
 ///         let n = transport.read(buffer.spare_mut(4096))?;
 ///         buffer.advance_filled(n);
-/// // The time is not used, because the options have no deadlines.
+///         // The time is not used, because the options have no deadlines.
 ///         if let Some(connection) = handshake.accept(buffer, &options, Duration::ZERO) {
 ///             return Ok(connection);
 ///         }

@@ -12,13 +12,18 @@ use crate::handshake::server::ServerHandshake;
 impl ServerHandshake {
     /// Reads the request from `transport` and answers it.
     ///
-    /// Returns the connection to drive from here on, accepted or refused, as [`accept`](Self::accept) does. It passes no
-    /// time: for a deadline of the whole handshake use [`accept`](Self::accept) itself.
+    /// Returns the connection to drive, accepted or refused, like [`accept`](Self::accept). It ignores
+    /// [`Deadlines::handshake`](crate::Deadlines::handshake). To limit the time, call [`accept`](Self::accept)
+    /// yourself. To look at the request first, call [`read_request`](Self::read_request).
+    ///
+    /// The bytes that follow the request stay in `buffer` for the connection.
     ///
     /// # Errors
     ///
-    /// What reading fails with. After [`ErrorKind::WouldBlock`] (on Windows also [`TimedOut`](ErrorKind::TimedOut)) it can be
-    /// called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the request does.
+    /// - Each error of the transport. After [`ErrorKind::WouldBlock`], or [`ErrorKind::TimedOut`] on Windows, you can
+    ///   call this again. It continues where it stopped. A read timeout of the transport is such an error.
+    /// - [`ErrorKind::UnexpectedEof`] if the stream ends before the request is complete.
+    #[doc(alias = "upgrade")]
     pub fn accept_on(
         &mut self,
         transport: &mut (impl Read + ?Sized),
@@ -40,18 +45,21 @@ impl ServerHandshake {
 impl ClientHandshake {
     /// Writes the request to `transport` and reads the response.
     ///
-    /// It passes no time: for a deadline of the whole handshake use the parts, [`output`](Self::output),
-    /// [`read_response`](Self::read_response) and [`handle_timeout`](Self::handle_timeout).
+    /// For `wss:`, the transport is a TLS stream. This ignores [`Deadlines::handshake`](crate::Deadlines::handshake).
+    /// To limit the time, use [`output`](Self::output), [`read_response`](Self::read_response) and
+    /// [`handle_timeout`](Self::handle_timeout).
+    ///
+    /// The bytes that follow the response stay in `buffer` for the connection.
     ///
     /// # Errors
     ///
-    /// What reading or writing fails with. After [`ErrorKind::WouldBlock`] (on Windows also
-    /// [`TimedOut`](ErrorKind::TimedOut)) it can be called again. [`ErrorKind::UnexpectedEof`] if the stream ends before the
-    /// response does.
-    ///
-    /// If the server refuses, or does not speak WebSocket, the error contains a [`ResponseError`]:
-    /// [`Refused`](ResponseError::Refused) has the status. The headers and the body of a refusal are in what
-    /// [`read_response`](Self::read_response) returns.
+    /// - Each error of the transport. After [`ErrorKind::WouldBlock`], or [`ErrorKind::TimedOut`] on Windows, you can
+    ///   call this again. It continues where it stopped. A read timeout of the transport is such an error.
+    /// - [`ErrorKind::UnexpectedEof`] if the stream ends before the response is complete.
+    /// - [`ErrorKind::WriteZero`] if the transport accepts no bytes.
+    /// - [`ErrorKind::Other`] if the server refuses or does not speak WebSocket. The error contains a
+    ///   [`ResponseError`]: for a refusal, [`ResponseError::Refused`] with the status. To read the headers and the body
+    ///   of a refusal, use [`read_response`](Self::read_response) instead.
     ///
     /// # Example
     ///
@@ -60,7 +68,7 @@ impl ClientHandshake {
     /// use sockless::handshake::{ClientHandshake, ClientOptions, Uri};
     /// use sockless::{Connection, ReadBuffer, Seed};
     ///
-    /// /// What came after the response is in `buffer`.
+    /// /// The first messages may already be in `buffer`.
     /// fn connect(
     ///     transport: &mut (impl Read + Write),
     ///     buffer: &mut ReadBuffer,
@@ -84,7 +92,7 @@ impl ClientHandshake {
                 Err(error) => return Err(error),
             }
         }
-        // The transport may be one that buffers what is written.
+        // A transport with a buffer sends nothing until it is flushed.
         while let Err(error) = transport.flush() {
             if error.kind() != ErrorKind::Interrupted {
                 return Err(error);

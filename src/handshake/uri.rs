@@ -1,4 +1,4 @@
-//! WebSocket URIs (RFC 6455 section 3).
+//! WebSocket URIs (RFC 6455, section 3).
 
 use alloc::string::String;
 use core::net::Ipv6Addr;
@@ -9,7 +9,10 @@ use crate::handshake::headers::Class;
 use crate::handshake::input_error::InputError;
 use crate::wire::Bytes;
 
-/// Where to connect to: a `ws:` or `wss:` URI (RFC 6455 section 3).
+/// The server and the resource to connect to: a `ws:` or `wss:` URI (RFC 6455, section 3).
+///
+/// `wss:` means TLS on port 443 unless the URI names another port. sockless does not connect or encrypt. You connect to
+/// [`host`](Self::host) and [`port`](Self::port), and use TLS if [`is_secure`](Self::is_secure) is true.
 ///
 /// # Example
 ///
@@ -36,7 +39,7 @@ pub struct Uri {
     query: Option<String>,
 }
 
-/// Shows where it leads, and how long the path and query are: they may hold a token.
+/// Shows the host, the port, and the lengths of the path and the query. They may contain a token, so they stay hidden.
 impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uri")
@@ -52,7 +55,7 @@ impl fmt::Debug for Uri {
     }
 }
 
-/// The URI, its scheme in lower case and without an empty port.
+/// Writes the URI with its scheme in lower case, and without an empty port.
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.secure { "wss://" } else { "ws://" })?;
@@ -73,7 +76,7 @@ impl fmt::Display for Uri {
     }
 }
 
-/// See [`Uri::parse`].
+/// Does the same as [`Uri::parse`].
 impl FromStr for Uri {
     type Err = InputError;
 
@@ -83,13 +86,17 @@ impl FromStr for Uri {
 }
 
 impl Uri {
-    /// Reads a URI.
+    /// Parses a URI. The scheme may be in upper or lower case.
     ///
     /// # Errors
     ///
-    /// [`InputError::Uri`] for another scheme, for user information or a fragment (which section 3
-    /// excludes), for an empty host, a port over 65535, or any character that RFC 3986 does not allow there;
-    /// other characters must be percent-encoded.
+    /// [`InputError::Uri`] in these cases:
+    ///
+    /// - The scheme is neither `ws` nor `wss`.
+    /// - The host is empty, or the port is over 65535.
+    /// - The URI has user information or a fragment. RFC 6455, section 3, excludes both.
+    /// - A character is not allowed there by RFC 3986. Percent-encode such characters, and spaces. Write a host that is
+    ///   not ASCII in its `xn--` form.
     pub fn parse(uri: &str) -> Result<Self, InputError> {
         Self::parse_parts(uri).ok_or(InputError::Uri)
     }
@@ -117,21 +124,26 @@ impl Uri {
         })
     }
 
-    /// Whether the connection goes over TLS: the scheme is `wss`.
+    /// Whether the connection must use TLS, because the scheme is `wss` (RFC 6455, section 3).
+    ///
+    /// sockless does not encrypt. Before the opening handshake, complete a TLS handshake that checks the server's
+    /// certificate for [`host`](Self::host). Then use the TLS stream as the transport.
     #[must_use]
     #[doc(alias = "wss")]
     #[doc(alias = "tls")]
+    #[doc(alias = "ssl")]
+    #[doc(alias = "https")]
     pub const fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The host's name or address, without the brackets of an IPv6 address.
+    /// The host's name or address, without the brackets of an IPv6 address. It is never empty.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port: the one in the URI, or 443 with TLS and 80 without.
+    /// The port in the URI. Without one it is 443 for `wss:` and 80 for `ws:`.
     #[must_use]
     pub const fn port(&self) -> u16 {
         match self.port {
@@ -140,7 +152,7 @@ impl Uri {
         }
     }
 
-    /// The path as written, such as `/chat`; at least `/`.
+    /// The path as written, such as `/chat`. An empty path is `/`.
     #[must_use]
     pub fn path(&self) -> &str {
         if self.path.is_empty() {
@@ -150,19 +162,19 @@ impl Uri {
         }
     }
 
-    /// The query as written, without its question mark, if there is one.
+    /// The query as written, without the question mark. `None` if the URI has no question mark.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
     }
 
-    /// The path with the query, as a request has it (RFC 6455 section 3: the resource name).
+    /// The path with the query, as in a request. RFC 6455, section 3, calls it the resource name.
     pub(crate) fn target(&self) -> String {
         let (mark, query) = self.query().map_or(("", ""), |query| ("?", query));
         alloc::format!("{}{mark}{query}", self.path())
     }
 
-    /// The value of the `Host` header: the host and, if it is not the default, the port (section 4.1, item 4).
+    /// The value of the `Host` header: the host, and the port unless it is the default (section 4.1, item 4).
     pub(crate) fn authority(&self) -> String {
         let host = &self.host;
         let host = if self.ipv6 {
@@ -182,11 +194,11 @@ impl Uri {
     }
 }
 
-/// A host with or without a port, as it stands in a URI, a `Host` header or an origin (RFC 3986 section
-/// 3.2, without user information).
+/// A host with an optional port, as in a URI, a `Host` header or an origin (RFC 3986, section 3.2). It has no user
+/// information.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Authority<'a> {
-    /// Without the brackets of an IPv6 address; ASCII always.
+    /// Without the brackets of an IPv6 address. Always ASCII.
     pub(crate) host: &'a [u8],
     pub(crate) ipv6: bool,
     pub(crate) port: Option<u16>,
@@ -207,7 +219,7 @@ impl<'a> Authority<'a> {
             return None;
         }
         let port = match rest {
-            // RFC 3986 section 3.2.3: the port may be empty, and is then the default.
+            // RFC 3986, section 3.2.3: an empty port means the default.
             [] | [b':'] => None,
             [b':', digits @ ..] => Some(parse_port(digits)?),
             _ => return None,
@@ -215,9 +227,9 @@ impl<'a> Authority<'a> {
         Some(Self { host, ipv6, port })
     }
 
-    /// Whether both mean the same host and port, which is `default` unless it is given (RFC 3986 section 6.2).
+    /// Whether both have the same host and port. A missing port counts as `default` (RFC 3986, section 6.2).
     pub(crate) fn is_same(&self, other: &Authority<'_>, default: u16) -> bool {
-        // No name looks like an IPv6 address: that has a colon.
+        // An IPv6 address contains a colon and a name does not, so they never compare as equal.
         self.host.eq_ignore_ascii_case(other.host)
             && self.port.unwrap_or(default) == other.port.unwrap_or(default)
     }
@@ -231,13 +243,13 @@ fn parse_port(port: &[u8]) -> Option<u16> {
     }
 }
 
-/// Whether all characters are legal, or one of `others`.
+/// Whether all characters are legal or among `others`.
 fn is_legal(part: &[u8], others: &[u8]) -> bool {
     legal_length(part, others) == part.len()
 }
 
-/// How many bytes come before the first character that is neither unreserved, a sub-delimiter or
-/// percent-encoded (RFC 3986 section 2), nor one of `others`.
+/// The number of bytes before the first illegal character. Legal are unreserved characters, sub-delimiters,
+/// percent-encoded characters (RFC 3986, section 2) and `others`.
 fn legal_length(part: &[u8], others: &[u8]) -> usize {
     const LEGAL: Class = Class::new(b"-._~!$&'()*+,;=");
     let mut rest = part;
