@@ -1,23 +1,25 @@
-//! A connection after the opening handshake (RFC 6455 sections 5 to 7).
+//! A connection after the opening handshake (RFC 6455, sections 5 to 7).
 //!
-//! [`Connection`] couples the parts. Only it makes one part act on another: a received Ping makes a Pong, a failure makes a
-//! Close frame, and so on.
+//! [`Connection`] couples the parts. No other file makes one part act on another: a received Ping makes a Pong, a
+//! failure makes a Close frame, and so on.
 //!
 //! | what | file | RFC 6455 |
 //! |---|---|---|
-//! | the methods, and what an event makes the connection answer | `connection.rs` | |
-//! | what is legal to receive: masks, fragments, limits, messages; decompressing them | `receiver/` | 5.1 to 5.6, 6.2, 8.1 |
+//! | the methods, and the automatic answers to events | `connection.rs` | |
+//! | what the peer may send: masks, fragments, limits, messages; decompression | `receiver/` | 5.1 to 5.6, 6.2, 8.1 |
 //! | bytes received and not consumed, and the message under assembly | `read_buffer/` | |
 //! | frames to send, compressed or not | `sender/` | 5.1, 5.4, 6.1 |
-//! | bytes to be written, and the masking of what a client sends | `output/` | 5.3 |
+//! | bytes to write, and the masking of a client's frames | `output/` | 5.3 |
 //! | the bound on automatic Pongs | `pongs.rs` | 5.5.2, 5.5.3 |
-//! | the states from open to closed, and what they mean for the transport | `closing.rs` | 7 |
+//! | the states from open to closed, and what each means for the transport | `closing.rs` | 7 |
 //! | when a Ping is due, and how data extends a deadline | `timers.rs` | |
-//! | masking keys from a seed | `masking_keys.rs` | 5.3, 10.3 |
+//! | masking keys from a seed | `masking_keys.rs`, `seed_from_os.rs` | 5.3, 10.3 |
 //! | messages that many connections send | `shared_message/`, with `sender/shared.rs` and `output/shared.rs` | |
-//! | messages that are written from where they are | `outgoing.rs` | |
+//! | messages that are sent without a copy | `outgoing.rs` | |
 //! | the traits of `std::io` | `std_io.rs` | |
-//! | what the application chooses, and what it gets | `config.rs`, `deadlines.rs`, `event.rs`, `owned_event.rs`, `send_error.rs` | |
+//! | what the application chooses | `config.rs`, `deadlines.rs` | |
+//! | what the application gets | `event.rs`, `owned_event.rs`, `send_error.rs` | |
+//! | types of messages, and the two sides | `message_type.rs`, `role.rs` | 5.6, 1.2 |
 
 mod closing;
 mod config;

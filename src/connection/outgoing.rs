@@ -1,16 +1,19 @@
-//! Messages that are written to the transport from where they are.
+//! Messages that are written to the transport without a copy.
 
 use core::fmt;
 
 use crate::connection::Connection;
 use crate::wire::Bytes;
 
-/// A message on its way to the transport, with all output that waits before it: the header is in the output, the
-/// payload still where the caller has it.
+/// A message that you write to the transport without copying its payload.
 ///
-/// Write [`parts`](Self::parts), best with one vectored write, and say how much was written with
-/// [`advance`](Self::advance). What is not written when it is dropped is copied into the output, so nothing is lost
-/// and it may be dropped at any time. (Not to drop it, with [`core::mem::forget`], cuts the message off in the middle.)
+/// [`Connection::send_text_borrowed`] and [`Connection::send_binary_borrowed`] return it. The header of the message is
+/// in the output. The payload stays in your memory.
+///
+/// Write the [`parts`](Self::parts), if possible with one vectored write. Then report with [`advance`](Self::advance)
+/// how many bytes you wrote. You may drop this at any time: the drop copies the unwritten rest of the payload into the
+/// output, so nothing is lost. Do not pass it to [`core::mem::forget`]: without the drop, the rest of the message is
+/// missing.
 ///
 /// # Example
 ///
@@ -18,7 +21,7 @@ use crate::wire::Bytes;
 /// use std::io::{self, IoSlice, Write};
 /// use sockless::Connection;
 ///
-/// /// Writes the payload from `data`. Only what the transport does not take is copied.
+/// /// Writes the payload from `data`. If the transport does not take all bytes, the rest is copied.
 /// fn send(connection: &mut Connection, transport: &mut impl Write, data: &[u8]) -> io::Result<()> {
 ///     let mut message = connection.send_binary_borrowed(data).map_err(io::Error::other)?;
 ///     let parts: Vec<_> = message.parts().map(IoSlice::new).collect();
@@ -32,15 +35,16 @@ use crate::wire::Bytes;
 /// # assert_eq!((&transport[..], server.output()), (&b"\x82\x02Hi"[..], &b""[..]));
 /// # Ok::<(), io::Error>(())
 /// ```
+#[doc(alias("zero_copy", "vectored", "writev"))]
 pub struct Outgoing<'a> {
     connection: &'a mut Connection,
-    /// What of the payload is not yet written, and not in the output.
+    /// The part of the payload that is neither written nor in the output.
     payload: &'a [u8],
-    /// Bytes written since this was made. An answer to a Ping that waited for them goes behind the payload.
+    /// Bytes written since this was made. The answer to a Ping that waited for these bytes must follow the payload.
     written: usize,
 }
 
-/// Shows how much of the payload waits, not what it says.
+/// Shows how long the rest of the payload is, not its bytes.
 impl fmt::Debug for Outgoing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing")
@@ -61,14 +65,14 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Says that `n` bytes of the [`parts`](Self::parts) were written to the transport.
+    /// Reports that you wrote the first `n` bytes of the [`parts`](Self::parts) to the transport.
     ///
     /// # Panics
     ///
-    /// If `n` is more than all parts have, which is a mistake of the caller.
+    /// If `n` is more than the length of all parts together.
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "the output took at most `n`, and `written` is at most what was in memory"
+        reason = "`own` is at most `n`, and `written` is at most the bytes that were in memory"
     )]
     #[inline]
     pub fn advance(&mut self, n: usize) {
@@ -83,8 +87,10 @@ impl<'a> Outgoing<'a> {
         self.written += n;
     }
 
-    /// All that waits to be written, in order: the output with the header, and the payload. There are two parts at
-    /// most, unless there are [shared messages](crate::SharedMessage) before this one.
+    /// Returns all bytes that wait to be written, in order: the output with the header, and then the payload.
+    ///
+    /// There are at most two parts, unless [shared messages](crate::SharedMessage) wait before this one. No part is
+    /// empty.
     #[inline]
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
         self.connection.sender.output().parts(self.payload)
@@ -92,7 +98,7 @@ impl<'a> Outgoing<'a> {
 }
 
 #[cold]
-#[expect(clippy::panic, reason = "a mistake of the caller, as documented")]
+#[expect(clippy::panic, reason = "documented: the caller's mistake")]
 fn panic_on_advance() -> ! {
     panic!("advanced by more than the parts")
 }

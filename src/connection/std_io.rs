@@ -5,18 +5,18 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use crate::connection::{Connection, ReadBuffer};
 
 impl ReadBuffer {
-    /// Reads once from `transport`, into at least 4 KiB of [`spare_mut`](Self::spare_mut), and takes in what came.
+    /// Reads once from `transport` into this buffer, and returns the number of bytes.
     ///
-    /// Returns the number of bytes, or 0 at the end of the stream. Give the result to
-    /// [`Connection::handle_read`] once there is a connection.
+    /// It offers the transport at least 4 KiB of [`spare_mut`](Self::spare_mut). 0 bytes mean the end of the stream.
+    /// Pass the result to [`Connection::handle_read`] once there is a connection.
     ///
     /// # Errors
     ///
-    /// What the transport fails with, except [`ErrorKind::Interrupted`]: then it reads again.
+    /// The error of the transport, except [`ErrorKind::Interrupted`]: then it reads again.
     ///
     /// # Panics
     ///
-    /// If the transport says that it has read more bytes than there was space for.
+    /// If the transport claims to have read more bytes than the space it got.
     ///
     /// # Example
     ///
@@ -46,15 +46,15 @@ impl ReadBuffer {
 
 /// # Transport over `std::io`
 ///
-/// The transport implements [`Read`] and [`Write`], and may block or not.
+/// These methods read and write a transport with the traits [`Read`] and [`Write`], blocking or not.
 impl Connection {
-    /// Takes note of the result of [`ReadBuffer::read_from`], and returns whether bytes came.
+    /// Reports the result of [`ReadBuffer::read_from`], and returns whether bytes arrived.
     ///
-    /// - 0 bytes, and [`ErrorKind::UnexpectedEof`], which TLS reports for a stream that ends without a farewell, are the end
-    ///   of the stream: see [`handle_eof`](Self::handle_eof).
-    /// - [`ErrorKind::WouldBlock`] and [`Interrupted`](ErrorKind::Interrupted) change nothing. On Windows
-    ///   [`TimedOut`](ErrorKind::TimedOut) is one of them: there it is what a socket with a timeout reports. Elsewhere it means
-    ///   that TCP has given the peer up.
+    /// - 0 bytes are the end of the stream: see [`handle_eof`](Self::handle_eof). So is [`ErrorKind::UnexpectedEof`],
+    ///   which TLS reports if the stream ends without `close_notify`.
+    /// - [`ErrorKind::WouldBlock`] and [`Interrupted`](ErrorKind::Interrupted) change nothing. The same holds on
+    ///   Windows for [`TimedOut`](ErrorKind::TimedOut), which a socket with a timeout reports there. Elsewhere it means
+    ///   that TCP gave the peer up.
     /// - After any other error nothing more can be read: see [`handle_reset`](Self::handle_reset).
     ///
     /// # Example
@@ -63,7 +63,7 @@ impl Connection {
     /// use std::io::Read;
     /// use sockless::{Connection, ReadBuffer};
     ///
-    /// /// Reads all there is from a transport that does not block.
+    /// /// Reads all bytes that a non-blocking transport has now.
     /// fn read(connection: &mut Connection, buffer: &mut ReadBuffer, transport: &mut impl Read) {
     ///     while connection.wants_read() && connection.handle_read(buffer.read_from(transport)) {}
     /// }
@@ -84,18 +84,20 @@ impl Connection {
         false
     }
 
-    /// Writes the output, as far as the transport takes it.
+    /// Writes the output to `transport`, until the output is empty or the transport takes no more bytes.
     ///
-    /// If [`output_len`](Self::output_len) is not 0 then, the transport takes no more now
-    /// ([`ErrorKind::WouldBlock`], on Windows also [`TimedOut`](ErrorKind::TimedOut)): call this again when it can be written
-    /// to. Shared messages are written from where they are. A transport that buffers what is written must be flushed by the caller.
+    /// If [`output_len`](Self::output_len) is not 0 afterwards, call this again when the transport is writable. The
+    /// transport reported [`ErrorKind::WouldBlock`] (on Windows also [`TimedOut`](ErrorKind::TimedOut)). Shared
+    /// messages are written without a copy. This does not flush: if the transport buffers its writes, flush it
+    /// yourself.
     ///
-    /// After any other error, and if the transport takes 0 bytes, nothing more is written and the output is dropped, but what
-    /// the peer sent can still be read: see [`handle_write_error`](Self::handle_write_error).
+    /// After any other error, or if the transport takes 0 bytes, the output is dropped and nothing more is written. You
+    /// can still read what the peer sent: see [`handle_write_error`](Self::handle_write_error).
     ///
     /// # Panics
     ///
-    /// If the transport says that it has written more bytes than it was given.
+    /// If the transport claims to have written more bytes than it got.
+    ///
     ///
     /// # Example
     ///
@@ -109,8 +111,9 @@ impl Connection {
     /// assert_eq!(transport, b"\x81\x02Hi");
     /// # Ok::<(), sockless::SendError>(())
     /// ```
+    #[doc(alias("flush", "write_all"))]
     pub fn write_to(&mut self, transport: &mut (impl Write + ?Sized)) {
-        /// More parts than this are written in several calls.
+        /// A vectored write takes at most this many parts.
         const MOST_PARTS: usize = 16;
         while self.output_len() > 0 {
             let mut parts = [IoSlice::new(&[]); MOST_PARTS];
@@ -140,7 +143,7 @@ impl Connection {
 fn is_temporary(kind: ErrorKind) -> bool {
     match kind {
         ErrorKind::WouldBlock | ErrorKind::Interrupted => true,
-        // A socket with a timeout reports WouldBlock on Unix, where this is ETIMEDOUT: the peer does not answer TCP.
+        // On Unix, a socket with a timeout reports WouldBlock. There this is ETIMEDOUT: the peer does not answer TCP.
         ErrorKind::TimedOut => cfg!(windows),
         _ => false,
     }
