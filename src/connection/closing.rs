@@ -1,4 +1,4 @@
-//! How a connection ends, and what that means for the transport (RFC 6455 section 7).
+//! How a connection ends, and what that means for the transport (RFC 6455, section 7).
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -9,8 +9,7 @@ use crate::connection::role::Role;
 use crate::connection::timers::Awaited;
 use crate::wire::{Bytes, CloseCode, CloseFrame, ProtocolError};
 
-/// Where the connection is between its opening and its end (RFC 6455 sections 7.1.2 to 7.1.7), and what
-/// is remembered of how it got there.
+/// Where the connection is between its opening and its end (RFC 6455, sections 7.1.2 to 7.1.7), and how it got there.
 ///
 /// ```text
 ///            close()                          peer's Close
@@ -38,52 +37,53 @@ pub(crate) struct Closing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Open,
-    /// This side's Close frame is in the output, the peer's is awaited.
+    /// This side's Close frame is in the output. The peer's has not come.
     Closing,
-    /// The peer's Close frame came, the application has still to answer.
+    /// The peer's Close frame came. The application has not answered.
     PeerClosing,
-    /// Both Close frames were exchanged.
+    /// Both sides sent a Close frame.
     Closed,
-    /// Nothing can be sent any more, without a Close frame of this side. What the peer sent before is still delivered.
+    /// Nothing more can be sent, and the peer did not get a Close frame of this side. What the peer sent before is
+    /// still delivered.
     Ended,
     /// The peer broke the protocol.
     Failed(ProtocolError),
-    /// The opening handshake did not make a connection of it: there is only an answer to be written.
+    /// The opening handshake made no connection. The output is its answer.
     Refused,
 }
 
-/// What can still come from the peer, and go to it.
+/// What can still be read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
     Flowing,
-    /// This side has ended its direction, after all was written.
+    /// This side has ended its direction, after it wrote everything.
     ShutDown,
     /// Writing failed. What the peer sent can still be read.
     ReadOnly,
-    /// The peer has ended the stream. What waits can still be written.
+    /// The peer has ended the stream. The output can still be written.
     AtEnd,
     /// Nothing more can be read or written.
     Broken,
-    /// A deadline has passed, so nobody waits for either.
+    /// A deadline has passed, so the transport is to be closed.
     GivenUp(Timeout),
 }
 
-/// What carries the connection, which decides who ends it first.
+/// What carries the connection. This decides which side ends it first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transport {
-    /// A transport of its own, such as TCP or TLS.
+    /// The whole transport, such as TCP or TLS.
     Own,
     /// A stream of an HTTP/2 or HTTP/3 connection.
     HttpStream,
 }
 
-/// What the peer's Close frame said, kept for the record.
+/// The code and reason of the peer's Close frame.
 struct PeerClose {
     code: CloseCode,
     reason: Box<str>,
 }
 
-/// Shows how long the reason is, not what it says.
+/// Shows how long the reason is, not its text.
 impl fmt::Debug for PeerClose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeerClose")
@@ -105,7 +105,7 @@ impl Closing {
         }
     }
 
-    /// None at all: the opening handshake was refused.
+    /// A connection that only sends the answer to a refused opening handshake.
     pub(crate) fn refused() -> Self {
         Self {
             state: State::Refused,
@@ -139,7 +139,7 @@ impl Closing {
         }
     }
 
-    /// Remembers the peer's Close frame, also one that came after the connection had failed.
+    /// Stores the peer's Close frame, even if it came after a failure.
     pub(crate) fn record(&mut self, close: CloseFrame<'_>) {
         self.peer_close = Some(Box::new(PeerClose {
             code: close.code,
@@ -165,7 +165,7 @@ impl Closing {
         self.end();
     }
 
-    /// Writing failed, and with it what was `unsent`.
+    /// Writing failed. `unsent` says whether the dropped output held any bytes.
     pub(crate) const fn write_failed(&mut self, unsent: bool) {
         self.stream = match self.stream {
             Stream::Flowing | Stream::ShutDown => Stream::ReadOnly,
@@ -182,7 +182,7 @@ impl Closing {
         }
     }
 
-    /// Reading failed, and what was `unsent` is dropped.
+    /// Reading failed. `unsent` says whether the dropped output held any bytes.
     pub(crate) const fn reset(&mut self, unsent: bool) {
         if !matches!(self.stream, Stream::GivenUp(_)) {
             self.stream = Stream::Broken;
@@ -190,13 +190,13 @@ impl Closing {
         self.output_dropped(unsent);
     }
 
-    /// A deadline has passed, and nobody waits any longer for what is `unsent`.
+    /// A deadline has passed. `unsent` says whether the output holds bytes that are never written.
     pub(crate) const fn gave_up(&mut self, timeout: Timeout, unsent: bool) {
         self.stream = Stream::GivenUp(timeout);
         self.output_dropped(unsent);
     }
 
-    /// Nothing more is sent. If there was output, this side's Close frame went down with it: that is no clean end.
+    /// Nothing more is sent. If the output held bytes, this side's Close frame was among them. So the end is not clean.
     const fn output_dropped(&mut self, unsent: bool) {
         if unsent && matches!(self.state, State::Closing | State::Closed) {
             self.state = State::Ended;
@@ -204,7 +204,7 @@ impl Closing {
         self.end();
     }
 
-    /// Nothing more is sent. A Close frame that was sent before may still find its answer in what was received.
+    /// Nothing more is sent. If this side sent a Close frame before, the answer may still be among the received bytes.
     const fn end(&mut self) {
         if matches!(self.state, State::Open | State::PeerClosing) {
             self.state = State::Ended;
@@ -221,13 +221,13 @@ impl Closing {
         matches!(self.state, State::Open)
     }
 
-    /// Whether data may be sent.
+    /// Whether frames may be sent.
     #[inline]
     pub(crate) const fn may_send(&self) -> bool {
         matches!(self.state, State::Open | State::PeerClosing)
     }
 
-    /// Whether more events can come: the stream goes on, and the peer has not sent its Close frame.
+    /// Whether more events can come: bytes can still come, and the peer has sent no Close frame.
     pub(crate) const fn may_deliver(&self) -> bool {
         self.may_receive() && self.peer_close.is_none()
     }
@@ -243,25 +243,25 @@ impl Closing {
     /// What to do with the transport.
     pub(crate) fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
         match (self.state, self.stream) {
-            // Section 7.1.5: the peer's Close frame may still be on its way, and decides the code.
+            // Section 7.1.5: the peer's Close frame decides the code, and it may still be on its way.
             (State::Ended | State::Closing | State::Failed(_), Stream::ReadOnly)
                 if self.peer_close.is_none() =>
             {
                 TransportAction::Wait
             }
             (_, Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
-            // Also after the end of the stream: the peer may have ended only its own side.
+            // This holds after the end of the stream too: the peer may have ended only its own direction.
             _ if !output.is_empty() => TransportAction::Write,
             (_, Stream::AtEnd) => TransportAction::Close,
             (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
                 TransportAction::Wait
             }
             (State::Closed, _) => match (role, self.transport) {
-                // Section 7.1.1: the server closes first, the client waits for it.
+                // Section 7.1.1: the server closes first, and the client waits for it.
                 (Role::Server, _) => TransportAction::Close,
                 (Role::Client, Transport::Own) => TransportAction::Wait,
-                // The reason for that is TCP's TIME_WAIT, which a stream does not have. RFC 8441 section 5: END_STREAM
-                // means the same as TCP's FIN, and some servers wait for the client's.
+                // The client waits because of TCP's TIME_WAIT, which a stream does not have. RFC 8441, section 5:
+                // END_STREAM means the same as TCP's FIN. Some servers wait for the client's.
                 (Role::Client, Transport::HttpStream) => self.end_own_direction(),
             },
             (State::Failed(_), _) if self.peer_close.is_some() => TransportAction::Close,
@@ -269,7 +269,7 @@ impl Closing {
         }
     }
 
-    /// What to do with the transport when nothing more is sent, and the end of the stream is awaited.
+    /// What to do with the transport when everything is written and the stream has not ended.
     const fn end_own_direction(&self) -> TransportAction {
         match self.stream {
             Stream::ShutDown => TransportAction::Wait,
@@ -277,7 +277,7 @@ impl Closing {
         }
     }
 
-    /// What the deadlines are for.
+    /// What the deadlines wait for.
     pub(crate) fn awaited(&self, role: Role, output: &Output) -> Awaited {
         match self.state {
             State::Open => Awaited::Messages,
@@ -298,7 +298,7 @@ impl Closing {
         };
         let (code, reason) = match &self.peer_close {
             Some(close) => (close.code, &*close.reason),
-            // Section 7.1.5: without a Close frame from the peer the code is 1006.
+            // Section 7.1.5: without a Close frame from the peer, the code is 1006.
             None => (CloseCode::ABNORMAL_CLOSURE, ""),
         };
         let was_clean = self.state == State::Closed;
@@ -317,7 +317,9 @@ impl Closing {
     }
 }
 
-/// How a connection ended: what the browser's `CloseEvent` says, and a little more.
+/// How a connection ended: the fields of the browser's `CloseEvent`, and a few more.
+///
+/// [`Connection::close_event`](crate::Connection::close_event) returns it.
 ///
 /// # Example
 ///
@@ -338,22 +340,22 @@ impl Closing {
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseEvent<'a> {
-    /// The code in the peer's Close frame; 1005 if it had none, 1006 if no Close frame came
-    /// (RFC 6455 section 7.1.5).
+    /// The code in the peer's Close frame. 1005 if the frame had no code, 1006 if no Close frame came (RFC 6455,
+    /// section 7.1.5).
     pub code: CloseCode,
-    /// The reason in the peer's Close frame, or empty (RFC 6455 section 7.1.6).
+    /// The reason in the peer's Close frame, or an empty string (RFC 6455, section 7.1.6).
     pub reason: &'a str,
-    /// Whether both sides sent a Close frame and neither failed the connection (RFC 6455 section 7.1.4).
+    /// Whether both sides sent a Close frame and neither side failed the connection (RFC 6455, section 7.1.4).
     pub was_clean: bool,
-    /// Who ended it.
+    /// Which side ended the connection.
     pub initiator: Initiator,
-    /// The violation for which this side failed the connection, if that was the end of it.
+    /// The violation of the protocol for which this side failed the connection, if it did.
     pub error: Option<ProtocolError>,
-    /// The deadline that this side did not wait any longer than, if that was the end of it.
+    /// The deadline that the peer missed, if that ended the connection.
     pub timeout: Option<Timeout>,
 }
 
-/// Shows how long the reason is, not what it says.
+/// Shows how long the reason is, not its text.
 impl fmt::Debug for CloseEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CloseEvent")
@@ -367,9 +369,9 @@ impl fmt::Debug for CloseEvent<'_> {
     }
 }
 
-/// Says the code, the reason, and what else ended the connection: `1001 (going away): "bye", by the peer`.
+/// Says the code, the reason, and what ended the connection, for instance `1001 (going away): "bye", by the peer`.
 ///
-/// The reason comes from the peer. Control characters in it are escaped.
+/// The reason comes from the peer, so control characters in it are escaped.
 impl fmt::Display for CloseEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
@@ -387,20 +389,19 @@ impl fmt::Display for CloseEvent<'_> {
     }
 }
 
-/// Who ended a connection.
+/// Which side ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Initiator {
-    /// This side: it was the first to send a Close frame, or it [refused](crate::Connection::refused) the opening
-    /// handshake.
+    /// This side: it sent a Close frame first, or it [refused](crate::Connection::refused) the opening handshake.
     Local,
     /// The peer: its Close frame came before this side sent one.
     Peer,
-    /// Neither: the transport ended, or a deadline passed, without any Close frame.
+    /// Neither side: the transport ended, or a deadline passed, before any Close frame.
     Transport,
 }
 
-/// Says who it was: `by this side`, `by the peer` or `by the transport`.
+/// Says which side it was: `by this side`, `by the peer` or `by the transport`.
 impl fmt::Display for Initiator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -411,20 +412,22 @@ impl fmt::Display for Initiator {
     }
 }
 
-/// What to do with the transport.
+/// What to do with the transport now.
 ///
-/// Actions may be added later. Treat one that you do not know as [`Wait`](Self::Wait).
+/// Ask [`Connection::transport_action`](crate::Connection::transport_action) after you have taken the events. If events
+/// wait in the buffer because there was no [room](crate::Connection::has_room) for answers, take them as soon as there
+/// is room, before you wait.
 ///
-/// Ask after you have taken the events. If you left events in the buffer because there was no
-/// [room](crate::Connection::has_room) for an answer, take them as soon as there is room, before any wait. A loop over a poller
-/// needs only `Close` and `ShutdownWrite` of it: what to wait for is said by `wants_read`, `output_len` and `timeout_at`.
+/// Unless the action is [`Close`](Self::Close), go on reading while [`wants_read`](crate::Connection::wants_read) is
+/// true. Also call [`handle_timeout`](crate::Connection::handle_timeout) at the time of
+/// [`timeout_at`](crate::Connection::timeout_at).
 ///
-/// With any action but [`Close`](Self::Close), go on reading while
-/// [`Connection::wants_read`](crate::Connection::wants_read), and call
-/// [`handle_timeout`](crate::Connection::handle_timeout) when
-/// [`timeout_at`](crate::Connection::timeout_at) comes.
+/// A loop over a poller needs only `Close` and `ShutdownWrite`. It knows what to wait for from `wants_read`,
+/// `output_len` and `timeout_at`. Later versions may add actions. Treat an action that you do not know as
+/// [`Wait`](Self::Wait).
 ///
 /// # Example
+///
 ///
 /// ```
 /// use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
@@ -445,35 +448,43 @@ impl fmt::Display for Initiator {
 pub enum TransportAction {
     /// Write the output.
     ///
-    /// Output that was queued before the peer ended the stream is still written: the peer may have ended only its own
-    /// side. [`Deadlines::close`](crate::Deadlines::close) bounds how long that may take.
+    /// Output that was queued before the peer ended the stream is still written, because the peer may have ended only
+    /// its own direction. [`Deadlines::close`](crate::Deadlines::close) limits how long this takes.
     Write,
-    /// Wait for bytes to read, or for the next timeout.
+    /// Wait until there are bytes to read, or until the next timeout.
     ///
-    /// A client also waits after a clean close, until the server ends the stream. After a
-    /// [failed write](crate::Connection::handle_write_error) you read what the peer sent before.
+    /// After a clean close, a client waits until the server ends the stream. After a [failed
+    /// write](crate::Connection::handle_write_error), you read what the peer sent before.
     Wait,
-    /// Shut down the writing side, then wait as above: there will be no events.
+    /// Shut down the writing side of the transport. Then wait as for [`Wait`](Self::Wait): no more events come.
     ///
-    /// Then call [`Connection::handle_shutdown`](crate::Connection::handle_shutdown), and the action is [`Wait`](Self::Wait).
-    /// Without that call it stays this one until the stream ends. An error from shutting down means nothing. Shutting down
-    /// again does nothing either, except that an edge-triggered poller may report it as an event each time.
-    /// Closing at once could reset the connection and destroy the Close frame on its way (RFC 6455 section 7.1.1).
+    /// After the shutdown, call [`Connection::handle_shutdown`](crate::Connection::handle_shutdown), and the action
+    /// becomes [`Wait`](Self::Wait). Without that call, the action stays `ShutdownWrite` until the stream ends. Ignore
+    /// an error of the shutdown. A second shutdown is harmless, but an edge-triggered poller may report each one as an
+    /// event.
     ///
-    /// Over a stream of HTTP/2 or HTTP/3 a client also comes here after a clean close: the reason for waiting until the
-    /// server has closed (TCP's `TIME_WAIT`) does not exist there.
+    /// Do not close at once. That could reset the connection, and the peer could lose the Close frame (RFC 6455,
+    /// section 7.1.1).
+    ///
+    /// On a stream of HTTP/2 or HTTP/3, a client also gets this action after a clean close. TCP's `TIME_WAIT`, the
+    /// reason to wait for the server, does not exist there.
+    #[doc(alias("half_close", "FIN"))]
     ShutdownWrite,
-    /// Close it; output that is left has nobody to read it. A server comes here first, a client once the
-    /// server has closed (RFC 6455 section 7.1.1).
+    /// Close the transport. The peer cannot receive output that is left.
+    ///
+    /// A server gets this action before the client does. A client gets it once the server has closed (RFC 6455, section
+    /// 7.1.1).
+    #[doc(alias = "disconnect")]
     Close,
 }
 
 /// # Over HTTP/2 and HTTP/3
 impl TransportAction {
-    /// The error code of `RST_STREAM` in HTTP/2 for a stream that is closed before its end, as TCP's RST would (RFC 8441
+    /// The HTTP/2 error code for a `RST_STREAM` that closes a stream before its end, as TCP's RST does (RFC 8441,
     /// section 5).
     pub const CANCEL: u32 = 0x8;
 
-    /// The same in HTTP/3, in `RESET_STREAM` and `STOP_SENDING` (RFC 9114 section 8.1).
+    /// The HTTP/3 error code for a `RESET_STREAM` and `STOP_SENDING` that close a stream before its end (RFC 9114,
+    /// section 8.1).
     pub const H3_REQUEST_CANCELLED: u64 = 0x10c;
 }
