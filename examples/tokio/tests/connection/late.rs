@@ -1,132 +1,84 @@
-//! What has arrived in time is not late, however late it is read.
+//! Bytes that arrive in time are in time, even if this side reads them after the deadline.
 
+use std::future::pending;
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use example_tokio::server::{End, options, talk};
-use example_tokio::{Closed, Message, WebSocket, within};
+use example_tokio::{Closed, WebSocket, within};
 use sockless::handshake::ClientOptions;
-use sockless::{CloseCode, Config, Connection, Deadlines, ReadBuffer, Timeout};
+use sockless::test_util::OPENING_REQUEST;
+use sockless::{CloseCode, Config, Deadlines, Timeout};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+    join, sink, split,
 };
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{accept, config, frames, message, polls, read, server};
+use crate::support::{
+    accept, close, config, echo, frame, message, polls, read, server, server_over, text,
+};
 
-/// How long the process stands still: longer than any deadline.
+/// How long the process is stopped: longer than any deadline.
 const STOP: Duration = Duration::from_secs(22);
 
-/// Hands over what has arrived only when it was asked a few times, as TLS and HTTP/2 may do.
+/// A reader that passes on bytes only at every tenth poll, as TLS and HTTP/2 may do.
 #[derive(Debug)]
-struct Layered {
-    transport: DuplexStream,
-    unread: Vec<u8>,
-    asked: usize,
+struct Layer<R> {
+    below: R,
+    polls: usize,
 }
 
-impl Layered {
-    fn new(transport: DuplexStream) -> Self {
-        Self {
-            transport,
-            unread: Vec::new(),
-            asked: 0,
-        }
-    }
-}
-
-impl AsyncRead for Layered {
+impl<R: AsyncRead + Unpin> AsyncRead for Layer<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.unread.is_empty() {
-            let mut part = [0; 1000];
-            let mut part = ReadBuf::new(&mut part);
-            ready!(Pin::new(&mut self.transport).poll_read(cx, &mut part))?;
-            if part.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            self.unread.extend_from_slice(part.filled());
+        self.polls += 1;
+        if self.polls.is_multiple_of(10) {
+            return Pin::new(&mut self.below).poll_read(cx, buffer);
         }
-        self.asked += 1;
-        if !self.asked.is_multiple_of(10) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let n = self.unread.len().min(buffer.remaining());
-        buffer.put_slice(&self.unread[..n]);
-        self.unread.drain(..n);
-        Poll::Ready(Ok(()))
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
-impl AsyncWrite for Layered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.transport).poll_write(cx, data)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.transport).poll_shutdown(cx)
-    }
+fn layer(
+    transport: DuplexStream,
+) -> impl AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug + 'static {
+    let (below, writer) = split(transport);
+    join(Layer { below, polls: 0 }, writer)
 }
 
-fn layered(config: &Config) -> (WebSocket<Layered>, DuplexStream) {
-    let (ours, theirs) = duplex(10_000);
-    let connection = Connection::server(config);
-    let server = WebSocket::new(Layered::new(ours), connection, ReadBuffer::new());
-    (server, theirs)
-}
-
-/// Answers the first Ping of a server, just before the process stands still.
-async fn answer_and_stop(peer: &mut DuplexStream) {
-    let ping = read(peer, 6).await;
-    let answer = frames(|client| client.send_pong(&ping[2..]).unwrap());
-    peer.write_all(&answer).await.unwrap();
+/// The peer answers the first Ping in time. The process is stopped before it reads the Pong.
+async fn keep_alive<S>((mut server, mut peer): (WebSocket<S>, DuplexStream))
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let receiving = tokio::spawn(async move { server.recv().await });
+    let ping = read(&mut peer, 6).await;
+    peer.write_all(&frame(0x8a, &ping[2..])).await.unwrap();
     advance(STOP).await;
+    sleep(Duration::from_secs(10)).await;
+    peer.write_all(&frame(0x81, "hello")).await.unwrap();
+    assert_eq!(receiving.await.unwrap(), Some(text("hello")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pong_in_the_transport() {
-    let (mut server, mut peer) = server(&config(), 10_000);
-    let receiving = tokio::spawn(async move { server.recv().await });
-    answer_and_stop(&mut peer).await;
-    let hello = frames(|client| client.send_text("hello").unwrap());
-    sleep(Duration::from_secs(10)).await;
-    peer.write_all(&hello).await.unwrap();
-    assert_eq!(
-        receiving.await.unwrap(),
-        Some(Message::Text("hello".into()))
-    );
+    keep_alive(server(&config(), 10_000)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pong_in_the_layers_below() {
-    let (mut server, mut peer) = layered(&config());
-    let receiving = tokio::spawn(async move { server.recv().await });
-    answer_and_stop(&mut peer).await;
-    let hello = frames(|client| client.send_text("hello").unwrap());
-    sleep(Duration::from_secs(10)).await;
-    peer.write_all(&hello).await.unwrap();
-    assert_eq!(
-        receiving.await.unwrap(),
-        Some(Message::Text("hello".into()))
-    );
+    keep_alive(server_over(&config(), 10_000, layer)).await;
 }
 
-/// The task that carries the bytes needs turns of its own, and the process stands still again and again meanwhile.
+/// Another task carries the Pong. It needs its own turns, and the process is stopped several times before.
 #[tokio::test(start_paused = true)]
 async fn a_pong_with_another_task() {
     let (mut server, mut peer) = server(&config(), 10_000);
@@ -139,24 +91,18 @@ async fn a_pong_with_another_task() {
                 yield_now().await;
             }
         }
-        let all = frames(|client| {
-            client.send_pong(&ping[2..]).unwrap();
-            client.send_text("hello").unwrap();
-        });
-        peer.write_all(&all).await.unwrap();
+        let all = [frame(0x8a, &ping[2..]), frame(0x81, "hello")];
+        peer.write_all(&all.concat()).await.unwrap();
         peer
     });
-    assert_eq!(
-        receiving.await.unwrap(),
-        Some(Message::Text("hello".into()))
-    );
+    assert_eq!(receiving.await.unwrap(), Some(text("hello")));
     drop(carrying.await.unwrap());
 }
 
-/// The half that sends waits for room, and so looks at the clock, too.
+/// The sender waits for room, and also passes the time.
 #[tokio::test(start_paused = true)]
 async fn a_pong_for_two_halves() {
-    let (server, mut peer) = layered(&config().with_max_output(100));
+    let (server, mut peer) = server_over(&config().with_max_output(100), 10_000, layer);
     let (mut receiver, mut sender) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     let ping = read(&mut peer, 6).await;
@@ -168,28 +114,23 @@ async fn a_pong_for_two_halves() {
     });
     yield_now().await;
     assert!(!sending.is_finished(), "it waits for room");
-    let all = frames(|client| {
-        client.send_pong(&ping[2..]).unwrap();
-        client.send_text("hello").unwrap();
-    });
-    peer.write_all(&all).await.unwrap();
+    let all = [frame(0x8a, &ping[2..]), frame(0x81, "hello")];
+    peer.write_all(&all.concat()).await.unwrap();
     advance(STOP).await;
-    let hello = Some(Message::Text("hello".into()));
-    assert_eq!(receiving.await.unwrap(), hello);
+    assert_eq!(receiving.await.unwrap(), Some(text("hello")));
     read(&mut peer, 20 * 4004).await;
     assert_eq!(sending.await.unwrap(), Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_to_a_close_frame() {
-    let (mut server, mut peer) = layered(&config());
+    let (mut server, mut peer) = server_over(&config(), 10_000, layer);
     let closing = tokio::spawn(async move {
         server.close(CloseCode::NORMAL, "").await.unwrap();
         server.close_event().unwrap().was_clean
     });
     read(&mut peer, 4).await;
-    let close = frames(|client| client.close(CloseCode::NORMAL, "").unwrap());
-    peer.write_all(&close).await.unwrap();
+    peer.write_all(&close()).await.unwrap();
     advance(STOP).await;
     assert!(closing.await.unwrap());
 }
@@ -198,17 +139,15 @@ async fn the_answer_to_a_close_frame() {
 async fn a_request() {
     let (ours, mut peer) = duplex(10_000);
     let accepting =
-        tokio::spawn(async move { WebSocket::accept(Layered::new(ours), &config(), accept).await });
+        tokio::spawn(async move { WebSocket::accept(layer(ours), &config(), accept).await });
     yield_now().await;
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    peer.write_all(request.as_bytes()).await.unwrap();
+    peer.write_all(OPENING_REQUEST).await.unwrap();
     advance(STOP).await;
-    accepting.await.unwrap().expect("the request was in time");
+    accepting.await.unwrap().expect("the request is in time");
     assert!(read(&mut peer, 12).await == b"HTTP/1.1 101");
 }
 
-/// The server answers before it has read the request, and reads no more.
+/// The server answers before it reads the request. Then it reads the request, or leaves.
 #[tokio::test(start_paused = true)]
 async fn a_response() {
     for reads in [true, false] {
@@ -216,7 +155,7 @@ async fn a_response() {
         let connecting = tokio::spawn(async move {
             let uri = "ws://localhost/".parse().unwrap();
             let options = ClientOptions::new().with_config(config());
-            WebSocket::connect(Layered::new(ours), &uri, &options).await
+            WebSocket::connect(layer(ours), &uri, &options).await
         });
         yield_now().await;
         let response = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
@@ -226,12 +165,12 @@ async fn a_response() {
         } else {
             drop(peer);
         }
-        let error = connecting.await.unwrap().expect_err("it was refused");
+        let error = connecting.await.unwrap().expect_err("a refusal");
         assert_eq!(error.to_string(), "the server answered with status 503");
     }
 }
 
-/// A handshake of several steps, TLS for instance.
+/// A handshake of several steps below the WebSocket, such as TLS.
 #[tokio::test(start_paused = true)]
 async fn a_handshake_below() {
     let steps = async {
@@ -246,21 +185,20 @@ async fn a_handshake_below() {
     assert_eq!(waiting.await, Some(()));
 
     let start = Instant::now();
-    let never = within(Duration::from_secs(10), std::future::pending::<()>());
-    assert_eq!(never.await, None);
+    assert_eq!(within(Duration::from_secs(10), pending::<()>()).await, None);
     assert_eq!(start.elapsed().as_secs(), 11);
 }
 
-/// The transport takes what is sent, so the peer is there. Its Pong is unread only because nobody receives.
+/// The transport takes the output, which shows that the peer is alive. Its Pong is unread only because the application does
+/// not receive.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_passes_while_only_send_is_polled() {
+async fn a_deadline_that_passes_while_the_application_only_sends() {
     let (mut server, mut peer) = server(&config().with_max_output(100), 64);
     let waited = timeout(Duration::from_secs(21), server.recv()).await;
-    waited.expect_err("there is only a Ping");
+    waited.expect_err("the output is a Ping");
     let ping = read(&mut peer, 6).await;
-    let answer = frames(|client| client.send_pong(&ping[2..]).unwrap());
-    peer.write_all(&answer).await.unwrap();
-    // The application has nothing to send for a while, and does not receive either.
+    peer.write_all(&frame(0x8a, &ping[2..])).await.unwrap();
+    // For a while the application neither sends nor receives.
     sleep(Duration::from_secs(100)).await;
     let reading = tokio::spawn(async move {
         for _ in 0..20 {
@@ -275,13 +213,12 @@ async fn a_deadline_that_passes_while_only_send_is_polled() {
     }
     server.flush().await.expect("the peer reads");
     let waited = timeout(Duration::from_secs(19), server.recv()).await;
-    waited.expect_err("the Pong was there");
+    waited.expect_err("the Pong was in time");
     assert_eq!(server.close_event(), None);
 
-    // But one that takes nothing is given up, though something of it is unread.
+    // A peer that takes no output is given up, although bytes of it are unread.
     let mut peer = reading.await.unwrap();
-    let hello = frames(|client| client.send_text("hello").unwrap());
-    peer.write_all(&hello).await.unwrap();
+    peer.write_all(&frame(0x81, "hello")).await.unwrap();
     let start = Instant::now();
     while server.send(&message(3)).await.is_ok() {}
     assert!(start.elapsed().as_secs() <= 42, "{:?}", start.elapsed());
@@ -290,7 +227,7 @@ async fn a_deadline_that_passes_while_only_send_is_polled() {
     assert_eq!(server.send(&message(3)).await, Err(Closed));
 }
 
-/// Nothing of a client is lost that sends, ends its side, and then reads. Nor does the server spin meanwhile.
+/// The client sends, ends its side, and then reads. The server sends everything back and does not spin meanwhile.
 #[tokio::test(start_paused = true)]
 async fn the_echo_of_a_client_that_has_ended_its_side() {
     let end = End::new();
@@ -298,14 +235,10 @@ async fn the_echo_of_a_client_that_has_ended_its_side() {
     let ending = end.ending();
     let talking = async move { talk(ours, &options(Deadlines::default()), ending).await };
     let serving = tokio::spawn(polls(talking));
-    let asking = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    peer.write_all(asking.as_bytes()).await.unwrap();
-    peer.write_all(&frames(|client| client.send_text("hello").unwrap()))
-        .await
-        .unwrap();
+    peer.write_all(OPENING_REQUEST).await.unwrap();
+    peer.write_all(&frame(0x81, "hello")).await.unwrap();
     peer.shutdown().await.unwrap();
-    // It takes its time, but no longer than the deadline.
+    // The client reads just before the deadline.
     sleep(Duration::from_secs(8)).await;
     let mut all = Vec::new();
     peer.read_to_end(&mut all).await.unwrap();
@@ -316,30 +249,25 @@ async fn the_echo_of_a_client_that_has_ended_its_side() {
     assert!(polls < 30, "{polls}");
 }
 
-/// A peer that only sends leaves the server waiting for room, and that costs no turns.
+/// A peer sends without reading. The server waits for room and does not spin.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_only_sends_costs_no_turns() {
+async fn a_peer_that_only_sends_causes_no_spinning() {
     let (mut server, mut peer) = server(&config().with_max_output(100), 10_000);
     let flood = tokio::spawn(async move {
-        let text = frames(|client| client.send_text(&"x".repeat(1000)).unwrap());
+        let text = frame(0x81, "x".repeat(1000));
         let mut sent = 0;
         while peer.write_all(&text).await.is_ok() {
             sent += 1;
         }
         sent
     });
-    let ((), polls) = polls(async {
-        while let Some(message) = server.recv().await {
-            _ = server.send(&message).await;
-        }
-    })
-    .await;
+    let ((), polls) = polls(echo(&mut server)).await;
     drop(server);
     let sent = flood.await.unwrap();
-    assert!(polls < sent + 30, "{polls} turns for {sent} messages");
+    assert!(polls < sent + 30, "{polls} polls for {sent} messages");
 }
 
-/// Sends the same again and again, faster than anybody reads. It takes whatever is written.
+/// A reader that always has more of the same frame.
 #[derive(Debug)]
 struct Flood(Vec<u8>);
 
@@ -356,31 +284,12 @@ impl AsyncRead for Flood {
     }
 }
 
-impl AsyncWrite for Flood {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(data.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// There is always more to read, but no more than so much of it can have arrived in time.
+/// There is always more to read. Only a bounded part of it can have arrived before the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_flood_does_not_stop_the_clock() {
     let config = Config::new().with_deadlines(Deadlines::new().with_max_extension(Duration::ZERO));
-    let data = frames(|client| client.send_binary(&[7; 4000]).unwrap());
-    let connection = Connection::server(&config);
-    let mut server = WebSocket::new(Flood(data), connection, ReadBuffer::new());
+    let flood = Flood(frame(0x82, [7; 4000]));
+    let (mut server, _) = server_over(&config, 1, |_| join(flood, sink()));
     let closing = tokio::spawn(async move {
         server.close(CloseCode::NORMAL, "").await.unwrap();
         server.close_event().unwrap().timeout

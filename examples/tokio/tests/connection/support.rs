@@ -1,65 +1,69 @@
-//! Both sides of a connection, and futures that are dropped.
+//! Connections in memory, and ways to poll their futures.
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use example_tokio::{Message, WebSocket};
 use sockless::handshake::{Request, ServerOptions};
-use sockless::{Config, Connection, Deadlines, ReadBuffer, Seed};
-use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+use sockless::test_util::{Frame, Role};
+use sockless::{Config, Connection, Deadlines, ReadBuffer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, duplex};
+
+/// A Close frame with code 1000, as a server sends it.
+pub const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
 
 /// The configuration of the examples.
 pub fn config() -> Config {
     Config::new().with_deadlines(Deadlines::new())
 }
 
-pub fn client(config: &Config) -> Connection {
-    Connection::client(config, Seed::new([7; 32]))
-}
-
 /// The answer of a server with this configuration.
 pub fn accept(request: &Request<'_>) -> Connection {
     let options = ServerOptions::new().with_config(config());
-    request.accept(&options).expect("a good request")
+    request.accept(&options).unwrap()
 }
 
 /// A client and a server over a transport that holds `capacity` bytes each way.
 pub fn pair(config: &Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
-    let (a, b) = duplex(capacity);
-    [
-        WebSocket::new(a, client(config), ReadBuffer::new()),
-        WebSocket::new(b, Connection::server(config), ReadBuffer::new()),
-    ]
+    let (server, theirs) = server(config, capacity);
+    let client = Role::Client.connection(config);
+    [WebSocket::new(theirs, client, ReadBuffer::new()), server]
 }
 
-/// A server, and a peer of which only the transport is there.
+/// A server, and the transport of its peer.
 pub fn server(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
+    server_over(config, capacity, |transport| transport)
+}
+
+/// The same, over what `wrap` makes of the server's transport.
+pub fn server_over<S: AsyncRead + AsyncWrite + Unpin>(
+    config: &Config,
+    capacity: usize,
+    wrap: impl FnOnce(DuplexStream) -> S,
+) -> (WebSocket<S>, DuplexStream) {
     let (ours, theirs) = duplex(capacity);
-    let server = WebSocket::new(ours, Connection::server(config), ReadBuffer::new());
+    let connection = Role::Server.connection(config);
+    let server = WebSocket::new(wrap(ours), connection, ReadBuffer::new());
     (server, theirs)
 }
 
-/// The frames that a client sends for what `queue` does.
-pub fn frames(queue: impl FnOnce(&mut Connection)) -> Vec<u8> {
-    let mut client = client(&Config::new());
-    queue(&mut client);
-    client.output().to_vec()
+/// A client's frame.
+pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+    Frame::new(first, payload).encode(Role::Server)
+}
+
+/// A client's Close frame with code 1000.
+pub fn close() -> Vec<u8> {
+    Frame::close(1000, "").encode(Role::Server)
 }
 
 /// Polls a future once and drops it.
-pub async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        Poll::Ready(match future.as_mut().poll(cx) {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => None,
-        })
-    })
-    .await
+pub fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Runs a future and counts how often it is polled.
+/// Runs a future and counts its polls.
 pub async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
     let mut future = pin!(future);
     let mut count = 0;
@@ -70,17 +74,26 @@ pub async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
     (value.await, count)
 }
 
-/// Reads so many bytes.
+/// Sends every message back until the connection ends.
+pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(server: &mut WebSocket<S>) {
+    while let Some(message) = server.recv().await {
+        _ = server.send(&message).await;
+    }
+}
+
+/// Reads `n` bytes.
 pub async fn read(transport: &mut DuplexStream, n: usize) -> Vec<u8> {
     let mut bytes = vec![0; n];
-    transport
-        .read_exact(&mut bytes)
-        .await
-        .expect("enough bytes");
+    transport.read_exact(&mut bytes).await.unwrap();
     bytes
 }
 
-/// The message of this number: all lengths of the length field, both types.
+/// A text message.
+pub fn text(text: &str) -> Message {
+    Message::Text(text.into())
+}
+
+/// The message of this number. The messages cover both types and all forms of the payload length.
 pub fn message(number: usize) -> Message {
     let length = match number % 7 {
         0 => 0,
