@@ -5,6 +5,7 @@
 //! - `http_libraries`: hyper, axum, h2 and other libraries that read the requests (feature `http`).
 //! - [`states`]: the states of a connection, what to call when, and what each deadline does.
 //! - [`from_tungstenite`]: the same program in both crates, and the names side by side.
+//! - [`speed`]: how the speed is measured, and all series.
 
 #[doc = include_str!("guide/event_loop.md")]
 #[doc(alias = "tokio")]
@@ -33,3 +34,9 @@ pub mod states {}
 
 #[doc = include_str!("guide/from_tungstenite.md")]
 pub mod from_tungstenite {}
+
+#[doc = include_str!("../benches/README.md")]
+#[doc = include_str!("../benches/results.md")]
+#[doc(alias = "benchmark")]
+#[doc(alias = "performance")]
+pub mod speed {}

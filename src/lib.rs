@@ -1,40 +1,32 @@
-// The README links to files beside it, which the docs do not have. Of several definitions of a link the first one counts,
-// so these take the place of those at its end.
+// The README links to files of the repository. Here the same names link to items: the first definition of a link counts.
 #![cfg_attr(
     feature = "alloc",
     doc = "
-[guide]: guide::event_loop
-[chart]: <data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='600' height='20'%3E%3Ctext y='15' \
-font-family='sans-serif' font-size='14' fill='gray'%3Ebenches/results.svg draws the figures of this table, \
-among others.%3C/text%3E%3C/svg%3E>
-[benches]: #files-beside-these-docs
-[results]: #files-beside-these-docs
-[differential]: #files-beside-these-docs
-[fuzz]: #files-beside-these-docs
-[tests]: #files-beside-these-docs
+[blocking]: guide::blocking
+[event_loop]: guide::event_loop
+[from_tungstenite]: guide::from_tungstenite
+[speed]: guide::speed
+[states]: guide::states
+[`apply_mask`]: apply_mask
+[`ClientHandshake`]: handshake::ClientHandshake
+[`CloseFrame`]: CloseFrame
+[`Config`]: Config
+[`Connection`]: Connection
+[`Event`]: Event
+[`FrameHeader`]: FrameHeader
+[`ReadBuffer`]: ReadBuffer
+[`ServerHandshake`]: handshake::ServerHandshake
+[`Utf8Validator`]: Utf8Validator
 "
 )]
-#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
+#![cfg_attr(feature = "getrandom", doc = "[`Seed::from_os`]: Seed::from_os")]
+#![cfg_attr(feature = "http", doc = "[http_libraries]: guide::http_libraries")]
+#![cfg_attr(feature = "test-util", doc = "[test_util]: test_util")]
 #![cfg_attr(
-    feature = "alloc",
-    doc = "
-# Where to begin
-
-- [`guide::event_loop`]: drive it from your own loop, step by step; [`guide::from_tungstenite`] for those who come from there.
-- [`handshake`]: the opening handshake, from [`ServerHandshake`](handshake::ServerHandshake) on a server, from
-  [`ClientHandshake`](handshake::ClientHandshake) on a client.
-- [`Connection`] and its [`ReadBuffer`], the [`Event`]s that come out, the [`Config`] that bounds them.
-- [`Connection::close_event`] and [`Connection::transport_action`]: how it ended, and what to do then.
-- [`FrameHeader`], [`apply_mask`], [`Utf8Validator`], [`CloseFrame`]: the parts, for a parser of your own.
-
-# Files beside these docs
-
-Some links above name files of the repository, which the docs do not contain:
-
-- `benches/README.md`: how the speed is measured; `benches/results.md`: every series and implementation.
-- `tests/README.md`: which test holds which rule; `tests/differential/README.md`: where other implementations differ.
-- `fuzz/README.md`: the fuzz targets."
+    all(feature = "alloc", target_has_atomic = "ptr"),
+    doc = "[`SharedMessage`]: SharedMessage\n"
 )]
+#![cfg_attr(feature = "alloc", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "alloc"),
     doc = "The pure layer of the WebSocket protocol (RFC 6455), without an allocator."
@@ -42,7 +34,7 @@ Some links above name files of the repository, which the docs do not contain:
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
-// Nothing a peer sends reaches a panic. Each exception states the proof that it cannot.
+// No bytes from the peer may cause a panic. Each exception to these lints states its proof.
 #![cfg_attr(
     not(test),
     warn(
@@ -61,17 +53,16 @@ Some links above name files of the repository, which the docs do not contain:
         clippy::expect_used,
         clippy::cast_possible_truncation,
         clippy::large_stack_arrays,
-        reason = "tests stop at the first surprise, and make up bytes from numbers"
+        reason = "a failed test may panic, and tests make bytes from numbers"
     )
 )]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-// For the traits of std::io, for what derives Arbitrary, and for what threads compress together.
 #[cfg(feature = "std")]
 extern crate std;
 
-// Methods `with_...` for the public fields of options. `Some(...)` marks a field that is an `Option`.
+// Defines a `with_...` method for each public field of an options type. `Some(...)` marks a field that is an `Option`.
 #[cfg(feature = "alloc")]
 macro_rules! setters {
     () => {};

@@ -1,16 +1,11 @@
-//! The server in the README is this one, and it works.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    reason = "a test stops at the first surprise"
-)]
+//! The README shows this server and this client, and they work.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a failed test may panic")]
 
 // begin
-use std::io;
-use std::net::{Shutdown, TcpStream};
-
 use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Event, ReadBuffer, TransportAction};
+use std::io;
+use std::net::{Shutdown, TcpStream};
 
 fn serve(mut transport: TcpStream) -> io::Result<()> {
     let (options, mut buffer) = (ServerOptions::new(), ReadBuffer::new());
@@ -21,7 +16,7 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
-                _ => Ok(()), // a Ping or Close is answered already
+                _ => Ok(()), // a Ping or Close is already answered
             };
             connection.write_to(&mut transport);
         }
@@ -29,7 +24,7 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
-            _ => {} // all is written: read
+            _ => {} // everything is written, so read
         }
         connection.handle_read(buffer.read_from(&mut transport));
     }
@@ -44,7 +39,7 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// What this file has between two comments.
+/// The lines of this file between two comments.
 fn shown(begin: &str, end: &str) -> &'static str {
     let (_, this) = include_str!("readme.rs").split_once(begin).unwrap();
     this.split_once(end).unwrap().0
@@ -54,7 +49,7 @@ fn shown(begin: &str, end: &str) -> &'static str {
 fn the_readme_shows_this_server_and_this_client() {
     let server = shown("// begin\n", "// end\n");
     assert!(server.lines().count() <= 30, "it stays short");
-    // The module around it is not shown.
+    // The README does not show the module around the client.
     let client = shown("// client\n", "    // end of client\n").replace("\n    ", "\n");
     let client = client.trim_start();
     let lines = client.lines().filter(|line| !line.is_empty()).count();
@@ -67,11 +62,10 @@ fn the_readme_shows_this_server_and_this_client() {
 #[cfg(feature = "getrandom")]
 mod client {
     // client
-    use std::error::Error;
-    use std::net::TcpStream;
-
     use sockless::handshake::{ClientHandshake, ClientOptions, Uri};
     use sockless::{CloseCode, OwnedEvent, ReadBuffer, Seed};
+    use std::error::Error;
+    use std::net::TcpStream;
 
     fn hello(uri: &Uri) -> Result<Vec<OwnedEvent>, Box<dyn Error>> {
         let mut transport = TcpStream::connect((uri.host(), uri.port()))?;
@@ -108,7 +102,7 @@ mod client {
     }
 }
 
-/// What the server answers to `sent`, until it ends the stream.
+/// Returns the bytes that the server writes after it received `sent`.
 fn answer(sent: &[u8]) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -131,14 +125,14 @@ fn it_echoes_and_closes() {
 }
 
 #[test]
-fn it_tells_a_violation() {
+fn it_reports_a_violation() {
     // "hi", then a frame with a reserved opcode.
     let answer = answer(&[REQUEST, b"\x81\x82\0\0\0\0hi\x83\x80"].concat());
     assert!(answer.ends_with(b"\r\n\r\n\x81\x02hi\x88\x11\x03\xeareserved opcode"));
 }
 
 #[test]
-fn it_refuses_what_is_no_websocket() {
+fn it_refuses_other_requests() {
     let answer = answer(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with(b"HTTP/1.1 426 "));
 }
