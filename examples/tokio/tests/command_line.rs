@@ -1,4 +1,4 @@
-//! What command lines mean, and what is said about those that mean nothing. All examples share this code.
+//! The command lines and the error texts that all examples share.
 
 use std::time::Duration;
 
@@ -25,23 +25,19 @@ fn an_address_and_a_timeout() {
     ] {
         let listen = read(arguments).unwrap().unwrap();
         assert_eq!(listen.address, "[::1]:0");
-        let Deadlines {
-            handshake,
-            ping_interval,
-            pong,
-            close,
-            ..
-        } = listen.deadlines.unwrap();
-        assert_eq!(
-            [handshake, ping_interval, pong, close],
-            [Duration::from_millis(250); 4]
-        );
+        let quarter = Duration::from_millis(250);
+        let deadlines = Deadlines::new()
+            .with_handshake(quarter)
+            .with_ping_interval(quarter)
+            .with_pong(quarter)
+            .with_close(quarter);
+        assert_eq!(listen.deadlines, Some(deadlines));
     }
     assert!(read(&["--timeout", "1000000"]).unwrap().is_some());
 }
 
 #[test]
-fn help_is_given_wherever_it_is_asked_for() {
+fn help_at_any_place() {
     for arguments in [&["--help"][..], &["-h"], &["127.0.0.1:0", "--help", "more"]] {
         assert!(read(arguments).unwrap().is_none(), "{arguments:?}");
     }
@@ -63,7 +59,7 @@ fn wrong_arguments_are_named() {
     ] {
         let error = read(&["--timeout", value]).unwrap_err();
         assert!(error.contains(&format!("{value:?}")), "{error}");
-        assert!(error.contains("--timeout needs seconds over 0"), "{error}");
+        assert!(error.contains("--timeout needs seconds"), "{error}");
     }
 }
 
@@ -120,7 +116,7 @@ fn a_refusal_is_explained() {
 }
 
 #[test]
-fn what_is_no_answer_is_explained() {
+fn a_wrong_response_is_explained() {
     let malformed = ResponseError::MalformedHead;
     for (error, start, advice) in [
         (malformed, &b"\x15\x03\x03\0\x02"[..], "wss:"),
