@@ -1,12 +1,12 @@
-//! Limits and choices.
+//! The limits and choices of a connection.
 
 use crate::connection::deadlines::Deadlines;
 use crate::deflate::Deflate;
 
-/// Limits and choices of a connection, and of the opening handshake before it.
+/// The limits and choices of a connection, and of the opening handshake before it.
 ///
-/// The defaults suit a server on the open internet. Every limit trades what an honest peer may send
-/// against what a hostile one can make this side store.
+/// The defaults suit a server on the open internet. A higher limit allows an honest peer to send more. It also allows a
+/// hostile peer to fill more of your memory.
 ///
 /// # Example
 ///
@@ -17,80 +17,81 @@ use crate::deflate::Deflate;
 ///     .with_max_message_size(64 * 1024)
 ///     .with_delivery(Delivery::Chunks);
 /// ```
+#[doc(alias("WebSocketConfig", "options", "settings"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Config {
     /// The largest message to receive, in bytes of payload over all its fragments. Default: 16 MiB.
     ///
-    /// It is checked when a frame header arrives, before any of its payload. Over it, the connection fails with 1009.
+    /// sockless checks the limit when a frame header arrives, before any payload. A larger message fails the connection
+    /// with 1009.
     ///
-    /// With [`Delivery::Chunks`] any number is a limit, also one that no memory can hold. With
-    /// [`Delivery::Messages`] a message must fit into memory, so the limit is never more than a quarter of the address
-    /// space. On a 32-bit machine that is 1 GiB.
+    /// With [`Delivery::Chunks`], any number is valid, even one larger than your memory. With [`Delivery::Messages`], a
+    /// message must fit into memory, so the limit is at most a quarter of the address space. On a 32-bit machine that
+    /// is 1 GiB.
     pub max_message_size: u64,
     /// The largest frame to receive, in bytes of payload. Default: 16 MiB.
     ///
-    /// Worth lowering when messages may be large but must come in fragments. Over it, the connection
-    /// fails with 1009 when the header arrives.
+    /// Lower it if large messages must come in fragments. A larger frame fails the connection with 1009 when its header
+    /// arrives.
     ///
-    /// A frame of a compressed message may have an eighth, a 64th and 32 bytes more than that on the wire. Compression
-    /// makes data longer that does not compress, and this is the most that zlib adds, whatever its settings.
+    /// A frame of a compressed message may be longer on the wire: by an eighth, a 64th and 32 bytes. Compression makes
+    /// incompressible data longer, and zlib adds at most this much, whatever its settings.
     pub max_frame_size: u64,
-    /// How many bytes of output may wait before sends are refused with
-    /// [`SendError::Full`](crate::SendError::Full). Default: 1 MiB.
+    /// How many bytes of output may wait before a send fails with [`SendError::Full`](crate::SendError::Full). Default:
+    /// 1 MiB.
     ///
-    /// Refused is what comes when this many are waiting already, so that a message of any size can be
-    /// sent into an empty output, also with 0 here; the output holds at most this much, the largest message sent, and
-    /// what is sent automatically.
+    /// A send fails only if this many bytes already wait. So a message of any size fits into an empty output, even if
+    /// this is 0. The output holds at most this many bytes, plus the largest message sent, plus the automatic frames.
+    #[doc(alias("backpressure", "high_water_mark", "max_write_buffer_size"))]
     pub max_output: usize,
-    /// How many bytes of automatic Pong frames may wait in the output, 4 GiB at most. Default: 2 KiB.
+    /// How many bytes of automatic Pong frames may wait in the output, at most 4 GiB. Default: 2 KiB.
     ///
-    /// A peer that sends Pings and never reads cannot grow the output beyond it (one Pong may always
-    /// wait). Of the Pings that arrive while it is full only the newest is answered, once the Pongs
-    /// before it are written; RFC 6455 section 5.5.3 allows that.
-    /// Once a Close frame has come or gone, none is.
+    /// A peer that sends Pings and never reads cannot grow the output beyond this. (One Pong may always wait.) While
+    /// the limit is reached, only the newest Ping is answered, once the Pongs before it are written. RFC 6455, section
+    /// 5.5.3 allows that. After a Close frame of either side, no Ping is answered.
     pub max_unsent_pongs: usize,
-    /// The largest request or response head of the opening handshake, in bytes. Default: 16 KiB.
+    /// The largest head of a request or response in the opening handshake, in bytes. Default: 16 KiB.
     ///
-    /// Cookies are the usual reason to raise it.
+    /// Raise it if your users have large cookies.
     pub max_head_size: usize,
-    /// How many header lines a head may have. Default: 100.
+    /// How many header lines the head may have. Default: 100.
     pub max_headers: usize,
-    /// Whether messages are delivered whole or as they arrive. Default: whole.
+    /// Whether you receive whole messages, or parts as they arrive. Default: whole messages.
     pub delivery: Delivery,
-    /// Whether a Ping is answered by itself. Default: automatically.
+    /// Who answers the peer's Pings. Default: the connection.
     pub ping_reply: Reply,
-    /// Whether the peer's Close frame is answered by itself. Default: automatically.
+    /// Who answers the peer's Close frame. Default: the connection.
     ///
-    /// With [`Reply::Manual`] the connection may go on sending after the peer's Close frame until the
-    /// application calls [`Connection::close`](crate::Connection::close) (RFC 6455 section 5.5.1 lets an
-    /// endpoint finish its message first).
+    /// With [`Reply::Manual`], you may go on sending after the peer's Close frame, until you call
+    /// [`Connection::close`](crate::Connection::close). RFC 6455, section 5.5.1 lets an endpoint finish its message
+    /// first.
     pub close_reply: Reply,
-    /// How long the peer may take for its part of both handshakes and for the answer to a Ping. Default: none, it
-    /// may be silent for ever.
+    /// How long the peer may take for both handshakes, and for the answer to a Ping. Default: no limit.
     ///
-    /// They come to nothing unless the time is told: see
-    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout), and before there is a connection
+    /// Deadlines take effect only if you pass the time. On a connection, call
+    /// [`Connection::handle_timeout`](crate::Connection::handle_timeout). During the opening handshake, see
     /// [`ServerHandshake`](crate::handshake::ServerHandshake) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
+    #[doc(alias("timeout", "keepalive", "idle_timeout"))]
     pub deadlines: Option<Deadlines>,
-    /// Whether to negotiate permessage-deflate (RFC 7692), and how. Default: no.
+    /// Whether to negotiate permessage-deflate (RFC 7692), and with which options. Default: no.
     ///
-    /// It takes effect in the opening handshake: a client offers the extension, a server accepts it.
-    /// [`max_message_size`](Self::max_message_size) then counts the bytes of a message as they are
-    /// delivered. [`max_frame_size`](Self::max_frame_size) counts those on the wire, and allows for what compression
-    /// adds.
+    /// A client offers the extension in the opening handshake, and a server accepts it. Then
+    /// [`max_message_size`](Self::max_message_size) counts the decompressed bytes of a message.
+    /// [`max_frame_size`](Self::max_frame_size) counts bytes on the wire, with the allowance that its docs state.
+    #[doc(alias("compression", "permessage-deflate"))]
     #[cfg(feature = "deflate")]
     pub deflate: Option<Deflate>,
-    /// Nothing else can be chosen.
+    /// Always `None` without the feature.
     #[cfg(not(feature = "deflate"))]
     #[cfg_attr(feature = "arbitrary", arbitrary(default))]
     pub(crate) deflate: Option<Deflate>,
 }
 
 impl Config {
-    /// The default limits and choices, as each field states them.
+    /// Returns the default limits and choices, as each field states them.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -126,11 +127,10 @@ impl Config {
         with_deflate(Some(deflate): Deflate);
     }
 
-    /// The limit for what a frame of a compressed message has on the wire.
+    /// The largest payload on the wire for a frame of a compressed message.
     ///
-    /// zlib's `deflateBound` states what compression can add, at the smallest memory level: an eighth, a 64th and 5
-    /// bytes, where both fractions are rounded up. A fragment also ends with a flush, which takes 5 bytes (RFC 7692
-    /// section 7.2.1).
+    /// zlib's `deflateBound` states how much compression can add at the smallest memory level: an eighth, a 64th and 5
+    /// bytes, with both fractions rounded up. A fragment also ends with a flush of 5 bytes (RFC 7692, section 7.2.1).
     pub(crate) const fn compressed_frame_limit(max_frame_size: u64) -> u64 {
         max_frame_size
             .saturating_add(max_frame_size >> 3)
@@ -138,10 +138,10 @@ impl Config {
             .saturating_add(32)
     }
 
-    /// The limit for messages that counts.
+    /// The limit for messages that applies.
     ///
-    /// No vector takes more than `isize::MAX` bytes, and one that grows beyond it panics. The read buffer holds one
-    /// message and grows by half, so the largest message may take half of that.
+    /// A vector holds at most `isize::MAX` bytes and panics beyond. The read buffer holds one message and grows by
+    /// half, so the largest message may take half of that.
     pub(crate) const fn message_limit(&self) -> u64 {
         const MOST_IN_MEMORY: u64 = (usize::MAX / 4) as u64;
         match self.delivery {
@@ -157,20 +157,21 @@ impl Default for Config {
     }
 }
 
-/// How the data of messages is delivered. Limits and the check for UTF-8 are the same in both ways.
+/// How you receive the data of messages. Both ways have the same limits and the same UTF-8 check.
+#[doc(alias("streaming", "stream"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Delivery {
-    /// Whole messages, their fragments joined. Needs memory for the largest message.
+    /// Whole messages, with their fragments joined. This needs memory for the largest message.
     #[default]
     Messages,
-    /// Parts of messages as they arrive, in memory for one read. Text is never cut inside a character.
+    /// Parts of messages as they arrive. This needs memory for one read. A character of text is never cut.
     ///
-    /// How a message is cut into parts depends on the reads; what is delivered in all does not, except of a
-    /// compressed message that turns out to be wrong. The last part of a message has `fin`, and may be empty.
+    /// The reads decide where a message is cut. All parts together are the same for any reads, except for a compressed
+    /// message that turns out to be invalid. The last part of a message has `fin`, and may be empty.
     ///
-    /// A whole message sent for each part would be as many messages. Its counterpart are fragments:
+    /// To pass a message on in parts, send each part as a fragment:
     ///
     /// ```
     /// use sockless::{Config, Connection, Delivery, Event, ReadBuffer};
@@ -197,9 +198,9 @@ pub enum Delivery {
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub enum Reply {
-    /// The connection, before it delivers the event.
+    /// The connection answers, before it delivers the event.
     #[default]
     Automatic,
-    /// The application.
+    /// The application answers.
     Manual,
 }

@@ -1,15 +1,18 @@
-//! What the peer said.
+//! What the peer sent.
 
 use core::fmt;
 
 use crate::wire::{Bytes, CloseFrame};
 
-/// What the peer said, lent from the [`ReadBuffer`](crate::ReadBuffer) until the next call that needs it.
+/// A message, a part of a message, or a control frame from the peer.
 ///
-/// With the default configuration a Ping and a Close are already answered when their event arrives: the
-/// Pong or Close frame is in the output.
+/// It borrows from the [`ReadBuffer`](crate::ReadBuffer), until the next call that changes the buffer.
+/// [`into_owned`](Self::into_owned) makes a copy that lives longer.
 ///
-/// The enum is exhaustive: RFC 6455 has no other events, and a loop that forgets one should not compile.
+/// With the default configuration, a Ping and a Close are already answered: the Pong or the Close frame is in the
+/// output.
+///
+/// The enum is exhaustive. RFC 6455 has no other events, and a loop that forgets one should not compile.
 ///
 /// # Example
 ///
@@ -18,41 +21,42 @@ use crate::wire::{Bytes, CloseFrame};
 ///
 /// let mut connection = Connection::server(&Config::default());
 /// let mut buffer = ReadBuffer::new();
-/// // "Hello", masked (RFC 6455 section 5.7).
+/// // "Hello", masked (RFC 6455, section 5.7).
 /// buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
 /// let event = connection.next_event(&mut buffer)?;
 /// assert_eq!(event, Some(Event::Text { text: "Hello", fin: true }));
 /// # Ok::<(), sockless::ProtocolError>(())
 /// ```
+#[doc(alias("Message", "Frame"))]
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "the RFC has no other events, and a loop that forgets one should not compile"
 )]
 pub enum Event<'b> {
-    /// A text message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A text message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks).
     Text {
-        /// The text, whole characters always.
+        /// The text. It never ends inside a character.
         text: &'b str,
-        /// Whether the message ends here; always true with [`Delivery::Messages`](crate::Delivery::Messages).
+        /// Whether the message ends here. Always true with [`Delivery::Messages`](crate::Delivery::Messages).
         fin: bool,
     },
-    /// A binary message, or the next part of one with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A binary message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks).
     Binary {
         /// The data.
         data: &'b [u8],
-        /// Whether the message ends here; always true with [`Delivery::Messages`](crate::Delivery::Messages).
+        /// Whether the message ends here. Always true with [`Delivery::Messages`](crate::Delivery::Messages).
         fin: bool,
     },
-    /// A Ping with this payload, at most 125 bytes (RFC 6455 section 5.5.2).
+    /// A Ping with its payload of at most 125 bytes (RFC 6455, section 5.5.2).
     Ping(&'b [u8]),
-    /// A Pong with this payload, at most 125 bytes (RFC 6455 section 5.5.3).
+    /// A Pong with its payload of at most 125 bytes (RFC 6455, section 5.5.3).
     Pong(&'b [u8]),
-    /// The peer's Close frame: the last event (RFC 6455 section 5.5.1).
+    /// The peer's Close frame. It is the last event (RFC 6455, section 5.5.1).
     Close(CloseFrame<'b>),
 }
 
-/// Shows how long the content is, not what it says.
+/// Shows how long the content is, not the content.
 impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut message = |kind, length, fin| {

@@ -1,4 +1,4 @@
-//! Where a client's masking keys come from (RFC 6455 sections 5.3 and 10.3).
+//! Where the masking keys of a client come from (RFC 6455, sections 5.3 and 10.3).
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,12 +8,13 @@ use chacha20::rand_core::block::Generator;
 use chacha20::variants::Legacy;
 use chacha20::{ChaChaCore, R8};
 
-/// 32 unpredictable bytes, the only randomness a client connection ever asks for.
+/// 32 unpredictable bytes, the only randomness of a client connection.
 ///
-/// A stream cipher expands them to the key of the opening handshake and one fresh masking key for each
-/// frame, as section 5.3 demands ("the masking key needs to be unpredictable"). The same seed gives the
-/// same bytes on the wire, which makes tests repeatable; in production every connection needs a seed of
-/// its own from a cryptographic source, so it can be neither copied nor cloned.
+/// A stream cipher expands them to the key of the opening handshake and to one fresh masking key for each frame. RFC
+/// 6455, section 5.3 demands this: "The masking key needs to be unpredictable".
+///
+/// The same seed gives the same bytes on the wire. This makes tests repeatable. In production, every connection needs a
+/// different seed from a cryptographic source. So a seed can be neither copied nor cloned.
 ///
 /// # Example
 ///
@@ -28,33 +29,34 @@ use chacha20::{ChaChaCore, R8};
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias("rng", "random", "entropy", "mask"))]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// A seed of these bytes, which must be unpredictable to the server and everyone between.
+    /// Makes a seed of these bytes. The server, and everyone on the way to it, must not be able to predict them.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }
 
-/// Hides the bytes: who knows them can predict every masking key.
+/// Hides the bytes: they predict every masking key.
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seed").finish_non_exhaustive()
     }
 }
 
-/// The keystream a seed expands to.
+/// The masking keys of one client.
 ///
-/// Boxed, because only clients have one and it would triple the size of every server connection.
+/// Boxed, because only clients have one. It would triple the size of every server connection.
 pub(crate) struct MaskingKeys(Box<Keystream>);
 
-/// A stream cipher of 8 rounds, and what it gave last: to take a word of that is a few instructions, without a call.
+/// A stream cipher of 8 rounds, and its last output. Taking a word of that output takes a few instructions and no call.
 struct Keystream {
     cipher: ChaChaCore<R8, Legacy>,
     words: Words,
-    /// The first of them that was not given out.
+    /// The index of the first unused word.
     next: usize,
 }
 
@@ -69,7 +71,7 @@ impl MaskingKeys {
         }))
     }
 
-    /// A key no frame has had before.
+    /// A key that no frame has had before.
     #[inline]
     pub(crate) fn next(&mut self) -> [u8; 4] {
         loop {
@@ -80,7 +82,7 @@ impl MaskingKeys {
         }
     }
 
-    /// The next key, if it was made already.
+    /// The next key, if it exists already.
     #[inline]
     pub(crate) fn ready(&mut self) -> Option<[u8; 4]> {
         let stream = &mut *self.0;
@@ -101,7 +103,7 @@ impl MaskingKeys {
         self.bytes()
     }
 
-    /// A seed that shares nothing with the keys given out so far or later.
+    /// A seed that is independent of all earlier and later keys.
     pub(crate) fn fork(&mut self) -> Seed {
         Seed(self.bytes())
     }
@@ -125,13 +127,13 @@ impl fmt::Debug for MaskingKeys {
 mod tests {
     use super::*;
 
-    /// Section 4.1, item 7: a nonce "selected randomly for each connection".
+    /// Section 4.1, item 7: the nonce is "selected randomly for each connection".
     #[test]
     fn another_seed_gives_another_nonce() {
         let nonce = |seed| MaskingKeys::new(Seed::new([seed; 32])).nonce();
         assert_eq!(nonce(1), nonce(1));
         assert_ne!(nonce(1), nonce(2));
-        // Nor is one like the next of the same seed, and its bytes differ.
+        // The next nonce of the same seed differs too, and its bytes are not all the same.
         let mut keys = MaskingKeys::new(Seed::new([1; 32]));
         let (first, second) = (keys.nonce(), keys.nonce());
         assert_ne!(first, second);

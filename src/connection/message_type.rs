@@ -2,7 +2,7 @@
 
 use crate::wire::{FrameHeader, Opcode};
 
-/// What the payload of a message is (RFC 6455 section 5.6).
+/// The type of the data in a message (RFC 6455, section 5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MessageType {
     Text,
@@ -10,7 +10,7 @@ pub(crate) enum MessageType {
 }
 
 impl MessageType {
-    /// The type of message that a frame with this opcode begins.
+    /// The type of the message that a frame with this opcode begins.
     pub(crate) const fn from_opcode(opcode: Opcode) -> Option<Self> {
         match opcode {
             Opcode::Text => Some(Self::Text),
@@ -19,7 +19,7 @@ impl MessageType {
         }
     }
 
-    /// The opcode of its first frame.
+    /// The opcode of the first frame.
     pub(crate) const fn opcode(self) -> Opcode {
         match self {
             Self::Text => Opcode::Text,
@@ -27,7 +27,7 @@ impl MessageType {
         }
     }
 
-    /// The header of an unmasked message of this type in one frame.
+    /// The header of a whole message of this type in one unmasked frame.
     #[inline]
     pub(crate) const fn header(self, length: usize) -> FrameHeader {
         FrameHeader {

@@ -7,30 +7,31 @@ use core::fmt;
 use crate::connection::event::Event;
 use crate::wire::Bytes;
 
-/// An [`Event`] that owns its contents, for queues and other threads: see [`Event::into_owned`].
+/// An [`Event`] that owns its content, for queues and other threads: see [`Event::into_owned`].
+#[doc(alias = "Message")]
 #[derive(Clone, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "it has the kinds of events that the RFC has"
+    reason = "the RFC has no other events"
 )]
 pub enum OwnedEvent {
-    /// A text message, or the last part of one.
+    /// A text message, or its last part.
     Text(String),
-    /// A binary message, or the last part of one.
+    /// A binary message, or its last part.
     Binary(Vec<u8>),
-    /// A part of a text message that goes on, with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A part of a text message, but not the last one. Only with [`Delivery::Chunks`](crate::Delivery::Chunks).
     TextPart(String),
-    /// A part of a binary message that goes on, with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A part of a binary message, but not the last one. Only with [`Delivery::Chunks`](crate::Delivery::Chunks).
     BinaryPart(Vec<u8>),
     /// A Ping with its payload.
     Ping(Vec<u8>),
     /// A Pong with its payload.
     Pong(Vec<u8>),
-    /// A Close frame with its code and reason. Without a code in the frame it is 1005.
+    /// A Close frame with its code and reason. The code is 1005 if the frame had none.
     Close(u16, String),
 }
 
-/// Shows how long the content is, not what it says.
+/// Shows how long the content is, not the content.
 impl fmt::Debug for OwnedEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, length) = match self {
@@ -50,7 +51,7 @@ impl fmt::Debug for OwnedEvent {
 }
 
 impl Event<'_> {
-    /// A copy that owns its contents.
+    /// Copies the content, so the result lives longer than the buffer.
     ///
     /// # Example
     ///

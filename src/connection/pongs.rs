@@ -1,25 +1,26 @@
-//! Automatic answers to Pings, bounded (RFC 6455 sections 5.5.2 and 5.5.3).
+//! Automatic answers to Pings, within a limit (RFC 6455, sections 5.5.2 and 5.5.3).
 
 use alloc::boxed::Box;
 use core::fmt;
 
 use crate::wire::{Bytes, MAX_CONTROL_PAYLOAD};
 
-/// Keeps the Pongs that wait in the output under a limit.
+/// Keeps the Pongs that wait in the output below a limit.
 ///
-/// Section 5.5.3: "if an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to
-/// previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only the most recently
-/// processed Ping frame". That choice is made here once the limit is reached, and never before.
+/// Section 5.5.3: "if an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
+/// frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame". This happens
+/// here only once the limit is reached.
 #[derive(Debug)]
 pub(crate) struct Pongs {
-    /// Bytes from the start of the unsent output to the end of the last Pong in it. (4 GiB at most.)
+    /// Bytes from the start of the unsent output to the end of the last Pong in it. At most 4 GiB.
     ahead: u32,
-    /// The same to the end of the last Pong, or Ping that is waited for.
+    /// Bytes from the start of the unsent output to the end of the last Pong, or of the last Ping that
+    /// [`Self::ping_sent`] noted.
     watched: u32,
-    /// Bytes of Pong frames since `ahead` was last none: `limit` at most, or one frame.
+    /// Bytes of Pong frames since `ahead` was last 0. At most `limit`, or one frame.
     unsent: u32,
     limit: u32,
-    /// The newest Ping that found no room.
+    /// The newest Ping whose Pong found no room.
     newest: Option<Box<Payload>>,
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Payload {
     reason = "`length` is at most that of the array"
 )]
 impl Payload {
-    /// The payload of a control frame, which is short enough.
+    /// Copies the payload of a control frame, which has at most 125 bytes.
     fn new(payload: &[u8]) -> Self {
         let mut bytes = [0; MAX_CONTROL_PAYLOAD];
         let length = payload.len().min(MAX_CONTROL_PAYLOAD);
@@ -47,7 +48,7 @@ impl Payload {
     }
 }
 
-/// Shows how long it is, not what it says.
+/// Shows how long it is, not its bytes.
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Bytes(self.length).fmt(f)
@@ -55,7 +56,7 @@ impl fmt::Debug for Payload {
 }
 
 impl Pongs {
-    /// None so far. `limit` is how many bytes of them may wait (4 GiB at most); one always may.
+    /// `limit` is how many bytes of Pongs may wait, at most 4 GiB. One Pong may always wait.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             ahead: 0,
@@ -66,13 +67,14 @@ impl Pongs {
         }
     }
 
-    /// Whether a Pong of `size` bytes may go into the output: one always may.
+    /// Whether a Pong of `size` bytes may go into the output. One Pong always may.
     pub(crate) fn has_room(&self, size: u8) -> bool {
         let left = self.limit.saturating_sub(self.unsent);
         self.newest.is_none() && (self.unsent == 0 || u32::from(size) <= left)
     }
 
-    /// A Pong of `size` bytes, which [had room](Self::has_room), went into the output, which now holds `output` bytes.
+    /// Notes that a Pong of `size` bytes went into the output, which now holds `output` bytes. It [had
+    /// room](Self::has_room).
     pub(crate) fn sent(&mut self, size: u8, output: usize) {
         // At most `limit`, or one frame.
         self.unsent = self.unsent.saturating_add(size.into());
@@ -80,12 +82,13 @@ impl Pongs {
         self.watched = self.ahead;
     }
 
-    /// A Ping, whose way out matters too, went into the output, which now holds `output` bytes.
+    /// Notes that a Ping went into the output, which now holds `output` bytes. The caller needs to know when it is
+    /// written.
     pub(crate) fn ping_sent(&mut self, output: usize) {
         self.watched = u32::try_from(output).unwrap_or(u32::MAX);
     }
 
-    /// Keeps the answer for later, in place of one kept before.
+    /// Stores the answer for later. It replaces an answer that was stored before.
     pub(crate) fn defer(&mut self, payload: &[u8]) {
         let payload = Payload::new(payload);
         match &mut self.newest {
@@ -94,13 +97,13 @@ impl Pongs {
         }
     }
 
-    /// Whether a Pong, or a Ping whose way out matters, is in the output. If there is none, no Pong was kept for later.
+    /// Whether the output holds a Pong, or a Ping from [`Self::ping_sent`]. If it holds neither, no answer is stored.
     #[inline]
     pub(crate) const fn are_unsent(&self) -> bool {
         self.watched > 0
     }
 
-    /// The output was dropped.
+    /// Notes that the output was dropped.
     pub(crate) fn clear(&mut self) {
         self.ahead = 0;
         self.watched = 0;
@@ -108,8 +111,8 @@ impl Pongs {
         self.newest = None;
     }
 
-    /// `n` bytes of output were written. Takes note if that is the usual case: it was all, and no answer was kept. If not,
-    /// changes nothing.
+    /// Notes that `n` bytes of output were written, in the usual case: they were all of it, and no answer is stored. In
+    /// any other case this returns false and changes nothing.
     #[inline]
     pub(crate) fn all_written(&mut self, n: usize) -> bool {
         let all = self.newest.is_none() && n as u64 >= u64::from(self.watched);
@@ -121,7 +124,7 @@ impl Pongs {
         all
     }
 
-    /// `n` bytes of output were written. Returns the answer that was kept, if there is room for it now.
+    /// Notes that `n` bytes of output were written. Returns the stored answer, if it has room now.
     pub(crate) fn written(&mut self, n: usize) -> Option<Box<Payload>> {
         let n = u32::try_from(n).unwrap_or(u32::MAX);
         self.watched = self.watched.saturating_sub(n);

@@ -1,12 +1,12 @@
 //! The two sides of a connection.
 
-/// Which side of the connection this is (RFC 6455 section 1.2). There are no others, so the enum is exhaustive.
+/// One of the two sides of a connection (RFC 6455, section 1.2). The RFC has no others, so the enum is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[expect(clippy::exhaustive_enums, reason = "the RFC has two roles")]
 pub enum Role {
-    /// Masks what it sends, and refuses what is masked (section 5.1).
+    /// Masks every frame that it sends, and refuses masked frames (RFC 6455, section 5.1).
     Client,
-    /// Refuses what is not masked, and masks nothing (section 5.1).
+    /// Masks no frame, and refuses unmasked frames (RFC 6455, section 5.1).
     Server,
 }

@@ -5,11 +5,11 @@ use core::fmt;
 use crate::connection::masking_keys::Seed;
 
 impl Seed {
-    /// A seed from the operating system's generator.
+    /// Makes a seed from the random generator of the operating system.
     ///
     /// # Errors
     ///
-    /// When the operating system has no randomness to give.
+    /// Fails if the operating system provides no random bytes.
     pub fn from_os() -> Result<Self, SeedError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(SeedError)?;
@@ -17,13 +17,17 @@ impl Seed {
     }
 }
 
-/// The operating system had no randomness to give.
+/// The operating system provided no random bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SeedError(getrandom::Error);
 
 impl fmt::Display for SeedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no seed from the operating system: {}", self.0)
+        write!(
+            f,
+            "the operating system provided no random bytes: {}",
+            self.0
+        )
     }
 }
 
@@ -39,7 +43,7 @@ mod tests {
         let shown = alloc::format!("{}", SeedError(reason));
         assert_eq!(
             shown,
-            alloc::format!("no seed from the operating system: {reason}")
+            alloc::format!("the operating system provided no random bytes: {reason}")
         );
     }
 }

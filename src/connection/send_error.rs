@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::wire::CloseCode;
 
-/// A send was refused. Nothing was queued, and the connection is as it was.
+/// Why a send failed. Nothing was queued, and the connection is unchanged.
 ///
 /// # Example
 ///
@@ -20,19 +20,20 @@ use crate::wire::CloseCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The connection is closing or closed, so nothing can be sent any more (RFC 6455 section 5.5.1).
+    /// The connection is closing or closed, so nothing more can be sent (RFC 6455, section 5.5.1).
     ///
-    /// A normal race rather than a mistake: the peer may close while the application sends.
+    /// This is a normal race and no mistake: the peer may close while you send.
+    #[doc(alias("ConnectionClosed", "AlreadyClosed", "SendAfterClosing"))]
     Closed,
-    /// The output holds [`Config::max_output`](crate::Config::max_output) bytes or more. Write some of
-    /// it to the transport, then send again.
+    /// The output holds [`Config::max_output`](crate::Config::max_output) bytes or more. Write some of it to the
+    /// transport, then send again.
+    #[doc(alias("backpressure", "WriteBufferFull", "WouldBlock"))]
     Full,
-    /// The last fragment of a message of this side is still to be sent; no other message can begin
-    /// before it (RFC 6455 section 5.4).
+    /// Another message of this side is not finished: its last fragment was not sent (RFC 6455, section 5.4).
     MessageOpen,
-    /// The payload of a Ping or Pong is over 125 bytes (RFC 6455 section 5.5).
+    /// The payload of a Ping or Pong is longer than 125 bytes (RFC 6455, section 5.5).
     ControlFrameTooLong,
-    /// The code must not stand in a Close frame (RFC 6455 section 7.4).
+    /// A Close frame must not contain this code (RFC 6455, section 7.4).
     InvalidCloseCode(CloseCode),
 }
 
@@ -42,10 +43,10 @@ impl fmt::Display for SendError {
             Self::Closed => f.write_str("the connection is closing or closed"),
             Self::Full => f.write_str("the output is full"),
             Self::MessageOpen => f.write_str(
-                "the fragments of another message are still to be finished (RFC 6455 section 5.4)",
+                "another message is unfinished: send its last fragment first (RFC 6455 section 5.4)",
             ),
             Self::ControlFrameTooLong => {
-                f.write_str("control frame over 125 bytes (RFC 6455 section 5.5)")
+                f.write_str("the payload of a Ping or Pong is over 125 bytes (RFC 6455 section 5.5)")
             }
             Self::InvalidCloseCode(code) => {
                 write!(

@@ -1,33 +1,33 @@
-//! What is due when (RFC 6455 sections 5.5.2, 7.1.1 and 7.2.1).
+//! When a Ping is due and when a deadline expires (RFC 6455, sections 5.5.2, 7.1.1 and 7.2.1).
 //!
-//! The caller passes the time, rarely and late. So whatever begins to wait asks for the time at once, and counts from
-//! the time that is passed next. Times that go backwards count as the latest one so far.
+//! The caller passes the time seldom, and late. So a wait that begins asks for the time at once, and counts from the
+//! next time that is passed. Time never goes back: an earlier time counts as the latest so far.
 
 use core::time::Duration;
 
 use crate::connection::deadlines::{Deadlines, Timeout};
 
-/// How long something may take.
+/// The limits of one deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     /// The time without progress. [`Duration::MAX`] is no limit.
     pub(crate) period: Duration,
-    /// By how much progress may extend that, in all.
+    /// How much progress may extend the deadline, in all.
     pub(crate) extension: Duration,
 }
 
-/// What has moved since the time was last passed, the most telling of it.
+/// What was received or written since the time was last passed. Only the strongest sign of life counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
-    /// Frames of messages, or output that is no control frame. This extends deadlines.
+    /// Frames of messages, or output other than control frames. This extends deadlines.
     Data,
-    /// Only something else that was received. There may be more of it to read, with the answer at its end.
+    /// Only other bytes were received. The awaited answer may follow them.
     Control,
     Nothing,
 }
 
 impl Moved {
-    /// The same, or control frames.
+    /// Notes control frames: they change only `Nothing`.
     pub(crate) const fn at_least_control(self) -> Self {
         match self {
             Self::Nothing => Self::Control,
@@ -44,18 +44,19 @@ impl Moved {
 ///                       progress '--'<------ progress --------'
 /// ```
 ///
-/// A deadline that passes ends nothing yet: the answer may have arrived in time and still be unread. It asks for the time
-/// at once, so the caller has one more turn to read, and expires when the time is passed again without progress.
+/// A deadline that passes does not expire at once: the answer may have arrived in time and still be unread. It asks for
+/// the time at once, so the caller has one more turn to read. It expires when the time is passed again without
+/// progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deadline {
-    /// Counts from the time that is passed next.
+    /// Counts from the next time that is passed.
     Pending,
     Running {
         at: Duration,
-        /// Progress extends it no further than this.
+        /// Progress extends the deadline up to this time.
         latest: Duration,
     },
-    /// The caller has one more turn to read, and as many until then as bring something.
+    /// The caller has one more turn to read. Each turn that brings something adds a turn, up to `until`.
     Passed {
         until: Duration,
         latest: Duration,
@@ -71,7 +72,7 @@ impl Deadline {
         }
     }
 
-    /// One that counts from `now`.
+    /// A deadline that counts from `now`.
     fn started(now: Duration, limit: Limit) -> Self {
         match Self::new(limit.period) {
             Self::Pending => {
@@ -110,13 +111,14 @@ impl Deadline {
                     *self = Self::Running { at, latest };
                     return false;
                 }
-                // Whoever still reads what arrived in time goes on, but a peer that sends without end does not.
+                // A caller that still reads bytes that arrived in time goes on. `until` bounds this, because the peer
+                // may send without end.
                 moved == Moved::Nothing || until <= now
             }
         }
     }
 
-    /// When to pass the time next: at once if there is nothing to count from yet, or one more turn to read.
+    /// When to pass the time next. Zero if nothing counts yet, or if the caller has one more turn to read.
     pub(crate) const fn next(self) -> Option<Duration> {
         match self {
             Self::Pending | Self::Passed { .. } => Some(Duration::ZERO),
@@ -126,14 +128,14 @@ impl Deadline {
     }
 }
 
-/// The deadline of an opening handshake. Progress does not extend it: a head is short.
+/// The deadline of an opening handshake. Progress does not extend it, because a head is short.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HandshakeDeadline {
     deadline: Deadline,
     period: Duration,
     /// The latest time so far.
     now: Duration,
-    /// How much of the head had arrived when it was last looked at.
+    /// How many bytes of the head had arrived at the last look.
     received: usize,
     /// Whether more has arrived since the last time.
     moved: Moved,
@@ -151,7 +153,8 @@ impl HandshakeDeadline {
         }
     }
 
-    /// So many bytes of the head have arrived, and perhaps something `before` it that was skipped.
+    /// Notes that this many bytes of the head have arrived. `before` says whether skipped bytes arrived before the
+    /// head.
     pub(crate) const fn received(&mut self, received: usize, before: bool) {
         if before || received != self.received {
             self.moved = Moved::Control;
@@ -159,7 +162,7 @@ impl HandshakeDeadline {
         self.received = received;
     }
 
-    /// The head is whole.
+    /// Stops the deadline: the head is complete.
     pub(crate) const fn stop(&mut self) {
         self.deadline = Deadline::Never;
     }
@@ -182,15 +185,15 @@ impl HandshakeDeadline {
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
-    /// The next message, whenever that is.
+    /// The next message, at any time.
     Messages,
-    /// The next message. This side is sending fragments that a Ping had better not interrupt.
+    /// The next message, while this side sends fragments that no Ping should interrupt.
     MessagesWithoutPing,
     /// The second Close frame.
     Close,
-    /// That the peer reads the rest of the output and ends the stream.
+    /// The peer must read the rest of the output and end the stream.
     EndOfStream,
-    /// Nothing any more.
+    /// Nothing.
     Nothing,
 }
 
@@ -228,33 +231,34 @@ pub(crate) struct Timers {
     /// The latest time so far.
     now: Duration,
     round_trip_time: Option<Duration>,
-    /// The payload of the last Ping, as a number.
+    /// The payload of the last automatic Ping, as a number.
     pings: u32,
-    /// Bytes from the start of the unsent output to the end of that Ping, none once it is written. (4 GiB at most.)
+    /// Bytes from the start of the unsent output to the end of that Ping. 0 once it is written. At most 4 GiB.
     ahead: u32,
-    /// What was said last of the output: see [`Activity::written`].
+    /// The last [`Activity::written`].
     written: u32,
-    /// How many bytes of control frames may be among those that are written next.
+    /// How many bytes of control frames may be among the bytes that are written next.
     unwritten_control: u32,
-    /// How many bytes were left unread when the last event had been taken. (4 GiB at most.)
+    /// How many bytes were unread when the last event had been taken. At most 4 GiB.
     unread: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Until it is time for a Ping; `None` until the first time is passed.
+    /// No Ping is due until this time. `None` until the first time is passed.
     Idle(Option<Duration>),
-    /// A Ping is due, but waits for the end of this side's message until then at most.
+    /// A Ping is due. It waits for the end of this side's message, but at most until this time.
     Held(Duration),
-    /// A Ping went into the output.
+    /// A Ping went into the output at this time.
     Pinged {
         at: Duration,
         deadline: Deadline,
-        /// Section 5.5.3: a peer may answer only the newest of several Pings. So after a later Ping of the
-        /// application has been written, any Pong will do: this many bytes of output go before.
+        /// Bytes of output up to the end of a later Ping of the application. Once they are written, any Pong is an
+        /// answer: section 5.5.3 lets a peer answer only the newest of several Pings.
         later: Option<u32>,
     },
-    /// The Ping of that time was answered. If by a Pong of its own, that took until the next time that is passed.
+    /// The Ping of this time was answered by its own Pong. `None` if another Pong was the answer. The round trip ends
+    /// at the next time that is passed.
     Answered(Option<Duration>),
     Ending(Awaited, Deadline),
 }
@@ -274,7 +278,7 @@ impl Timers {
         }
     }
 
-    /// What is due at this time, for a connection that waits for `awaited`, and has had this `activity` since the last time.
+    /// Returns what is due at this time. `awaited` is what the connection waits for, and `activity` is what has moved.
     pub(crate) fn due(
         &mut self,
         now: Duration,
@@ -293,7 +297,7 @@ impl Timers {
             Stage::Idle(_) if self.deadlines.ping_interval == Duration::MAX => None,
             Stage::Idle(None) => {
                 self.stage = self.idle();
-                // With an interval of zero the first Ping is due already.
+                // With an interval of zero, the first Ping is already due.
                 if self.stage == Stage::Idle(Some(now)) {
                     return self.ping();
                 }
@@ -340,25 +344,25 @@ impl Timers {
         }
     }
 
-    /// So many bytes are left, which are no whole frame yet. Returns whether that is other than before.
+    /// Notes how many unread bytes are left, and returns whether that number has changed.
     #[inline(never)]
     pub(crate) fn left_unread(&mut self, unread: usize) -> bool {
         let unread = saturated(unread);
         core::mem::replace(&mut self.unread, unread) != unread
     }
 
-    /// So many bytes of control frames were put into the output. The answer to the opening handshake is as one: it is what a
-    /// deadline begins with.
+    /// Notes that control frames of this size went into the output. The answer to the opening handshake counts like
+    /// them, because a deadline begins with it.
     pub(crate) fn control_queued(&mut self, size: usize) {
         self.unwritten_control = self.unwritten_control.saturating_add(saturated(size));
     }
 
-    /// The Ping that was due is the last of so many bytes in the output.
+    /// Notes that the due Ping went into the output, whose length is now `output`.
     pub(crate) fn queued(&mut self, output: usize) {
         self.ahead = saturated(output);
     }
 
-    /// So many bytes of output were written.
+    /// Notes that `n` bytes of output were written.
     pub(crate) fn written(&mut self, n: usize) {
         let n = saturated(n);
         self.ahead = self.ahead.saturating_sub(n);
@@ -370,7 +374,7 @@ impl Timers {
         }
     }
 
-    /// A Pong came. It answers no Ping that has not been written, whatever its payload.
+    /// Notes a Pong. It cannot answer a Ping that was not written yet, whatever its payload.
     pub(crate) fn pong(&mut self, payload: &[u8]) {
         let Stage::Pinged { at, later, .. } = self.stage else {
             return;
@@ -382,10 +386,10 @@ impl Timers {
         }
     }
 
-    /// The application sent a Ping, the last of so many bytes in the output.
+    /// Notes that the application's Ping went into the output, whose length is now `output`.
     pub(crate) fn pinged(&mut self, output: usize) {
         if let Stage::Pinged { later, .. } = &mut self.stage {
-            // The first of several: once that is written, a Pong may be for it.
+            // The first of several counts: once it is written, a Pong may answer it.
             later.get_or_insert(saturated(output));
         }
     }
@@ -394,8 +398,8 @@ impl Timers {
         self.round_trip_time
     }
 
-    /// Whether more was written since the last time than control frames: a deadline that begins with a Ping or Close frame
-    /// must not be extended by that frame itself, nor any by the answers to a peer's Pings.
+    /// Whether more than control frames was written since the last time. A Ping or Close frame must not extend the
+    /// deadline that begins with it. Answers to a peer's Pings must extend no deadline.
     fn has_written_data(&mut self, activity: Activity) -> bool {
         let written = activity.written.wrapping_sub(self.written);
         self.written = activity.written;
@@ -404,7 +408,7 @@ impl Timers {
         written > expected
     }
 
-    /// Waits for the next Ping from now on.
+    /// The stage that waits for the next Ping from now on.
     const fn idle(&self) -> Stage {
         Stage::Idle(Some(self.now.saturating_add(self.deadlines.ping_interval)))
     }
@@ -417,7 +421,7 @@ impl Timers {
             deadline: Deadline::started(self.now, limit),
             later: None,
         };
-        // A Ping that is still in the output has to be answered anyway, so there is never more than one.
+        // The peer must answer a Ping that is still in the output. So there is never more than one.
         if self.ahead > 0 {
             return None;
         }
@@ -425,7 +429,7 @@ impl Timers {
         Some(Due::Ping(self.pings.to_be_bytes()))
     }
 
-    /// The stage, or the one that begins now.
+    /// The current stage, or the one that begins now.
     fn stage_for(&self, awaited: Awaited) -> Stage {
         match (awaited, self.stage) {
             (Awaited::Messages | Awaited::MessagesWithoutPing, stage) => stage,
@@ -490,7 +494,7 @@ mod tests {
             assert!(!moving(&mut deadline, now, LIMIT));
             assert_eq!(deadline.next(), Some(seconds(next)), "at {now}");
         }
-        // From then on received data only keeps the turn going, and no longer than one more period.
+        // From then on, received data only adds turns, for at most one more period.
         for now in [113, 114, 115] {
             assert!(!moving(&mut deadline, now, LIMIT), "at {now}");
             assert_eq!(deadline.next(), Some(Duration::ZERO));
@@ -504,7 +508,7 @@ mod tests {
         assert!(!idle(&mut deadline, 5, LIMIT));
         assert!(!moving(&mut deadline, 5, LIMIT));
         assert_eq!(deadline.next(), Some(seconds(8)));
-        // Without an extension there is no more time, only the turn.
+        // Without an extension, progress adds turns but no time.
         let strict = Limit {
             extension: Duration::ZERO,
             ..LIMIT
@@ -518,7 +522,7 @@ mod tests {
         assert!(idle(&mut deadline, 4, strict));
     }
 
-    /// Control frames extend nothing, but the answer may be behind them.
+    /// Control frames extend no deadline, but the answer may follow them.
     #[test]
     fn control_frames_in_the_last_turn_keep_it_going() {
         let mut deadline = Deadline::started(seconds(0), LIMIT);
@@ -553,7 +557,7 @@ mod tests {
         assert!(beyond.expired(Duration::MAX, Moved::Nothing, far));
     }
 
-    /// A connection with deadlines has one of these. It is not part of the promise, but it should not grow unnoticed.
+    /// Each connection with deadlines has one of these. The size is no promise, but it should not grow unnoticed.
     #[test]
     fn the_block_stays_small() {
         assert!(size_of::<Timers>() <= 200, "{}", size_of::<Timers>());

@@ -7,14 +7,14 @@ use core::fmt;
 use crate::connection::message_type::MessageType;
 use crate::wire::{Bytes, FrameHeader};
 
-/// A whole message in one frame as a server sends it, that is not masked.
+/// A whole message in one unmasked frame, as a server sends it.
 pub(crate) struct SharedFrame {
     bytes: Arc<[u8]>,
     header_size: u8,
     rsv: u8,
 }
 
-/// Shows how long it is, not what it says.
+/// Shows how long it is, not its bytes.
 impl fmt::Debug for SharedFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Bytes(self.bytes.len()).fmt(f)
@@ -34,18 +34,18 @@ impl SharedFrame {
         bytes.extend_from_slice(payload);
         Self {
             bytes: bytes.into(),
-            // At most 10.
+            // A header without a key has at most 10 bytes.
             header_size: u8::try_from(header.len()).unwrap_or_default(),
             rsv,
         }
     }
 
-    /// All of it.
+    /// The header and the payload.
     pub(crate) const fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
     }
 
-    /// The reserved bits of its header.
+    /// The reserved bits of the header.
     pub(crate) const fn rsv(&self) -> u8 {
         self.rsv
     }

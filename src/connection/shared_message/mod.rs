@@ -1,4 +1,4 @@
-//! Messages that are sent to many.
+//! Messages that many connections send.
 
 use alloc::sync::Arc;
 
@@ -9,41 +9,40 @@ pub(crate) use frame::SharedFrame;
 
 mod frame;
 
-/// A message that is encoded once and sent on any number of connections.
+/// A message that is encoded once and sent on any number of connections, for a chat room or a feed.
 ///
-/// To clone it costs as much as to count a reference, and threads may share it. See
-/// [`Connection::send_shared`](crate::Connection::send_shared).
+/// Pass it to [`Connection::send_shared`](crate::Connection::send_shared). Cloning increments a reference count.
+/// Threads may share it.
 ///
-/// The references are counted atomically. A target without atomic operations on pointers (`target_has_atomic = "ptr"`)
-/// has neither this type nor `send_shared`: the RP2040 (`thumbv6m-none-eabi`) and the ESP32-C3
-/// (`riscv32imc-unknown-none-elf`) are such. All else works there.
+/// The reference count is atomic. Targets without atomic pointers (`target_has_atomic = "ptr"`) have neither this type
+/// nor `send_shared`. Examples are the RP2040 (`thumbv6m-none-eabi`) and the ESP32-C3 (`riscv32imc-unknown-none-elf`).
+/// Everything else works there.
 ///
 /// # Compression
 ///
-/// With the feature `deflate` the message is compressed once, too, for all connections that have agreed on the same
-/// window: when the first of them sends it, with the level and the memory level of that connection, or ahead with
-/// `compress`. Whether a connection sends it compressed is up to the connection: to its
-/// `Deflate::min_size` and to `Connection::compress_messages`. A message that compression does not
-/// make shorter goes as it is.
+/// With the feature `deflate`, the message is compressed once for all connections that agreed on the same window. The
+/// first of them compresses it when it sends the message, with its own level and memory level. To compress earlier,
+/// call `compress`. Each connection decides whether to send the compressed message: by `Deflate::min_size` and
+/// `Connection::compress_messages`. If compression makes the message no shorter, it is sent uncompressed.
 ///
-/// What is compressed for all refers to no earlier message, also under context takeover, and a connection's own next
-/// message then refers to none before it. So a connection that sends both in turns compresses its own ones as if
-/// there were no context takeover; one that sends shared messages alone needs no compressor, of which there are
-/// hundreds of kilobytes for each connection otherwise.
+/// The compressed message refers to no earlier message, even with context takeover. The next message of the connection
+/// then refers to no message before it either. So context takeover saves nothing if a connection sends shared messages
+/// and other messages in turns. A connection that sends only shared messages needs no compressor, which saves hundreds
+/// of kilobytes.
 ///
 /// # Memory
 ///
-/// All clones of a message own its frame together, and a compressed one for each window that was needed: there are
-/// seven windows, and all that are larger than the message count as one. From 4 KiB on, connections own the frames with
-/// them until they are written.
+/// All clones share one frame, and one compressed frame for each window in use. There are seven windows. All windows
+/// that are larger than the message count as one. A connection that sends a message of 4 KiB or more shares its frame
+/// until it is written.
 ///
-/// # Example: the same to all
+/// # Example: the same message to all clients
 ///
 /// ```
 /// use std::io::{self, IoSlice, Write};
 /// use sockless::{Config, Connection, SharedMessage};
 ///
-/// /// A message from 4 KiB on is written from where it is, whatever waits before it.
+/// /// This writes a shared message of 4 KiB or more without a copy, and all output before it.
 /// fn write(connection: &mut Connection, transport: &mut impl Write) -> io::Result<()> {
 ///     while !connection.output().is_empty() {
 ///         let parts: Vec<_> = connection.output_parts().map(IoSlice::new).collect();
@@ -63,12 +62,12 @@ mod frame;
 /// # Ok::<(), io::Error>(())
 /// ```
 ///
-/// # Example: what one says, all hear
+/// # Example: pass a message on to the other clients
 ///
 /// ```
 /// use sockless::{Connection, Event, ProtocolError, ReadBuffer, SharedMessage};
 ///
-/// /// What the next event is for the others.
+/// /// Makes a shared message from the next event.
 /// fn pass_on(
 ///     connection: &mut Connection,
 ///     buffer: &mut ReadBuffer,
@@ -86,11 +85,12 @@ mod frame;
 /// # server.send_shared(&message).unwrap();
 /// # assert_eq!(server.output(), b"\x81\x02Hi");
 /// ```
+#[doc(alias("fan-out", "fanout", "multicast", "publish", "pubsub"))]
 #[doc(alias = "broadcast")]
 #[derive(Clone, Debug)]
 pub struct SharedMessage(Arc<Forms>);
 
-/// The message as it goes to different peers.
+/// The forms of the message for different peers.
 #[derive(Debug)]
 struct Forms {
     kind: MessageType,
@@ -99,13 +99,13 @@ struct Forms {
 }
 
 impl SharedMessage {
-    /// A text message in one frame.
+    /// Makes a text message in one frame.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::new(MessageType::Text, text.as_bytes())
     }
 
-    /// A binary message in one frame.
+    /// Makes a binary message in one frame.
     #[must_use]
     pub fn binary(data: &[u8]) -> Self {
         Self::new(MessageType::Binary, data)
@@ -119,11 +119,12 @@ impl SharedMessage {
         }))
     }
 
-    /// Compresses the message ahead, for connections that have agreed on windows of
+    /// Compresses the message now, for connections that agreed on windows of
     /// [`max_window_bits`](Deflate::max_window_bits).
     ///
-    /// The first of them would do it otherwise. Worth it where that is not the time for it, or another thread has
-    /// some; what there is for such connections already stays. Values out of their range count as the nearest.
+    /// Without this call, the first connection that sends the message compresses it. Call this to do the work at a
+    /// better time or on another thread. A form that exists already is kept. Values outside their range count as the
+    /// nearest valid value.
     ///
     /// # Example
     ///
@@ -143,13 +144,13 @@ impl SharedMessage {
         self.0.kind
     }
 
-    /// The frame without compression.
+    /// The uncompressed frame.
     pub(crate) fn plain(&self) -> &SharedFrame {
         &self.0.plain
     }
 
-    /// The compressed frame for peers with this window, unless it is better not compressed. It is made with these
-    /// options if there is none yet.
+    /// The compressed frame for peers with this window, or `None` if the message is to be sent uncompressed. If the
+    /// frame does not exist yet, this makes it with `options`.
     pub(crate) fn compressed(&self, options: &Deflate, window_bits: u8) -> Option<&SharedFrame> {
         let Forms {
             kind,
