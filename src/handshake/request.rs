@@ -1,4 +1,4 @@
-//! The request of a client, as a server reads it (RFC 6455 section 4.2.1).
+//! The client's request, as a server reads it (RFC 6455, section 4.2.1).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -18,15 +18,57 @@ use crate::handshake::response::{Response, write_response};
 use crate::handshake::uri::Authority;
 use crate::wire::Bytes;
 
-/// A request that a server has received: for a WebSocket, or for anything else on the same port.
+/// A request that a server has received. It asks for a WebSocket, or for anything else on the same port.
 ///
 /// [`ServerHandshake::read_request`](crate::handshake::ServerHandshake::read_request) reads it from a [`ReadBuffer`].
-/// Where an HTTP library has read it, [`new`](Self::new) takes it over HTTP/1.1 and
-/// [`extended_connect`](Self::extended_connect) over HTTP/2 and HTTP/3. Then [`accept`](Self::accept) or
-/// [`negotiate`](Self::negotiate) makes a [`Connection`] of it, or [`respond`](Self::respond) gives a plain HTTP answer. What
-/// the client sent after the request stays in the buffer for the connection.
+/// If an HTTP library reads the requests, use [`new`](Self::new) over HTTP/1.1, or
+/// [`extended_connect`](Self::extended_connect) over HTTP/2 and HTTP/3.
 ///
-/// # Example
+/// Look at the request, then answer in one of these ways:
+///
+/// - [`accept`](Self::accept) opens the WebSocket, or says why the request must be refused.
+/// - [`negotiate`](Self::negotiate) does the same and also returns the response, for instance for the subprotocol.
+/// - [`respond`](Self::respond) writes a page, a redirect, or a refusal with your own status. Give its result to
+///   [`Connection::refused`], which delivers it.
+///
+/// The bytes that follow the request stay in the buffer for the connection.
+///
+/// # Example: a page next to the WebSocket
+///
+/// ```
+/// use sockless::Connection;
+/// use sockless::handshake::{Header, InputError, Request, ServerOptions};
+///
+/// /// A page at `/`, and a WebSocket at `/chat` for clients with the right cookie.
+/// fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, InputError> {
+///     let html = Header { name: "Content-Type", value: b"text/html; charset=utf-8" };
+///     let page = match request.target() {
+///         "/" => request.respond(200, &[html], b"<h1>Hello</h1>")?,
+///         "/chat" if request.single_header("Cookie") == Some(b"session=1") => {
+///             let accepted = request.accept(options);
+///             return Ok(accepted.unwrap_or_else(|error| error.refuse(&options.config)));
+///         }
+///         "/chat" => request.respond(403, &[html], b"<h1>Log in first</h1>")?,
+///         _ => request.respond(404, &[html], b"<h1>Not found</h1>")?,
+///     };
+///     Ok(Connection::refused(page, &options.config))
+/// }
+/// # let host = Header { name: "Host", value: b"a" };
+/// # let cookie = Header { name: "Cookie", value: b"session=1" };
+/// # let options = ServerOptions::default();
+/// # for (target, headers, start) in [
+/// #     ("/", vec![host], "HTTP/1.1 200 "),
+/// #     ("/chat", vec![host], "HTTP/1.1 403 "),
+/// #     ("/chat", vec![host, cookie], "HTTP/1.1 426 "),
+/// #     ("/a", vec![host], "HTTP/1.1 404 "),
+/// # ] {
+/// #     let connection = answer(&Request::new("GET", target, headers), &options)?;
+/// #     assert!(connection.output().starts_with(start.as_bytes()), "{target}");
+/// # }
+/// # Ok::<(), InputError>(())
+/// ```
+///
+/// # Example: from bytes to a connection
 ///
 /// ```
 /// use sockless::{Config, ReadBuffer};
@@ -38,7 +80,7 @@ use crate::wire::Bytes;
 ///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
 /// );
 /// let mut handshake = ServerHandshake::new(&Config::default());
-/// let request = handshake.read_request(&mut buffer)?.expect("the head is whole");
+/// let request = handshake.read_request(&mut buffer)?.expect("the head is complete");
 /// assert_eq!(request.target(), "/chat");
 /// let connection = request.accept(&ServerOptions::default())?;
 /// assert!(connection.output().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
@@ -47,14 +89,14 @@ use crate::wire::Bytes;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request<'b> {
     pub(super) method: &'b str,
-    /// The path and query. A target of another form is here as received; no WebSocket has one.
+    /// The path and query. Another form of target is here as received, and a WebSocket request cannot have one.
     pub(super) target: Cow<'b, str>,
     pub(super) source: Source,
-    /// The host of an absolute target is the `Host` here.
+    /// If the target is absolute, `Host` contains its host.
     pub(super) headers: Vec<Header<'b>>,
 }
 
-/// Shows the names of the headers, and how long the rest is.
+/// Shows the method, the length of the target, and the headers without their values.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -68,7 +110,9 @@ impl fmt::Debug for Request<'_> {
 
 /// # From an HTTP library
 impl<'b> Request<'b> {
-    /// An HTTP/1.1 request that an HTTP library has read.
+    /// Takes an HTTP/1.1 request that an HTTP library has read.
+    ///
+    /// With the types of the crate `http`, use [`from_http`](Self#method.from_http).
     ///
     /// # Example
     ///
@@ -84,7 +128,7 @@ impl<'b> Request<'b> {
     /// ]);
     /// let options = ServerOptions::default();
     /// let (response, connection) = request.negotiate(&options)?;
-    /// // Let the library answer with this status and these headers. Then the transport is this connection's.
+    /// // Let the library write this status and these headers. The transport then belongs to the connection.
     /// assert_eq!(response.status(), 101);
     /// assert_eq!(response.single_header("Sec-WebSocket-Accept"), Some(&b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="[..]));
     /// # Ok::<(), sockless::handshake::RequestError>(())
@@ -100,8 +144,10 @@ impl<'b> Request<'b> {
         .with_path()
     }
 
-    /// A request over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220). The pseudo-header fields `:method`, `:protocol`, `:scheme`,
-    /// `:authority` and `:path` are in the list like the others.
+    /// Takes a request over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220).
+    ///
+    /// The list contains the pseudo-header fields `:method`, `:protocol`, `:scheme`, `:authority` and `:path`. With the
+    /// types of the crate `http`, use [`from_http_connect`](Self#method.from_http_connect).
     ///
     /// # Example
     ///
@@ -119,7 +165,7 @@ impl<'b> Request<'b> {
     /// assert!(request.is_websocket());
     /// let options = ServerOptions::default();
     /// let (response, connection) = request.negotiate(&options)?;
-    /// // Let the library answer with this status and these headers. Then the stream is this connection's.
+    /// // Let the library write this status and these headers. The stream then belongs to the connection.
     /// assert_eq!(response.status(), 200);
     /// # Ok::<(), sockless::handshake::RequestError>(())
     /// ```
@@ -142,9 +188,9 @@ impl<'b> Request<'b> {
     }
 }
 
-/// # What it asks for
+/// # What the client asks for
 impl<'b> Request<'b> {
-    /// Whether it asks for a WebSocket, so that [`accept`](Self::accept) is worth a try.
+    /// Whether the request asks for a WebSocket. Only then can [`accept`](Self::accept) succeed.
     #[must_use]
     pub fn is_websocket(&self) -> bool {
         match self.source.bootstrap() {
@@ -161,21 +207,27 @@ impl<'b> Request<'b> {
         self.method
     }
 
-    /// The path, with the query if there is one, such as `/chat?room=1`.
+    /// The path and the query, such as `/chat?room=1`.
     ///
-    /// It is the same for an absolute target, such as `http://example.com/chat?room=1` (RFC 9112 section 3.2.2). An empty
-    /// path is `/`. A target of another form is here as received, for instance `*`, and
-    /// [`accept`](Self::accept) refuses it. Over HTTP/2 and HTTP/3 it is the `:path`, or empty if there is not exactly one.
+    /// To compare the path only, split it off: `request.target().split('?').next()`.
+    ///
+    /// An absolute target, such as `http://example.com/chat?room=1`, gives the same result (RFC 9112, section 3.2.2).
+    /// An empty path is `/`. Another form, such as `*`, is here as received, and [`accept`](Self::accept) refuses it.
+    /// Over HTTP/2 and HTTP/3 this is the `:path`. It is empty if there is not exactly one.
+    #[doc(alias = "path")]
+    #[doc(alias = "uri")]
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The host that the request is for, with the port if there is one, such as `example.com:8080`.
+    /// The host that the request is for, such as `example.com` or `example.com:8080`.
     ///
-    /// It is the host in an absolute target, else that of the `Host` header (RFC 9112 section 3.2.2). Over HTTP/2 and HTTP/3
-    /// it is the `:authority`, or the `host` field of a request without one (RFC 9113 section 8.3.1, RFC 9114
-    /// section 4.3.1). `None` if there is none, if it is not valid, or if two are there and differ.
+    /// It is the host of an absolute target, or the `Host` header (RFC 9112, section 3.2.2). Over HTTP/2 and HTTP/3 it
+    /// is the `:authority`, or the `host` field if there is no `:authority` (RFC 9113, section 8.3.1; RFC 9114, section
+    /// 4.3.1).
+    ///
+    /// `None` means that it is missing, repeated or not valid, or that `:authority` and `host` differ.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let listed = single(&self.headers, "Host");
@@ -190,18 +242,24 @@ impl<'b> Request<'b> {
         str::from_utf8(host.ok()?).ok()
     }
 
-    /// All headers in their order. Over HTTP/2 and HTTP/3 the pseudo-header fields are among them.
+    /// All headers in their order. Over HTTP/2 and HTTP/3 the list contains the pseudo-header fields.
     ///
-    /// With an absolute target, `Host` has the host of the target in place of what was received: RFC 9112 section 3.2.2
-    /// tells servers to ignore that.
+    /// If the target is absolute, `Host` contains the target's host. RFC 9112, section 3.2.2, tells servers to ignore
+    /// the host that was received.
     #[must_use]
     pub fn headers(&self) -> &[Header<'b>] {
         &self.headers
     }
 
-    /// The value of the header with this name. `None` if there is none, or more than one.
+    /// The value of the header with this name, such as `Cookie` or `Authorization`. `None` if it is missing or
+    /// repeated.
     ///
-    /// For the host, use [`host`](Self::host).
+    /// The name may be in upper or lower case. For `Host`, use [`host`](Self::host).
+    ///
+    /// Over HTTP/2 and HTTP/3, a client may split `Cookie` into several fields (RFC 9113, section 8.2.3). Then join the
+    /// values from [`headers`](Self::headers) with `; `.
+    #[doc(alias = "cookie")]
+    #[doc(alias = "authorization")]
     #[must_use]
     pub fn single_header(&self, name: &str) -> Option<&'b [u8]> {
         match single(&self.headers, name) {
@@ -210,7 +268,10 @@ impl<'b> Request<'b> {
         }
     }
 
-    /// The subprotocols the client offers, in the order it prefers them (RFC 6455 section 1.9).
+    /// The subprotocols that the client offers, the preferred one first (RFC 6455, section 4.1).
+    ///
+    /// You need not choose one: give your list to [`ServerOptions::subprotocols`].
+    #[doc(alias = "Sec-WebSocket-Protocol")]
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         elements(&self.headers, "Sec-WebSocket-Protocol")
             .filter_map(|element| str::from_utf8(element).ok())
@@ -219,29 +280,34 @@ impl<'b> Request<'b> {
 
 /// # The answer
 impl Request<'_> {
-    /// Agrees on a WebSocket connection, or refuses (RFC 6455 section 4.2.2).
+    /// Checks the request, and opens the connection (RFC 6455, section 4.2.2).
     ///
-    /// If the request was read from a transport, the connection's output begins with the answer to the client. If it comes
-    /// from an HTTP library, that library writes the answer: use [`negotiate`](Self::negotiate).
+    /// If the request was read from a transport, the connection's output begins with the response. If an HTTP library
+    /// read it, use [`negotiate`](Self::negotiate), because the library must write the response.
     ///
-    /// The answer is final, also to a request with `Expect: 100-continue`: it is never a 100 (RFC 9110 section 10.1.1).
+    /// The response is always final, also if the client sends `Expect: 100-continue` (RFC 9110, section 10.1.1).
     ///
     /// # Errors
     ///
-    /// What is wrong with the request, or why `options` do not allow it. Give the client
-    /// [`RequestError::refuse`], or an answer of your own with [`respond`](Self::respond) and [`Connection::refused`].
+    /// [`RequestError`] if the request is wrong, or if `options` do not allow it. Answer with [`RequestError::refuse`].
+    /// For your own answer, use [`respond`](Self::respond) and [`Connection::refused`].
+    #[doc(alias = "upgrade")]
     pub fn accept(&self, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
         Ok(self.open(&self.agree(options)?))
     }
 
-    /// As [`accept`](Self::accept), with the response: what was agreed on, such as the subprotocol.
+    /// Like [`accept`](Self::accept), and also returns the response.
     ///
-    /// If the request was read from a transport, the response is already in the connection's output, and you only look at
-    /// it. If it comes from an HTTP library, let the library write the response's status and headers.
+    /// [`Response::subprotocol`] says which subprotocol was chosen.
+    ///
+    /// If the request was read from a transport, the response is already in the connection's output. Do not write it
+    /// again. If an HTTP library read the request, let the library write the response's status and headers.
     ///
     /// # Errors
     ///
-    /// As of [`accept`](Self::accept). Over HTTP/2 and HTTP/3, answer with [`RequestError::over_http2`].
+    /// The same as those of [`accept`](Self::accept). Over HTTP/2 and HTTP/3, answer with [`RequestError::over_http2`].
+    #[doc(alias = "subprotocol")]
+    #[doc(alias = "upgrade")]
     pub fn negotiate(
         &self,
         options: &ServerOptions<'_>,
@@ -267,7 +333,7 @@ impl Request<'_> {
     fn open(&self, agreement: &Agreement<'_>) -> Connection {
         match self.source {
             Source::Transport(_) => {
-                // There is room for a subprotocol and an extension.
+                // This is enough for a subprotocol and an extension.
                 let mut answer = Vec::with_capacity(256);
                 answer.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
                 answer.extend_from_slice(Bootstrap::Upgrade.answer());
@@ -279,15 +345,19 @@ impl Request<'_> {
         }
     }
 
-    /// A plain HTTP answer, for instance a page, a redirect, or a refusal of the application's own.
+    /// Writes a plain HTTP/1.1 response: a page, a redirect, or a refusal with your own status.
     ///
-    /// `status` is from 200 to 599. The headers `Connection: close` and `Content-Length` are added. The
-    /// body is left out if the method is HEAD. Give the response to [`Connection::refused`].
+    /// Give the result to [`Connection::refused`], which delivers it and then closes the transport. Each transport
+    /// serves one request. If an HTTP library read the request, answer with the library instead.
+    ///
+    /// `status` is from 200 to 599. The response also gets `Connection: close` and `Content-Length`. The body is left
+    /// out if the method is HEAD, or if the status is 204, 205 or 304.
     ///
     /// # Errors
     ///
-    /// [`InputError`] for a status or header that must not be written; nothing else can break the
-    /// structure of the response.
+    /// - [`InputError::Status`] if the status is out of range.
+    /// - [`InputError::HeaderName`] or [`InputError::HeaderValue`] if a header is not valid.
+    /// - [`InputError::ReservedHeader`] for `Connection`, `Content-Length` or `Transfer-Encoding`.
     ///
     /// # Example
     ///
@@ -300,6 +370,9 @@ impl Request<'_> {
     /// assert!(answer.ends_with(b"Content-Length: 14\r\n\r\n<h1>Hello</h1>"));
     /// # Ok::<(), sockless::handshake::InputError>(())
     /// ```
+    #[doc(alias = "page")]
+    #[doc(alias = "html")]
+    #[doc(alias = "redirect")]
     pub fn respond(
         &self,
         status: u16,
@@ -310,13 +383,13 @@ impl Request<'_> {
             return Err(InputError::Status);
         }
         for header in headers {
-            // They decide where the response ends.
+            // These headers decide where the response ends.
             header.check(&["Connection", "Content-Length", "Transfer-Encoding"])?;
         }
-        // RFC 9110 section 15.3.6: a 205 has a body of length 0.
+        // RFC 9110, section 15.3.6: a 205 has no content.
         let body = if status == 205 { &[] } else { body };
         let mut response = write_response(status, headers, body);
-        // RFC 9110 section 9.3.2, section 15.3.5 and section 15.4.5: no content, though perhaps its length.
+        // RFC 9110, sections 9.3.2, 15.3.5 and 15.4.5: no content. A response to HEAD keeps its Content-Length.
         if self.method == "HEAD" || matches!(status, 204 | 304) {
             response.truncate(response.len().saturating_sub(body.len()));
         }
@@ -326,7 +399,7 @@ impl Request<'_> {
 
 /// # Reading
 impl<'b> Request<'b> {
-    /// Reads a request head, or `None` if it has not all come yet.
+    /// Reads a request head. `None` if it is not complete.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`size` unread bytes begin at `read`"
@@ -354,7 +427,7 @@ impl<'b> Request<'b> {
             let (head, _) = bytes.split_at(size);
             (Self::parse(head)?, size)
         };
-        // The header must be there, even where the host of an absolute target then takes its place (section 3.2.2).
+        // RFC 9112, section 3.2.2: `Host` is required, even if the host of an absolute target replaces it.
         if request.source.is_http11() {
             host(single(&request.headers, "Host"))?;
         }
@@ -362,7 +435,7 @@ impl<'b> Request<'b> {
         Ok(Some(request.with_path()))
     }
 
-    /// Skips empty lines before a request, and says whether there were any (RFC 9112 section 2.2).
+    /// Skips empty lines before a request (RFC 9112, section 2.2). Returns whether there were any.
     pub(crate) fn skip_empty_lines(buffer: &mut ReadBuffer) -> bool {
         let before = buffer.unread().len();
         while buffer.unread().starts_with(b"\r\n") {
@@ -371,7 +444,7 @@ impl<'b> Request<'b> {
         buffer.unread().len() != before
     }
 
-    /// What the parser makes of a whole head that was searched already.
+    /// Parses a complete head, after the search has checked it.
     fn parse(head: &'b [u8]) -> Result<Self, HeadError> {
         let mut lines = head::lines(head);
         let mut parsed = httparse::Request::new(&mut lines);
@@ -379,11 +452,10 @@ impl<'b> Request<'b> {
         Self::parsed(&parsed).ok_or(HeadError::Malformed)
     }
 
-    /// The request that `bytes` are, if they are one and nothing else; `None` leaves it to the search to say
-    /// what they are.
+    /// Parses `bytes` in one pass if they are exactly one request. Otherwise returns `None`, and the search decides.
     ///
-    /// The parser alone judges them, once. Besides what it refuses itself, the search refuses bare LFs and too
-    /// many headers.
+    /// This saves the search. It also applies the two checks that only the search makes: bare LFs and the number of
+    /// headers.
     fn parse_at_once(bytes: &'b [u8], config: &Config) -> Option<Self> {
         let mut lines = [const { MaybeUninit::uninit() }; head::FEW];
         let mut parsed = httparse::Request::new(&mut []);
@@ -414,7 +486,7 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// Takes an absolute target apart, as [`target`](Self::target) and [`headers`](Self::headers) describe.
+    /// Splits an absolute target, as [`target`](Self::target) and [`headers`](Self::headers) describe.
     fn with_path(mut self) -> Self {
         if let Cow::Borrowed(target) = self.target
             && let Some((host, path)) = split_absolute(target)
@@ -426,9 +498,9 @@ impl<'b> Request<'b> {
     }
 }
 
-/// The host and the rest of an absolute `http:` or `https:` URI (RFC 9112 section 3.2.2).
+/// The host and the rest of an absolute `http:` or `https:` URI (RFC 9112, section 3.2.2).
 fn split_absolute(target: &str) -> Option<(&str, &str)> {
-    // RFC 6455 section 3: no fragment.
+    // RFC 6455, section 3: no fragment.
     if target.starts_with('/') || target.contains('#') {
         return None;
     }
@@ -441,7 +513,7 @@ fn split_absolute(target: &str) -> Option<(&str, &str)> {
     Some((host, path))
 }
 
-/// What follows the host in a URI, in the form of a target that is a path (RFC 9112 section 3.2.1).
+/// The rest of a URI after its host, in the form of a path (RFC 9112, section 3.2.1).
 pub(crate) fn origin_form(path: &str) -> Cow<'_, str> {
     match path {
         "" => Cow::Borrowed("/"),
@@ -450,7 +522,7 @@ pub(crate) fn origin_form(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Puts the host of an absolute target in place of what the `Host` header says (RFC 9112 section 3.2.2).
+/// Replaces the `Host` header by the host of an absolute target (RFC 9112, section 3.2.2).
 pub(crate) fn set_host<'b>(headers: &mut Vec<Header<'b>>, host: &'b str) {
     let value = host.as_bytes();
     let mut is_set = false;

@@ -1,4 +1,4 @@
-//! Why a server refuses a request, and the answer that says so (RFC 6455 section 4.2.2).
+//! Why a server refuses a request, and the response that says so (RFC 6455, section 4.2.2).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +10,13 @@ use crate::handshake::headers::Header;
 use crate::handshake::input_error::InputError;
 use crate::handshake::response::write_response;
 
-/// A server refuses a request: what is wrong with it, and the answer that says so.
+/// Why a server refuses a request.
+///
+/// [`refuse`](Self::refuse) makes a [`Connection`] that delivers the response to the client. With an HTTP library, let
+/// the library write the [`status`](Self::status) and the [`headers`](Self::headers), or
+/// [`over_http2`](Self::over_http2).
+///
+/// The text of the error is also the body of the response. Each text names the RFC section of the rule.
 ///
 /// # Example
 ///
@@ -21,7 +27,7 @@ use crate::handshake::response::write_response;
 /// let mut buffer = ReadBuffer::new();
 /// buffer.extend_from_slice(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
 /// let mut handshake = ServerHandshake::new(&Config::default());
-/// let request = handshake.read_request(&mut buffer)?.expect("the head is whole");
+/// let request = handshake.read_request(&mut buffer)?.expect("the head is complete");
 /// let error = request.accept(&ServerOptions::default()).unwrap_err();
 /// assert_eq!(error, RequestError::NotAnUpgrade);
 /// assert_eq!(error.status(), 426);
@@ -31,69 +37,80 @@ use crate::handshake::response::write_response;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A request line or header line that does not fit the grammar (RFC 9112 sections 2 to 5): a bare CR or
-    /// LF, NUL, a folded line, a space before the colon, an empty or impossible name.
+    /// A request line or header line breaks the grammar (RFC 9112, sections 2 to 5). Examples are a bare CR or LF, NUL,
+    /// a folded line, a space before the colon, and an empty or invalid name. Status 400.
     MalformedHead,
-    /// The request line alone is over [`Config::max_head_size`](crate::Config::max_head_size).
+    /// The request line alone exceeds [`Config::max_head_size`](crate::Config::max_head_size). Status 414.
     StartLineTooLong,
-    /// The head is over [`Config::max_head_size`](crate::Config::max_head_size).
+    /// The head exceeds [`Config::max_head_size`](crate::Config::max_head_size). Status 431.
     HeadTooLarge,
-    /// There are more header lines than [`Config::max_headers`](crate::Config::max_headers).
+    /// The head has more header lines than [`Config::max_headers`](crate::Config::max_headers). Status 431.
     TooManyHeaders,
-    /// Neither HTTP/1.1 nor HTTP/1.0 (RFC 9110 section 2.5).
+    /// The version is neither HTTP/1.1 nor HTTP/1.0 (RFC 9110, section 2.5). Status 505.
     UnsupportedHttpVersion,
-    /// HTTP/1.0: an upgrade needs HTTP/1.1 (RFC 6455 section 4.1, item 2).
+    /// The version is HTTP/1.0, but a WebSocket needs HTTP/1.1 (RFC 6455, section 4.1). Status 505.
     Http10,
-    /// No `Host` header, two, or one that names no host (RFC 9112 section 3.2). Over HTTP/2 and HTTP/3: neither
-    /// `:authority` nor `Host`, or both with different hosts (RFC 9113 section 8.3.1).
+    /// The `Host` header is missing, repeated or not valid (RFC 9112, section 3.2). Status 400.
+    ///
+    /// Over HTTP/2 and HTTP/3: neither `:authority` nor `host` is there, one of them is repeated or not valid, or they
+    /// differ (RFC 9113, section 8.3.1).
     Host,
-    /// The request is for none of the hosts that [`ServerOptions::hosts`](crate::handshake::ServerOptions::hosts) names
-    /// (RFC 9110 section 15.5.20).
+    /// [`ServerOptions::hosts`](crate::handshake::ServerOptions::hosts) does not contain the host of the request (RFC
+    /// 9110, section 15.5.20). Status 421.
     Misdirected,
-    /// A target that is neither a path nor an absolute `http:` or `https:` URI (RFC 6455 section 4.2.1,
-    /// item 1). Over HTTP/2 and HTTP/3: not exactly one good `:scheme` and `:path` (RFC 8441 section 4).
+    /// The target is neither a path nor an absolute `http:` or `https:` URI (RFC 6455, section 4.2.1). Status 400.
+    ///
+    /// Over HTTP/2 and HTTP/3: `:scheme` or `:path` is missing, repeated or not valid (RFC 8441, section 4).
     Target,
-    /// A method other than GET (RFC 6455 section 4.1, item 2), or than CONNECT over HTTP/2 and HTTP/3
-    /// (RFC 8441 section 4).
+    /// The method is not GET (RFC 6455, section 4.1). Over HTTP/2 and HTTP/3: it is not CONNECT (RFC 8441, section 4).
+    /// Status 405.
     Method,
-    /// The `Upgrade` header lacks `websocket`, or the `Connection` header lacks `upgrade`
-    /// (RFC 6455 section 4.2.1, items 3 and 4).
+    /// `Upgrade` does not contain `websocket`, or `Connection` does not contain `upgrade` (RFC 6455, section 4.2.1).
+    /// Status 426.
+    ///
+    /// A plain HTTP request, for instance for a page, gets this error. Over HTTP/2 and HTTP/3: `:protocol` is not
+    /// `websocket`, and the status is 501 (RFC 9220, section 3).
     NotAnUpgrade,
-    /// A header that HTTP/2 and HTTP/3 do not have, such as `Upgrade` or `Connection` (RFC 9113 section 8.2.2).
+    /// The request has a header that HTTP/2 and HTTP/3 forbid, such as `Upgrade` or `Connection` (RFC 9113, section
+    /// 8.2.2). Status 400.
     ConnectionHeader,
-    /// The request announces a body, which could be taken for frames.
+    /// The request announces a body. Its bytes could be taken for frames. Status 400.
     Body,
-    /// No `Sec-WebSocket-Version` header, or two (RFC 6455 section 4.2.1, item 6).
+    /// `Sec-WebSocket-Version` is missing or repeated (RFC 6455, section 4.2.1). Status 400.
     MissingVersion,
-    /// A `Sec-WebSocket-Version` other than 13 (RFC 6455 section 4.4).
+    /// `Sec-WebSocket-Version` is not 13 (RFC 6455, section 4.4). Status 426, or 400 over HTTP/2 and HTTP/3.
     UnsupportedVersion,
-    /// No `Sec-WebSocket-Key` header, two, or one that is not 16 bytes in base64
-    /// (RFC 6455 section 4.2.1, item 5).
+    /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes in base64 (RFC 6455, section 4.2.1). Status 400.
     Key,
-    /// Two `Origin` headers (RFC 6454 section 7.3).
+    /// `Origin` is repeated (RFC 6454, section 7.3). Status 400.
     DuplicateOrigin,
-    /// The `Origin` is not among those [`ServerOptions::origins`](crate::handshake::ServerOptions::origins) allows
-    /// (RFC 6455 section 10.2).
+    /// [`ServerOptions::origins`](crate::handshake::ServerOptions::origins) does not allow the `Origin` (RFC 6455,
+    /// section 10.2). Status 403.
+    ///
+    /// With the default policy, a proxy that changes `Host` causes this error: see [`Origins`].
+    ///
+    /// [`Origins`]: crate::handshake::Origins#samehost-trusts-the-host-of-the-request
+    #[doc(alias = "CORS")]
     Origin,
-    /// A `Sec-WebSocket-Protocol` header that is not a list of different tokens
-    /// (RFC 6455 section 4.1, item 10).
+    /// `Sec-WebSocket-Protocol` is not a list of different tokens (RFC 6455, section 4.1). Status 400.
     Subprotocols,
-    /// No subprotocol in common, where one is required (RFC 6455 section 4.2.2, item 5).
+    /// The client offers no subprotocol that the server speaks, and
+    /// [`ServerOptions::require_subprotocol`](crate::handshake::ServerOptions::require_subprotocol) is set. Status 400.
     NoCommonSubprotocol,
-    /// A `Sec-WebSocket-Extensions` header that does not fit its grammar (RFC 6455 section 9.1).
+    /// `Sec-WebSocket-Extensions` breaks its grammar (RFC 6455, section 9.1). Status 400.
     Extensions,
-    /// No whole request within [`Deadlines::handshake`](crate::Deadlines::handshake) (RFC 9110 section 15.5.9).
+    /// The request was not complete within [`Deadlines::handshake`](crate::Deadlines::handshake) (RFC 9110, section
+    /// 15.5.9). Status 408.
     Timeout,
-    /// The server's own fault: a header in [`ServerOptions::headers`](crate::handshake::ServerOptions::headers) must not
-    /// be written. The client gets status 500.
+    /// The server's own mistake: a header in [`ServerOptions::headers`](crate::handshake::ServerOptions::headers) must
+    /// not be written. Status 500. The client does not learn the reason.
     Input(InputError),
 }
 
 impl RequestError {
-    /// The HTTP status that tells the client: 400, 403, 405, 408, 414, 421, 426, 431, 500 or
-    /// 505.
+    /// The HTTP status of the response over HTTP/1.1: 400, 403, 405, 408, 414, 421, 426, 431, 500 or 505.
     ///
-    /// For a request over HTTP/2 or HTTP/3 use [`over_http2`](Self::over_http2).
+    /// Over HTTP/2 and HTTP/3 use [`over_http2`](Self::over_http2).
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -120,21 +137,21 @@ impl RequestError {
         }
     }
 
-    /// The headers that the answer over HTTP/1.1 must have beside the usual ones.
+    /// The headers that this error needs in the response over HTTP/1.1. [`response`](Self::response) contains them.
     #[must_use]
     pub const fn headers(self) -> &'static [Header<'static>] {
         match self {
-            // RFC 9110 section 15.5.6.
+            // RFC 9110, section 15.5.6.
             Self::Method => &[Header {
                 name: "Allow",
                 value: b"GET",
             }],
-            // RFC 9110 section 15.5.22.
+            // RFC 9110, section 15.5.22.
             Self::NotAnUpgrade => &[Header {
                 name: "Upgrade",
                 value: b"websocket",
             }],
-            // RFC 6455 section 4.4.
+            // RFC 6455, section 4.4.
             Self::UnsupportedVersion => &[
                 Header {
                     name: "Upgrade",
@@ -149,29 +166,31 @@ impl RequestError {
         }
     }
 
-    /// The whole answer to write.
+    /// The whole response over HTTP/1.1, as bytes to write.
     ///
-    /// Then shut down the writing side, and read and drop until the peer ends the stream or patience does:
-    /// closing a transport with unread bytes can reset it and destroy the answer on its way.
+    /// Usually you need [`refuse`](Self::refuse) instead, which delivers it. If you write it yourself, then shut down
+    /// the writing side. After that, read and drop bytes until the stream ends or a time limit passes. A transport that
+    /// you close with unread bytes can reset, and the client then loses the response.
     #[must_use]
     pub fn response(self) -> Vec<u8> {
         let headers: Vec<_> = self.headers().iter().copied().chain([TEXT]).collect();
         write_response(self.status(), &headers, self.body().as_bytes())
     }
 
-    /// The rest of a transport whose opening handshake failed: its output is the [`response`](Self::response).
+    /// A connection that delivers the [`response`](Self::response) and has no events.
     ///
-    /// Drive it like any other connection, until [`transport_action`](Connection::transport_action) says to close. See
-    /// [`Connection::refused`].
+    /// Drive it like any other connection, until [`transport_action`](Connection::transport_action) says to close the
+    /// transport. Of `config` only [`Config::deadlines`] has an effect. See [`Connection::refused`].
     #[must_use]
     pub fn refuse(self, config: &Config) -> Connection {
         Connection::refused(self.response(), config)
     }
 
-    /// The status and headers that refuse a request over HTTP/2 or HTTP/3.
+    /// The status and headers of the response over HTTP/2 or HTTP/3.
     ///
-    /// They differ from those of HTTP/1.1 where that speaks of an upgrade: 426 needs the Upgrade header, which does not
-    /// exist there (RFC 9113 section 8.2.2).
+    /// They differ from HTTP/1.1 in three cases. Status 426 needs the `Upgrade` header, which HTTP/2 forbids (RFC 9113,
+    /// section 8.2.2). So [`NotAnUpgrade`](Self::NotAnUpgrade) becomes 501, and
+    /// [`UnsupportedVersion`](Self::UnsupportedVersion) becomes 400. For [`Method`](Self::Method), `allow` is CONNECT.
     ///
     /// # Example
     ///
@@ -184,7 +203,7 @@ impl RequestError {
     #[must_use]
     pub const fn over_http2(self) -> (u16, &'static [Header<'static>]) {
         match self {
-            // RFC 9220 section 3 asks for it where the protocol is not supported.
+            // RFC 9220, section 3: 501 if the server does not support the protocol.
             Self::NotAnUpgrade => (501, &[]),
             Self::Method => (
                 405,
@@ -193,7 +212,7 @@ impl RequestError {
                     value: b"CONNECT",
                 }],
             ),
-            // RFC 6455 section 4.4.
+            // RFC 6455, section 4.4.
             Self::UnsupportedVersion => (
                 400,
                 &[Header {
@@ -205,10 +224,10 @@ impl RequestError {
         }
     }
 
-    /// What the answer tells a human.
+    /// The body of the response over HTTP/1.1: one line of text, or nothing.
     pub(crate) fn body(self) -> String {
-        // RFC 9110 section 9.3.2: the answer to a HEAD has no body. A HEAD fails for its Host or for its method, since
-        // these are checked first.
+        // RFC 9110, section 9.3.2: the response to a HEAD has no body. A HEAD with a well-formed head fails with one of
+        // these two, because the host and the method are checked first.
         match self {
             Self::Method | Self::Host => String::new(),
             _ => alloc::format!("{self}\n"),
@@ -216,7 +235,7 @@ impl RequestError {
     }
 }
 
-/// What the body of a refusal is.
+/// The type of the body.
 pub(crate) const TEXT: Header<'_> = Header {
     name: "Content-Type",
     value: b"text/plain; charset=utf-8",
@@ -243,36 +262,44 @@ impl From<InputError> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::MalformedHead => "malformed head (RFC 9112 section 2)",
+            Self::MalformedHead => "malformed request head (RFC 9112 section 2)",
             Self::StartLineTooLong => "request line too long (RFC 9112 section 3)",
-            Self::HeadTooLarge => "head too large (RFC 6585 section 5)",
-            Self::TooManyHeaders => "too many headers (RFC 6585 section 5)",
+            Self::HeadTooLarge => "request head too large (RFC 6585 section 5)",
+            Self::TooManyHeaders => "too many request headers (RFC 6585 section 5)",
             Self::UnsupportedHttpVersion => "not HTTP/1.1 (RFC 9110 section 2.5)",
-            // What is wrong is for the server's operator, and not for the client that reads this.
+            // The client reads this text, so it does not tell the reason. The operator finds it in `source`.
             Self::Input(_) => "the server is misconfigured (RFC 9110 section 15.6.1)",
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",
-            Self::Host => "not exactly one valid Host (RFC 9112 section 3.2)",
+            Self::Host => "the request needs exactly one valid Host (RFC 9112 section 3.2)",
             Self::Misdirected => {
                 "this server does not answer for that host (RFC 9110 section 15.5.20)"
             }
-            Self::Target => "target is no path (RFC 6455 section 4.2.1)",
-            Self::Method => "the method opens no WebSocket: that is GET, or CONNECT over HTTP/2 and HTTP/3 (RFC 6455 section 4.1)",
-            Self::NotAnUpgrade => "no upgrade to websocket (RFC 6455 section 4.2.1)",
+            Self::Target => "the request target is not a path (RFC 6455 section 4.2.1)",
+            Self::Method => {
+                "the method must be GET, or CONNECT over HTTP/2 and HTTP/3 (RFC 6455 section 4.1)"
+            }
+            Self::NotAnUpgrade => {
+                "the request does not ask for an upgrade to websocket (RFC 6455 section 4.2.1)"
+            }
             Self::ConnectionHeader => {
-                "header of a connection in HTTP/2 or HTTP/3 (RFC 9113 section 8.2.2)"
+                "HTTP/2 and HTTP/3 forbid headers about the connection (RFC 9113 section 8.2.2)"
             }
-            Self::Body => "body in a WebSocket request (RFC 6455 section 4.1)",
+            Self::Body => "a WebSocket request must not have a body (RFC 6455 section 4.1)",
             Self::MissingVersion => {
-                "not exactly one Sec-WebSocket-Version (RFC 6455 section 4.2.1)"
+                "the request needs exactly one Sec-WebSocket-Version (RFC 6455 section 4.2.1)"
             }
-            Self::UnsupportedVersion => "WebSocket version not supported (RFC 6455 section 4.4)",
-            Self::Key => "not exactly one valid Sec-WebSocket-Key (RFC 6455 section 4.2.1)",
-            Self::DuplicateOrigin => "two Origins (RFC 6454 section 7.3)",
-            Self::Origin => "Origin not allowed (RFC 6455 section 10.2)",
+            Self::UnsupportedVersion => "Sec-WebSocket-Version must be 13 (RFC 6455 section 4.4)",
+            Self::Key => {
+                "the request needs exactly one valid Sec-WebSocket-Key (RFC 6455 section 4.2.1)"
+            }
+            Self::DuplicateOrigin => "more than one Origin (RFC 6454 section 7.3)",
+            Self::Origin => "the server does not allow this Origin (RFC 6455 section 10.2)",
             Self::Subprotocols => "malformed Sec-WebSocket-Protocol (RFC 6455 section 4.1)",
-            Self::NoCommonSubprotocol => "no common subprotocol (RFC 6455 section 4.2.2)",
+            Self::NoCommonSubprotocol => {
+                "the server speaks none of the offered subprotocols (RFC 6455 section 4.2.2)"
+            }
             Self::Extensions => "malformed Sec-WebSocket-Extensions (RFC 6455 section 9.1)",
-            Self::Timeout => "no whole request in time (RFC 9110 section 15.5.9)",
+            Self::Timeout => "the request did not arrive in time (RFC 9110 section 15.5.9)",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Responses: the one a client reads and the one a server writes (RFC 6455 sections 4.1 and 4.2.2).
+//! Responses: a client reads one, and a server writes one (RFC 6455, sections 4.1 and 4.2.2).
 
 use alloc::vec::Vec;
 use core::{fmt, str};
@@ -9,7 +9,22 @@ use crate::handshake::head_error::HeadError;
 use crate::handshake::headers::{Header, Single, parse_lines, single, trim};
 use crate::wire::Bytes;
 
-/// The head of a server's response: what a client reads, or what a server's HTTP library writes.
+/// A server's response: its status, its headers, and what has arrived of its body.
+///
+/// A client gets one from [`ClientHandshake::read_response`](crate::handshake::ClientHandshake::read_response). A
+/// server gets one from [`Request::negotiate`](crate::handshake::Request::negotiate).
+///
+/// # Example
+///
+/// ```
+/// use sockless::handshake::{Header, Response};
+///
+/// // A redirect that an HTTP library has read.
+/// let location = Header { name: "location", value: b"wss://example.com/chat" };
+/// let response = Response::new(307, vec![location]);
+/// assert_eq!(response.status(), 307);
+/// assert_eq!(response.single_header("Location"), Some(&b"wss://example.com/chat"[..]));
+/// ```
 #[derive(Clone)]
 pub struct Response<'b> {
     status: u16,
@@ -20,11 +35,11 @@ pub struct Response<'b> {
 #[derive(Clone)]
 enum Headers<'b> {
     List(Vec<Header<'b>>),
-    /// As lines, ready to be written.
+    /// Header lines, ready to write.
     Lines(Vec<u8>),
 }
 
-/// Two responses are equal if their statuses, headers and bodies are.
+/// Compares statuses, headers and bodies.
 impl PartialEq for Response<'_> {
     fn eq(&self, other: &Self) -> bool {
         (self.status, self.headers(), self.body) == (other.status, other.headers(), other.body)
@@ -33,7 +48,7 @@ impl PartialEq for Response<'_> {
 
 impl Eq for Response<'_> {}
 
-/// Shows the names of the headers, and how long the rest is.
+/// Shows the status, the headers without their values, and the length of the body.
 impl fmt::Debug for Response<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
@@ -45,7 +60,10 @@ impl fmt::Debug for Response<'_> {
 }
 
 impl<'b> Response<'b> {
-    /// A response that an HTTP library has read.
+    /// Takes a response that an HTTP library has read.
+    ///
+    /// Give it to [`ClientHandshake::establish`](crate::handshake::ClientHandshake::establish). With the types of the
+    /// crate `http`, use [`from_http`](Self#method.from_http).
     #[must_use]
     pub const fn new(status: u16, headers: Vec<Header<'b>>) -> Self {
         Self {
@@ -55,7 +73,7 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The response of a server, whose headers are in `lines`.
+    /// The response of a server. `lines` are its headers.
     pub(crate) const fn written(status: u16, lines: Vec<u8>) -> Self {
         Self {
             status,
@@ -64,7 +82,7 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// Reads the 101 or a final response after [interim ones](Self::skip_interim); `None` if it has not all come yet.
+    /// Reads a 101 or a final response, after [`skip_interim`](Self::skip_interim). `None` if it is not complete.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`size` unread bytes begin at `read`"
@@ -81,14 +99,14 @@ impl<'b> Response<'b> {
         let (head, rest) = bytes.split_at(size);
         let mut response = Self::parse(head)?;
         *read += size;
-        // What follows an upgrade are frames.
+        // After a 101, the following bytes are frames.
         if response.status != 101 {
             response.body = rest;
         }
         Ok(Some(response))
     }
 
-    /// Skips interim responses, and says whether there were any.
+    /// Skips interim responses. Returns whether there were any.
     pub(crate) fn skip_interim(
         buffer: &mut ReadBuffer,
         search: &mut Search,
@@ -98,7 +116,7 @@ impl<'b> Response<'b> {
         loop {
             let mut ahead = *search;
             let Some(size) = ahead.find_end(buffer.unread(), config)? else {
-                // What was searched now is not searched again.
+                // The next search continues here.
                 *search = ahead;
                 return Ok(skipped);
             };
@@ -113,15 +131,16 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The status code: 101 for an upgrade, 200 for an accepted extended CONNECT, and up to 999 for anything else.
+    /// The status code.
     ///
-    /// Treat a status over 599 as a server error, like 500 (RFC 9110 section 15).
+    /// 101 accepts over HTTP/1.1. 200 to 299 accept over HTTP/2 and HTTP/3. A response that was read over HTTP/1.1 may
+    /// have any status from 101 to 999. Treat a status over 599 like 500, as a server error (RFC 9110, section 15).
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
     }
 
-    /// All headers in their order.
+    /// All headers in their order. Each call makes a new list.
     #[must_use]
     pub fn headers(&self) -> Vec<Header<'_>> {
         match &self.headers {
@@ -130,9 +149,10 @@ impl<'b> Response<'b> {
         }
     }
 
-    /// The subprotocol the server chose, if it did (RFC 6455 section 4.2.2, item 5).
+    /// The subprotocol that the server chose. `None` if it chose none (RFC 6455, section 4.2.2).
     ///
-    /// A server that sends the header with an empty value chose none.
+    /// A header with an empty value means none.
+    #[doc(alias = "Sec-WebSocket-Protocol")]
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.single_header("Sec-WebSocket-Protocol")
@@ -140,14 +160,19 @@ impl<'b> Response<'b> {
             .and_then(|name| str::from_utf8(name).ok())
     }
 
-    /// What came of the body with the head: all of it, a part, or nothing, depending on the transport. The
-    /// headers say how much is still to come.
+    /// The part of the body that arrived together with the head. It may be all, some or nothing.
+    ///
+    /// `Content-Length` says how long the whole body is. After a 101, and with an HTTP library, this is empty.
     #[must_use]
     pub const fn body(&self) -> &'b [u8] {
         self.body
     }
 
-    /// The value of the header with this name. `None` if there is none, or more than one.
+    /// The value of the header with this name, such as `Location`. `None` if it is missing or repeated.
+    ///
+    /// The name may be in upper or lower case. For several `Set-Cookie` headers, use [`headers`](Self::headers).
+    #[doc(alias = "cookie")]
+    #[doc(alias = "Set-Cookie")]
     #[must_use]
     pub fn single_header(&self, name: &str) -> Option<&[u8]> {
         match single(&self.headers(), name) {
@@ -161,9 +186,9 @@ impl<'b> Response<'b> {
         let mut parsed = httparse::Response::new(&mut lines);
         head::check(parsed.parse(bytes), bytes.len())?;
         match (parsed.version, parsed.code) {
-            // RFC 9110 section 7.8: there is no upgrade from HTTP/1.0.
+            // RFC 9110, section 7.8: HTTP/1.0 has no upgrade.
             (Some(0), Some(101)) => Err(HeadError::UnsupportedVersion),
-            // RFC 9110 section 15: a client treats an invalid status from 600 to 999 as a server error.
+            // RFC 9110, section 15: a client treats an invalid status from 600 to 999 as a server error.
             (Some(_), Some(status @ 100..=999)) => Ok(Self {
                 status,
                 headers: Headers::List(head::headers(parsed.headers)),
@@ -174,24 +199,24 @@ impl<'b> Response<'b> {
     }
 }
 
-/// RFC 9110 section 15.2: a client must be able to parse interim responses, and may ignore them. The
-/// upgrade (101) is none, but the last word of HTTP on this transport.
+/// RFC 9110, section 15.2: a client must be able to parse interim responses, and may ignore them. A 101 is different:
+/// it is the last HTTP message on this transport.
 fn is_interim(head: &[u8]) -> bool {
     matches!(head.get(8..12), Some([b' ', b'1', rest @ ..]) if rest != b"01")
 }
 
-/// A whole response that ends the exchange: status line, `headers`, then those that frame the body.
+/// A whole response that ends the exchange. The headers that frame the body come after `headers`.
 pub(crate) fn write_response(status: u16, headers: &[Header<'_>], body: &[u8]) -> Vec<u8> {
     let mut bytes = write_head(status, headers);
-    // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+    // RFC 9110, section 7.8: the sender of Upgrade must name it in Connection.
     let upgrade = headers.iter().any(|header| header.is("Upgrade"));
     bytes.extend_from_slice(if upgrade {
         b"Connection: Upgrade, close\r\n"
     } else {
         b"Connection: close\r\n"
     });
-    // RFC 9110 section 8.6: a 204 has no content and no length of it, and a 304 would have that of the
-    // content it spares.
+    // RFC 9110, section 8.6: a 204 must not have a Content-Length. In a 304, it would be the length of the content that
+    // is not sent.
     if !matches!(status, 204 | 304) {
         bytes.extend_from_slice(alloc::format!("Content-Length: {}\r\n", body.len()).as_bytes());
     }
@@ -200,7 +225,7 @@ pub(crate) fn write_response(status: u16, headers: &[Header<'_>], body: &[u8]) -
     bytes
 }
 
-/// A status line and header lines, without the empty line that ends the head.
+/// A status line and header lines, without the empty line at the end of the head.
 pub(crate) fn write_head(status: u16, headers: &[Header<'_>]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(192);
     bytes.extend_from_slice(alloc::format!("HTTP/1.1 {status} {}\r\n", reason(status)).as_bytes());
@@ -210,7 +235,7 @@ pub(crate) fn write_head(status: u16, headers: &[Header<'_>]) -> Vec<u8> {
     bytes
 }
 
-/// One header line. The header has been checked.
+/// Writes one header line. The caller has checked the header.
 pub(crate) fn write_header(bytes: &mut Vec<u8>, header: &Header<'_>) {
     bytes.extend_from_slice(header.name.as_bytes());
     bytes.extend_from_slice(b": ");
@@ -218,7 +243,7 @@ pub(crate) fn write_header(bytes: &mut Vec<u8>, header: &Header<'_>) {
     bytes.extend_from_slice(b"\r\n");
 }
 
-/// The reason phrase of the statuses a WebSocket server has a use for; RFC 9112 section 4 lets it be empty.
+/// The reason phrase of a status that a WebSocket server may use. It may be empty (RFC 9112, section 4).
 const fn reason(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",

@@ -4,40 +4,50 @@ use core::fmt;
 
 use crate::handshake::head_error::HeadError;
 
-/// A client refuses a response: the server does not speak WebSocket, or not as was agreed
-/// (RFC 6455 section 4.1). Close the transport.
+/// Why a client refuses a response: the server does not speak WebSocket, or breaks RFC 6455, section 4.1.
+///
+/// Close the transport, or reset the stream of HTTP/2 or HTTP/3. The items below are those of the second list in that
+/// section, which says how a client must check the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// A status line or header line that does not fit the grammar (RFC 9112 sections 2 to 5): a bare CR or
-    /// LF, NUL, a folded line, a space before the colon, an empty or impossible name.
+    /// A status line or header line breaks the grammar (RFC 9112, sections 2 to 5). Examples are a bare CR or LF, NUL,
+    /// a folded line, a space before the colon, and an empty or invalid name.
+    ///
+    /// This often means that the server does not speak HTTP on this port, for instance because it expects TLS.
     MalformedHead,
-    /// The status line alone is over [`Config::max_head_size`](crate::Config::max_head_size).
+    /// The status line alone exceeds [`Config::max_head_size`](crate::Config::max_head_size).
     StartLineTooLong,
-    /// The head is over [`Config::max_head_size`](crate::Config::max_head_size).
+    /// The head exceeds [`Config::max_head_size`](crate::Config::max_head_size).
     HeadTooLarge,
-    /// There are more header lines than [`Config::max_headers`](crate::Config::max_headers).
+    /// The head has more header lines than [`Config::max_headers`](crate::Config::max_headers).
     TooManyHeaders,
-    /// Neither HTTP/1.1 nor HTTP/1.0, or an upgrade over HTTP/1.0 (RFC 9110 section 7.8).
+    /// The version is neither HTTP/1.1 nor HTTP/1.0, or status 101 comes over HTTP/1.0 (RFC 9110, section 7.8).
     UnsupportedHttpVersion,
-    /// Status 101 without `websocket` in the `Upgrade` header or without `upgrade` in the `Connection`
-    /// header (items 2 and 3).
+    /// The status is 101, but `Upgrade` does not contain `websocket`, or `Connection` does not contain `upgrade` (items
+    /// 2 and 3).
+    ///
+    /// Also a call of [`ClientHandshake::read_response`](crate::handshake::ClientHandshake::read_response) for a
+    /// handshake over HTTP/2 or HTTP/3.
     NotAnUpgrade,
-    /// No `Sec-WebSocket-Accept` header, two, or one that does not answer the key (item 4).
+    /// `Sec-WebSocket-Accept` is missing, repeated, or does not answer the key (item 4).
     Accept,
-    /// A `Sec-WebSocket-Extensions` header that does not fit its grammar (RFC 6455 section 9.1).
+    /// `Sec-WebSocket-Extensions` breaks its grammar (RFC 6455, section 9.1).
     MalformedExtensions,
-    /// An extension that was not offered, or the same extension twice (item 5).
+    /// The server chose an extension that the client did not offer, or chose one twice (item 5).
     ExtensionNotOffered,
-    /// The parameters of an extension do not fit the offer (RFC 7692 section 7.1): one is unknown, was not offered,
-    /// is given twice or has a wrong or too large value, or one that the client asked for is missing.
+    /// The parameters of an extension do not fit the offer (RFC 7692, section 7.1).
+    ///
+    /// A parameter is unknown, was not offered, occurs twice, or has a wrong or too large value. Or a parameter is
+    /// missing that the client asked for.
     ExtensionParameters,
-    /// A subprotocol that was not offered, or two (item 6).
+    /// The server chose a subprotocol that the client did not offer, or chose two (item 6).
     Subprotocol,
-    /// The server answered with this status, which opens no connection. Only
-    /// [`ClientHandshake::connect_on`](crate::handshake::ClientHandshake#method.connect_on) reports it so.
+    /// The server answered with this status, which does not open a connection.
+    ///
+    /// Only [`ClientHandshake::connect_on`](crate::handshake::ClientHandshake#method.connect_on) returns this error.
     Refused(u16),
-    /// No response within [`Deadlines::handshake`](crate::Deadlines::handshake).
+    /// The response was not complete within [`Deadlines::handshake`](crate::Deadlines::handshake).
     Timeout,
 }
 
@@ -57,26 +67,33 @@ impl fmt::Display for ResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Refused(status) => {
-                return write!(f, "the server answers {status} (RFC 6455 section 4.1)");
+                return write!(
+                    f,
+                    "the server answers with status {status} instead of 101 (RFC 6455 section 4.1)"
+                );
             }
-            Self::MalformedHead => "malformed head (RFC 9112 section 2)",
+            Self::MalformedHead => "malformed response head (RFC 9112 section 2)",
             Self::StartLineTooLong => "status line too long (RFC 9112 section 4)",
-            Self::HeadTooLarge => "head too large (RFC 9110 section 5.4)",
-            Self::TooManyHeaders => "too many headers (RFC 9110 section 5.4)",
+            Self::HeadTooLarge => "response head too large (RFC 9110 section 5.4)",
+            Self::TooManyHeaders => "too many response headers (RFC 9110 section 5.4)",
             Self::UnsupportedHttpVersion => "not HTTP/1.1 (RFC 9110 section 2.5)",
-            Self::NotAnUpgrade => "101 without an upgrade to websocket (RFC 6455 section 4.1)",
+            Self::NotAnUpgrade => {
+                "the response does not upgrade to websocket (RFC 6455 section 4.1)"
+            }
             Self::Accept => "wrong Sec-WebSocket-Accept (RFC 6455 section 4.1)",
             Self::MalformedExtensions => {
                 "malformed Sec-WebSocket-Extensions (RFC 6455 section 9.1)"
             }
             Self::ExtensionNotOffered => {
-                "extension that was not offered, or the same twice (RFC 6455 section 4.1)"
+                "the server chose an extension that was not offered, or one twice (RFC 6455 section 4.1)"
             }
             Self::ExtensionParameters => {
-                "extension parameters that do not fit the offer (RFC 7692 section 7.1)"
+                "the extension parameters do not fit the offer (RFC 7692 section 7.1)"
             }
-            Self::Subprotocol => "subprotocol that was not offered (RFC 6455 section 4.1)",
-            Self::Timeout => "no response in time (RFC 6455 section 4.1)",
+            Self::Subprotocol => {
+                "the server chose a subprotocol that was not offered (RFC 6455 section 4.1)"
+            }
+            Self::Timeout => "the response did not arrive in time (RFC 6455 section 4.1)",
         })
     }
 }
