@@ -1,15 +1,15 @@
-//! Copies that are masked on the way (RFC 6455 section 5.3).
+//! Copies that are masked on the way (RFC 6455, section 5.3).
 
 use crate::wire::mask::{BLOCK, CACHE_LINE, LONG, masked};
 use crate::wire::masking_key::rotate;
 use crate::wire::vectors;
 
-/// Copies at most 128 bytes to a place of the same length, masked with a key that stands at the first of them.
+/// Copies at most 128 bytes to a place of the same length, and masks them. `key` is for the first byte.
 ///
-/// Masks on the way: what has just been written is slow to be read again.
+/// It masks during the copy, because bytes that were just written are slow to read again.
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with `Output::push_short_masked`"
+    reason = "inlined into `Output::push_short_masked`"
 )]
 #[inline(always)]
 pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
@@ -25,10 +25,10 @@ pub(crate) fn copy_short(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// Copies `N` to `2 * N` bytes, masked; less not at all.
+/// Copies and masks `N` to `2 * N` bytes. Returns false for fewer bytes, and copies none of them.
 #[expect(
     clippy::inline_always,
-    reason = "in one piece with `Output::push_short_masked`"
+    reason = "inlined into `Output::push_short_masked`"
 )]
 #[inline(always)]
 fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
@@ -44,7 +44,7 @@ fn copy_both_ends<const N: usize>(place: &mut [u8], data: &[u8], key: [u8; 4]) -
     true
 }
 
-/// Copies `data` to a place of the same length, masked with a key that stands at its first byte.
+/// Copies `data` to a place of the same length, and masks it. `key` is for the first byte.
 pub(crate) fn copy_masked(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     if data.len() >= LONG {
         copy_long(place, data, key);
@@ -55,7 +55,7 @@ pub(crate) fn copy_masked(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// Copies and masks in one pass, and begins at the start of a cache line, as [`mask_long`] does.
+/// Copies and masks in one pass, from the start of a cache line as [`mask_long`] does.
 #[inline(never)]
 fn copy_long(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     if let (Some(place), Some(line)) = (place.first_chunk_mut(), data.first_chunk::<CACHE_LINE>()) {
@@ -70,7 +70,7 @@ fn copy_long(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// Copies whole blocks. The last block may overlap the one before it. Less than one block is not copied.
+/// Copies whole blocks. The last block may overlap the one before it. Data shorter than one block is not copied.
 #[inline]
 fn copy_blocks(place: &mut [u8], data: &[u8], key: [u8; 4]) {
     let (places, _) = place.as_chunks_mut::<BLOCK>();
@@ -87,9 +87,9 @@ fn copy_blocks(place: &mut [u8], data: &[u8], key: [u8; 4]) {
 mod tests {
     use super::*;
 
-    /// Payloads of every form, wherever they come to lie in memory, against the formula of section 5.3.
+    /// Section 5.3: payloads of every form, at any position in memory, equal the formula.
     #[test]
-    fn copies_equal_the_formula_wherever_they_lie() {
+    fn copies_equal_the_formula_at_any_position() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
         let source: Vec<_> = (0..2000_usize).map(|i| (i * 7 % 251) as u8).collect();
         let lengths = (0..140)

@@ -15,22 +15,22 @@ mod shared;
 #[path = "unshared.rs"]
 mod shared;
 
-/// A queue of bytes, contiguous so that one write takes all of it, but for what is shared with others.
+/// A queue of bytes. It is contiguous, except for shared frames, so one write takes all of it.
 #[derive(Default)]
 pub(crate) struct Output {
-    /// What is queued lies between `start` and `end`. What follows has been used before, so that a short frame is put there
+    /// The queue is between `start` and `end`. The bytes after `end` are initialised, so a short frame is copied there
     /// as into an array.
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// What stands between them and belongs to others, too. Boxed, because few connections have it.
+    /// The shared frames between the own bytes. Boxed, because few connections have any.
     shared: Option<Box<Shared>>,
 }
 
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "`start` never exceeds `end`, nor `end` the length of `bytes`; where a frame begins comes from `begin`, behind which a header's place and the payload lie; sums of lengths beyond isize::MAX cannot be in memory"
+    reason = "`start <= end <= bytes.len()`; `begin` makes room for each header; lengths in memory do not overflow"
 )]
 impl Output {
     /// A queue that begins with these bytes.
@@ -43,7 +43,7 @@ impl Output {
         }
     }
 
-    /// The first piece of what is still to be written: all of it, unless there are shared frames.
+    /// The first piece to write. Without shared frames, this is all of it.
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         match &self.shared {
@@ -52,7 +52,7 @@ impl Output {
         }
     }
 
-    /// All pieces of what is still to be written, and `last` behind them. None of them is empty.
+    /// All pieces to write, and then `last`. No piece is empty.
     #[inline]
     pub(crate) fn parts<'a>(&'a self, last: &'a [u8]) -> Parts<'a> {
         Parts {
@@ -100,10 +100,10 @@ impl Output {
         self.append(bytes.len(), |output| output.extend_from_slice(bytes));
     }
 
-    /// Adds a frame with this first byte and at most 125 bytes.
+    /// Adds a frame with this first byte and at most 125 bytes of payload.
     #[expect(
         clippy::inline_always,
-        reason = "in one piece with `Sender::frame`, of which it is most"
+        reason = "inlined into `Sender::frame`, which does little else"
     )]
     #[inline(always)]
     pub(crate) fn push_short(&mut self, first: u8, payload: &[u8]) {
@@ -117,7 +117,7 @@ impl Output {
         self.end += size;
     }
 
-    /// The same where the frame does not fit. Apart, so that the usual way has little to save.
+    /// The same, if the frame does not fit. A separate function, so the usual path saves fewer registers.
     #[cold]
     #[inline(never)]
     fn push_short_in_new_room(&mut self, first: u8, payload: &[u8]) {
@@ -125,10 +125,10 @@ impl Output {
         self.push_short(first, payload);
     }
 
-    /// The same for a masked frame. The payload is masked on the way.
+    /// Adds a masked frame with this first byte and at most 125 bytes of payload, which it masks during the copy.
     #[expect(
         clippy::inline_always,
-        reason = "in one piece with `Sender::masked`, of which it is most"
+        reason = "inlined into `Sender::masked`, which does little else"
     )]
     #[inline(always)]
     pub(crate) fn push_short_masked(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
@@ -142,7 +142,7 @@ impl Output {
         self.end += size;
     }
 
-    /// The same where the frame does not fit.
+    /// The same, if the frame does not fit.
     #[cold]
     #[inline(never)]
     fn push_short_masked_in_new_room(&mut self, first: u8, key: [u8; 4], payload: &[u8]) {
@@ -150,7 +150,7 @@ impl Output {
         self.push_short_masked(first, key, payload);
     }
 
-    /// Adds a frame. The payload is copied once, and masked on the way.
+    /// Adds a frame. The payload is copied once, and masked during the copy.
     #[inline]
     pub(crate) fn push(&mut self, header: &FrameHeader, payload: &[u8]) {
         let start = header.to_bytes();
@@ -163,7 +163,7 @@ impl Output {
         });
     }
 
-    /// Adds the header of `length` bytes and a payload that is masked on the way.
+    /// Adds the header of `length` bytes, and a payload that is masked during the copy.
     fn push_masked(&mut self, (header, length): ([u8; 16], usize), payload: &[u8], key: [u8; 4]) {
         let size = length + payload.len();
         if self.place(size).is_none() {
@@ -175,24 +175,23 @@ impl Output {
         self.end += size;
     }
 
-    /// Adds the header of a frame whose payload follows, or is written from elsewhere.
+    /// Adds the header of a frame. The payload is added later, or written from elsewhere.
     #[inline]
     pub(crate) fn push_header(&mut self, header: &FrameHeader) {
         let start = header.to_bytes();
         self.append(start.0.len(), |output| append_start(output, start));
     }
 
-    /// Makes room for a header and for the payload to be written behind it, and says where the frame
-    /// begins.
+    /// Makes room for a header, and for the payload that is written after it. Returns where the frame begins.
     pub(crate) fn begin(&mut self) -> usize {
-        // Before it is known how much room is needed.
+        // This comes first, because the size of the payload is not known yet.
         self.reclaim();
         self.bytes.truncate(self.end);
         self.bytes.resize(self.end + FrameHeader::MAX_SIZE, 0);
         self.end
     }
 
-    /// Where the payload is to be written to.
+    /// Where the payload is to be written.
     pub(crate) const fn payload_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
@@ -202,7 +201,7 @@ impl Output {
         self.bytes.len() - start - FrameHeader::MAX_SIZE
     }
 
-    /// Puts the header in front of the payload and returns the place of the payload, to be masked.
+    /// Puts the header in front of the payload and returns the payload, to be masked.
     pub(crate) fn end(&mut self, start: usize, header: &[u8]) -> &mut [u8] {
         let payload = start + FrameHeader::MAX_SIZE;
         let place = start + header.len();
@@ -212,7 +211,7 @@ impl Output {
         &mut self.bytes[place..self.end]
     }
 
-    /// Moves the unsent bytes out to `other` and goes on with its memory. What is shared is copied.
+    /// Moves the unsent bytes to `other`, and goes on with the memory of `other`. Shared frames are copied.
     pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
         if self.shared.as_ref().is_some_and(|shared| shared.len() > 0) {
             let mut bytes = Vec::with_capacity(self.len());
@@ -229,13 +228,13 @@ impl Output {
         self.shared = None;
     }
 
-    /// What is the connection's own.
+    /// The bytes that belong to this connection alone.
     #[inline]
     fn own(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
-    /// How many of the first `n` bytes are the connection's own; what is shared of them is dropped.
+    /// Drops the shared frames among the first `n` bytes. Returns how many of the `n` bytes are the connection's own.
     #[cold]
     fn advance_shared(&mut self, n: usize) -> usize {
         let mine = self.end - self.start;
@@ -250,7 +249,7 @@ impl Output {
         self.parts(&[]).next().unwrap_or_default()
     }
 
-    /// Adds what `write` appends, for which `size` bytes of room are made. They are not cleared before.
+    /// Adds the bytes that `write` appends. There is room for `size` bytes, and they need not be initialised first.
     #[inline]
     fn append(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
         if self.bytes.capacity() - self.end < size {
@@ -261,7 +260,7 @@ impl Output {
         self.end = self.bytes.len();
     }
 
-    /// Makes `size` bytes of room.
+    /// Makes room for `size` bytes.
     #[cold]
     #[inline(never)]
     fn make_room(&mut self, size: usize) {
@@ -270,14 +269,14 @@ impl Output {
         self.bytes.reserve(size);
     }
 
-    /// The next `size` bytes, if they have been used before.
+    /// The next `size` bytes, if they are initialised.
     #[inline]
     fn place(&mut self, size: usize) -> Option<&mut [u8]> {
         self.bytes.get_mut(self.end..)?.get_mut(..size)
     }
 
-    /// Makes a place of `size` bytes, and of some more that cost little: as many as are queued at most, in the room that
-    /// there is.
+    /// Initialises a place of `size` bytes. It also initialises at most `end` bytes more within the capacity, for later
+    /// frames.
     fn make_place(&mut self, size: usize) {
         if self.bytes.capacity() - self.end < size {
             self.make_room(size);
@@ -286,8 +285,8 @@ impl Output {
         self.bytes.resize(length, 0);
     }
 
-    /// Makes room of what is written, but only if it is at least half, so that each byte moves once at most
-    /// for each byte written.
+    /// Removes the written bytes if they are at least half of all. So each byte written pays for at most one byte
+    /// moved.
     fn reclaim(&mut self) {
         if self.start >= self.end - self.start {
             self.drop_written();
@@ -301,7 +300,7 @@ impl Output {
     }
 }
 
-/// Shows how much waits, not what.
+/// Shows how much waits, not the bytes.
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Output")
@@ -311,7 +310,7 @@ impl fmt::Debug for Output {
     }
 }
 
-/// Adds the first `size` bytes of an array. To copy all of it and drop the end of it costs less than to copy a part.
+/// Adds the first `size` bytes of an array. A copy of the whole array is faster than a copy of a part.
 #[inline]
 fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], usize)) {
     let end = output.len().saturating_add(size);
@@ -319,14 +318,14 @@ fn append_start<const N: usize>(output: &mut Vec<u8>, (bytes, size): ([u8; N], u
     output.truncate(end);
 }
 
-/// The header of an unmasked frame with at most 125 bytes: one number, which is read faster when it was written as one.
+/// The header of an unmasked frame with at most 125 bytes. A header that is written as one number is read faster.
 #[expect(clippy::cast_possible_truncation, reason = "at most 125")]
 #[inline]
 const fn short_header(first: u8, length: usize) -> [u8; 2] {
     (first as u16 | (length as u16) << 8).to_le_bytes()
 }
 
-/// The header of a masked frame with at most 125 bytes, and zeros after it: 6 bytes are the header.
+/// The header of a masked frame with at most 125 bytes: 6 bytes, followed by zeros.
 #[inline]
 const fn short_masked_header(first: u8, length: usize, key: [u8; 4]) -> [u8; 8] {
     let length = length as u64 | MASK as u64;
@@ -335,7 +334,7 @@ const fn short_masked_header(first: u8, length: usize, key: [u8; 4]) -> [u8; 8] 
 
 /// The pieces of the output in order: see [`Output::parts`].
 pub(crate) struct Parts<'a> {
-    /// Shared frames, each with the number of own bytes in front of it.
+    /// Shared frames, each with the number of own bytes before it.
     frames: Option<Frames<'a>>,
     own: &'a [u8],
     /// The frame that comes next.
@@ -361,7 +360,7 @@ impl<'a> Iterator for Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The next piece up to the last shared frame.
+    /// The next piece, up to the last shared frame.
     #[inline]
     fn next_shared(&mut self) -> Option<&'a [u8]> {
         let frames = self.frames.as_mut()?;
@@ -397,7 +396,7 @@ mod tests {
         }
     }
 
-    /// A queue that is drained more slowly than it fills, against the same bytes in one piece.
+    /// A queue that is drained more slowly than it fills equals the same bytes in one piece.
     #[test]
     fn keeps_the_order_and_bounds_the_memory() {
         let mut output = Output::default();
@@ -436,12 +435,12 @@ mod tests {
         }
     }
 
-    /// Bytes are moved, and memory is taken, only when a frame does not fit behind the others.
+    /// Bytes move, and memory grows, only if a frame does not fit after the others.
     #[test]
     fn moves_nothing_while_there_is_room() {
         let frame = |output: &mut Output| output.push(&header(10), &[1; 10]);
         let mut output = Output {
-            // Three frames, and what the longest header would take beyond the shortest.
+            // Three frames, and the difference between the longest and the shortest header.
             bytes: Vec::with_capacity(50),
             ..Output::default()
         };
@@ -450,7 +449,7 @@ mod tests {
         output.advance(12);
         frame(&mut output);
         assert_eq!((output.start, output.bytes.capacity()), (12, 50));
-        // Now it does not: what is written makes room, again and again.
+        // The next frame does not fit. The written bytes make room for it, again and again.
         for _ in 0..1000 {
             output.advance(12);
             frame(&mut output);
@@ -461,7 +460,7 @@ mod tests {
         assert!(output.bytes.capacity() < 20_000);
     }
 
-    /// The same for frames whose payload is written in place.
+    /// The memory stays bounded for payloads that are written in place, too.
     #[test]
     fn payloads_written_in_place_bound_the_memory_too() {
         let mut output = Output::default();
@@ -485,9 +484,9 @@ mod tests {
         assert_eq!(sent, pushed);
     }
 
-    /// Frames of both kinds and lengths, one behind the other, against the same bytes in one piece.
+    /// Frames of both kinds and lengths, one after the other, equal the same bytes in one piece.
     #[test]
-    fn short_frames_stand_behind_long_ones() {
+    fn short_frames_follow_long_ones() {
         let mut output = Output::default();
         let (mut pushed, mut sent) = (Vec::new(), Vec::new());
         let mut most = 0;

@@ -1,22 +1,22 @@
-//! Frames that several connections send, each without a copy of its own.
+//! Frames that several connections send without a copy for each.
 
 use alloc::collections::{VecDeque, vec_deque};
 use alloc::sync::Arc;
 
 use crate::connection::output::Output;
 
-/// Shared frames in the output, and where they stand between the bytes that are the connection's own.
+/// Shared frames in the output, and their places between the connection's own bytes.
 #[derive(Default)]
 pub(super) struct Shared {
     frames: VecDeque<Frame>,
     /// Unwritten bytes of all frames.
     length: usize,
-    /// Unwritten bytes of the connection's own before the last frame.
+    /// Unwritten own bytes before the last frame.
     own: usize,
 }
 
 struct Frame {
-    /// Unwritten bytes of the connection's own between the frame before this one and this one.
+    /// Unwritten own bytes between the frame before and this one.
     gap: usize,
     bytes: Arc<[u8]>,
     written: usize,
@@ -29,7 +29,7 @@ impl Frame {
 }
 
 impl Output {
-    /// Adds a whole frame that others send, too.
+    /// Adds a whole frame that other connections send too.
     pub(crate) fn push_shared(&mut self, frame: &Arc<[u8]>) {
         let own = self.own().len();
         self.shared
@@ -40,10 +40,10 @@ impl Output {
 
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "sums and differences of lengths of what is in memory; no more is taken off than there is"
+    reason = "lengths in memory do not overflow, and each difference takes a part from its whole"
 )]
 impl Shared {
-    /// Adds a frame behind all there is, of which `own` bytes are the connection's own.
+    /// Adds a frame at the end. `own` is the number of own bytes before it.
     pub(super) fn push(&mut self, own: usize, frame: Arc<[u8]>) {
         self.length += frame.len();
         self.frames.push_back(Frame {
@@ -54,8 +54,8 @@ impl Shared {
         self.own = own;
     }
 
-    /// Drops the first `n` bytes of all, of which `mine` are the connection's own, and says how many of the dropped
-    /// ones were. If `n` is more than all, it drops none and says `n`.
+    /// Drops the first `n` bytes, where `mine` own bytes wait in all. Returns how many of the dropped bytes are own
+    /// ones. If `n` is more than all bytes, it drops none and returns `n`.
     #[cold]
     pub(super) fn advance(&mut self, n: usize, mine: usize) -> usize {
         if n > mine + self.length {
@@ -81,7 +81,7 @@ impl Shared {
         own + left
     }
 
-    /// What is unwritten of each frame, and the number of the connection's own bytes in front of it.
+    /// The unwritten part of each frame, with the number of own bytes before it.
     pub(super) fn frames(&self) -> Frames<'_> {
         Frames(self.frames.iter())
     }

@@ -1,8 +1,8 @@
-//! The same where there are no shared frames: without atomic instructions nothing counts who shares them.
+//! The same without shared frames: counting references needs atomic instructions, and this target has none.
 
 use core::iter::Empty;
 
-/// There is none.
+/// There are no shared frames.
 pub(super) enum Shared {}
 
 impl Shared {

@@ -1,23 +1,23 @@
-//! Text messages that come in more than one piece.
+//! Text messages that come in several pieces.
 
 use alloc::string::String;
 
-/// What has come of a text message that takes more than one read or frame.
+/// The part of a text message that has come, if the message takes several reads or frames.
 ///
-/// Binary data is joined where it lies. Bytes become text only by being validated, all of them; so text that was
-/// validated piece by piece, as section 8.1 wants it, is kept as text, or it would be validated once more at the
-/// end. For short text that is ASCII so far this costs less than the copy, so it stays where it is.
+/// Section 8.1 wants text to be validated piece by piece. If the pieces were kept as bytes, making a `str` of the whole
+/// message would validate them again. So they are kept as text. Short ASCII text stays where it was received, because
+/// validating it again costs less than the copy.
 #[derive(Default)]
 pub(crate) struct AssembledText {
     text: String,
-    /// How many bytes stay where they are.
+    /// How many bytes of ASCII stay where they were received.
     ascii: usize,
-    /// Whether the message is still to be delivered. If not, the text is of no more use.
+    /// Whether the message is still to be delivered. If not, the text is no longer needed.
     is_open: bool,
 }
 
 impl AssembledText {
-    /// Nothing, and no memory.
+    /// No text, and no memory.
     pub(crate) const fn new() -> Self {
         Self {
             text: String::new(),
@@ -26,7 +26,7 @@ impl AssembledText {
         }
     }
 
-    /// Whether text that has come so far can stay where it is. Looks at each byte once.
+    /// Whether the text that has come can stay where it is. This looks at each byte once.
     pub(crate) fn can_leave(&mut self, text: &[u8]) -> bool {
         let fresh = text.get(self.ascii..).unwrap_or_default();
         if self.is_open || !fresh.is_ascii() {
@@ -36,7 +36,7 @@ impl AssembledText {
         true
     }
 
-    /// Adds a piece. No message is longer than `limit`, and no memory either.
+    /// Adds a piece. A message has at most `limit` bytes, and so has the memory.
     pub(crate) fn add(&mut self, piece: &str, limit: usize) {
         if !self.is_open {
             self.text.clear();
@@ -45,20 +45,20 @@ impl AssembledText {
         let length = self.text.len();
         let needed = length.saturating_add(piece.len());
         if needed > self.text.capacity() {
-            // Twice as much, so that what is moved stays linear in what comes.
+            // Growth to twice the size keeps the bytes moved linear in the bytes received.
             let size = needed.saturating_mul(2).min(limit).max(needed);
             self.text.reserve_exact(size.saturating_sub(length));
         }
         self.text.push_str(piece);
     }
 
-    /// Says that the message is whole, or given up. What was joined can be looked at until the next is begun.
+    /// Ends the message. The joined text is valid until the next message begins.
     pub(crate) const fn close(&mut self) {
         self.is_open = false;
         self.ascii = 0;
     }
 
-    /// Gives back the memory that no open message needs.
+    /// Frees the memory that no open message needs.
     pub(crate) fn shrink(&mut self) {
         if !self.is_open {
             self.text.clear();
@@ -70,7 +70,7 @@ impl AssembledText {
         &self.text
     }
 
-    /// Whether a message is put together.
+    /// Whether a message is being put together.
     pub(crate) const fn is_open(&self) -> bool {
         self.is_open
     }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_text_until_it_is_no_more_ascii() {
+    fn leaves_text_while_it_is_ascii() {
         let mut joined = AssembledText::new();
         for _ in 0..2 {
             assert!(joined.can_leave(b""));
@@ -114,7 +114,7 @@ mod tests {
             assert!(joined.can_leave(b"caf"));
             assert!(!joined.can_leave(b"caf\xc3"));
             assert!(!joined.can_leave(b"caf\xc3\xa9"));
-            // Of the next message nothing was looked at.
+            // No byte of the next message was looked at.
             joined.close();
             assert!(!joined.can_leave(b"\xc3"));
             joined.add("caf\u{e9}", LIMIT);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_memory_back_and_never_the_text_of_an_open_message() {
+    fn shrinking_keeps_the_text_of_an_open_message() {
         let mut joined = AssembledText::new();
         joined.add(&"x".repeat(1000), LIMIT);
         joined.close();
@@ -137,9 +137,9 @@ mod tests {
         assert_eq!(joined.capacity(), 0);
     }
 
-    /// Section 10.4: memory is bounded by twice what came, and by the limit; and it does not grow bit by bit.
+    /// Section 10.4: memory is bounded by twice the text and by the limit, and it grows in few steps.
     #[test]
-    fn memory_grows_with_what_comes_and_ends_at_the_limit() {
+    fn memory_grows_with_the_text_and_stays_within_the_limit() {
         for limit in [1000, LIMIT] {
             let mut joined = AssembledText::new();
             let (mut length, mut growths) = (0, 0);

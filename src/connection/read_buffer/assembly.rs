@@ -1,4 +1,4 @@
-//! The message that is being received, except for the payload that stays where it was received.
+//! The message that is being received, except for payload that stays where it was received.
 
 use alloc::boxed::Box;
 
@@ -14,14 +14,14 @@ pub(crate) enum Place {
     Decompressed,
 }
 
-/// What is known of the open message, besides the payload that is held where it was received.
+/// The open message, except for payload that is held where it was received.
 #[derive(Default)]
 pub(crate) struct Assembly {
     /// How many bytes of the message have not come yet. 0 if that is not known.
     missing: u64,
-    /// The text that came in more than one piece.
+    /// The text that came in several pieces.
     pub(crate) text: AssembledText,
-    /// The payload that was decompressed and not delivered yet.
+    /// The payload that was decompressed and not delivered.
     pub(super) decompressed: Option<Box<Region>>,
 }
 
@@ -44,7 +44,7 @@ impl Assembly {
         }
     }
 
-    /// Gives back the memory that the message does not need.
+    /// Frees the memory that the message does not need.
     pub(super) fn shrink(&mut self) {
         self.text.shrink();
         match &mut self.decompressed {
@@ -53,7 +53,7 @@ impl Assembly {
         }
     }
 
-    /// Whether none of the message lies here.
+    /// Whether no part of the message is here.
     pub(super) fn is_empty(&self) -> bool {
         !self.text.is_open() && self.decompressed.as_ref().is_none_or(|it| it.is_empty())
     }
@@ -64,7 +64,7 @@ impl Assembly {
         self.text.capacity().saturating_add(decompressed)
     }
 
-    /// How far the memory for what is received should grow.
+    /// How far the memory for received bytes should grow.
     pub(super) fn growth(&self) -> Growth {
         match usize::try_from(self.missing) {
             Ok(missing) if missing > 0 => Growth {
@@ -75,7 +75,8 @@ impl Assembly {
         }
     }
 
-    /// Says how many bytes the message still takes, or 0. It must be whole after so many.
+    /// Sets how many bytes the message still takes, or 0 if that is not known. After that many bytes it must be
+    /// complete.
     pub(crate) const fn set_missing(&mut self, missing: u64) {
         self.missing = missing;
     }
@@ -85,7 +86,7 @@ impl Assembly {
         self.decompressed.get_or_insert_default()
     }
 
-    /// What was decompressed, at this place.
+    /// The decompressed bytes at this place.
     pub(super) fn decompressed(&self, span: Span) -> &[u8] {
         self.decompressed.as_ref().map_or(&[], |it| it.slice(span))
     }

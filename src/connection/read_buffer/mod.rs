@@ -1,4 +1,4 @@
-//! The bytes read from a transport, and where the parts of them lie.
+//! The bytes read from a transport, and where their parts are.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,30 +14,36 @@ mod region;
 pub(crate) use assembly::Place;
 pub(crate) use region::Span;
 
-/// The bytes read from the transport and not yet consumed, owned by the caller.
+/// The bytes that you read from the transport and that no event has consumed yet.
 ///
-/// One buffer serves a connection from the first byte of the opening handshake on, so what follows the
-/// handshake in the same read is never lost. Read into [`spare_mut`](Self::spare_mut), say how much came
-/// with [`advance_filled`](Self::advance_filled), then take the events. Payload is unmasked and fragments are joined in
-/// place, and events borrow from here.
+/// You own it. One buffer serves a connection from the first byte of the opening handshake. So bytes that follow the
+/// handshake in the same read are not lost.
 ///
-/// While [`is_empty`](Self::is_empty) it holds nothing of the connection, and may go back to a pool: a
-/// thousand idle connections can share one buffer. Otherwise it must be the same one at every call for
-/// the connection; a different one garbles that connection's messages (and nothing else).
+/// 1. Read into [`spare_mut`](Self::spare_mut).
+/// 2. Report with [`advance_filled`](Self::advance_filled) how many bytes you read.
+/// 3. Take the events with [`Connection::next_event`](crate::Connection::next_event).
+///
+/// With the feature `std`, `read_from` does the first two steps. Payload is unmasked and fragments are joined in place.
+/// Events borrow from this buffer.
+///
+/// While [`is_empty`](Self::is_empty) is true, the buffer holds nothing of the connection and may go back to a pool. So
+/// a thousand idle connections can share one buffer. While it is false, pass the same buffer to every call of the
+/// connection. Another buffer garbles the messages of that connection, and nothing else.
 ///
 /// # Memory
 ///
-/// It grows with the bytes received, never with the bytes announced. With `m` for the largest message
-/// received ([`Config::max_message_size`](crate::Config::max_message_size) at most; 0 with
-/// [`Delivery::Chunks`](crate::Delivery::Chunks)) and `r` for the bytes in it that no event has been taken
-/// for yet, it takes at most `2 * (m + r)` bytes beyond the space asked for. It never shrinks by itself; see
-/// [`shrink_to`](Self::shrink_to).
+/// The buffer grows with the bytes received, never with the bytes announced. It takes at most the sum of these:
 ///
-/// Text that comes in more than one read or frame is put together beside it, in twice the largest such message, and
-/// not beyond the limit for messages, unless it is ASCII in one frame of up to 32 KiB. What compressed messages are
-/// decompressed into comes on top: for text, and with [`Delivery::Chunks`](crate::Delivery::Chunks), about 80 KiB; for
-/// binary data it grows with what comes out, to twice the largest message and 16 KiB, and not beyond the limit and one
-/// byte.
+/// - **Received bytes:** `2 * (m + r)` bytes beyond the space that you ask for. `m` is the largest message received,
+///   which [`Config::max_message_size`](crate::Config::max_message_size) limits. With
+///   [`Delivery::Chunks`](crate::Delivery::Chunks), `m` is 0. `r` is the number of bytes in the buffer for which you
+///   took no event yet.
+/// - **Text that arrives in several reads or frames:** twice the largest such message, but at most the limit for
+///   messages. ASCII text in one frame of up to 32 KiB does not count.
+/// - **Decompressed data:** about 80 KiB for text and with [`Delivery::Chunks`](crate::Delivery::Chunks). For whole
+///   binary messages, it is twice the largest message plus 16 KiB, but at most the limit plus one byte.
+///
+/// The buffer keeps its memory until you call [`shrink_to`](Self::shrink_to).
 ///
 /// # Example
 ///
@@ -55,22 +61,22 @@ pub(crate) use region::Span;
 #[derive(Default)]
 pub struct ReadBuffer {
     received: Region,
-    /// The open message, but for the payload that is held in `received`.
+    /// The open message, except for its payload in `received`.
     message: Assembly,
 }
 
 impl ReadBuffer {
-    /// An empty buffer that owns no memory yet.
+    /// Makes an empty buffer that owns no memory yet.
     #[must_use]
     pub const fn new() -> Self {
         Self::with_memory(Vec::new())
     }
 
-    /// An empty buffer with room for `capacity` bytes.
+    /// Makes an empty buffer with room for `capacity` bytes.
     ///
-    /// For large messages, the best capacity is the size of one read and the `min` of [`spare_mut`](Self::spare_mut), for
-    /// instance 16 KiB and 512 bytes. What a read brings beyond the end of a message must be moved, and then there is little
-    /// space for it.
+    /// For large messages, the best capacity is the size of one read plus the `min` of [`spare_mut`](Self::spare_mut),
+    /// for instance 16 KiB plus 512 bytes. A read may bring bytes after the end of a message. They must be moved, and
+    /// leave less space for the next read.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])
@@ -83,11 +89,16 @@ impl ReadBuffer {
         }
     }
 
-    /// The space to read into next: `min` bytes or more, all there is without growing further.
+    /// Returns the space for the next read: at least `min` bytes, and all spare bytes of the buffer.
     ///
-    /// Its contents are left over from earlier; only what the transport writes counts, once
-    /// [`advance_filled`](Self::advance_filled) says how much that is. 4 to 16 KiB serve well; beyond it a read leaves
+    /// The space holds old bytes. Only the bytes that the transport writes count, once
+    /// [`advance_filled`](Self::advance_filled) reports them. A `min` of 4 to 16 KiB serves well. Larger reads leave
     /// the fastest cache. Never pass 0: a read into an empty slice returns 0, which looks like the end of the stream.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer would need more than [`isize::MAX`] bytes, as every vector does.
+    #[doc(alias("chunk_mut", "spare_capacity_mut"))]
     #[inline]
     pub fn spare_mut(&mut self, min: usize) -> &mut [u8] {
         if self.received.rewind() {
@@ -97,51 +108,62 @@ impl ReadBuffer {
         self.received.spare_mut(min, || self.message.growth())
     }
 
-    /// Takes in the first `n` bytes of [`spare_mut`](Self::spare_mut), which the transport has written.
+    /// Reports that the transport wrote the first `n` bytes of [`spare_mut`](Self::spare_mut). They become
+    /// [`unread`](Self::unread).
     ///
     /// # Panics
     ///
-    /// If `n` is more than the length of the spare space, which is a mistake of the caller.
+    /// If `n` is more than the length of the spare space.
+    #[doc(alias("advance_mut", "commit"))]
     #[inline]
     pub fn advance_filled(&mut self, n: usize) {
         self.received.advance(n);
     }
 
-    /// Takes in a copy of `data`, for bytes that come from elsewhere than a read into
-    /// [`spare_mut`](Self::spare_mut).
-    #[expect(clippy::indexing_slicing, reason = "at least as many bytes are spare")]
+    /// Adds a copy of `data`, for bytes that you did not read into [`spare_mut`](Self::spare_mut).
+    ///
+    /// # Panics
+    ///
+    /// If the buffer would need more than [`isize::MAX`] bytes, as every vector does.
+    #[doc(alias("put_slice", "feed", "receive_data"))]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "at least `data.len()` bytes are spare"
+    )]
     pub fn extend_from_slice(&mut self, data: &[u8]) {
         self.spare_mut(data.len())[..data.len()].copy_from_slice(data);
         self.received.advance(data.len());
     }
 
-    /// Drops all contents and keeps the memory.
+    /// Drops all content and keeps the memory. Call it before the buffer serves another connection.
     pub fn clear(&mut self) {
         self.received.clear();
         self.message.clear();
     }
 
-    /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
+    /// Frees memory, down to `capacity` bytes, or down to the content if that is larger.
     pub fn shrink_to(&mut self, capacity: usize) {
         self.received.shrink_to(capacity);
         self.message.shrink();
     }
 
-    /// The bytes received and not yet consumed: what no event has been taken for, or, after a refused
-    /// handshake, the beginning of the body.
+    /// Returns the bytes that were received and not consumed: no event was taken for them.
+    ///
+    /// After a refused handshake, they are the beginning of the body.
+    #[doc(alias("remaining", "leftover"))]
     #[must_use]
     #[inline]
     pub fn unread(&self) -> &[u8] {
         self.received.unread()
     }
 
-    /// Whether nothing is left in it, neither unread bytes nor the beginning of a message.
+    /// Whether the buffer holds no unread bytes and no part of a message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.received.is_empty() && self.message.is_empty()
     }
 
-    /// The memory it owns, in bytes.
+    /// Returns how much memory the buffer owns, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.received
@@ -149,7 +171,7 @@ impl ReadBuffer {
             .saturating_add(self.message.capacity())
     }
 
-    /// What was received.
+    /// The received bytes.
     #[inline]
     pub(crate) const fn received(&self) -> &Region {
         &self.received
@@ -160,7 +182,7 @@ impl ReadBuffer {
         &mut self.received
     }
 
-    /// The memory in which a message is put together at this place.
+    /// The memory in which a message at this place is put together.
     pub(crate) fn region_mut(&mut self, place: Place) -> &mut Region {
         match place {
             Place::Received => &mut self.received,
@@ -177,7 +199,7 @@ impl ReadBuffer {
         }
     }
 
-    /// The bytes at this place, and the text that they can be added to.
+    /// The bytes at this place, and the text to add them to.
     pub(crate) fn piece_and_text(
         &mut self,
         place: Place,
@@ -193,7 +215,7 @@ impl ReadBuffer {
         (piece, text)
     }
 
-    /// The text that came in pieces.
+    /// The text that came in several pieces.
     pub(crate) const fn text(&self) -> &AssembledText {
         &self.message.text
     }
@@ -207,9 +229,10 @@ impl ReadBuffer {
         self.message.text.can_leave(self.received.held())
     }
 
-    /// Says how many bytes the message still takes, or 0 if that is not known. It must be whole after so many.
+    /// Sets how many bytes the message still takes, or 0 if that is not known. After that many bytes it must be
+    /// complete.
     pub(crate) const fn set_missing(&mut self, missing: u64) {
-        // An empty buffer may serve another connection next, so it knows nothing of this one.
+        // An empty buffer may serve another connection next, so it keeps nothing of this one.
         let is_held = !self.received.holds_nothing();
         self.message.set_missing(if is_held { missing } else { 0 });
     }
@@ -220,21 +243,21 @@ impl ReadBuffer {
         self.message.clear();
     }
 
-    /// The first `n` unread bytes, and at least one byte of space to decompress them to: about as much as they may need,
-    /// and `most` bytes at most. The message is no longer than `limit`.
+    /// The first `n` unread bytes, and the space to decompress them to. The space has about the size that they may
+    /// need: at least one byte and at most `most`. The message has at most `limit` bytes.
     pub(crate) fn decompression(
         &mut self,
         n: usize,
         most: usize,
         limit: usize,
     ) -> (&[u8], &mut [u8]) {
-        /// With less, a call costs more than it brings. With more, a call leaves the fastest cache.
+        /// A smaller step costs more in calls than it brings. A larger step leaves the fastest cache.
         const STEP: (usize, usize) = (256, 16 << 10);
         let min = n.saturating_mul(4).clamp(STEP.0, STEP.1).min(most).max(1);
         let decompressed = self.message.decompressed_mut();
         decompressed.rewind();
         let space = decompressed.spare_mut(min, || Growth {
-            // The message may grow to the limit and one byte beyond, which shows that it is too large.
+            // One byte beyond the limit shows that the message is too large.
             most: limit.saturating_add(1),
             ..Growth::FREE
         });
@@ -246,7 +269,7 @@ impl ReadBuffer {
     }
 }
 
-/// Shows how much there is, not the bytes themselves.
+/// Shows how many bytes there are, not the bytes.
 impl fmt::Debug for ReadBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadBuffer")
@@ -262,14 +285,14 @@ mod tests {
     use super::*;
     use alloc::format;
 
-    /// Fills the buffer as a transport would.
+    /// Fills the buffer as a transport does.
     fn read(buffer: &mut ReadBuffer, data: &[u8], min: usize) {
         buffer.spare_mut(min)[..data.len()].copy_from_slice(data);
         buffer.advance_filled(data.len());
     }
 
-    /// Reads that end anywhere in a frame, so that something unread is always left: what moves stays linear in
-    /// what was received, and the memory a multiple of what is there.
+    /// Reads end anywhere in a frame, so unread bytes always remain. The bytes moved stay linear in the bytes received,
+    /// and the memory stays a multiple of the content.
     #[test]
     fn reads_that_end_inside_frames_cost_linear_time() {
         const HEADER: usize = 6;
@@ -288,7 +311,7 @@ mod tests {
             let mut bytes = messages * frames * (HEADER + payload);
             while bytes > 0 {
                 let spare = buffer.spare_mut(min).len();
-                // Never to the end of a frame.
+                // A read never ends with a frame.
                 let mut n = spare.min(min).min(bytes);
                 if (received + n) % (HEADER + payload) == 0 && n < bytes {
                     n -= 1;
@@ -322,7 +345,7 @@ mod tests {
         }
     }
 
-    /// A full buffer of 10,000 bytes of which the first `held` are held, and the next `consumed` are not.
+    /// A full buffer of 10,000 bytes: the first `held` are held, and the next `consumed` are consumed.
     fn full(held: usize, consumed: usize) -> ReadBuffer {
         let mut buffer = ReadBuffer::with_capacity(10_000);
         buffer.advance_filled(10_000);
@@ -331,11 +354,11 @@ mod tests {
         buffer
     }
 
-    /// Moving must free at least as much as it moves, or the next byte would cost as much again.
+    /// A move must free at least as much as it moves, or the next byte costs as much again.
     #[test]
-    fn moves_where_that_frees_enough_and_grows_where_it_does_not() {
-        // As much is freed as is moved; more, but not all the space is needed; all of it is needed; what is held
-        // stays where it is.
+    fn moves_if_that_frees_enough_and_grows_otherwise() {
+        // In order: it frees as much as it moves; it frees more but needs less than all the space; it needs all the
+        // space; the held bytes do not move.
         for (held, consumed, min) in [
             (0, 5000, 4000),
             (0, 6000, 5000),
@@ -366,10 +389,10 @@ mod tests {
                 buffer.received.work
             );
             assert!(buffer.received.capacity() <= 2 * 10_000 + 6);
-            // It does move, and what moves is counted.
+            // It does move, and the moved bytes are counted.
             assert!(buffer.received.work >= 5000);
         }
-        // All space is spare again when nothing is left, though what is behind would have been enough.
+        // If nothing is left, all space is spare again, even if the space at the end is large enough.
         let mut buffer = ReadBuffer::with_capacity(100);
         buffer.advance_filled(60);
         buffer.received.consume(60);
@@ -377,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_back_what_messages_were_decompressed_into() {
+    fn shrinking_frees_the_memory_for_decompressed_data() {
         let mut buffer = ReadBuffer::new();
         let decompressed = buffer.region_mut(Place::Decompressed);
         decompressed.spare_mut(5, || Growth::FREE)[..5].copy_from_slice(b"begun");
@@ -390,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_its_memory_until_it_is_told_to_give_it_back() {
+    fn keeps_its_memory_until_shrink_to() {
         let mut buffer = ReadBuffer::with_capacity(100);
         assert_eq!(buffer.spare_mut(100).len(), 100);
         buffer.advance_filled(60);
@@ -404,8 +427,8 @@ mod tests {
         assert_eq!((buffer.unread().len(), buffer.spare_mut(0).len()), (10, 0));
     }
 
-    /// A message in fragments of all sizes with headers and other frames between them: what is held is
-    /// their payload in order, and the bytes moved stay within a small multiple of the bytes received.
+    /// A message in fragments of all sizes, with headers between them. The held bytes are its payload in order. The
+    /// bytes moved stay a small multiple of the bytes received.
     #[test]
     fn joins_fragments_in_linear_time() {
         for sizes in [
@@ -426,7 +449,7 @@ mod tests {
                 let mut buffer = ReadBuffer::new();
                 let mut received = 0;
                 for (size, payload) in &stream {
-                    // Six bytes of header, then the payload, in reads that end with the fragment.
+                    // A header of six bytes and then the payload, in reads that end with the fragment.
                     let bytes: Vec<_> = [0; 6].into_iter().chain(payload.iter().copied()).collect();
                     let mut header = 6;
                     for piece in bytes.chunks(reads) {
@@ -455,7 +478,7 @@ mod tests {
         }
     }
 
-    /// A consumer that takes a little and reads a little while much waits: the rest is not moved each time.
+    /// A consumer reads and takes a little while much waits. The rest does not move each time.
     #[test]
     fn a_backlog_is_moved_in_linear_time() {
         let mut buffer = ReadBuffer::new();
@@ -475,8 +498,8 @@ mod tests {
         assert!(buffer.received.capacity() <= 2 * 100_010 + 10);
     }
 
-    /// An empty buffer may serve another connection next, so it knows nothing of the one before, in any field: here
-    /// after every byte of streams that end in every stage, in both delivery modes and roles.
+    /// An empty buffer may serve another connection next, so no field keeps anything of the connection before. This
+    /// checks after every byte, for streams that end in every stage, with both kinds of delivery.
     #[test]
     fn an_empty_buffer_knows_nothing_of_the_connection_before() {
         use crate::{Config, Connection, Delivery, Seed};

@@ -1,8 +1,8 @@
-//! Bytes in one piece of memory: what is kept, what is still to be read, and the space after it.
+//! Bytes in one piece of memory: held bytes, unread bytes, and the spare space after them.
 
 use alloc::vec::Vec;
 
-/// A place in a region, valid until the region is next changed.
+/// A place in a region. It is valid until the region changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -22,9 +22,9 @@ impl Span {
 /// How far a region may grow when it needs more space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Growth {
-    /// The largest size, unless the next read needs more space.
+    /// The largest size, unless the next read needs more.
     pub(super) most: usize,
-    /// How many bytes are still to come after those that are there. There is no reason to grow further than that.
+    /// How many bytes are still to come. The region need not grow further than that.
     pub(super) missing: usize,
 }
 
@@ -35,18 +35,18 @@ impl Growth {
     };
 }
 
-/// A queue of bytes. The bytes at its front can be held: they are read, and stay until they are released.
+/// A queue of bytes. Bytes at its front can be held: they are consumed, but stay until they are released.
 #[derive(Default)]
 pub(crate) struct Region {
     // 0    <=    held.start <= held.end <=    read    <=    filled   <=   bytes.len()
     // |  consumed  |    held      |    gap      |   unread    |    spare      |
-    /// All of it is initialised. So the spare part can be lent without unsafe code, and it is cleared once, when it is
+    /// All of it is initialised. So the spare part can be lent without unsafe code. It is cleared once, when it is
     /// allocated, and not for every read.
     bytes: Vec<u8>,
     held: Span,
     read: usize,
     filled: usize,
-    /// How many bytes were moved so far. Tests show that it is linear in the bytes received.
+    /// How many bytes were moved so far. Tests show that this is linear in the bytes received.
     #[cfg(test)]
     pub(super) work: usize,
 }
@@ -54,10 +54,10 @@ pub(crate) struct Region {
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "positions ascend, as drawn at the fields, and callers bound `n` by them; lengths of what is in memory do not overflow"
+    reason = "positions ascend as drawn above, callers bound `n` by them, and lengths in memory do not overflow"
 )]
 impl Region {
-    /// An empty region: all of these bytes are spare.
+    /// An empty region, in which all these bytes are spare.
     pub(super) const fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
@@ -69,19 +69,19 @@ impl Region {
         }
     }
 
-    /// Drops all contents and keeps the memory.
+    /// Drops all content and keeps the memory.
     pub(super) fn clear(&mut self) {
         *self = Self::new(core::mem::take(&mut self.bytes));
     }
 
-    /// Gives memory back, down to `capacity` bytes or to the contents if they are more.
+    /// Frees memory, down to `capacity` bytes, or down to the content if that is larger.
     pub(super) fn shrink_to(&mut self, capacity: usize) {
         self.compact();
         self.bytes.truncate(self.filled.max(capacity));
         self.bytes.shrink_to_fit();
     }
 
-    /// Makes what was consumed spare again where that moves no bytes. Returns whether nothing is left.
+    /// Makes consumed bytes spare again, if that moves no bytes. Returns whether the region is empty.
     #[inline]
     pub(super) const fn rewind(&mut self) -> bool {
         if self.read != self.filled {
@@ -96,11 +96,11 @@ impl Region {
         is_empty
     }
 
-    /// Moves the contents to the front if they are few.
+    /// Moves the content to the front if it is small.
     #[inline]
     pub(super) fn compact_if_cheap(&mut self) {
-        /// Moving an eighth of what is freed costs less than a shorter read, and the fastest cache sees less of
-        /// the memory.
+        /// Moving an eighth of the freed space costs less than a shorter read. The content then stays in fewer cache
+        /// lines.
         const WORTH_MOVING: usize = 8;
         let contents = self.held.len() + (self.filled - self.read);
         if contents <= (self.filled - contents) / WORTH_MOVING {
@@ -119,9 +119,9 @@ impl Region {
 
     /// Makes at least `min` bytes spare.
     ///
-    /// Moving the contents to the front must free at least as much as it moves. Growing adds at least half of what it
-    /// moves, or all that is missing. So each byte received pays for a constant number of bytes moved. Growing by half
-    /// and not to twice the size keeps more of what is in use in the fastest cache.
+    /// A move to the front must free at least as many bytes as it moves. Growth adds at least half of what it moves, or
+    /// all that is missing. So each byte received pays for a constant number of bytes moved. Growth by half keeps more
+    /// of the used memory in the fastest cache than growth to twice the size.
     fn make_space(&mut self, min: usize, growth: Growth) {
         let gap = self.read - self.held.end;
         let unread = self.filled - self.read;
@@ -134,7 +134,7 @@ impl Region {
         };
         self.compact();
         if contents.saturating_add(min) > self.bytes.len() || freed < moved {
-            // Beyond what can be addressed it panics, as every vector does.
+            // More than `isize::MAX` bytes panic, as in every vector.
             let size = contents
                 .saturating_add(growth.missing.min(contents / 2))
                 .saturating_add(min);
@@ -145,7 +145,7 @@ impl Region {
         }
     }
 
-    /// Moves the contents to the front, without gaps.
+    /// Moves the content to the front, without gaps.
     fn compact(&mut self) {
         let length = self.held.len();
         let unread = Span {
@@ -182,7 +182,7 @@ impl Region {
         self.filled += n;
     }
 
-    /// Marks the first `n` unread bytes as consumed and says where they lie.
+    /// Consumes the first `n` unread bytes and returns their place.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) -> Span {
         let start = self.read;
@@ -193,7 +193,7 @@ impl Region {
         }
     }
 
-    /// Consumes `n` unread bytes and lends them.
+    /// Consumes the first `n` unread bytes and lends them.
     #[inline]
     pub(crate) fn take(&mut self, n: usize) -> &mut [u8] {
         let start = self.read;
@@ -201,16 +201,15 @@ impl Region {
         &mut self.bytes[start..self.read]
     }
 
-    /// All unread bytes, and the position to add to once some of them are consumed. So they can be parsed before it is
-    /// decided how many.
+    /// All unread bytes, and the read position. So the caller can parse bytes first, and then add the number that it
+    /// consumes.
     pub(crate) fn front(&mut self) -> (&[u8], &mut usize) {
         (&self.bytes[self.read..self.filled], &mut self.read)
     }
 
-    /// Holds the next `n` unread bytes after those that are held already, and says where they came to lie.
+    /// Holds the next `n` unread bytes after those that are held already, and returns their new place.
     ///
-    /// The shorter part moves to the longer one. So a message costs time linear in its length, however it is cut into
-    /// fragments.
+    /// The shorter part moves to the longer one. So the time for a message is linear in its length, for any fragments.
     pub(crate) fn hold(&mut self, n: usize) -> Span {
         let taken = self.consume(n);
         let length = self.held.len();
@@ -235,7 +234,7 @@ impl Region {
         joined
     }
 
-    /// Releases the first `n` held bytes and says where they lie.
+    /// Releases the first `n` held bytes and returns their place.
     pub(crate) fn release(&mut self, n: usize) -> Span {
         let start = self.held.start;
         self.held.start = start.saturating_add(n).min(self.held.end);
@@ -263,7 +262,7 @@ impl Region {
         &mut self.bytes[self.read..self.filled]
     }
 
-    /// Whether nothing is held and nothing unread.
+    /// Whether no bytes are held and none are unread.
     pub(super) const fn is_empty(&self) -> bool {
         self.read == self.filled && self.holds_nothing()
     }

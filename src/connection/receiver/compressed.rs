@@ -1,4 +1,4 @@
-//! The payload of compressed messages (RFC 7692 section 7.2.2).
+//! The payload of compressed messages (RFC 7692, section 7.2.2).
 
 use crate::connection::config::Delivery;
 use crate::connection::message_type::MessageType;
@@ -9,7 +9,7 @@ use crate::deflate::Inflation;
 use crate::wire::masking_key::rotate;
 use crate::wire::{ProtocolError, apply_mask, utf8};
 
-/// How much is decompressed before it is delivered as a chunk, or validated. Little input can make much output.
+/// How much is decompressed before it is delivered as a chunk or validated. Little input can make much output.
 const CHUNK: usize = 32 << 10;
 
 /// The rules for the output.
@@ -20,11 +20,11 @@ pub(super) struct Rules {
     pub(super) max_message: u64,
 }
 
-/// Decompresses what there is of a frame's payload. Returns false if there is more output than fits, so that the caller
-/// takes what came out and calls again.
+/// Decompresses the received payload of a frame. Returns false if the output is larger than its space. Then the caller
+/// takes the output and calls again.
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "`unmasked` and what the codec consumes are at most `n`, which is at most `remaining`; `length` never exceeds `limit`, or it fails first"
+    reason = "`unmasked` and `consumed` are at most `n`, `n` is at most `remaining`, and `length` at most `limit`"
 )]
 #[expect(
     clippy::indexing_slicing,
@@ -39,23 +39,23 @@ pub(super) fn decompress(
 ) -> Result<bool, ProtocolError> {
     let mut n = at_most(payload.remaining, buffer.unread().len());
     if rules.role == Role::Server {
-        // More than `n` only if the caller mixed up two buffers.
+        // This is more than `n` only if the caller mixed up two buffers.
         let unmasked = inflation.unmasked().min(n);
         let masked = &mut buffer.received_mut().unread_mut()[unmasked..n];
         apply_mask(masked, payload.key, 0);
         payload.key = rotate(payload.key, n - unmasked);
     }
-    // With chunks the limit may be more than memory can hold.
+    // With chunks, the limit may be more than memory can hold.
     let limit = rules.max_message;
     let in_memory = at_most(limit, usize::MAX);
     // Text is validated while it is in the fastest cache.
     let in_steps = rules.delivery == Delivery::Chunks || payload.message == MessageType::Text;
-    // At most the limit, so that what is left of it does not underflow.
+    // At most the limit, so `limit - length` does not underflow.
     *length = limit.min(*length);
     let mut fresh = 0;
     let mut all = n == 0 && inflation.is_empty();
     while !all && (!in_steps || fresh < CHUNK) {
-        // One byte more than allowed shows that it is too large.
+        // One byte beyond the limit shows that the message is too large.
         let most = at_most((limit - *length).saturating_add(1), usize::MAX);
         let (input, output) = buffer.decompression(n, most, in_memory);
         let progress = inflation.inflate(input, output);
@@ -95,8 +95,8 @@ pub(super) fn decompress(
     Ok(all)
 }
 
-/// The violation to fail for. Wrong text that came out before it is the earlier one, and would have been found first in
-/// smaller pieces.
+/// The violation to fail for. Invalid text that was decompressed before `violation` comes first: smaller pieces would
+/// have found it first.
 fn first_violation(
     message: MessageType,
     buffer: &mut ReadBuffer,
@@ -117,10 +117,10 @@ mod tests {
     use crate::connection::receiver::{Received, Receiver};
     use crate::deflate::{Agreed, Deflate, Inflation};
 
-    /// The bytes of a message are counted beyond what 32 bits hold, and the limit is exact there.
+    /// The length of a message may exceed 32 bits, and the limit is exact there.
     #[test]
     fn a_message_over_4_gib_is_counted_to_the_byte() {
-        // "Hello", first flushed and then to the end (RFC 7692 section 7.2.3).
+        // "Hello", first flushed and then to the end (RFC 7692, section 7.2.3).
         const FIRST: &[u8] = b"\x42\x0b\xf2\x48\xcd\xc9\xc9\x07\x00\x00\x00\xff\xff";
         const LAST: &[u8] = b"\x80\x05\xf2\x00\x11\x00\x00";
         for before in [(1 << 32) - 7, (1 << 32) - 5, 1 << 32, 1 << 62] {
@@ -145,7 +145,7 @@ mod tests {
                 assert!(matches!(receiver.next(&mut buffer), Ok(None)));
                 assert_eq!(receiver.length, 5);
 
-                // As if so much had come.
+                // As if this many bytes had come.
                 receiver.length = before;
                 buffer.extend_from_slice(LAST);
                 let last = receiver.next(&mut buffer);

@@ -1,4 +1,4 @@
-//! Bytes to messages: the receiving rules (RFC 6455 sections 5.1 to 5.6, 6.2 and 8.1).
+//! Bytes to messages: the receiving rules (RFC 6455, sections 5.1 to 5.6, 6.2 and 8.1).
 
 use crate::connection::config::{Config, Delivery};
 use crate::connection::message_type::MessageType;
@@ -16,7 +16,7 @@ mod compressed;
 mod short_header;
 mod whole;
 
-/// Reads one event at a time and looks no further than the frame that completes it.
+/// Reads one event at a time, and looks no further than the frame that completes it.
 ///
 /// ```text
 ///                    header of a data frame
@@ -37,13 +37,13 @@ pub(crate) struct Receiver {
     delivery: Delivery,
     max_frame: u64,
     max_message: u64,
-    /// The lesser of the two, as far as it fits into 16 bits.
+    /// The smaller of the two limits, or `u16::MAX` if that is less.
     max_whole: u16,
-    /// The payload bytes of the open message: announced by all frame headers so far, or decompressed so far.
+    /// The payload bytes of the open message: those that the frame headers announced, or those that were decompressed.
     length: u64,
-    /// Whether a part of a message was taken in since this was last asked.
+    /// Whether a part of a message was taken in since [`Self::take_progress`] was last called.
     progress: bool,
-    /// The receiving half of the negotiated extension, if it was agreed on.
+    /// The receiving half of permessage-deflate, if it was agreed on.
     pub(super) inflation: Option<Boxed<Inflation>>,
 }
 
@@ -55,7 +55,7 @@ enum Stage {
     Payload(Payload),
     /// After a failure, inside a frame with this many bytes left.
     Skip(u64),
-    /// Nothing more is read. No event can follow, or the end of the current frame is unknown.
+    /// Nothing more is read: no event can follow, or the end of the current frame is unknown.
     Done,
 }
 
@@ -69,13 +69,13 @@ struct Payload {
     fin: bool,
 }
 
-/// Where the bytes of an event lie.
+/// Where the bytes of an event are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Received {
-    /// Not validated yet: making the `str` does it.
+    /// Not validated yet. The conversion to `str` validates it.
     Text(Place, Span, bool),
     Binary(Place, Span, bool),
-    /// Text that came in several pieces. They were validated as they came.
+    /// Text that came in several pieces, each already validated.
     AssembledText,
     Ping(Span),
     Pong(Span),
@@ -100,7 +100,7 @@ impl Receiver {
         }
     }
 
-    /// The next event, or `None` if it needs more bytes than there are.
+    /// The next event, or `None` if that needs more bytes.
     pub(crate) fn next(
         &mut self,
         buffer: &mut ReadBuffer,
@@ -123,7 +123,7 @@ impl Receiver {
         }
     }
 
-    /// Reads the payload of a Close frame, with which receiving ends, whether it is right or wrong (section 5.5.1).
+    /// Parses the payload of a Close frame. Receiving ends, even if the payload is invalid (section 5.5.1).
     pub(crate) fn close_frame<'b>(
         &mut self,
         payload: &'b [u8],
@@ -138,7 +138,7 @@ impl Receiver {
         self.abandon_message();
     }
 
-    /// The rest of the open message will not be taken in.
+    /// Gives up the rest of the open message.
     pub(crate) fn abandon_message(&mut self) {
         self.message = None;
         if let Some(inflation) = &mut self.inflation {
@@ -148,7 +148,8 @@ impl Receiver {
 
     /// Reads on after a failure and drops everything, to learn whether the peer sent a Close frame.
     ///
-    /// Section 7.1.7 forbids to act on what still comes. How the connection ended is for the record only.
+    /// Section 7.1.7 forbids processing of these bytes. The Close frame is only for the record of how the connection
+    /// ended.
     #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
     pub(crate) fn close_after_failure<'b>(
         &mut self,
@@ -193,9 +194,9 @@ impl Receiver {
         self.role
     }
 
-    /// Whether a part of a message was taken in since this was last asked, if only a header.
+    /// Whether a part of a message, or its header, was taken in since the last call.
     ///
-    /// Control frames do not count: the Pong that is awaited could have come in their place.
+    /// Control frames do not count, because the awaited Pong could have come instead.
     pub(crate) const fn take_progress(&mut self) -> bool {
         let progress = self.progress;
         if progress {
@@ -206,8 +207,8 @@ impl Receiver {
 
     fn read_header(&mut self, buffer: &mut ReadBuffer) -> Result<Step, ProtocolError> {
         let bytes = buffer.unread();
-        // The first two bytes are judged before the length, and the length before the masking key. So a violation is
-        // found at the same byte, however the stream is cut.
+        // The first two bytes are checked before the length, and the length before the masking key. So a violation is
+        // found at the same byte, for any cut of the stream.
         let Some(start) = FrameStart::parse(bytes)? else {
             return Ok(Step::NeedsMore);
         };
@@ -254,7 +255,7 @@ impl Receiver {
         Ok(Step::Continue)
     }
 
-    /// After a wrong header of a Close frame no other Close frame can follow.
+    /// After an invalid header of a Close frame, no other Close frame can follow.
     fn end_at_close(&mut self, bytes: &[u8]) {
         let opcode = bytes.first().map_or(0, |byte| byte & 0xf);
         if opcode == Opcode::Close.bits() {
@@ -262,20 +263,20 @@ impl Receiver {
         }
     }
 
-    /// The rules that the first two bytes decide, beyond those that hold on any connection. Says which message the frame
-    /// is a part of, or `None` for a control frame.
+    /// Checks the rules of this connection that the first two bytes decide. Returns the message of the frame, or `None`
+    /// for a control frame.
     fn check(&self, start: FrameStart) -> Result<Option<MessageType>, ProtocolError> {
         // Section 5.2: a reserved bit fails the connection unless an extension defines it.
         if start.rsv != 0 && !self.begins_compressed(start) {
             return Err(ProtocolError::ReservedBits);
         }
-        // Section 5.1: a server refuses frames that are not masked, a client frames that are.
+        // Section 5.1: a server refuses unmasked frames, and a client refuses masked frames.
         match (self.role, start.masked) {
             (Role::Server, false) => return Err(ProtocolError::UnmaskedFrame),
             (Role::Client, true) => return Err(ProtocolError::MaskedFrame),
             _ => {}
         }
-        // Section 5.4: fragments of different messages are not interleaved. Control frames may lie between fragments.
+        // Section 5.4: fragments of different messages are not interleaved. Control frames may come between fragments.
         match (start.opcode, self.message) {
             (Opcode::Continuation, None) => Err(ProtocolError::UnexpectedContinuation),
             (Opcode::Text | Opcode::Binary, Some(_)) => Err(ProtocolError::ExpectedContinuation),
@@ -284,16 +285,16 @@ impl Receiver {
         }
     }
 
-    /// Whether this is the first frame of a compressed message (RFC 7692 section 6).
+    /// Whether this is the first frame of a compressed message (RFC 7692, section 6).
     fn begins_compressed(&self, start: FrameStart) -> bool {
         self.inflation.is_some()
             && start.rsv == FrameHeader::RSV1
             && matches!(start.opcode, Opcode::Text | Opcode::Binary)
     }
 
-    /// The limits, before any payload is taken in (section 10.4).
+    /// Checks the limits before any payload is taken in (section 10.4).
     fn check_length(&self, start: FrameStart, length: u64) -> Result<(), ProtocolError> {
-        // A compressed message is measured as it is decompressed.
+        // The size of a compressed message is checked when it is decompressed.
         let compressed = self.begins_compressed(start)
             || (self.message.is_some() && self.place() == Place::Decompressed);
         let max_frame = if compressed {
@@ -329,7 +330,7 @@ impl Receiver {
         }
     }
 
-    /// Takes in what there is of the current frame's payload.
+    /// Takes in the received payload of the current frame.
     #[expect(clippy::arithmetic_side_effects, reason = "`n` is at most `remaining`")]
     fn read_payload(
         &mut self,
@@ -361,13 +362,13 @@ impl Receiver {
             payload.key = rotate(payload.key, n);
         }
         payload.remaining -= n as u64;
-        // Parts of messages are not held until the message is whole.
+        // Parts of messages are delivered before the message is complete, so they need no room for the rest.
         let holds = payload.fin && self.delivery == Delivery::Messages;
         buffer.set_missing(if holds { payload.remaining } else { 0 });
         self.complete(payload, Place::Received, buffer)
     }
 
-    /// Delivers what is decompressed so far, or makes room for more of it.
+    /// Delivers the bytes that are decompressed so far, or makes room for more.
     fn deliver_decompressed(
         &self,
         message: MessageType,
@@ -381,7 +382,7 @@ impl Receiver {
         Ok(chunk.map_or(Step::Continue, Step::Event))
     }
 
-    /// After more payload was taken in: the event that it completes, if any.
+    /// Returns the event that the new payload completes, if any.
     fn complete(
         &mut self,
         payload: Payload,
@@ -413,7 +414,7 @@ impl Receiver {
         })
     }
 
-    /// The message, or the part of it that was not delivered yet, now that it ends.
+    /// The message, or the part of it that was not delivered yet, at its end.
     fn last_part(
         &self,
         message: MessageType,
@@ -430,15 +431,15 @@ impl Receiver {
         Ok(Received::AssembledText)
     }
 
-    /// Adds what has come of a text message to what came before, without the beginning of a character. So wrong text
-    /// fails at the wrong byte and not at the end of its message (section 8.1).
+    /// Adds the received part of a text message to the parts before, up to the last complete character. So invalid text
+    /// fails at the invalid byte and not at the end of its message (section 8.1).
     fn assemble(
         &self,
         message: MessageType,
         place: Place,
         buffer: &mut ReadBuffer,
     ) -> Result<(), ProtocolError> {
-        // Binary data is put together where it lies.
+        // Binary data is put together where it is.
         if message == MessageType::Text
             && let Some(Received::Text(_, span, _)) = take_chunk(message, place, buffer)
         {
@@ -461,7 +462,7 @@ impl Receiver {
 
     /// Whether text in the last fragment can stay where it was received until its next piece comes.
     fn can_leave_text(&self, payload: Payload, place: Place, buffer: &mut ReadBuffer) -> bool {
-        /// When the message is whole, what is validated once more is still in the nearest cache.
+        /// When the message is complete, text of this size is still in the nearest cache for its second validation.
         const SHORT: u64 = 32 << 10;
         payload.message == MessageType::Text
             && payload.fin
@@ -474,11 +475,11 @@ impl Receiver {
 enum Step {
     Event(Received),
     NeedsMore,
-    /// A part of the wire format is done, and no event with it.
+    /// A part of the wire format is done, and completes no event.
     Continue,
 }
 
-/// Takes what has come of a message and is not delivered yet, without the beginning of a character.
+/// Takes the undelivered part of a message, up to the last complete character.
 fn take_chunk(message: MessageType, place: Place, buffer: &mut ReadBuffer) -> Option<Received> {
     let region = buffer.region_mut(place);
     let held = region.held();
@@ -501,7 +502,7 @@ fn at_most(length: u64, limit: usize) -> usize {
     usize::try_from(length).map_or(limit, |length| length.min(limit))
 }
 
-/// Takes the payload of a control frame once all of it is there. That is 139 bytes with the header at most.
+/// Takes the payload of a control frame once all of it has come. With the header, that is at most 139 bytes.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "a header and a control payload take 139 bytes at most"

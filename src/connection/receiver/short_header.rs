@@ -1,8 +1,8 @@
-//! The header of most frames, read with few looks (RFC 6455 section 5.2).
+//! A fast parser for the headers of most frames (RFC 6455, section 5.2).
 
 use crate::wire::{FIN, LENGTH_16, MASK, Opcode};
 
-/// The header of a frame whose length takes no 8 bytes, as that of most, with its first byte as it came.
+/// The header of a frame whose length is below 2^16, as in most frames.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShortHeader {
     pub(crate) first: u8,
@@ -14,18 +14,18 @@ pub(crate) struct ShortHeader {
 
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "a header of at most 8 bytes, and a length of 16 bits"
+    reason = "a header has at most 8 bytes here, and a length 16 bits"
 )]
 impl ShortHeader {
     /// The first byte of a text message in one frame, without reserved bits.
     pub(crate) const TEXT: u8 = FIN | Opcode::Text.bits();
     /// The first byte of a binary message in one frame, without reserved bits.
     pub(crate) const BINARY: u8 = FIN | Opcode::Binary.bits();
-    /// The first byte of a fragment after which more come, without reserved bits.
+    /// The first byte of a fragment that is not the last one, without reserved bits.
     pub(crate) const FRAGMENT: u8 = Opcode::Continuation.bits();
 
-    /// Reads it off the first bytes, of a frame that is to be masked or is not to be. `None` if that is not so, if more
-    /// bytes are needed, or if the length takes 8 bytes or is not in its shortest form.
+    /// Parses a header that must have a mask or must have none. `None` if that is not so, if more bytes are needed, if
+    /// the length takes 8 bytes, or if it is not in its shortest form.
     #[inline]
     pub(crate) fn parse(bytes: &[u8], masked: bool) -> Option<Self> {
         let &[first, second] = bytes.first_chunk()?;

@@ -1,4 +1,4 @@
-//! Frames that are there whole: the most frequent case by far, so they are decided on with few looks.
+//! Frames that have arrived completely. They are the most frequent case, so few checks decide it.
 
 use crate::connection::config::Delivery;
 use crate::connection::message_type::MessageType;
@@ -9,9 +9,9 @@ use crate::connection::role::Role;
 use crate::wire::{ProtocolError, apply_mask};
 
 impl Receiver {
-    /// The next message with its header, if all of it is there, in one frame that no rule is against.
+    /// The type and header of the next message, if it has arrived completely in one frame and breaks no rule.
     ///
-    /// `None` says nothing about what comes, not even whether it is wrong; [`next`](Self::next) does.
+    /// After `None`, call [`next`](Self::next): the next frame may be anything, even invalid.
     #[inline]
     pub(crate) fn whole_message(&self, buffer: &ReadBuffer) -> Option<(MessageType, ShortHeader)> {
         if !matches!(self.stage, Stage::Header) || self.message.is_some() {
@@ -28,7 +28,7 @@ impl Receiver {
         (allowed && header.frame_size() <= unread.len()).then_some((kind, header))
     }
 
-    /// Takes the payload of such a message out of the buffer, and leaves no trace but the position there.
+    /// Takes the payload of that message. Only the read position in the buffer changes.
     #[inline]
     pub(crate) fn take_whole<'b>(
         &self,
@@ -47,8 +47,8 @@ impl Receiver {
         payload
     }
 
-    /// Adds the next fragments to the message, as long as they are there whole, do not end the message and break no rule.
-    /// What follows is left to the rules.
+    /// Adds the next fragments to the message while they have arrived completely, break no rule and do not end the
+    /// message. [`next`](Self::next) reads the frame after them.
     pub(super) fn take_fragments(&mut self, buffer: &mut ReadBuffer) -> Result<(), ProtocolError> {
         let Some(message) = self.message else {
             return Ok(());

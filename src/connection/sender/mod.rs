@@ -1,4 +1,4 @@
-//! Messages to bytes: the sending rules (RFC 6455 sections 5.1, 5.4, 5.5 and 6.1).
+//! Messages to bytes: the sending rules (RFC 6455, sections 5.1, 5.4, 5.5 and 6.1).
 
 use alloc::vec::Vec;
 
@@ -12,24 +12,25 @@ use crate::wire::{CloseFrame, FrameHeader, MAX_CONTROL_PAYLOAD, Opcode, apply_ma
 #[cfg(target_has_atomic = "ptr")]
 mod shared;
 
-/// Writes frames into the output. Every method either queues the whole frame or changes nothing.
+/// Writes frames into the output. Every method queues a whole frame or changes nothing.
 #[derive(Debug)]
 pub(crate) struct Sender {
     output: Output,
-    /// Whether the memory of the output is the opening handshake's, which is needed once. What is queued behind goes with it.
+    /// Whether the output uses the memory of the opening handshake. That memory is freed once all of it is written,
+    /// with the frames that were queued after the handshake.
     opening: bool,
     /// How many bytes of output were written to the transport, modulo 2^32.
     written: u32,
-    /// Present in a client, which masks every frame with a key of its own (section 5.3).
+    /// Section 5.3: only a client has keys. It masks every frame with a fresh one.
     keys: Option<MaskingKeys>,
-    /// The message of which the last fragment is still to be sent.
+    /// The message whose last fragment was not sent yet.
     message: Option<MessageType>,
-    /// The sending half of the negotiated extension, if it was agreed on.
+    /// The sending half of permessage-deflate, if it was agreed on.
     pub(super) deflation: Option<Boxed<Deflation>>,
 }
 
 impl Sender {
-    /// A sender whose output begins with `opening`, what is left of the opening handshake.
+    /// A sender whose output begins with `opening`, the rest of the opening handshake.
     pub(crate) const fn new(keys: Option<MaskingKeys>, opening: Vec<u8>) -> Self {
         Self {
             opening: !opening.is_empty(),
@@ -41,10 +42,10 @@ impl Sender {
         }
     }
 
-    /// A whole message in one frame.
+    /// Queues a whole message in one frame.
     #[expect(
         clippy::inline_always,
-        reason = "it is inlined into the caller together with `Connection::send_binary`"
+        reason = "inlined into the caller together with `Connection::send_binary`"
     )]
     #[inline(always)]
     pub(crate) fn message(
@@ -64,15 +65,15 @@ impl Sender {
         Ok(())
     }
 
-    /// A whole message where compression has been negotiated.
+    /// Queues a whole message on a connection with permessage-deflate.
     #[inline(never)]
     fn negotiated(&mut self, message: MessageType, payload: &[u8]) {
         self.begin(Some(payload.len()));
         self.data(message.opcode(), payload, true);
     }
 
-    /// A whole message in one frame, of which the payload is left to the caller if it can go as it is: then it must
-    /// follow what is in the output now.
+    /// Queues the header of a message in one frame and returns the payload, which must follow the present output. If
+    /// the payload cannot be sent unchanged, it queues all of it and returns an empty slice.
     pub(crate) fn message_from<'p>(
         &mut self,
         message: MessageType,
@@ -89,7 +90,7 @@ impl Sender {
         Ok(payload)
     }
 
-    /// The next fragment of a message, or its first.
+    /// Queues the first or the next fragment of a message.
     pub(crate) fn fragment(
         &mut self,
         message: MessageType,
@@ -109,7 +110,7 @@ impl Sender {
         Ok(())
     }
 
-    /// A Ping or Pong.
+    /// Queues a Ping or Pong.
     pub(crate) fn control(&mut self, opcode: Opcode, payload: &[u8]) -> Result<(), SendError> {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(SendError::ControlFrameTooLong);
@@ -118,7 +119,7 @@ impl Sender {
         Ok(())
     }
 
-    /// A Close frame.
+    /// Queues a Close frame.
     pub(crate) fn close(&mut self, close: CloseFrame<'_>) -> Result<(), SendError> {
         let mut buffer = [0; CloseFrame::MAX_SIZE];
         let payload = close
@@ -127,7 +128,7 @@ impl Sender {
         self.control(Opcode::Close, payload)
     }
 
-    /// Whether a message of this length goes to the peer as it is: neither masked nor compressed.
+    /// Whether a message of this length is sent unchanged: neither masked nor compressed.
     #[inline]
     fn sends_plain(&mut self, length: usize) -> bool {
         if self.message.is_none() && self.deflation.is_some() && self.begin(Some(length)) {
@@ -136,7 +137,7 @@ impl Sender {
         self.keys.is_none()
     }
 
-    /// Begins a message, of this length if that is known, and says whether it is compressed.
+    /// Begins a message, with its length if that is known. Returns whether it is compressed.
     #[inline(never)]
     fn begin(&mut self, length: Option<usize>) -> bool {
         self.deflation.as_mut().is_some_and(|deflation| {
@@ -145,7 +146,7 @@ impl Sender {
         })
     }
 
-    /// The size on the wire of a Ping or Pong with this payload, of 125 bytes at most.
+    /// The size on the wire of a Ping or Pong with this payload of at most 125 bytes.
     pub(crate) fn control_size(&self, payload: &[u8]) -> u8 {
         let header = if self.keys.is_some() { 6 } else { 2 };
         u8::try_from(payload.len())
@@ -174,10 +175,10 @@ impl Sender {
         self.opening = false;
     }
 
-    /// Bytes were written to the transport, from the output or from elsewhere.
+    /// Notes that `n` bytes were written to the transport, from the output or from elsewhere.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "only whether the number changes counts, and 4 GiB are never written at once"
+        reason = "only differences count, and no write takes 4 GiB at once"
     )]
     #[inline]
     pub(crate) const fn count_written(&mut self, n: usize) {
@@ -189,13 +190,13 @@ impl Sender {
         self.written
     }
 
-    /// Drops all output, and gives its memory back.
+    /// Drops all output and frees its memory.
     pub(crate) fn drop_output(&mut self) {
         self.output = Output::default();
         self.opening = false;
     }
 
-    /// Gives up the message whose last fragment was not sent yet: nothing can be sent any more.
+    /// Gives up the message whose last fragment was not sent: nothing more can be sent.
     pub(crate) fn abandon_message(&mut self) {
         self.message = None;
         if let Some(deflation) = &mut self.deflation {
@@ -203,7 +204,7 @@ impl Sender {
         }
     }
 
-    /// Whether fragments of a compressed message are being sent, so that the last one is still to come.
+    /// Whether a compressed message is being sent in fragments, and its last one was not sent yet.
     pub(crate) fn is_fragmenting_compressed(&self) -> bool {
         self.message.is_some() && self.is_compressing()
     }
@@ -213,12 +214,12 @@ impl Sender {
         matches!(&self.deflation, Some(deflation) if deflation.is_compressed())
     }
 
-    /// Queues what is left of a message whose payload was [left to the caller](Self::message_from).
+    /// Queues the rest of the payload that [`message_from`](Self::message_from) returned.
     pub(crate) fn message_rest(&mut self, payload: &[u8]) {
         self.output.push_bytes(payload);
     }
 
-    /// Gives the memory back once all is written.
+    /// Frees the memory once all output is written.
     #[cold]
     #[inline(never)]
     fn after_opening(&mut self) {
@@ -227,7 +228,7 @@ impl Sender {
         }
     }
 
-    /// A frame of a message, compressed if the message is.
+    /// Queues a frame of a message, compressed if the message is.
     #[inline(never)]
     fn data(&mut self, opcode: Opcode, payload: &[u8], fin: bool) {
         if self.is_compressing() {
@@ -243,7 +244,7 @@ impl Sender {
         };
         let start = self.output.begin();
         deflation.deflate(payload, fin, self.output.payload_mut());
-        // RFC 7692 section 6: the bit stands in the first frame of a message only.
+        // RFC 7692, section 6: only the first frame of a message has the bit.
         let rsv = if opcode == Opcode::Continuation {
             0
         } else {
@@ -259,7 +260,7 @@ impl Sender {
 
     #[expect(
         clippy::inline_always,
-        reason = "it is inlined into the caller together with `Connection::send_binary`"
+        reason = "inlined into the caller together with `Connection::send_binary`"
     )]
     #[inline(always)]
     fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
@@ -273,7 +274,7 @@ impl Sender {
         }
     }
 
-    /// The same in a client.
+    /// Queues a masked frame, on a client.
     #[inline(never)]
     fn masked(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         if payload.len() > MAX_CONTROL_PAYLOAD {
@@ -295,14 +296,14 @@ impl Sender {
         }
     }
 
-    /// A frame with a payload of any length.
+    /// Queues a frame with a payload of any length.
     #[inline(never)]
     fn long(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let header = self.header(opcode, fin, 0, payload.len());
         self.output.push(&header, payload);
     }
 
-    /// A header, with a fresh masking key in a client.
+    /// A header, with a fresh masking key on a client.
     #[inline]
     fn header(&mut self, opcode: Opcode, fin: bool, rsv: u8, length: usize) -> FrameHeader {
         let masking_key = self.keys.as_mut().map(MaskingKeys::next);
@@ -320,14 +321,14 @@ impl Sender {
 mod tests {
     use super::*;
 
-    /// The memory of the output, which goes with what is swapped out.
+    /// The capacity of the output, which moves out with its bytes.
     fn capacity(mut sender: Sender) -> usize {
         let mut memory = Vec::new();
         sender.swap_output(&mut memory);
         memory.capacity()
     }
 
-    /// Only the handshake's own memory is given up: what a caller lends stays, whatever is written into it.
+    /// Only the handshake's own memory is freed. Memory that a caller lends stays.
     #[test]
     fn the_memory_of_the_opening_is_given_back_however_it_was_written() {
         for pieces in [&[10][..], &[3, 7], &[1, 8, 1]] {
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_behind_the_opening_goes_with_it() {
+    fn frames_queued_after_the_opening_share_its_memory() {
         for length in [1, 125, 1000] {
             let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
             sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);

@@ -5,9 +5,9 @@ use crate::connection::sender::Sender;
 use crate::connection::shared_message::{SharedFrame, SharedMessage};
 
 impl Sender {
-    /// A whole message in one frame that others send, too.
+    /// Queues a whole message in one frame that other connections send too.
     pub(crate) fn shared(&mut self, message: &SharedMessage) -> Result<(), SendError> {
-        /// Below it, a copy costs less than a write in parts.
+        /// A copy of fewer bytes costs less than a write in parts.
         const WORTH_SHARING: usize = 4096;
         if self.message.is_some() {
             return Err(SendError::MessageOpen);
@@ -26,7 +26,7 @@ impl Sender {
         Ok(())
     }
 
-    /// The form in which a message of many goes out here.
+    /// Chooses the form of a shared message for this connection.
     fn form<'m>(&mut self, message: &'m SharedMessage) -> &'m SharedFrame {
         if let Some(deflation) = &mut self.deflation
             && let Some((options, bits)) = deflation.terms(message.plain().payload().len())
