@@ -1,4 +1,4 @@
-//! The codecs of one connection, and those that connections share.
+//! The codecs of one connection, and codecs that connections share.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -9,12 +9,12 @@ use crate::deflate::deflater::Deflater;
 use crate::deflate::inflater::{Corrupt, Inflater, Progress};
 use crate::deflate::options::{Agreed, Deflate};
 
-/// A compressor and a decompressor for all connections of a thread.
+/// A compressor and a decompressor that all connections of a thread share.
 ///
-/// They serve connections without context takeover, which need them only during a message: lend them
-/// with [`Connection::lend_codecs`](crate::Connection::lend_codecs) before the events of a connection are
-/// taken or its messages sent, and have them back with [`Connection::reclaim_codecs`](crate::Connection::reclaim_codecs)
-/// afterwards. A connection that gets none makes its own for each message and frees them behind it.
+/// Connections without context takeover need codecs only during a message. Lend them with
+/// [`Connection::lend_codecs`](crate::Connection::lend_codecs) before you take events or send messages. Take them
+/// back with [`Connection::reclaim_codecs`](crate::Connection::reclaim_codecs) afterwards. Without lent codecs, a
+/// connection makes its own for each message and frees them after it.
 ///
 /// # Example
 ///
@@ -46,7 +46,7 @@ pub struct Codecs {
 }
 
 impl Codecs {
-    /// No codecs yet: the first connection that needs them makes them.
+    /// Makes an empty pair. The first connection that needs a codec makes it.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -65,14 +65,14 @@ impl fmt::Debug for Codecs {
     }
 }
 
-/// What becomes of a codec between two messages.
+/// What happens to a codec between two messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Retention {
-    /// It stays, and so does what it knows of earlier messages.
+    /// It stays, together with its window of earlier messages.
     Kept,
     /// It is freed.
     Freed,
-    /// It is cleared, and stays until it is reclaimed.
+    /// It is cleared and stays until it is reclaimed.
     Lent,
 }
 
@@ -106,18 +106,18 @@ pub(crate) struct Inflation {
     window_bits: u8,
     retention: Retention,
     message: Message,
-    /// How many unread bytes of the payload are unmasked already. Kept here, where it costs nothing without the
-    /// extension.
+    /// The number of unread bytes of the payload that are already unmasked. It is here because it costs nothing
+    /// without the extension.
     unmasked: usize,
     inflater: Option<Box<Inflater>>,
 }
 
-/// What is being received or sent.
+/// The message that is being received or sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Message {
-    /// Nothing, or a message that is not compressed.
+    /// No message, or one that is not compressed.
     Plain,
-    /// A compressed message without any payload so far.
+    /// A compressed message without payload so far.
     Empty,
     Compressed,
 }
@@ -125,7 +125,7 @@ enum Message {
 impl Inflation {
     #[expect(
         clippy::unnecessary_box_returns,
-        reason = "without the feature it is no box"
+        reason = "without the feature this is not a box"
     )]
     pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
         Box::new(Self {
@@ -137,7 +137,7 @@ impl Inflation {
         })
     }
 
-    /// A message begins.
+    /// Begins a message.
     pub(crate) const fn begin(&mut self, compressed: bool) {
         self.message = if compressed {
             Message::Empty
@@ -146,17 +146,17 @@ impl Inflation {
         };
     }
 
-    /// Whether the message being received has no payload so far.
+    /// Returns whether the message has no payload so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.message == Message::Empty
     }
 
-    /// Whether the message being received is compressed.
+    /// Returns whether the message is compressed.
     pub(crate) fn is_compressed(&self) -> bool {
         self.message != Message::Plain
     }
 
-    /// How many unread bytes of the payload are unmasked already.
+    /// Returns the number of unread bytes of the payload that are already unmasked.
     pub(crate) const fn unmasked(&self) -> usize {
         self.unmasked
     }
@@ -176,7 +176,7 @@ impl Inflation {
             .inflate(input, output)
     }
 
-    /// The message ends.
+    /// Ends the message.
     pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
         let message = core::mem::replace(&mut self.message, Message::Plain);
         if let (Message::Compressed, Some(inflater)) = (message, &mut self.inflater) {
@@ -194,10 +194,10 @@ impl Inflation {
         Ok(())
     }
 
-    /// The message being received is given up, because the connection has failed or ended.
+    /// Gives up the message, because the connection has failed or ended.
     ///
-    /// A lent codec forgets the message and can be reclaimed. Any other is freed, and its window with it, so no
-    /// compressed message can follow under context takeover.
+    /// A lent codec forgets the message and can be reclaimed. Any other codec is freed together with its window, so no
+    /// compressed message can follow with context takeover.
     pub(crate) fn abandon(&mut self) {
         let inside = self.is_compressed();
         self.message = Message::Plain;
@@ -222,7 +222,7 @@ impl Inflation {
     }
 
     pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
-        // Inside a message it is still needed, and freed or reclaimed later.
+        // Inside a message it is still needed. It is freed or reclaimed later.
         if self.message == Message::Plain && self.retention.reclaim() && self.inflater.is_some() {
             codecs.inflater = self.inflater.take();
         }
@@ -234,26 +234,26 @@ pub(crate) struct Deflation {
     options: Deflate,
     window_bits: u8,
     retention: Retention,
-    /// Whether the application wants the next message compressed.
+    /// Whether the application wants the next message to be compressed.
     is_wanted: bool,
     message: Message,
     window: Window,
     deflater: Option<Box<Deflater>>,
 }
 
-/// What the compressor knows of earlier messages, if it stays between them.
+/// The window of a compressor that stays between messages, compared with the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Window {
-    /// What the peer's decompressor knows, or the last part of it.
+    /// The compressor's window is the peer's window, or its last part.
     Current,
-    /// The peer knows of messages since that the compressor has not seen.
+    /// The peer has received newer messages that the compressor did not see.
     Outdated,
 }
 
 impl Deflation {
     #[expect(
         clippy::unnecessary_box_returns,
-        reason = "without the feature it is no box"
+        reason = "without the feature this is not a box"
     )]
     pub(crate) fn new(agreed: &Agreed) -> Boxed<Self> {
         Box::new(Self {
@@ -271,7 +271,7 @@ impl Deflation {
         self.is_wanted = compressed;
     }
 
-    /// Begins a message, of this length if it is known, and decides whether it will be compressed.
+    /// Begins a message and decides whether to compress it. The length is `None` if it is unknown.
     pub(crate) fn begin(&mut self, length: Option<usize>) {
         self.message = if self.compresses(length) {
             Message::Compressed
@@ -280,29 +280,29 @@ impl Deflation {
         };
     }
 
-    /// The options and the bits of the window with which a message of this length is to be compressed, if it is to be.
+    /// Returns the options and the window bits for a message of this length, or `None` if it is not compressed.
     pub(crate) fn terms(&self, length: usize) -> Option<(&Deflate, u8)> {
         self.compresses(Some(length))
             .then_some((&self.options, self.window_bits))
     }
 
-    /// A message was sent that something else has compressed, so that it refers to nothing before.
+    /// Notes that a message was sent that this compressor did not compress.
     ///
-    /// The peer's window has moved on, and what the compressor knows lies further back in it now than it reckons with.
-    /// It is cleared before it is used again: then it refers to nothing before, either, which is right whatever the
-    /// window has. (That it could be told of the message would cost each connection the time to look at all of it.)
+    /// The peer's window now contains that message, so the compressor's distances are too short. The compressor is
+    /// cleared before its next use. It then refers to no earlier message, which is correct for any window. (To add
+    /// the message to its window would cost each connection the time to read it all.)
     pub(crate) fn shared_message_sent(&mut self) {
         if self.retention == Retention::Kept && self.deflater.is_some() {
             self.window = Window::Outdated;
         }
     }
 
-    /// Whether the message being sent is compressed.
+    /// Returns whether the message is compressed.
     pub(crate) fn is_compressed(&self) -> bool {
         self.message != Message::Plain
     }
 
-    /// Adds the next fragment of the message to `output`, the last one with `fin`.
+    /// Compresses the next fragment of the message into `output`. `fin` marks the last one.
     pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
         let (options, bits) = (&self.options, self.window_bits);
         let deflater = self
@@ -328,10 +328,10 @@ impl Deflation {
         }
     }
 
-    /// The message being sent is given up, because a Close frame is sent in its place or the connection has ended.
+    /// Gives up the message, because a Close frame is sent instead or the connection has ended.
     ///
-    /// A lent codec forgets the message and can be reclaimed. Any other is freed. A message that is sent all the
-    /// same refers to none before it, so the peer can read it.
+    /// A lent codec forgets the message and can be reclaimed. Any other codec is freed. If another message is sent,
+    /// it refers to no earlier one, so the peer can read it.
     pub(crate) fn abandon(&mut self) {
         let inside = self.is_compressed();
         self.message = Message::Plain;
@@ -356,7 +356,7 @@ impl Deflation {
     }
 
     pub(crate) fn reclaim(&mut self, codecs: &mut Codecs) {
-        // Inside a message it is still needed, and freed or reclaimed later.
+        // Inside a message it is still needed. It is freed or reclaimed later.
         if self.message == Message::Plain && self.retention.reclaim() && self.deflater.is_some() {
             codecs.deflater = self.deflater.take();
         }
@@ -364,7 +364,7 @@ impl Deflation {
 
     fn compresses(&self, length: Option<usize>) -> bool {
         let worth_it = length.is_none_or(|length| length >= self.options.min_size);
-        // A window of 256 bytes can be agreed on, but no compressor here keeps to it.
+        // A window of 256 bytes is legal, but zlib has no compressor for it.
         let possible = self.window_bits > 8;
         worth_it && possible && self.is_wanted
     }
@@ -390,7 +390,7 @@ impl fmt::Debug for Deflation {
 mod tests {
     use super::*;
 
-    /// "Hello" as section 7.2.3.1 has it, and the same with a window that holds it already (section 7.2.3.2).
+    /// "Hello" from section 7.2.3.1, and the same with a window that already contains it (section 7.2.3.2).
     const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
 
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn a_message_that_is_given_up_frees_the_decompressor() {
         for context_takeover in [false, true] {
-            // In mid-message; wrong within it; wrong at its end.
+            // The failure is between fragments, inside the data, or at the end of the message.
             for (input, ends) in [(&HELLO[..4], false), (&[0x07], false), (&HELLO[..6], true)] {
                 let mut inflation = Inflation::new(&agreed(context_takeover));
                 receive(&mut inflation, input);
@@ -444,13 +444,13 @@ mod tests {
             assert!(deflation.deflater.is_some());
             deflation.abandon();
             assert!(deflation.deflater.is_none() && !deflation.is_compressed());
-            // Whatever is sent then, the peer can read it.
+            // The peer can read any message that is sent now.
             deflation.begin(None);
             assert_eq!(send(&mut deflation, b"Hello", true), HELLO);
         }
     }
 
-    /// A window kept between messages goes, too, and nothing is left that clears a new compressor later.
+    /// The window is gone as well, and nothing clears a new compressor later.
     #[test]
     fn between_messages_the_codecs_are_freed_as_well() {
         let mut inflation = Inflation::new(&agreed(true));
@@ -481,7 +481,7 @@ mod tests {
             deflation.begin(None);
             send(&mut deflation, input, false);
 
-            // In mid-message they are still needed.
+            // Inside a message they are still needed.
             inflation.reclaim(&mut codecs);
             deflation.reclaim(&mut codecs);
             assert!(codecs.inflater.is_none() && codecs.deflater.is_none());
@@ -492,7 +492,7 @@ mod tests {
             deflation.reclaim(&mut codecs);
             assert!(codecs.inflater.is_some() && codecs.deflater.is_some());
 
-            // They know nothing of the message that was given up.
+            // They contain nothing of the message that was given up.
             let mut inflation = Inflation::new(&agreed(false));
             let mut deflation = Deflation::new(&agreed(false));
             inflation.lend(&mut codecs);
@@ -511,7 +511,7 @@ mod tests {
         }
     }
 
-    /// For whoever looks into a connection: what was agreed on, and nothing that was said.
+    /// `Debug` shows the agreement and no payload.
     #[test]
     fn debug_shows_the_window() {
         let agreed = Agreed {

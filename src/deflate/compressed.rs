@@ -1,4 +1,4 @@
-//! Messages compressed for many receivers (RFC 7692 section 7.2.1).
+//! Messages that are compressed once for many receivers (RFC 7692, section 7.2.1).
 
 use alloc::vec::Vec;
 use std::sync::OnceLock;
@@ -9,11 +9,11 @@ use crate::deflate::options::Deflate;
 /// The bits of the smallest window.
 const LEAST_BITS: u8 = 9;
 
-/// A message compressed for each window it was needed for, or found to be no shorter then.
+/// One message, compressed separately for each window size that a receiver needs.
 ///
-/// Compressed with a new compressor it refers to nothing before, so a receiver can read it after any other messages,
-/// if its window is as large as that of the compressor. What is made for the smallest window would do for all, but
-/// repetitions further back than its 512 bytes, of which long messages are full, would be lost on those with more.
+/// A new compressor refers to no earlier message. So a receiver can read the result after any other messages, if its
+/// window is at least as large as the compressor's. A result for the smallest window would fit all receivers, but it
+/// could not use repetitions that are more than 512 bytes apart.
 #[derive(Debug)]
 pub(crate) struct Compressed<F>([OnceLock<Option<F>>; 7]);
 
@@ -22,9 +22,11 @@ impl<F> Compressed<F> {
         Self([const { OnceLock::new() }; 7])
     }
 
-    /// The frame for a window of 2^`bits` bytes. If this is the first time, `payload` is compressed with these options and
-    /// `frame` makes a frame of it. `None` if it would be no shorter, and for 8 bits, a window that no compressor here
-    /// keeps to.
+    /// Returns the frame for a window of 2^`bits` bytes.
+    ///
+    /// The first call for a window compresses `payload` with these options, and `frame` makes a frame from the
+    /// result. Returns `None` if the result is not shorter. Also returns `None` for 8 bits, because zlib has no
+    /// compressor for that window.
     pub(crate) fn get_or_compress(
         &self,
         payload: &[u8],
@@ -43,10 +45,11 @@ impl<F> Compressed<F> {
     }
 }
 
-/// The bits of the smallest window from the end of which a message's beginning is in reach, which a larger one does no
-/// better than. So different windows have one frame of a short message.
+/// Returns the bits of the smallest window that reaches from the end of a message to its beginning.
+///
+/// A larger window gives the same result. So receivers with different windows share the frame of a short message.
 fn enough_bits(length: usize) -> u8 {
-    /// A compressor does not look further back than this before its window ends.
+    /// zlib never refers further back than the size of the window minus this.
     const UNUSED: usize = 262;
     let size = length.saturating_add(UNUSED);
     (LEAST_BITS..15)

@@ -1,4 +1,4 @@
-//! Compressing (RFC 7692 section 7.2.1).
+//! Compression (RFC 7692, section 7.2.1).
 
 use alloc::vec::Vec;
 use core::panic::AssertUnwindSafe;
@@ -8,14 +8,14 @@ use zlib_rs::{Deflate as Stream, DeflateConfig, DeflateFlush};
 use crate::deflate::FLUSH_MARKER;
 use crate::deflate::options::Deflate;
 
-/// The codec counts its output in an integer of 32 bits on some targets, and panics where that overflows if overflow is
-/// checked. So it begins anew, between two messages, long before.
+/// On some targets the codec counts its output with 32 bits, and panics when that overflows in a build with overflow
+/// checks. So it restarts between two messages, long before.
 const MOST_OUTPUT: u64 = 1 << 30;
 
 /// A compressor.
 pub(crate) struct Deflater {
-    /// A connection is `UnwindSafe` without the feature, and a feature only adds. The codec calls no code of the caller,
-    /// so a panic that the caller catches never leaves it half changed.
+    /// Without the feature a connection is `UnwindSafe`, and a feature must not take that away. The codec calls no
+    /// code of the caller, so no panic that the caller catches leaves it half changed.
     stream: AssertUnwindSafe<Stream>,
     level: u8,
     memory_level: u8,
@@ -23,12 +23,12 @@ pub(crate) struct Deflater {
 }
 
 impl Deflater {
-    /// A compressor for a window of 2^`bits` bytes, 9 to 15.
+    /// Makes a compressor for a window of 2^`bits` bytes, from 9 to 15.
     #[expect(clippy::arithmetic_side_effects, reason = "the clamp bounds it")]
     pub(crate) fn new(options: &Deflate, bits: u8) -> Self {
         let config = DeflateConfig {
             level: i32::from(options.level),
-            // Negative: without a header around the stream.
+            // A negative number means a stream without a header.
             window_bits: -i32::from(bits.clamp(9, 15)),
             mem_level: i32::from(options.memory_level),
             ..DeflateConfig::default()
@@ -41,11 +41,11 @@ impl Deflater {
         }
     }
 
-    /// Adds the compressed form of the next fragment to `output`, of the last one with `fin`.
+    /// Adds the compressed form of the next fragment to `output`. `fin` marks the last fragment.
     #[expect(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        reason = "the codec reads and writes no more than the slices it was given; a vector that would grow beyond isize::MAX panics as every vector does"
+        reason = "the codec reads and writes no more than its slices; a vector beyond isize::MAX panics like any other"
     )]
     pub(crate) fn deflate(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) {
         let start = output.len();
@@ -55,8 +55,8 @@ impl Deflater {
             let filled = output.len();
             output.resize(filled + rest.len() + rest.len() / 1000 + 32, 0);
             let (read, written) = (self.stream.total_in(), self.stream.total_out());
-            // The stream was made with numbers in their range and is never finished, so that it has no error
-            // to give; when there is nothing to do it says so and writes nothing.
+            // The stream was made with valid numbers and is never finished, so there is no error to handle. If there
+            // is nothing to do, it reports that and writes nothing.
             _ = self
                 .stream
                 .compress(rest, &mut output[filled..], DeflateFlush::SyncFlush);
@@ -65,7 +65,7 @@ impl Deflater {
             rest = &rest[read..];
             let room = output.len() - filled - written;
             output.truncate(filled + written);
-            // All input is read, and there was room for more than the flush wrote.
+            // All input is read, and the flush is complete because room is left.
             if rest.is_empty() && room > 0 {
                 break;
             }
@@ -77,28 +77,29 @@ impl Deflater {
             output.truncate(output.len() - FLUSH_MARKER.len());
         }
         if output.len() == start {
-            // Nothing to flush: an empty block, without the bytes that the receiver appends (section 7.2.3.6).
+            // There was nothing to flush. Write an empty block without the bytes that the receiver appends (RFC 7692,
+            // section 7.2.3.6).
             output.push(0x00);
         }
         self.renew(MOST_OUTPUT);
     }
 
-    /// Forgets all messages before if their compressed form is that long. The next one refers to none of them, which is
-    /// right whatever the peer's window has.
+    /// Forgets all earlier messages if it has written that much. The next message then refers to none of them, which
+    /// is correct for any window of the peer.
     fn renew(&mut self, most: u64) {
         if self.stream.total_out() >= most {
             self.reset();
         }
     }
 
-    /// Whether it is what [`new`](Self::new) would make.
+    /// Returns whether [`new`](Self::new) with these arguments would make the same compressor.
     pub(crate) const fn serves(&self, options: &Deflate, bits: u8) -> bool {
         self.level == options.level
             && self.memory_level == options.memory_level
             && self.window_bits == bits
     }
 
-    /// Forgets all messages before.
+    /// Forgets all earlier messages.
     pub(crate) fn reset(&mut self) {
         self.stream.reset();
     }
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(deflate(&mut deflater, b"Hello"), HELLO);
     }
 
-    /// After much output the next message refers to nothing before, and the counters begin anew.
+    /// After much output, the counters restart and the next message refers to no earlier one.
     #[test]
     fn begins_anew_after_much_output() {
         let mut deflater = Deflater::new(&Deflate::default(), 15);
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(deflate(&mut deflater, b"Hello"), HELLO);
     }
 
-    /// Only what is added counts: an end that looks like the tail stays if it was there before.
+    /// Only new output loses its tail. Earlier output that ends with the same bytes stays.
     #[test]
     fn what_stands_before_is_left_alone() {
         for before in [&[0x00, 0x00, 0xff, 0xff][..], &[1, 2, 3], b""] {
@@ -157,7 +158,7 @@ mod tests {
         }
     }
 
-    /// A fragment is flushed whole, so that what it says is there when it arrives.
+    /// Each fragment is flushed, so the receiver can decompress all of it at once.
     #[test]
     fn fragments_are_flushed() {
         let mut deflater = Deflater::new(&Deflate::default(), 15);
@@ -176,15 +177,15 @@ mod tests {
                 let progress = inflater.inflate(&output, &mut found);
                 assert!(!progress.corrupt);
                 assert_eq!(progress.consumed, output.len());
-                // Nothing more waits to be written.
+                // No output is left in the codec.
                 assert_eq!(&found[..progress.produced], text);
             }
             assert_eq!(inflater.finish(), Ok(()));
         }
     }
 
-    /// The space for output grows as often as it must: some settings store what does not compress in so
-    /// many blocks that the first guess is too small.
+    /// The space for output grows as often as necessary. With some settings, data that does not compress needs so
+    /// many blocks that the first estimate is too small.
     #[test]
     fn incompressible_data_of_any_size() {
         for (level, memory_level) in [(1, 1), (1, 9), (4, 1), (9, 1), (6, 8)] {
@@ -214,7 +215,7 @@ mod tests {
         }
     }
 
-    /// What does not compress takes its own size and little more, in one allocation.
+    /// Data that does not compress takes little more than its own size, in one allocation.
     #[test]
     fn the_output_is_no_larger_than_it_must_be() {
         for length in [0, 1000, 100_000, 1_000_000] {
@@ -244,7 +245,7 @@ mod tests {
         other = options.clone();
         other.memory_level = 9;
         assert!(!deflater.serves(&other, 12));
-        // What it does not depend on.
+        // These do not matter.
         other = options.clone();
         (other.min_size, other.context_takeover) = (0, false);
         (other.max_window_bits, other.peer_max_window_bits) = (15, 9);

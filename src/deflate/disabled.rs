@@ -1,16 +1,12 @@
-//! permessage-deflate without the feature `deflate`: nothing is ever compressed.
+//! permessage-deflate without the feature `deflate`: no message is ever compressed.
 //!
-//! The types have the names of those with the feature and no values, so the code that uses them is the same in both
-//! cases, and the compiler leaves it out.
-#![allow(
-    dead_code,
-    clippy::unused_self,
-    reason = "these types have no values, so nothing makes or reads one"
-)]
+//! The types have the same names as with the feature, but no values. So the code that uses them is the same in both
+//! cases, and the compiler removes it.
+#![allow(dead_code, clippy::unused_self, reason = "these types have no values")]
 
 use alloc::vec::Vec;
 
-/// Where one side of the extension lies: in place, since it takes no space.
+/// The place of one side of the extension. It takes no space, so it needs no box.
 pub(crate) type Boxed<T> = T;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +99,7 @@ impl Deflation {
     }
 }
 
-/// The compressed forms of a message: none.
+/// The compressed forms of a message, which do not exist here.
 #[derive(Debug)]
 pub(crate) struct Compressed<F>(core::marker::PhantomData<F>);
 

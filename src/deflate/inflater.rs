@@ -1,4 +1,4 @@
-//! Decompressing (RFC 7692 section 7.2.2).
+//! Decompression (RFC 7692, section 7.2.2).
 
 use alloc::vec::Vec;
 use core::panic::AssertUnwindSafe;
@@ -6,44 +6,44 @@ use core::panic::AssertUnwindSafe;
 use crate::deflate::FLUSH_MARKER;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// A decompressor and the text its next input may refer to.
+/// A decompressor, and the earlier output that its next input may refer to.
 pub(crate) struct Inflater {
-    /// A connection is `UnwindSafe` without the feature, and a feature only adds. The codec calls no code of the caller,
-    /// so a panic that the caller catches never leaves it half changed.
+    /// Without the feature a connection is `UnwindSafe`, and a feature must not take that away. The codec calls no
+    /// code of the caller, so no panic that the caller catches leaves it half changed.
     inflate: AssertUnwindSafe<Inflate>,
-    /// The last bytes that came out, as a ring: a block with BFINAL ends a DEFLATE stream, and the next
-    /// one starts without a window of its own.
+    /// The last output, as a ring. A block with BFINAL ends a DEFLATE stream, and the codec starts the next stream
+    /// with an empty window, so it gets the window from here.
     history: Vec<u8>,
-    /// Where the next byte goes.
+    /// The position of the next byte.
     end: usize,
     window: usize,
-    /// How many DEFLATE streams of the current message have ended.
+    /// The number of DEFLATE streams that have ended in the current message.
     streams: usize,
 }
 
-/// How many blocks with BFINAL a message may have. Each costs as much as tens of kilobytes of text, for two
-/// bytes on the wire and without any output that a limit could count.
+/// The largest number of blocks with BFINAL in a message. Each takes two bytes from the peer and costs as much time
+/// as tens of kilobytes of text, but gives no output that a limit could count.
 const MAX_STREAMS: usize = 1 << 12;
 
-/// The codec counts its input in an integer of 32 bits on some targets, and panics where that overflows if overflow is
-/// checked. So it begins anew, between two messages, long before.
+/// On some targets the codec counts its input with 32 bits, and panics when that overflows in a build with overflow
+/// checks. So it restarts between two messages, long before.
 const MOST_INPUT: u64 = 1 << 30;
 
-/// The input is no DEFLATE stream, or does not end where the message does.
+/// The input is not a DEFLATE stream, or does not end together with the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Corrupt;
 
-/// How far a piece of input brought the message.
+/// What one call of [`Inflater::inflate`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) consumed: usize,
     pub(crate) produced: usize,
-    /// Whether what follows is no DEFLATE stream. What came out before counts all the same.
+    /// Whether the next input is not a DEFLATE stream. The output before it is valid.
     pub(crate) corrupt: bool,
 }
 
 impl Inflater {
-    /// A decompressor for a window of 2^`bits` bytes, 8 to 15.
+    /// Makes a decompressor for a window of 2^`bits` bytes, from 8 to 15.
     pub(crate) fn new(bits: u8) -> Self {
         let bits = bits.clamp(8, 15);
         Self {
@@ -60,12 +60,12 @@ impl Inflater {
         self.run(input, output, InflateFlush::NoFlush)
     }
 
-    /// Ends a message: its last output is what the tail of section 7.2.2 brings. All input before must
-    /// have been consumed.
+    /// Ends a message by appending the tail (RFC 7692, section 7.2.2), and returns the last output. The caller has
+    /// passed all input before.
     ///
-    /// A whole message ends within an empty stored block, of which the tail is the rest. So the tail is
-    /// read exactly and the decompressor then stands between two blocks, where it stops before a byte
-    /// more. In any other case the message was cut off.
+    /// A complete message ends with the beginning of an empty stored block, and the tail is the rest of that block.
+    /// So the decompressor must consume exactly the tail and then be between two blocks. Otherwise the message was
+    /// cut off.
     pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
         let probe = [
             FLUSH_MARKER[0],
@@ -82,14 +82,14 @@ impl Inflater {
             corrupt: false,
         };
         if end != whole {
-            // It may be lent to another connection next.
+            // Another connection may use it next.
             self.reset();
             return Err(Corrupt);
         }
         self.renew(MOST_INPUT)
     }
 
-    /// Begins a new DEFLATE stream with the same window if the current one has had that much input.
+    /// Starts a new DEFLATE stream with the same window if the current one has had that much input.
     fn renew(&mut self, most: u64) -> Result<(), Corrupt> {
         if self.inflate.total_in() >= most {
             self.restart()?;
@@ -98,12 +98,12 @@ impl Inflater {
         Ok(())
     }
 
-    /// Whether its window is as large as the peer's may be.
+    /// Returns whether its window is at least 2^`bits` bytes.
     pub(crate) const fn serves(&self, bits: u8) -> bool {
         self.window >= 1 << bits
     }
 
-    /// Forgets everything, for a peer without context takeover.
+    /// Forgets all output, for a peer without context takeover.
     pub(crate) fn reset(&mut self) {
         self.inflate.reset(false);
         self.history.clear();
@@ -124,14 +124,14 @@ impl Inflater {
             let status =
                 self.inflate
                     .decompress(&input[consumed..], &mut output[produced..], flush);
-            // Both are at most the length of a slice.
+            // Both numbers are at most the length of a slice.
             let read = usize::try_from(self.inflate.total_in() - read).unwrap_or_default();
             let written = usize::try_from(self.inflate.total_out() - written).unwrap_or_default();
             self.remember(&output[produced..produced + written]);
             consumed += read;
             produced += written;
-            // Section 7.2.3.4: a block with BFINAL may be followed by more blocks, a new DEFLATE stream that
-            // may refer to what came before.
+            // RFC 7692, section 7.2.3.4: more blocks may follow a block with BFINAL. They are a new DEFLATE stream,
+            // which may refer to the output before it.
             let corrupt = match status {
                 Ok(Status::StreamEnd) => self.restart().is_err(),
                 status => status.is_err(),
@@ -146,18 +146,16 @@ impl Inflater {
         }
     }
 
-    /// Begins a new DEFLATE stream with the same window.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "at most MAX_STREAMS and one"
-    )]
+    /// Starts a new DEFLATE stream with the same window.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_STREAMS + 1")]
     fn restart(&mut self) -> Result<(), Corrupt> {
         self.streams += 1;
         if self.streams > MAX_STREAMS {
             return Err(Corrupt);
         }
         self.inflate.reset(false);
-        // The older part first, as if it had come out so: a peer can have this done for every other byte.
+        // The two parts of the ring in the order of the output, without a copy: a peer can cause this with every
+        // second byte.
         let (newer, older) = self.history.split_at(self.end);
         for part in [older, newer] {
             if !part.is_empty() {
@@ -196,10 +194,10 @@ mod tests {
 
     const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
     const AGAIN: &[u8] = &[0xf2, 0x00, 0x11, 0x00, 0x00];
-    /// With BFINAL, then the beginning of an empty block.
+    /// A block with BFINAL, then the beginning of an empty block.
     const FINAL: &[u8] = &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00];
 
-    /// A whole message, its input and its output in pieces of these sizes.
+    /// Decompresses a whole message, with input and output in pieces of these sizes.
     fn message(
         inflater: &mut Inflater,
         input: &[u8],
@@ -227,7 +225,7 @@ mod tests {
         Ok(data)
     }
 
-    /// Stored blocks of which the header of the last, empty one is there.
+    /// Stored blocks, and the header of a last, empty one.
     fn stored(data: &[u8]) -> Vec<u8> {
         let size = u16::try_from(data.len()).unwrap();
         [
@@ -272,7 +270,7 @@ mod tests {
         }
     }
 
-    /// The tail is the end of an empty stored block, or the message is not whole (section 7.2.1).
+    /// A message is complete only if the tail is the end of an empty stored block (section 7.2.1).
     #[test]
     fn an_end_is_seen() {
         for whole in [HELLO, FINAL, &[0x00], &[0x01], &[0x02, 0x00]] {
@@ -285,7 +283,7 @@ mod tests {
                 ([whole, &FLUSH_MARKER[..2]].concat(), false),
                 ([whole, &[0xff]].concat(), false),
             ] {
-                // Nothing at all is no message: the caller never asks.
+                // An empty input is not a message, and the caller never passes one.
                 if !input.is_empty() {
                     let found = message(&mut Inflater::new(15), &input, 100, 100);
                     assert_eq!(found.is_ok(), right, "{input:02x?}");
@@ -294,14 +292,14 @@ mod tests {
         }
     }
 
-    /// After a failure or a reset nothing is known of what was before.
+    /// After a failure or a reset, the window is empty.
     #[test]
     fn nothing_is_left_behind() {
         for cut in [&HELLO[..4], &HELLO[..6], &FINAL[..7], &[0x00, 0x05, 0x00]] {
             let mut inflater = Inflater::new(15);
             assert!(message(&mut inflater, HELLO, 100, 100).is_ok());
             assert_eq!(message(&mut inflater, cut, 100, 100), Err(Corrupt));
-            // An end that is missing cleans up by itself.
+            // If only the end is missing, `finish` has already cleaned up.
             assert_eq!((inflater.history.len(), inflater.end), (0, 0));
             let again = message(&mut inflater, HELLO, 100, 100);
             assert_eq!(again.as_deref(), Ok(&b"Hello"[..]));
@@ -317,8 +315,8 @@ mod tests {
         }
     }
 
-    /// Two bytes that make the codec begin anew are cheaper for the peer than for us, so that they are counted in
-    /// every message.
+    /// A restart of the codec costs the peer two bytes and this side much more, so restarts are counted in each
+    /// message.
     #[test]
     fn a_message_may_end_so_many_streams() {
         let ends = |n: usize| [&[0x03, 0x00].repeat(n)[..], &[0x00]].concat();
@@ -334,7 +332,7 @@ mod tests {
         }
     }
 
-    /// Between two messages the codec may begin anew: its counters do, and nothing else shows it.
+    /// A restart between two messages resets the counters of the codec and changes nothing else.
     #[test]
     fn a_new_stream_keeps_the_window() {
         for bits in [9, 15] {
@@ -354,7 +352,7 @@ mod tests {
         }
     }
 
-    /// The ring of the last bytes, against the last bytes.
+    /// The ring, compared with the last bytes of the output.
     #[test]
     fn the_history_is_the_end_of_the_output() {
         for (bits, sizes) in [
@@ -374,11 +372,11 @@ mod tests {
                     history.rotate_left(inflater.end);
                     let from = all.len().saturating_sub(1 << bits);
                     assert!(history == all[from..]);
-                    // What has come out so far is what it costs, doubled at most.
+                    // It takes at most twice the bytes of the output so far.
                     let most = all.len().next_power_of_two().min(1 << bits);
                     assert!(inflater.history.capacity() <= most);
                 }
-                // An empty block with BFINAL puts it back into the window, in order.
+                // An empty block with BFINAL puts the ring back into the window, in order.
                 let found = message(&mut inflater, &[0x03, 0x00, 0x00], 1, room);
                 assert_eq!(found, Ok(Vec::new()));
                 let mut history = inflater.history.clone();
@@ -399,11 +397,11 @@ mod tests {
         }
     }
 
-    /// A block may end inside the tail, but what is left of the tail then begins another one.
+    /// A block may end inside the tail. The rest of the tail then begins another block.
     #[test]
     fn a_block_that_ends_inside_the_tail_is_not_the_last() {
-        // Fixed codes for text, with the end of the block cut off: it is seven zeros, and so are the first
-        // bits of the tail. Each length leaves another number of them.
+        // Text in fixed codes, without the end of the block. That end is seven zeros, and the first bits of the tail
+        // are zeros as well. The number of bits before it depends on the length.
         for text in ["", "H", "He", "Hel", "Hell", "Hello"] {
             for bfinal in [0, 1] {
                 let mut bits: Vec<u8> = alloc::vec![bfinal, 1, 0];
@@ -420,8 +418,8 @@ mod tests {
                         .collect();
                     let whole = bits.len() - zeros + 7;
                     let padded = input.len() * 8;
-                    // Behind the end of the block stands the header of an empty one, three zeros; behind BFINAL
-                    // it would begin with the next byte.
+                    // After the end of the block comes the header of an empty one, three zeros. After BFINAL it would
+                    // begin with the next byte.
                     let right = bfinal == 0 && (whole + 3).div_ceil(8) * 8 == padded;
                     let found = message(&mut Inflater::new(15), &input, 100, 100);
                     assert_eq!(found.is_ok(), right, "{input:02x?}");

@@ -1,18 +1,20 @@
-//! What is wished for compression, and what is agreed on (RFC 7692 section 7.1).
+//! The options of compression, and the agreement with the peer (RFC 7692, section 7.1).
 
-/// How to compress: the options with which permessage-deflate (RFC 7692) is negotiated.
+/// The options for compression with permessage-deflate (RFC 7692).
 ///
-/// Set [`Config::deflate`](crate::Config::deflate) to one, and a client offers the extension, a server
-/// accepts it. What the peer agrees to may be less than is wished here.
+/// Compression is off until you set [`Config::deflate`](crate::Config::deflate). Then a client offers the extension
+/// and a server accepts it. The peer may agree to less than these options.
+/// [`Connection::uses_deflate`](crate::Connection::uses_deflate) says whether it agreed.
 ///
 /// # Memory
 ///
-/// With context takeover a connection keeps a compressor from the first message it compresses, and a
-/// decompressor from the first it receives, for its whole life. Without, they are freed after each
-/// message, or shared by many connections: see [`Codecs`](crate::Codecs). A
-/// [`SharedMessage`](crate::SharedMessage) takes no compressor of the connections that send it.
+/// With context takeover, a connection keeps a compressor from the first message that it compresses, and a
+/// decompressor from the first compressed message that it receives. Without context takeover, it frees them after
+/// each message, or many connections share them: see [`Codecs`](crate::Codecs). A
+/// [`SharedMessage`](crate::SharedMessage) does not use the connections' compressors.
 ///
-/// The size of either in KiB, by the window of its side; [`level`](Self::level) makes no difference:
+/// This table shows the size of a compressor and of a decompressor in KiB, by the window bits of its side. The
+/// [`level`](Self::level) makes no difference.
 ///
 /// | window bits | memory level 1 | memory level 5 | memory level 8 | memory level 9 | decompressor |
 /// |------------:|---------------:|---------------:|---------------:|---------------:|-------------:|
@@ -24,8 +26,14 @@
 /// |          14 |            196 |            209 |            307 |            419 |           63 |
 /// |          15 |            260 |            273 |            371 |            483 |           79 |
 ///
-/// By default that is 371 KiB and 79 KiB for each connection. The figures come from
+/// With the default options that is 371 KiB and 79 KiB per connection. The figures come from
 /// `cargo test --features deflate --test deflate_memory documented -- --nocapture`.
+///
+/// # Security
+///
+/// Do not compress a message that contains both a secret and data from an attacker. The size of the compressed
+/// message can reveal the secret (RFC 7692, section 8).
+/// [`Connection::compress_messages`](crate::Connection::compress_messages) turns compression off for single messages.
 ///
 /// # Example
 ///
@@ -39,39 +47,39 @@
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[non_exhaustive]
 pub struct Deflate {
-    /// How hard to look for repetitions, from 1 (fast) to 9 (small). Default: 6. Values beyond count as
-    /// the nearest.
+    /// The effort of compression, from 1 (fastest) to 9 (smallest). Default: 6. Other values count as the nearest of
+    /// these.
     pub level: u8,
-    /// How much memory the compressor uses for its tables, from 1 to 9. Default: 8. Values beyond count
-    /// as the nearest.
+    /// The memory for the compressor's tables, from 1 to 9: see the table above. Default: 8. Other values count as
+    /// the nearest of these.
     pub memory_level: u8,
-    /// Messages shorter than this many bytes are sent as they are; fragmented ones are compressed
-    /// always, since their length is not known. Default: 128.
+    /// The length in bytes from which messages are compressed. Default: 128. Fragmented messages are always
+    /// compressed, because their length is unknown.
     pub min_size: usize,
-    /// The largest window for compressing, as a power of 2: 9 to 15. Default: 15 (32 KiB). Values beyond
-    /// count as the nearest.
+    /// The largest window for compression, as a power of 2 in bytes, from 9 to 15. Default: 15 (32 KiB). Other values
+    /// count as the nearest of these.
     pub max_window_bits: u8,
-    /// The largest window the peer may use, as a power of 2: 9 to 15. Default: 15 (32 KiB). Values beyond
-    /// count as the nearest.
+    /// The largest window that the peer may use, as a power of 2 in bytes, from 9 to 15. Default: 15 (32 KiB). Other
+    /// values count as the nearest of these.
     ///
-    /// The decompressor needs that much. A server can ask a client for less only if the client offers
-    /// it; otherwise the server then declines the extension.
+    /// The decompressor needs this much memory. A server can limit a client's window only if the client offers
+    /// `client_max_window_bits`. Otherwise a server with a value below 15 declines the extension.
     pub peer_max_window_bits: u8,
-    /// Whether a client offers the parameter `client_max_window_bits` (RFC 7692 section 7.1.2.2). Default: yes.
+    /// Whether a client offers the parameter `client_max_window_bits` (RFC 7692, section 7.1.2.2). Default: yes.
     ///
-    /// It lets the server limit the window of the client. Some servers reject an offer with this parameter. Set it
-    /// to `false` for them: then the offer is a bare `permessage-deflate`, as far as the other fields allow.
-    /// [`max_window_bits`](Self::max_window_bits) still holds, though the server does not learn of it. A server that
-    /// wants a smaller window declines the extension. A server does not use this field.
+    /// The parameter lets the server limit the client's window. Some servers reject an offer with it. With `false`
+    /// the offer is only `permessage-deflate`, if the other fields allow that. The client still keeps to
+    /// [`max_window_bits`](Self::max_window_bits). A server that needs a smaller window declines the extension.
+    /// Servers ignore this field.
     pub offer_client_max_window_bits: bool,
-    /// Whether messages refer to earlier ones when compressing. Default: yes.
+    /// Whether this side's messages may refer to its earlier messages (context takeover). Default: yes.
     pub context_takeover: bool,
-    /// Whether the peer's messages may refer to its earlier ones. Default: yes.
+    /// Whether the peer's messages may refer to its earlier messages. Default: yes.
     pub peer_context_takeover: bool,
 }
 
 impl Deflate {
-    /// The default options, as each field states them.
+    /// Makes the default options. Each field documents its default.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -97,7 +105,7 @@ impl Deflate {
         with_peer_context_takeover(peer_context_takeover: bool);
     }
 
-    /// The options with every number in its range.
+    /// Returns the options with each number in its range.
     pub(crate) fn clamped(&self) -> Self {
         Self {
             level: self.level.clamp(1, 9),
@@ -115,12 +123,12 @@ impl Default for Deflate {
     }
 }
 
-/// What both sides agreed on, seen from this side.
+/// The agreement, from the view of this side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreed {
     /// Whether this side's compressor keeps its window between messages.
     pub(crate) context_takeover: bool,
-    /// This side's window; with 8, which no compressor here can keep to, it never compresses.
+    /// This side's window bits. With 8 bits it never compresses, because zlib has no compressor for that window.
     pub(crate) window_bits: u8,
     /// Whether the peer's compressor keeps its window between messages.
     pub(crate) peer_context_takeover: bool,

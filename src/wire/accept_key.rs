@@ -1,12 +1,14 @@
-//! The key that proves a server speaks WebSocket (RFC 6455 sections 4.1 and 4.2.2).
+//! The value that proves that a server understands WebSocket (RFC 6455, sections 4.1 and 4.2.2).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The value of `Sec-WebSocket-Accept`, in ASCII, for the value of `Sec-WebSocket-Key` in the request (RFC 6455 section
-/// 4.2.2, step 5).
+/// Returns the value of `Sec-WebSocket-Accept`, in ASCII, for a value of `Sec-WebSocket-Key` (RFC 6455, section 4.2.2,
+/// step 5).
+///
+/// The key may be any bytes. This function does not check it.
 ///
 /// # Example
 ///
@@ -19,7 +21,7 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     sha1.update(key);
     sha1.update(GUID);
     let mut accept = [0; 28];
-    // 20 bytes make 28 characters always, so the result is never the error for a short buffer.
+    // 20 bytes always give 28 characters, so the buffer is long enough.
     let _ = STANDARD.encode_slice(sha1.digest().bytes(), &mut accept);
     accept
 }

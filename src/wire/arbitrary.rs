@@ -1,10 +1,10 @@
-//! Arbitrary values that are legal.
+//! Arbitrary, legal values.
 
 use crate::wire::close_code::CloseCode;
 use crate::wire::close_frame::CloseFrame;
 use crate::wire::frame::{FrameHeader, MAX_CONTROL_PAYLOAD, Opcode};
 
-/// A payload that [`CloseFrame::parse`] accepts and [`CloseFrame::write`] writes unchanged.
+/// Generates a payload that [`CloseFrame::parse`] accepts and [`CloseFrame::write`] writes unchanged.
 impl<'a> arbitrary::Arbitrary<'a> for CloseFrame<'a> {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
         let code = u.int_in_range(999..=4999)?;
@@ -25,14 +25,14 @@ impl<'a> arbitrary::Arbitrary<'a> for CloseFrame<'a> {
     }
 }
 
-/// A header that [`FrameHeader::parse`] accepts: control frames are whole and short, the length fits.
+/// Generates a header that [`FrameHeader::parse`] accepts.
 impl<'a> arbitrary::Arbitrary<'a> for FrameHeader {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
         let opcode: Opcode = u.arbitrary()?;
         let (fin, payload_length) = if opcode.is_control() {
             (true, u.int_in_range(0..=MAX_CONTROL_PAYLOAD as u64)?)
         } else {
-            // Half of the lengths near the places where the form changes.
+            // Half of the lengths are near a bound between two forms of the length.
             let length = match u.int_in_range(0..=3)? {
                 0 => u.int_in_range(0..=256)?,
                 1 => u.int_in_range(0xff00..=0x1_00ff)?,
@@ -66,7 +66,7 @@ mod tests {
             let payload = close.write(&mut buffer).expect("sendable");
             assert_eq!(CloseFrame::parse(payload), Ok(close));
         }
-        // A long reason is cut to what a frame holds.
+        // A reason that is too long for a frame is cut.
         let mut u = arbitrary::Unstructured::new(&[b'k'; 4000]);
         let close = CloseFrame::arbitrary(&mut u).expect("enough bytes");
         assert_eq!(close.reason.len(), CloseFrame::MAX_SIZE - 2);
@@ -90,7 +90,7 @@ mod tests {
                 medium += usize::from((0xff00..=0x1_00ff).contains(&header.payload_length));
             }
         }
-        // Lengths near the places where the form changes are not left to chance.
+        // Lengths near the bounds must occur.
         assert!(short > 200 && medium > 200, "{short} {medium}");
     }
 }

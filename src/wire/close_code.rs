@@ -1,11 +1,11 @@
-//! Status codes of a Close frame (RFC 6455 section 7.4).
+//! The status codes of Close frames (RFC 6455, section 7.4).
 
 use core::fmt;
 
-/// Why a connection was closed (RFC 6455 section 7.4): a number with names for the registered values.
+/// The reason why a connection was closed, as a number (RFC 6455, section 7.4).
 ///
-/// A newtype rather than an enum, so that a code an application defines, or one registered later,
-/// survives unchanged. Not every value may travel in a frame; see [`is_sendable`](Self::is_sendable).
+/// The registered codes have names. Other numbers are kept unchanged, because applications define codes of their own
+/// and new codes get registered. You can send only some of the codes: see [`is_sendable`](Self::is_sendable).
 ///
 /// # Example
 ///
@@ -22,48 +22,48 @@ use core::fmt;
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: the connection has done its work.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the server goes down, or the browser leaves the page.
+    /// 1001: the server shuts down, or the browser leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
-    /// 1002: the peer broke a rule of the protocol.
+    /// 1002: the peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a type of data that this endpoint cannot accept, such as binary where only text is understood.
+    /// 1003: this endpoint cannot accept the type of data, for example binary data where it expects text.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: reported when a Close frame came without a code. Never on the wire: sent as an empty Close frame.
+    /// 1005: a Close frame arrived without a code. This code is never sent. If you pass it, the Close frame is empty.
     pub const NO_STATUS_RECEIVED: Self = Self(1005);
-    /// 1006: reported when the transport ended without a Close frame. Never on the wire.
+    /// 1006: the transport ended without a Close frame. This code is never sent.
     pub const ABNORMAL_CLOSURE: Self = Self(1006);
-    /// 1007: data that does not fit its type, such as text that is not UTF-8.
+    /// 1007: the data does not fit its type, for example text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: the message breaks a policy and no other code fits.
+    /// 1008: the message violates a policy, and no other code fits.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: the message is too big to be processed.
+    /// 1009: the message is too large.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
-    /// 1010: a client misses an extension in the server's handshake.
+    /// 1010: the client needs an extension that the server did not agree to.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
-    /// 1011: the server met a condition it did not expect.
+    /// 1011: the server met an unexpected condition.
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts.
     pub const SERVICE_RESTART: Self = Self(1012);
-    /// 1013: the service is overloaded; try again later.
+    /// 1013: the service is overloaded. Try again later.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got an invalid response from the server behind it.
+    /// 1014: a gateway got an invalid response from its upstream server.
     pub const BAD_GATEWAY: Self = Self(1014);
-    /// 1015: reported when the TLS handshake failed. Never on the wire.
+    /// 1015: the TLS handshake failed. This code is never sent.
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
-    /// The code with this number. Any number can be held; only some may be sent.
+    /// Makes a code from any number.
     #[must_use]
     pub const fn new(code: u16) -> Self {
         Self(code)
     }
 
-    /// Whether the code may stand in a Close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999.
+    /// Returns whether a Close frame may contain the code: 1000 to 1003, 1007 to 1014 and 3000 to 4999.
     ///
-    /// RFC 6455 section 7.4.1 reserves 1005, 1006 and 1015 for reports, section 7.4.2 leaves 3000 to
-    /// 3999 to registered libraries and 4000 to 4999 to applications; 1012 to 1014 were registered
-    /// with IANA later. Everything else has no meaning yet.
+    /// RFC 6455, section 7.4.1, reserves 1005, 1006 and 1015 for reports to the application. Section 7.4.2 reserves
+    /// 3000 to 3999 for registered libraries and 4000 to 4999 for applications. IANA registered 1012 to 1014 later.
+    /// All other numbers have no meaning.
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)

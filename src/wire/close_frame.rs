@@ -1,4 +1,4 @@
-//! The payload of a Close frame (RFC 6455 section 5.5.1).
+//! The payload of a Close frame (RFC 6455, section 5.5.1).
 
 use core::{fmt, str};
 
@@ -7,10 +7,10 @@ use crate::wire::debug::Bytes;
 use crate::wire::frame::MAX_CONTROL_PAYLOAD;
 use crate::wire::protocol_error::ProtocolError;
 
-/// The code and reason in a Close frame (RFC 6455 section 5.5.1).
+/// The code and the reason in a Close frame (RFC 6455, section 5.5.1).
 ///
-/// A Close frame may be empty; it is then reported as [`CloseCode::NO_STATUS_RECEIVED`] without a
-/// reason, and that value is written as an empty payload.
+/// A Close frame may be empty. Its code is then [`CloseCode::NO_STATUS_RECEIVED`], and its reason is empty. That
+/// value is also written as an empty payload.
 ///
 /// # Example
 ///
@@ -30,13 +30,13 @@ use crate::wire::protocol_error::ProtocolError;
     reason = "a Close frame is a code and a reason"
 )]
 pub struct CloseFrame<'a> {
-    /// Why the connection is closed; 1005 if the frame does not say.
+    /// Why the sender closes the connection. 1005 if the frame is empty.
     pub code: CloseCode,
-    /// An explanation for people, at most 123 bytes on the wire; often empty.
+    /// A text for people, at most 123 bytes in a frame. Often empty.
     pub reason: &'a str,
 }
 
-/// Shows how long the reason is, not what it says.
+/// Shows the length of the reason, not its text.
 impl fmt::Debug for CloseFrame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CloseFrame")
@@ -47,14 +47,16 @@ impl fmt::Debug for CloseFrame<'_> {
 }
 
 impl<'a> CloseFrame<'a> {
-    /// The size of the largest payload in bytes: 2 of code, 123 of reason.
+    /// The size of the largest payload in bytes: 2 for the code, 123 for the reason.
     pub const MAX_SIZE: usize = MAX_CONTROL_PAYLOAD;
 
-    /// Reads a whole, unmasked payload.
+    /// Parses a whole, unmasked payload.
     ///
     /// # Errors
     ///
-    /// A payload of one byte, a code that must not be sent (section 7.4), a reason that is not UTF-8.
+    /// - [`ProtocolError::CloseTooShort`] if the payload is one byte.
+    /// - [`ProtocolError::InvalidCloseCode`] if the code must not be sent (section 7.4).
+    /// - [`ProtocolError::InvalidCloseReason`] if the reason is not UTF-8.
     pub fn parse(payload: &'a [u8]) -> Result<Self, ProtocolError> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return if payload.is_empty() {
@@ -76,14 +78,14 @@ impl<'a> CloseFrame<'a> {
         Ok(Self { code, reason })
     }
 
-    /// Writes the payload to the start of `buffer` and returns the part of it that was written.
+    /// Writes the payload to the start of `buffer` and returns the part that it wrote.
     ///
-    /// A reason of more than 123 bytes is cut at the last character that fits. 1005 is written as an
-    /// empty payload. `None` for any other code that must not be sent (section 7.4).
+    /// A reason of more than 123 bytes is cut after the last character that fits. The code 1005 gives an empty
+    /// payload. Returns `None` for any other code that must not be sent (section 7.4).
     #[expect(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        reason = "`length` is at most 123 and only goes down to 0, which is a boundary; `size` is at most MAX_SIZE"
+        reason = "`length` is at most 123 and stops at 0, which is a boundary; `size` is at most MAX_SIZE"
     )]
     pub fn write<'b>(&self, buffer: &'b mut [u8; CloseFrame::MAX_SIZE]) -> Option<&'b [u8]> {
         if self.code == CloseCode::NO_STATUS_RECEIVED {
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_at_a_character() {
-        // 122 bytes, then a character of 1 to 4 bytes at the limit of 123.
+        // 122 bytes, then a character of 1 to 4 bytes, which crosses the limit of 123 bytes or not.
         for (character, kept) in [
             ('a', 123),
             ('\u{e9}', 122),

@@ -1,8 +1,8 @@
-//! What `Debug` shows in place of content: logs must not hold what users say, nor their credentials.
+//! `Debug` shows sizes instead of content, because logs must not contain messages or credentials.
 
 use core::fmt;
 
-/// So many bytes.
+/// A number of bytes.
 pub(crate) struct Bytes(pub(crate) usize);
 
 impl fmt::Debug for Bytes {

@@ -1,10 +1,10 @@
-//! The frame header on the wire (RFC 6455 section 5.2).
+//! The frame header (RFC 6455, section 5.2).
 
 use crate::wire::protocol_error::ProtocolError;
 
-/// What a frame carries (RFC 6455 section 5.2): message data, or control of the connection.
+/// What a frame contains: data of a message, or control of the connection (RFC 6455, section 5.2).
 ///
-/// The enum is exhaustive: all other opcodes are reserved, and [`from_bits`](Self::from_bits) refuses them.
+/// The enum is exhaustive. All other opcodes are reserved, and [`from_bits`](Self::from_bits) returns `None` for them.
 ///
 /// # Example
 ///
@@ -19,27 +19,28 @@ use crate::wire::protocol_error::ProtocolError;
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "every other opcode is reserved, and refused"
+    reason = "all other opcodes are reserved and refused"
 )]
 #[repr(u8)]
 pub enum Opcode {
-    /// 0: a further fragment of the message begun by a text or binary frame.
+    /// 0: the next fragment of a message that began with a text or binary frame.
     Continuation = 0x0,
     /// 1: a text message, or its first fragment.
     Text = 0x1,
     /// 2: a binary message, or its first fragment.
     Binary = 0x2,
-    /// 8: the end of everything its sender has to say.
+    /// 8: the last frame that its sender sends.
     Close = 0x8,
     /// 9: a request for a Pong.
     Ping = 0x9,
-    /// 10: the answer to a Ping, or a sign of life nobody asked for.
+    /// 10: the answer to a Ping. An endpoint may also send one without a Ping.
     Pong = 0xa,
 }
 
 impl Opcode {
-    /// The opcode with this value, the low 4 bits of a frame's first byte; `None` for a reserved one
-    /// (3 to 7, 11 to 15) and for anything over 4 bits.
+    /// Returns the opcode with this value, which is the low 4 bits of a frame's first byte.
+    ///
+    /// Returns `None` for a reserved opcode (3 to 7, 11 to 15) and for numbers above 15.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
@@ -53,13 +54,13 @@ impl Opcode {
         })
     }
 
-    /// The value on the wire.
+    /// Returns the value in a frame's first byte, from 0 to 10.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self as u8
     }
 
-    /// Whether it is Close, Ping or Pong, which may stand between the fragments of a message.
+    /// Returns whether this is Close, Ping or Pong. Control frames may occur between the fragments of a message.
     #[must_use]
     pub const fn is_control(self) -> bool {
         self.bits() & 0x8 != 0
@@ -71,10 +72,10 @@ pub(crate) const MASK: u8 = 0x80;
 pub(crate) const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
-/// The largest payload of a control frame (RFC 6455 section 5.5).
+/// The largest payload of a control frame (RFC 6455, section 5.5).
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// Everything in a frame but its payload (RFC 6455 section 5.2): 2 to 14 bytes on the wire.
+/// All of a frame except its payload: 2 to 14 bytes (RFC 6455, section 5.2).
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -107,38 +108,44 @@ pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_structs,
-    reason = "these are all fields on the wire"
+    reason = "these are all fields of the header"
 )]
 pub struct FrameHeader {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// The reserved bits, a number from 0 to 7: [RSV1](Self::RSV1) is 4, RSV2 is 2, RSV3 is 1. 0 without extensions.
+    /// The reserved bits, from 0 to 7: [RSV1](Self::RSV1) is 4, RSV2 is 2, RSV3 is 1. Without extensions they are 0.
     pub rsv: u8,
-    /// What the frame carries.
+    /// What the frame contains.
     pub opcode: Opcode,
-    /// The key the payload is masked with, if it is: always from a client, never from a server.
+    /// The key of a masked payload. A client always masks, a server never does.
     pub masking_key: Option<[u8; 4]>,
-    /// Bytes of payload that follow the header, less than 2^63.
+    /// The number of bytes of payload after the header, less than 2^63.
     pub payload_length: u64,
 }
 
 impl FrameHeader {
-    /// The size of the longest header in bytes: 2, 8 of extended length, 4 of masking key.
+    /// The size of the longest header in bytes: 2, then 8 of extended length and 4 of masking key.
     pub const MAX_SIZE: usize = 14;
 
-    /// RSV1 among the reserved bits: set in the first frame of a compressed message (RFC 7692 section 6).
+    /// RSV1 in [`reserved_bits`](Self::reserved_bits). It is set in the first frame of a compressed message (RFC
+    /// 7692, section 6).
     pub const RSV1: u8 = 0b100;
 
-    /// Reads the header at the start of `bytes`, and says how many bytes it takes.
+    /// Parses the header at the start of `bytes`. Returns it with its size in bytes.
     ///
-    /// `Ok(None)` means that more bytes are needed; nothing is remembered, so call again with the same
-    /// bytes and more. Anything after the header is left alone.
+    /// Returns `Ok(None)` if more bytes are needed. Then call again with the same bytes and more. Bytes after the
+    /// header do not matter.
     ///
     /// # Errors
     ///
-    /// As soon as the bytes show it: a reserved opcode, a control frame that is fragmented or over 125
-    /// bytes, a length that is not in its shortest form or has its top bit set. Rules that depend on
-    /// the role, on extensions or on earlier frames are left to `Connection`.
+    /// An error is returned as soon as the bytes show it:
+    ///
+    /// - [`ProtocolError::ReservedOpcode`],
+    /// - [`ProtocolError::FragmentedControlFrame`] and [`ProtocolError::ControlFrameTooLong`] (over 125 bytes),
+    /// - [`ProtocolError::LengthNotMinimal`] and [`ProtocolError::LengthTooLarge`] (the top bit is set).
+    ///
+    /// This function does not check rules that depend on the role, on extensions or on earlier frames. `Connection`
+    /// does.
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some(start) = FrameStart::parse(bytes)? else {
             return Ok(None);
@@ -165,10 +172,10 @@ impl FrameHeader {
         Ok(Some((header, size)))
     }
 
-    /// Writes the header to the start of `buffer` and returns the part of it that was written.
+    /// Writes the header to the start of `buffer` and returns the part that it wrote.
     ///
-    /// The length takes its shortest form, as section 5.2 demands. Beyond that it writes what the
-    /// fields say, legal or not, so that a test can produce every kind of bad frame.
+    /// The length gets its shortest form (section 5.2). All other fields are written as they are, legal or not, so a
+    /// test can make bad frames.
     #[expect(
         clippy::indexing_slicing,
         reason = "the longest form takes MAX_SIZE bytes: 2, 8 and 4"
@@ -179,9 +186,9 @@ impl FrameHeader {
         &buffer[..size]
     }
 
-    /// The header, and zeros behind it, and its size.
+    /// Returns the header, followed by zeros, and its size.
     ///
-    /// It is put together as one number, the first byte the lowest, which is faster than byte by byte.
+    /// It is composed as one number, whose lowest byte is the first one. That is faster than single bytes.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
     pub(crate) fn to_bytes(self) -> ([u8; 16], usize) {
@@ -210,7 +217,7 @@ pub(crate) const fn first_byte(opcode: Opcode, fin: bool) -> u8 {
     fin | opcode.bits()
 }
 
-/// The first two bytes of a frame, which is where most violations show.
+/// The first two bytes of a frame. Most violations show here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameStart {
     pub(crate) fin: bool,
@@ -221,13 +228,14 @@ pub(crate) struct FrameStart {
 }
 
 impl FrameStart {
-    /// The first two bytes, once both are there. Refuses what no role, extension or order allows.
+    /// Parses the first two bytes, if both have arrived. Refuses what is illegal in any role, with any extension, in
+    /// any order.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Self>, ProtocolError> {
         let Some(&[first, second]) = bytes.first_chunk() else {
             return Ok(None);
         };
         let Some(opcode) = Opcode::from_bits(first & 0xf) else {
-            // Section 5.2: an unknown opcode fails the connection.
+            // RFC 6455, section 5.2: an unknown opcode fails the connection.
             return Err(ProtocolError::ReservedOpcode(first & 0xf));
         };
         let start = Self {
@@ -238,7 +246,7 @@ impl FrameStart {
             length: second & !MASK,
         };
         if opcode.is_control() {
-            // Section 5.5: control frames are not fragmented and carry at most 125 bytes.
+            // RFC 6455, section 5.5: control frames are not fragmented and have at most 125 bytes of payload.
             if !start.fin {
                 return Err(ProtocolError::FragmentedControlFrame);
             }
@@ -249,7 +257,7 @@ impl FrameStart {
         Ok(Some(start))
     }
 
-    /// The payload length, once all of it is there; the masking key need not be.
+    /// Parses the payload length, if all of it has arrived. The masking key may be missing.
     pub(crate) fn payload_length(self, bytes: &[u8]) -> Result<Option<u64>, ProtocolError> {
         let extended = bytes.get(2..).unwrap_or_default();
         match self.length {
@@ -283,7 +291,7 @@ impl FrameStart {
         }
     }
 
-    /// The size of the whole header in bytes.
+    /// Returns the size of the whole header in bytes.
     #[expect(clippy::arithmetic_side_effects, reason = "at most MAX_SIZE")]
     pub(crate) const fn header_size(self) -> usize {
         let extended = match self.length {
@@ -309,7 +317,7 @@ mod tests {
         }
     }
 
-    /// Section 5.2: every form of the length on both sides of its bounds, with and without a key.
+    /// Section 5.2: each form of the length at both of its bounds, with and without a key.
     #[test]
     fn write_and_parse_agree_and_every_shorter_cut_needs_more() {
         let lengths = [
@@ -388,7 +396,7 @@ mod tests {
         }
     }
 
-    /// Every pair of first bytes, against the rules written out.
+    /// All pairs of first bytes, compared with the rules in another form.
     #[test]
     fn the_first_two_bytes_decide() {
         for first in 0..=u8::MAX {
@@ -413,7 +421,7 @@ mod tests {
         }
     }
 
-    /// Section 5.2: refused as soon as the length is whole, before the masking key.
+    /// Section 5.2: a bad length is refused before the masking key arrives.
     #[test]
     fn lengths_that_are_not_minimal_or_too_large() {
         let too_small_16: [u16; 3] = [0, 3, 125];

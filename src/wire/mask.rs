@@ -1,12 +1,12 @@
-//! Masking of what a client sends (RFC 6455 section 5.3).
+//! Masking of a client's payload (RFC 6455, section 5.3).
 
 use crate::wire::masking_key::rotate;
 use crate::wire::vectors;
 
-/// Masks or unmasks `data` in place (RFC 6455 section 5.3): the two are the same operation.
+/// Masks or unmasks `data` in place (RFC 6455, section 5.3). Both are the same operation.
 ///
-/// `offset` is the position of `data[0]` in the payload of its frame, so that a payload can be treated
-/// in pieces; only its value modulo 4 matters.
+/// `offset` is the position of `data[0]` in the payload of its frame. With it you can mask a payload in pieces. Only
+/// its value modulo 4 matters.
 ///
 /// # Example
 ///
@@ -30,19 +30,19 @@ pub fn apply_mask(data: &mut [u8], key: [u8; 4], offset: usize) {
     }
 }
 
-/// From here on it pays to begin at the start of a cache line.
+/// From this length on, it is faster to begin at the start of a cache line.
 pub(crate) const LONG: usize = 512;
 
 pub(crate) const CACHE_LINE: usize = 64;
 
-/// What is masked at once where there is enough: LLVM makes vector instructions of it.
+/// The size of a block. LLVM compiles the loop over one to vector instructions.
 pub(crate) const BLOCK: usize = 128;
 
-/// Masks what is not worth a look at where it lies.
+/// Masks data without looking at its alignment.
 #[inline]
 fn mask_short(data: &mut [u8], key: [u8; 4]) {
-    // No length needs a loop over bytes: the last ones are masked together, as a block of its own that may
-    // overlap the blocks before it, and stored when those are.
+    // This avoids a loop over single bytes: the last bytes are one more block, which may overlap the blocks before
+    // it. It is stored after them.
     let length = data.len();
     if let Some(last) = data.last_chunk::<16>() {
         let last = masked(*last, rotate(key, length));
@@ -67,7 +67,7 @@ fn mask_short(data: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// Vectors that lie across two cache lines take twice as long, so the first bytes are masked apart.
+/// Masks the bytes up to a cache line first, because vectors that cross two cache lines take twice as long.
 #[inline(never)]
 fn mask_long(data: &mut [u8], key: [u8; 4]) {
     let start = data.as_ptr().align_offset(CACHE_LINE).min(data.len());
@@ -78,7 +78,7 @@ fn mask_long(data: &mut [u8], key: [u8; 4]) {
     mask_short(rest, key);
 }
 
-/// Masks `N` to `2 * N` bytes; others not at all.
+/// Masks `N` to `2 * N` bytes. Does nothing with any other length.
 #[inline]
 fn mask_both_ends<const N: usize>(data: &mut [u8], key: [u8; 4]) -> bool {
     let (Some(first), Some(last)) = (data.first_chunk::<N>(), data.last_chunk::<N>()) else {
@@ -110,7 +110,7 @@ pub(crate) fn masked<const N: usize>(mut bytes: [u8; N], key: [u8; 4]) -> [u8; N
 mod tests {
     use super::*;
 
-    /// Every length, offset and split around the word size, against the formula of section 5.3.
+    /// All lengths, offsets and splits around the word size, compared with the formula of section 5.3.
     #[test]
     fn equals_the_formula_of_the_rfc() {
         let key = [0x37, 0xfa, 0x21, 0x3d];
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// Long payloads, wherever they lie in memory.
+    /// Long payloads at each alignment.
     #[test]
     fn long_payloads_equal_the_formula_wherever_they_lie() {
         let key = [0x37, 0xfa, 0x21, 0x3d];

@@ -1,5 +1,5 @@
-//! The wire format (RFC 6455): pure functions and values, without an allocator and without state. Only the validator of UTF-8
-//! remembers the bytes of an unfinished character.
+//! The wire format (RFC 6455): pure functions and values. They need no allocator and have no state, except the UTF-8
+//! validator, which keeps the bytes of an unfinished character.
 //!
 //! | what | file | RFC 6455 |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | the payload of a Close frame, and its codes | `close_frame.rs`, `close_code.rs` | 5.5.1, 7.4 |
 //! | UTF-8 in pieces | `utf8.rs` | 8.1 |
 //! | the answer to a client's key | `accept_key.rs` | 4.2.2 |
-//! | everything that a peer can do wrong | `protocol_error.rs` | |
-//! | vector instructions, or without `std` none | `vectors.rs`, `scalar.rs` | |
+//! | violations by the peer | `protocol_error.rs` | |
+//! | vector instructions, and their replacement without `std` | `vectors.rs`, `scalar.rs` | |
 
 mod accept_key;
 #[cfg(feature = "arbitrary")]

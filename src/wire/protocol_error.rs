@@ -1,14 +1,13 @@
-//! What the peer can do wrong.
+//! Violations by the peer.
 
 use core::fmt;
 
 use crate::wire::close_code::CloseCode;
 
-/// The peer broke the protocol, or went over a limit. The connection has failed (RFC 6455 section 7.1.7).
+/// The peer violated the protocol or exceeded a limit. The connection has failed (RFC 6455, section 7.1.7).
 ///
-/// Final: the same error comes back from every further call, no event is delivered any more, and the
-/// Close frame with [`close_code`](Self::close_code) is already in the output, unless a Close frame was
-/// sent before.
+/// The error is final. Each further call returns the same error, and you receive no more events. The Close frame with
+/// [`close_code`](Self::close_code) is already in the output, unless this side had sent a Close frame before.
 ///
 /// # Example
 ///
@@ -24,11 +23,11 @@ use crate::wire::close_code::CloseCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// RSV1, RSV2 or RSV3 is set and no extension that gives it a meaning was negotiated.
+    /// RSV1, RSV2 or RSV3 is set, and no agreed extension gives it a meaning.
     ReservedBits,
     /// Opcode 3 to 7 or 11 to 15.
     ReservedOpcode(u8),
-    /// A client sent a frame without masking it.
+    /// A client sent a frame without a mask.
     UnmaskedFrame,
     /// A server sent a masked frame.
     MaskedFrame,
@@ -36,33 +35,33 @@ pub enum ProtocolError {
     FragmentedControlFrame,
     /// A Close, Ping or Pong frame with a payload of more than 125 bytes.
     ControlFrameTooLong,
-    /// A payload length in a longer form than it needs.
+    /// A payload length in a longer form than necessary.
     LengthNotMinimal,
     /// A payload length with its most significant bit set.
     LengthTooLarge,
-    /// A continuation frame while no message is being received.
+    /// A continuation frame without a message to continue.
     UnexpectedContinuation,
-    /// A text or binary frame while the fragments of another message are being received.
+    /// A text or binary frame before the last fragment of the current message.
     ExpectedContinuation,
     /// Text that is not UTF-8.
     InvalidUtf8,
-    /// A Close frame with a payload of one byte, half a code.
+    /// A Close frame with a payload of one byte, which is half a code.
     CloseTooShort,
     /// A Close frame with a code that must not be sent.
     InvalidCloseCode(CloseCode),
     /// A Close frame with a reason that is not UTF-8.
     InvalidCloseReason,
-    /// A frame announced a payload over [`Config::max_frame_size`](crate::Config::max_frame_size), and over what
-    /// compression may add to it if the message is compressed.
+    /// A frame announced a payload larger than [`Config::max_frame_size`](crate::Config::max_frame_size). For a
+    /// compressed message the limit is larger by the most that compression can add.
     FrameTooLarge,
-    /// A compressed message that is no DEFLATE data, or is cut off (RFC 7692 section 7.2.2).
+    /// A compressed message that is not valid DEFLATE data, or that ends too early (RFC 7692, section 7.2.2).
     CorruptCompression,
-    /// A frame takes its message over [`Config::max_message_size`](crate::Config::max_message_size).
+    /// A message is larger than [`Config::max_message_size`](crate::Config::max_message_size).
     MessageTooLarge,
 }
 
 impl ProtocolError {
-    /// The code that tells the peer about it (RFC 6455 section 7.4.1): 1002, 1007 or 1009.
+    /// Returns the code of the Close frame for this error (RFC 6455, section 7.4.1): 1002, 1007 or 1009.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -85,7 +84,7 @@ impl ProtocolError {
         }
     }
 
-    /// The section that has the rule, such as `"5.5"`: of RFC 6455, or of RFC 7692 for compression.
+    /// Returns the section with the rule, such as `"5.5"`, in RFC 6455, or in RFC 7692 for compression.
     #[must_use]
     pub const fn section(self) -> &'static str {
         match self {
@@ -104,7 +103,7 @@ impl ProtocolError {
         }
     }
 
-    /// What is wrong, short enough for the reason of a Close frame.
+    /// Describes the violation. Short enough for the reason of a Close frame.
     pub(crate) const fn reason(self) -> &'static str {
         match self {
             Self::ReservedBits => "reserved bit set",
@@ -115,7 +114,7 @@ impl ProtocolError {
             Self::ControlFrameTooLong => "control frame over 125 bytes",
             Self::LengthNotMinimal => "payload length not in its shortest form",
             Self::LengthTooLarge => "payload length over 63 bits",
-            Self::UnexpectedContinuation => "continuation of no message",
+            Self::UnexpectedContinuation => "continuation frame without a message",
             Self::ExpectedContinuation => "new message inside a fragmented one",
             Self::InvalidUtf8 => "text is not UTF-8",
             Self::CloseTooShort => "close payload of one byte",

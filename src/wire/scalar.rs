@@ -1,19 +1,22 @@
-//! The same as `vectors.rs` without `std`, which knows no vectors of the processor.
+//! Replaces `vectors.rs` without `std`, where the crate cannot ask for the processor's vector instructions.
 
 use core::str;
 
-/// Masks nothing, and returns all of `data`.
+/// Masks nothing and returns all of `data`.
 pub(super) const fn mask(data: &mut [u8], _key: [u8; 4]) -> &mut [u8] {
     data
 }
 
-/// Copies nothing, and says so.
-#[cfg_attr(not(feature = "alloc"), expect(dead_code, reason = "nothing sends"))]
+/// Copies nothing and returns false.
+#[cfg_attr(
+    not(feature = "alloc"),
+    expect(dead_code, reason = "only the sender uses it")
+)]
 pub(crate) const fn copy(_place: &mut [u8], _data: &[u8], _key: [u8; 4]) -> bool {
     false
 }
 
-/// The bytes as text, if that is what they are.
+/// Returns the bytes as text if they are UTF-8.
 pub(super) fn text(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok()
 }

@@ -1,12 +1,13 @@
-//! UTF-8 in pieces (RFC 6455 section 8.1).
+//! UTF-8 in pieces (RFC 6455, section 8.1).
 
 use core::str;
 
 use crate::wire::protocol_error::ProtocolError;
 use crate::wire::vectors;
 
-/// Validates text that arrives in pieces, however they are cut, and fails at the first byte that shows
-/// the text is not UTF-8, even inside a character.
+/// Validates UTF-8 text that arrives in pieces. The pieces may be cut anywhere, also inside a character.
+///
+/// It fails at the first byte that cannot belong to valid text.
 ///
 /// # Example
 ///
@@ -35,19 +36,19 @@ pub struct Utf8Validator {
 ///         v                  |              v                                |
 ///      Boundary -------------+-----> Inside(1 to 3 bytes) -------------------'
 ///         |     begin of a character        |
-///         '-------------> Invalid <---------'   for good
+///         '-------------> Invalid <---------'   final
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
     Boundary,
-    /// The bytes of an unfinished character: the first `length` of the array.
+    /// An unfinished character: the first `length` bytes of the array.
     Inside([u8; 3], u8),
     Invalid,
 }
 
 impl Utf8Validator {
-    /// A validator at the start of a text.
+    /// Makes a validator for a new text.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -59,15 +60,15 @@ impl Utf8Validator {
     ///
     /// # Errors
     ///
-    /// [`ProtocolError::InvalidUtf8`] when what came so far cannot begin any valid text; from then on
-    /// every call returns it.
+    /// [`ProtocolError::InvalidUtf8`] if no valid text begins with the bytes so far. Every later call returns the
+    /// same error.
     pub fn validate(&mut self, piece: &[u8]) -> Result<(), ProtocolError> {
         let result = self.next_state(piece);
         self.state = result.unwrap_or(State::Invalid);
         result.map(drop)
     }
 
-    /// Whether the text may end here: valid so far, and not inside a character.
+    /// Returns whether the text may end here: it is valid so far and does not end inside a character.
     #[must_use]
     pub const fn is_complete(&self) -> bool {
         matches!(self.state, State::Boundary)
@@ -76,7 +77,7 @@ impl Utf8Validator {
     #[expect(
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,
-        reason = "`length` is at most 3 before the loop ends: the four bytes of a character make it whole or wrong; the rest are prefixes as complete_length says"
+        reason = "`length` is at most 3 here: four bytes are a character or an error. complete_length returns a prefix"
     )]
     fn next_state(self, piece: &[u8]) -> Result<State, ProtocolError> {
         let mut rest = piece;
@@ -85,7 +86,7 @@ impl Utf8Validator {
             State::Boundary => {}
             State::Inside([a, b, c], mut length) => {
                 let mut character = [a, b, c, 0];
-                // At most three rounds: a character has four bytes and at least one is here.
+                // At most three rounds: a character has at most four bytes, and one has arrived.
                 loop {
                     let Some((&byte, tail)) = rest.split_first() else {
                         let [begun @ .., _] = character;
@@ -104,16 +105,16 @@ impl Utf8Validator {
             [a] => State::Inside([a, 0, 0], 1),
             [a, b] => State::Inside([a, b, 0], 2),
             [a, b, c] => State::Inside([a, b, c], 3),
-            // Empty: what begins a character and does not end it has 3 bytes at most.
+            // No more than 3 bytes: a fourth byte would complete the character.
             _ => State::Boundary,
         })
     }
 }
 
-/// The bytes as text, if they are whole characters.
+/// Returns the bytes as text if they are whole characters.
 #[inline]
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
-    /// Shorter text is validated as fast by the standard library.
+    /// For shorter text the standard library is as fast.
     const SHORT: usize = 64;
     let text = if bytes.len() < SHORT {
         str::from_utf8(bytes).ok()
@@ -123,18 +124,17 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, ProtocolError> {
     text.ok_or(ProtocolError::InvalidUtf8)
 }
 
-/// How many bytes of `text` are whole characters. What follows them, 3 bytes at most, is the beginning
-/// of a valid one.
+/// Returns the number of bytes in whole characters. At most 3 more bytes follow, which begin a valid character.
 pub(crate) fn complete_length(bytes: &[u8]) -> Result<usize, ProtocolError> {
     let length = last_boundary(bytes);
     text(bytes.get(..length).unwrap_or_default())?;
     Ok(length)
 }
 
-/// Where to cut `text` so that no character is cut, found by looking at its last 3 bytes only.
+/// Returns where to cut `text` so that the cut is not inside a character. Looks only at the last 3 bytes.
 ///
-/// What stands before the cut is not validated. What stands behind it is the beginning of a valid
-/// character; if it is not, nothing is cut off, so that the caller's validation meets it.
+/// It does not validate the bytes before the cut. The bytes after the cut begin a valid character. If the last bytes
+/// cannot begin one, it cuts nothing off, and the caller's validation finds the error.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -157,7 +157,7 @@ pub(crate) fn last_boundary(text: &[u8]) -> usize {
 mod tests {
     use super::*;
 
-    /// Texts around every bound of the encoding, and wrong ones with the index of the byte at fault.
+    /// Text around each bound of the encoding, and invalid text with the index of the first wrong byte.
     const TEXTS: &[(&[u8], Option<usize>)] = &[
         (b"", None),
         (b"Hello", None),
@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    /// Every sequence of up to three bytes from the interesting ones, a byte at a time, against std.
+    /// All sequences of up to three interesting bytes, one byte at a time, compared with the standard library.
     #[test]
     fn agrees_with_the_standard_library() {
         let bytes = [
@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    /// Long texts are validated by other means than short ones, and agree, wherever the interesting part is.
+    /// The code for long text agrees with the code for short text, wherever the interesting bytes are.
     #[test]
     fn long_texts_agree_with_short_ones() {
         for &(part, fault) in TEXTS {

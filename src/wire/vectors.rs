@@ -1,7 +1,7 @@
-//! Masks and UTF-8 with the widest vectors that the processor has. Without `std`, `scalar.rs` takes the place of this file.
+//! Masking and UTF-8 with the widest vectors of the processor. Without `std`, `scalar.rs` replaces this file.
 #![expect(
     clippy::inline_always,
-    reason = "what is not inlined is not compiled for the wider vectors"
+    reason = "only inlined code is compiled for the wider vectors"
 )]
 
 use core::str;
@@ -10,23 +10,23 @@ use fearless_simd::{Level, Simd, SimdBase, dispatch};
 
 use crate::wire::masking_key::rotate;
 
-/// Masks whole vectors at the front of `data`, and returns the rest.
+/// Masks whole vectors at the front of `data` and returns the rest.
 #[inline(never)]
 pub(super) fn mask(data: &mut [u8], key: [u8; 4]) -> &mut [u8] {
     dispatch!(Level::new(), simd => mask_with(simd, data, key))
 }
 
-/// Copies `data`, masked, to a place of the same length, and says that it did. Both are longer than a vector.
+/// Copies `data`, masked, to a slice of the same length and returns true. Both are longer than a vector.
 #[inline(never)]
 pub(crate) fn copy(place: &mut [u8], data: &[u8], key: [u8; 4]) -> bool {
     dispatch!(Level::new(), simd => copy_with(simd, place, data, key));
     true
 }
 
-/// Text of at least 8 bytes, if that is what the bytes are.
+/// Returns the bytes as text if they are UTF-8. There must be at least 8.
 ///
-/// `simdutf8` copies the last bytes. Until that has paid off, the standard library is faster where text is ASCII:
-/// a guess by three looks, on which nothing but speed depends.
+/// `simdutf8` copies the last bytes, so for short ASCII text the standard library is faster. Three bytes decide which
+/// one to use. Only the speed depends on that guess.
 pub(super) fn text(bytes: &[u8]) -> Option<&str> {
     const LONG: usize = 256;
     const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -64,7 +64,7 @@ fn copy_with<S: Simd>(simd: S, place: &mut [u8], data: &[u8], key: [u8; 4]) {
     for (place, bytes) in places.zip(data.chunks_exact(S::u8s::LEN)) {
         (S::u8s::from_slice(simd, bytes) ^ vector).store_slice(place);
     }
-    // The last one may overlap the one before it.
+    // The last vector may overlap the one before it.
     let rest = data.len().saturating_sub(S::u8s::LEN);
     if let (Some((_, place)), Some((_, bytes))) = (
         place.split_at_mut_checked(rest),
@@ -75,7 +75,7 @@ fn copy_with<S: Simd>(simd: S, place: &mut [u8], data: &[u8], key: [u8; 4]) {
     }
 }
 
-/// The key, over and over.
+/// Repeats the key.
 #[inline(always)]
 fn vector_of<S: Simd>(simd: S, [a, b, c, d]: [u8; 4]) -> S::u8s {
     S::u8s::from_fn(simd, |i| match i % 4 {
