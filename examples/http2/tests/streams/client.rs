@@ -1,16 +1,30 @@
-//! The client's stream against a server of the same kinds, in memory.
+//! The client: in small windows, with strange frames, and at each end of its stream.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::process::Stdio;
+use std::time::Duration;
 
 use example_http2::Stream;
+use example_rustls::Options;
 use example_tokio::{Message, WebSocket};
 use h2::ext::Protocol;
 use sockless::handshake::{ClientHandshake, ClientOptions, Response};
-use sockless::{CloseCode, ReadBuffer, Seed};
-use tokio::io::DuplexStream;
+use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed, apply_mask};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::peer::{DATA, END_STREAM, GOAWAY, Peer, RST_STREAM};
 use crate::{pattern, plain};
 
-/// A client whose server gives each stream this window.
+/// A Close frame with code 1000, as a server sends it.
+const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
+
+/// The length of the header of a client's message that has a 16-bit length.
+const HEADER: usize = 8;
+
+/// A client in memory, its server, and the stream, which has this window.
 async fn open(window: u32) -> (WebSocket<Stream>, Peer<DuplexStream>, u32) {
     let (near, far) = tokio::io::duplex(64 << 10);
     let (client, (peer, stream)) = tokio::join!(connect(near), Peer::server(far, window));
@@ -19,9 +33,11 @@ async fn open(window: u32) -> (WebSocket<Stream>, Peer<DuplexStream>, u32) {
 
 async fn connect(transport: DuplexStream) -> WebSocket<Stream> {
     let (requests, connection) = h2::client::handshake(transport).await.unwrap();
-    tokio::spawn(async move { _ = connection.await });
+    tokio::spawn(connection);
     let uri = "wss://localhost/".parse().unwrap();
-    let (options, seed) = (ClientOptions::new(), Seed::new([7; 32]));
+    let config = Config::new().with_deadlines(Deadlines::new());
+    let options = ClientOptions::new().with_config(config);
+    let seed = Seed::new([7; 32]);
     let mut handshake = ClientHandshake::extended_connect(&uri, &options, seed).unwrap();
     let mut request = handshake.to_http().unwrap();
     let protocol = Protocol::from_static("websocket");
@@ -33,52 +49,48 @@ async fn connect(transport: DuplexStream) -> WebSocket<Stream> {
     let (response, sending) = requests.send_request(request, false).unwrap();
     let response = response.await.unwrap();
     let (_, connection) = handshake.establish(Response::from_http(&response)).unwrap();
-    let connection = connection.expect("established");
     let stream = Stream::new(sending, response.into_body());
-    WebSocket::new(stream, connection, ReadBuffer::new())
+    WebSocket::new(stream, connection.unwrap(), ReadBuffer::new())
 }
 
-/// What a client's frame says, unmasked.
-fn unmask(frame: &[u8], header: usize) -> Vec<u8> {
-    let (key, payload) = frame[header..].split_at(4);
-    let bytes = payload.iter().zip(key.iter().cycle());
-    bytes.map(|(byte, key)| byte ^ key).collect()
+/// The unmasked payload of a client's frame.
+fn unmask(frame: &[u8], length_end: usize) -> Vec<u8> {
+    let (key, payload) = frame[length_end..].split_first_chunk().unwrap();
+    let mut payload = payload.to_vec();
+    apply_mask(&mut payload, *key, 0);
+    payload
 }
 
-/// All that the client says goes through a window of this size.
-async fn sends_in_a_window_of(size: u32, length: u16) {
-    let (mut client, mut peer, stream) = open(size).await;
-    let data = pattern(1, usize::from(length));
-    let both = async {
-        client.send(&Message::Binary(data.clone())).await.unwrap();
-        client.flush().await.unwrap();
-        client.close(CloseCode::NORMAL, "").await.unwrap();
-        client.close_event().unwrap().was_clean
-    };
-    let frame = data.len() + 8;
-    let serve = async {
-        let received = peer.read(stream, frame, true).await;
-        assert_eq!(received[..2], [0x82, 0xfe]);
-        assert_eq!(received[2..4], length.to_be_bytes());
-        assert!(unmask(&received, 4) == data);
-        let close = peer.read(stream, 8, true).await;
-        assert_eq!(unmask(&close, 2), [3, 0xe8]);
-        peer.data(stream, &plain(0x88, &[3, 0xe8])).await;
-        peer.send(DATA, END_STREAM, stream, b"").await;
-        peer.end(stream).await;
-    };
-    let (was_clean, ()) = tokio::join!(both, serve);
-    assert!(was_clean);
+async fn send_and_close(mut client: WebSocket<Stream>, data: &[u8]) {
+    client.send(&Message::Binary(data.into())).await.unwrap();
+    client.flush().await.unwrap();
+    client.close(CloseCode::NORMAL, "").await.unwrap();
+    assert!(client.close_event().unwrap().was_clean);
+}
+
+/// The client's Close frame, with code 1000.
+async fn expect_close<S: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<S>, stream: u32) {
+    let close = peer.read(stream, 8, true).await;
+    assert_eq!((close[0], unmask(&close, 2)), (0x88, vec![3, 0xe8]));
 }
 
 #[tokio::test]
-async fn a_window_of_one_byte() {
-    sends_in_a_window_of(1, 500).await;
-}
-
-#[tokio::test]
-async fn a_window_of_ten_bytes() {
-    sends_in_a_window_of(10, 3_000).await;
+async fn a_window_of_a_few_bytes() {
+    for (size, length) in [(1, 500_u16), (10, 3_000)] {
+        let (client, mut peer, stream) = open(size).await;
+        let data = pattern(1, usize::from(length));
+        let serve = async {
+            let received = peer.read(stream, data.len() + HEADER, true).await;
+            assert_eq!(received[..2], [0x82, 0xfe]);
+            assert_eq!(received[2..4], length.to_be_bytes());
+            assert!(unmask(&received, 4) == data);
+            expect_close(&mut peer, stream).await;
+            peer.data(stream, CLOSE).await;
+            peer.send(DATA, END_STREAM, stream, b"").await;
+            peer.end(stream).await;
+        };
+        tokio::join!(send_and_close(client, &data), serve);
+    }
 }
 
 #[tokio::test]
@@ -95,21 +107,20 @@ async fn a_window_that_becomes_negative_in_mid_message() {
         assert_eq!(peer.stream(stream).window, -19_900);
         for n in [19_899, 1] {
             peer.grant(stream, n).await;
-            peer.ping().await;
-            assert_eq!(peer.stream(stream).data, b"");
+            peer.expect_nothing(stream).await;
         }
         peer.grant(stream, 1).await;
         received.extend(peer.read(stream, 1, false).await);
-        peer.ping().await;
-        assert_eq!(peer.stream(stream).data, b"");
+        peer.expect_nothing(stream).await;
         peer.grant(stream, 500).await;
-        received.extend(peer.read(stream, data.len() + 8 - 20_001, true).await);
+        let rest = data.len() + HEADER - received.len();
+        received.extend(peer.read(stream, rest, true).await);
         assert!(unmask(&received, 4) == data);
     };
     tokio::join!(send, serve);
 }
 
-/// What the server pads and what it sends without a byte. h2 takes no more than 100 empty frames on a connection.
+/// The server pads frames, and sends empty frames. h2 accepts at most 100 empty frames on a connection.
 #[tokio::test]
 async fn padded_and_empty_frames() {
     for padding in [0, 1, 255] {
@@ -124,26 +135,25 @@ async fn padded_and_empty_frames() {
     }
 }
 
-/// The stream is one that the server goes on with.
+/// The server sends GOAWAY while both sides are in mid-message. The stream continues.
 #[tokio::test]
 async fn a_goaway_in_mid_message() {
     let (mut client, mut peer, stream) = open(1_000).await;
     let data = pattern(4, 20_000);
     let frame = plain(0x82, &data);
     let serve = async {
-        // The client waits in mid-message, and so does the server.
-        let start = peer.read(stream, 1_000, false).await;
+        let mut received = peer.read(stream, 1_000, false).await;
         peer.data(stream, &frame[..5_000]).await;
         let last = [stream.to_be_bytes(), [0; 4]].concat();
         peer.send(GOAWAY, 0, 0, &last).await;
         peer.ping().await;
         peer.data(stream, &frame[5_000..]).await;
         peer.grant(stream, 1_000).await;
-        let rest = peer.read(stream, data.len() + 8 - 1_000, true).await;
-        assert!(unmask(&[start, rest].concat(), 4) == data);
-        let close = peer.read(stream, 8, true).await;
-        assert_eq!(unmask(&close, 2), [3, 0xe8]);
-        peer.data(stream, &plain(0x88, &[3, 0xe8])).await;
+        let rest = data.len() + HEADER - received.len();
+        received.extend(peer.read(stream, rest, true).await);
+        assert!(unmask(&received, 4) == data);
+        expect_close(&mut peer, stream).await;
+        peer.data(stream, CLOSE).await;
         peer.send(DATA, END_STREAM, stream, b"").await;
         peer.end(stream).await;
     };
@@ -152,28 +162,110 @@ async fn a_goaway_in_mid_message() {
         assert_eq!(client.recv().await, Some(Message::Binary(data.clone())));
         client.flush().await.unwrap();
         client.close(CloseCode::NORMAL, "").await.unwrap();
-        client.close_event().unwrap().was_clean
+        assert!(client.close_event().unwrap().was_clean);
     };
-    let ((), was_clean) = tokio::join!(serve, talk);
-    assert!(was_clean);
+    tokio::join!(serve, talk);
 }
 
-/// A reset is 1006, and what came whole before it is delivered. So is a GOAWAY that leaves the stream out.
+/// A reset is an abnormal closure (1006). The client still receives the messages before it. A GOAWAY that excludes the stream
+/// has the same effect.
 #[tokio::test]
 async fn a_reset_in_mid_message() {
-    for by_goaway in [false, true] {
+    for (kind, payload) in [(RST_STREAM, &8_u32.to_be_bytes()[..]), (GOAWAY, &[0; 8])] {
         let (mut client, mut peer, stream) = open(65_535).await;
         let hello = plain(0x81, b"Hello");
         peer.data(stream, &[&hello[..], &hello[..3]].concat()).await;
         assert_eq!(client.recv().await, Some(Message::Text("Hello".into())));
-        if by_goaway {
-            peer.send(GOAWAY, 0, 0, &[0; 8]).await;
-        } else {
-            peer.send(RST_STREAM, 0, stream, &8_u32.to_be_bytes()).await;
-        }
+        let stream = if kind == GOAWAY { 0 } else { stream };
+        peer.send(kind, 0, stream, payload).await;
         assert_eq!(client.recv().await, None);
         let ending = client.close_event().unwrap();
-        assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE, "{by_goaway}");
+        assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE, "{kind}");
         assert!(!ending.was_clean);
     }
+}
+
+/// Runs a future, which may need few polls and no time.
+async fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let start = Instant::now();
+    let mut future = pin!(future);
+    let mut polls = 0;
+    let value = poll_fn(|cx| {
+        polls += 1;
+        future.as_mut().poll(cx)
+    });
+    let value = value.await;
+    assert!(polls < 20, "{polls}");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    value
+}
+
+/// The server ends its side only after the client's side has ended.
+#[tokio::test(start_paused = true)]
+async fn the_client_ends_its_side_first() {
+    let (mut client, mut peer, stream) = open(65_535).await;
+    let serving = tokio::spawn(async move {
+        expect_close(&mut peer, stream).await;
+        peer.data(stream, CLOSE).await;
+        peer.end(stream).await;
+        peer.send(DATA, END_STREAM, stream, b"").await;
+        peer
+    });
+    let closed = at_once(client.close(CloseCode::NORMAL, "")).await;
+    assert_eq!(closed, Ok(()));
+    assert!(client.close_event().unwrap().was_clean);
+    drop(serving.await.unwrap());
+}
+
+/// After `END_STREAM` the server reads on, or resets the stream with `NO_ERROR`.
+#[tokio::test(start_paused = true)]
+async fn the_server_ends_its_side_first() {
+    for reads in [true, false] {
+        let (mut client, mut peer, stream) = open(65_535).await;
+        let last = [b"\x81\x05hello", CLOSE].concat();
+        peer.send(DATA, END_STREAM, stream, &last).await;
+        if !reads {
+            peer.send(RST_STREAM, 0, stream, &[0; 4]).await;
+        }
+        let hello = at_once(client.recv()).await;
+        assert_eq!(hello, Some(Message::Text("hello".into())));
+        assert_eq!(at_once(client.recv()).await, None);
+        let ending = client.close_event().unwrap();
+        // The code is the server's. If nobody reads the client's Close frame, the end is not clean.
+        assert_eq!((u16::from(ending.code), ending.was_clean), (1000, reads));
+        drop(client);
+        if reads {
+            // The client reads no more, so it takes no grant.
+            let close = at_once(peer.read(stream, 8, false)).await;
+            assert_eq!((close[0], unmask(&close, 2)), (0x88, vec![3, 0xe8]));
+            at_once(peer.end(stream)).await;
+        }
+    }
+}
+
+/// The program ends after its Close frame and `END_STREAM` are written.
+#[tokio::test]
+async fn the_program_ends_its_stream() {
+    let certificate = concat!(env!("CARGO_TARGET_TMPDIR"), "/client.pem");
+    let mut arguments = lexopt::Parser::from_args(["--write-cert", certificate]);
+    let options = Options::read(&mut arguments).unwrap().unwrap();
+    let acceptor = options.acceptor(&[b"h2"]).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_client"))
+        .args([&format!("wss://{address}/"), "--ca", certificate])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (transport, _) = listener.accept().await.unwrap();
+    let transport = acceptor.accept(transport).await.unwrap();
+    let (mut peer, stream) = Peer::server(transport, 65_535).await;
+    peer.send(DATA, END_STREAM, stream, CLOSE).await;
+    expect_close(&mut peer, stream).await;
+    peer.end(stream).await;
+    drop(peer);
+    let output = program.wait_with_output().await.unwrap();
+    assert!(output.stdout.starts_with(b"closed with 1000"));
+    assert!(output.status.success());
 }
