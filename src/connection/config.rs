@@ -24,8 +24,8 @@ use crate::deflate::Deflate;
 pub struct Config {
     /// The largest message to receive, in bytes of payload over all its fragments. Default: 16 MiB.
     ///
-    /// sockless checks the limit when a frame header arrives, before any payload. A larger message fails the connection
-    /// with 1009.
+    /// sockless checks the limit when a frame header arrives, before any payload. It checks a compressed message during
+    /// decompression. A larger message fails the connection with 1009.
     ///
     /// With [`Delivery::Chunks`], any number is valid, even one larger than your memory. With [`Delivery::Messages`], a
     /// message must fit into memory, so the limit is at most a quarter of the address space. On a 32-bit machine that
@@ -36,14 +36,15 @@ pub struct Config {
     /// Lower it if large messages must come in fragments. A larger frame fails the connection with 1009 when its header
     /// arrives.
     ///
-    /// A frame of a compressed message may be longer on the wire: by an eighth, a 64th and 32 bytes. Compression makes
-    /// incompressible data longer, and zlib adds at most this much, whatever its settings.
+    /// A frame of a compressed message may exceed the limit on the wire, by an eighth, a 64th and 32 bytes. Compression
+    /// makes incompressible data longer, and zlib adds at most this much, whatever its settings.
     pub max_frame_size: u64,
     /// How many bytes of output may wait before a send fails with [`SendError::Full`](crate::SendError::Full). Default:
     /// 1 MiB.
     ///
     /// A send fails only if this many bytes already wait. So a message of any size fits into an empty output, even if
-    /// this is 0. The output holds at most this many bytes, plus the largest message sent, plus the automatic frames.
+    /// this limit is 0. The output holds at most this many bytes, plus the largest message sent, plus the automatic
+    /// frames.
     #[doc(alias("backpressure", "high_water_mark", "max_write_buffer_size"))]
     pub max_output: usize,
     /// How many bytes of automatic Pong frames may wait in the output, at most 4 GiB. Default: 2 KiB.
@@ -52,11 +53,12 @@ pub struct Config {
     /// the limit is reached, only the newest Ping is answered, once the Pongs before it are written. RFC 6455, section
     /// 5.5.3 allows that. After a Close frame of either side, no Ping is answered.
     pub max_unsent_pongs: usize,
-    /// The largest head of a request or response in the opening handshake, in bytes. Default: 16 KiB.
+    /// The largest head of a request or response in the opening handshake, in bytes. Default: 16 KiB. A larger head
+    /// fails the handshake.
     ///
     /// Raise it if your users have large cookies.
     pub max_head_size: usize,
-    /// How many header lines the head may have. Default: 100.
+    /// How many header lines the head may have. Default: 100. More lines fail the handshake.
     pub max_headers: usize,
     /// Whether you receive whole messages, or parts as they arrive. Default: whole messages.
     pub delivery: Delivery,

@@ -61,8 +61,8 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 /// # Deadlines
 ///
 /// Without [`Config::deadlines`] a peer may be silent without limit. Set them, and pass the time to
-/// [`handle_timeout`](Self::handle_timeout) when [`timeout_at`](Self::timeout_at) says. Do this for a
-/// [refused](Self::refused) connection too.
+/// [`handle_timeout`](Self::handle_timeout) in every turn of your loop. Do this for a [refused](Self::refused)
+/// connection too.
 ///
 /// # Example: an echo server's loop
 ///
@@ -161,14 +161,14 @@ impl Connection {
 
     /// Makes a connection that only sends an HTTP response: a refusal, a page or a file.
     ///
-    /// Use it when a server refuses an opening handshake, or when a request asks for something else than a WebSocket.
+    /// Use it when a server refuses an opening handshake, or when a request asks for something other than a WebSocket.
     /// `answer` is the whole response, for instance from [`Request::respond`](crate::handshake::Request::respond). For
     /// a refusal, [`RequestError::refuse`](crate::handshake::RequestError::refuse) makes the response and this
     /// connection.
     ///
     /// Drive it like any other connection. The output is the answer. The connection drops all bytes that the peer
     /// sends, and delivers no events. [`transport_action`](Self::transport_action) says when to shut down writing and
-    /// when to close. If you follow it, the peer can read the whole answer. [`Config::deadlines`] is the only part of
+    /// when to close. Closing earlier could destroy the answer on its way. [`Config::deadlines`] is the only part of
     /// `config` that has an effect.
     ///
     /// # Example
@@ -272,8 +272,8 @@ impl Connection {
     /// reason, if this side could still send one.
     ///
     /// Go on with your loop after an error: write the output, read, call this method, and follow
-    /// [`transport_action`](Self::transport_action) until it says to close. The connection now drops all frames. The
-    /// peer's Close frame still ends the connection.
+    /// [`transport_action`](Self::transport_action) until it says to close. The connection now drops every frame of the
+    /// peer. Only a Close frame still counts: it ends the connection.
     ///
     /// # Example
     ///
@@ -649,7 +649,8 @@ impl Connection {
     /// Queues a Close frame, which begins the closing handshake (RFC 6455, section 7.1.2).
     ///
     /// With [`Reply::Manual`] in [`Config::close_reply`], it also answers the peer's Close frame. (An automatic answer
-    /// repeats the peer's code and has no reason.) You still receive messages until the peer's Close frame arrives.
+    /// repeats the peer's code and has no reason.) You still receive messages until the peer's Close frame arrives. Go
+    /// on with your loop until [`transport_action`](Self::transport_action) says to close.
     ///
     /// - `reason` has at most 123 bytes. A longer one is cut at the last character that fits.
     /// - [`CloseCode::NO_STATUS_RECEIVED`] sends an empty Close frame without `reason`.
@@ -760,7 +761,7 @@ impl Connection {
 /// These methods need the feature `deflate`. They affect connections whose opening handshake agreed on
 /// permessage-deflate (RFC 7692).
 impl Connection {
-    /// Turns compression on or off for messages that begin after this call. It is on at first.
+    /// Turns compression on or off for messages that begin after this call. Compression is on at first.
     ///
     /// Turn it off for data that is already compressed, such as images. Turn it off for data that must not share a
     /// window with secrets (RFC 7692, section 8). [`Deflate::min_size`](crate::Deflate::min_size) applies all the same.
@@ -830,13 +831,13 @@ impl Connection {
     ///
     /// When [`Deadlines::ping_interval`](crate::Deadlines::ping_interval) has passed, an open connection queues a Ping.
     /// It does so even if the output is full, but not while an earlier automatic Ping waits in the output. If the peer
-    /// misses a deadline, the connection ends. Then [`transport_action`](Self::transport_action) says to close the
+    /// misses a deadline, this ends the connection. Then [`transport_action`](Self::transport_action) says to close the
     /// transport, and [`close_event`](Self::close_event) names the deadline.
     ///
-    /// A missed deadline does not end the connection at once: bytes that arrived in time may still be unread. Instead,
-    /// [`timeout_at`](Self::timeout_at) becomes zero. Then read without waiting, take the events, and call this again.
-    /// The connection ends in that call if nothing arrived. So call this once in every turn of your loop, after you
-    /// tried to read. (If there is no room for answers, call it after you tried to write.)
+    /// This takes two calls, because the answer may have arrived in time and still be unread. The first call after the
+    /// deadline only makes [`timeout_at`](Self::timeout_at) zero. Read without waiting, take the events, and call this
+    /// again. If nothing arrived, the second call ends the connection. So call this once in every turn of your loop,
+    /// after you tried to read. (If there is no room for answers, call it after you tried to write.)
     ///
     /// If you pause reading for a reason of your application, do not call this during the pause: the connection cannot
     /// see the Pong. But call it while you wait for [room](Self::has_room), because it gives up a peer that does not
@@ -1067,7 +1068,7 @@ impl Connection {
         self.nothing_more_is_sent();
     }
 
-    /// Returns the bytes to write to the transport, in one piece. It is empty if there are none.
+    /// Returns the bytes to write to the transport, in one piece. The slice is empty if there are none.
     ///
     /// While [shared messages](Self::send_shared) wait, this is only the first piece. Write until it is empty, or write
     /// all [`output_parts`](Self::output_parts).
@@ -1097,13 +1098,13 @@ impl Connection {
 
     /// Whether to watch the transport for bytes to read.
     ///
-    /// It is false once the stream has ended, and when the transport is to be closed. A level-triggered poller would
-    /// report the end of the stream again and again. `poll` and `epoll` report a hang-up or an error even if you watch
-    /// for nothing. If that happens while there is output, write: the write reports what is wrong.
+    /// It is false once the stream has ended, and when the transport is to be closed. If you watched it then, a
+    /// level-triggered poller would report the end of the stream again and again. `poll` and `epoll` report a hang-up
+    /// or an error even if you watch for nothing. If that happens while there is output, write: the write reports what
+    /// is wrong.
     ///
     /// If your loop answers events, as an echo does, also stop reading while there is no [room](Self::has_room). Any
-    /// other loop must go on reading. If both sides stop reading because the other side does not read, neither side
-    /// ever goes on.
+    /// other loop must go on reading. Otherwise both sides may wait until the other side reads, and neither goes on.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.closing.may_receive() && self.transport_action() != TransportAction::Close

@@ -98,7 +98,7 @@ pub struct Deadlines {
     /// refusal, only output that the transport takes extends it.
     #[doc(alias = "close_timeout")]
     pub close: Duration,
-    /// How much data that keeps flowing may extend one deadline, in all. Default: 10 minutes.
+    /// The longest time by which flowing data may extend one deadline, in total. Default: 10 minutes.
     ///
     /// This is enough for a message of 16 MiB, the default limit, at 28 KB/s. If you raise
     /// [`Config::max_message_size`](crate::Config::max_message_size), raise this too. With [`Duration::ZERO`] data

@@ -13,7 +13,7 @@ use crate::wire::Bytes;
 /// Write the [`parts`](Self::parts), if possible with one vectored write. Then report with [`advance`](Self::advance)
 /// how many bytes you wrote. You may drop this at any time: the drop copies the unwritten rest of the payload into the
 /// output, so nothing is lost. Do not pass it to [`core::mem::forget`]: without the drop, the rest of the message is
-/// missing.
+/// never sent.
 ///
 /// # Example
 ///

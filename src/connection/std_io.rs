@@ -53,8 +53,8 @@ impl Connection {
     /// - 0 bytes are the end of the stream: see [`handle_eof`](Self::handle_eof). So is [`ErrorKind::UnexpectedEof`],
     ///   which TLS reports if the stream ends without `close_notify`.
     /// - [`ErrorKind::WouldBlock`] and [`Interrupted`](ErrorKind::Interrupted) change nothing. The same holds on
-    ///   Windows for [`TimedOut`](ErrorKind::TimedOut), which a socket with a timeout reports there. Elsewhere it means
-    ///   that TCP gave the peer up.
+    ///   Windows for [`TimedOut`](ErrorKind::TimedOut), which a socket with a timeout reports there. Elsewhere
+    ///   `TimedOut` means that TCP gave up on the peer.
     /// - After any other error nothing more can be read: see [`handle_reset`](Self::handle_reset).
     ///
     /// # Example

@@ -39,7 +39,7 @@ pub(crate) use region::Span;
 ///   [`Delivery::Chunks`](crate::Delivery::Chunks), `m` is 0. `r` is the number of bytes in the buffer for which you
 ///   took no event yet.
 /// - **Text that arrives in several reads or frames:** twice the largest such message, but at most the limit for
-///   messages. ASCII text in one frame of up to 32 KiB does not count.
+///   messages. ASCII text in one frame of up to 32 KiB needs none of it.
 /// - **Decompressed data:** about 80 KiB for text and with [`Delivery::Chunks`](crate::Delivery::Chunks). For whole
 ///   binary messages, it is twice the largest message plus 16 KiB, but at most the limit plus one byte.
 ///
@@ -75,8 +75,8 @@ impl ReadBuffer {
     /// Makes an empty buffer with room for `capacity` bytes.
     ///
     /// For large messages, the best capacity is the size of one read plus the `min` of [`spare_mut`](Self::spare_mut),
-    /// for instance 16 KiB plus 512 bytes. A read may bring bytes after the end of a message. They must be moved, and
-    /// leave less space for the next read.
+    /// for instance 16 KiB plus 512 bytes. A read may bring bytes after the end of a message. The buffer must move
+    /// these bytes, and then has less space for the next read.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])

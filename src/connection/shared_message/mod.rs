@@ -16,7 +16,7 @@ mod frame;
 ///
 /// The reference count is atomic. Targets without atomic pointers (`target_has_atomic = "ptr"`) have neither this type
 /// nor `send_shared`. Examples are the RP2040 (`thumbv6m-none-eabi`) and the ESP32-C3 (`riscv32imc-unknown-none-elf`).
-/// Everything else works there.
+/// The rest of the crate works there.
 ///
 /// # Compression
 ///
