@@ -1,4 +1,4 @@
-//! What a server agrees on with a client: origin, subprotocol, extensions (RFC 6455 section 4.2.2).
+//! What a server agrees on with a client: origin, subprotocol and extensions (RFC 6455, section 4.2.2).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ use crate::handshake::request_error::RequestError;
 use crate::handshake::response::write_header;
 use crate::handshake::uri::Authority;
 
-/// The outcome of a negotiation that succeeded.
+/// The result of a negotiation that succeeded.
 pub(crate) struct Agreement<'a> {
     bootstrap: Bootstrap,
     accept: Option<[u8; 28]>,
@@ -25,7 +25,7 @@ pub(crate) struct Agreement<'a> {
 }
 
 impl<'a> Agreement<'a> {
-    /// Checks the request against the RFC, and what the client wants against the options.
+    /// Checks the request against the RFCs, and then against the options.
     pub(crate) fn new(
         source: Source,
         method: &str,
@@ -36,11 +36,11 @@ impl<'a> Agreement<'a> {
         let bootstrap = source.bootstrap();
         let fields = Fields::new(headers);
         let checked = source.check(method, target, headers, &fields)?;
-        // RFC 9110 section 7.4: a server may be asked for a host that it does not speak for.
+        // RFC 9110, section 7.4: a client may ask for a host that this server does not answer for.
         if !is_answered_for(options.hosts, checked.host, checked.default_ports) {
             return Err(RequestError::Misdirected);
         }
-        // Section 4.2.1, item 7, and section 10.2.
+        // RFC 6455, section 4.2.1, item 7, and section 10.2.
         match fields.origin {
             Single::Missing => {}
             Single::One(origin) if options.origins.allow_at(origin, checked.host) => {}
@@ -48,8 +48,8 @@ impl<'a> Agreement<'a> {
             Single::Several => return Err(RequestError::DuplicateOrigin),
         }
         let subprotocol = choose_subprotocol(fields.subprotocols, options)?;
-        // Section 4.2.1, item 9, and section 9.1: extensions a server does not know are ignored, a header that does
-        // not fit the grammar fails the connection.
+        // RFC 6455, section 4.2.1, item 9, and section 9.1: a server ignores unknown extensions. A header that breaks
+        // the grammar fails the handshake.
         let offers = extensions::parse(fields.extensions).map_err(|_| RequestError::Extensions)?;
         for header in options.headers {
             bootstrap.check_header(header)?;
@@ -63,7 +63,7 @@ impl<'a> Agreement<'a> {
         })
     }
 
-    /// Adds the headers of the answer to `lines`.
+    /// Appends the headers of the response to `lines`.
     pub(crate) fn write_headers(&self, lines: &mut Vec<u8>) {
         let names = self.bootstrap.names();
         let mut add = |name, value| write_header(lines, &Header { name, value });
@@ -87,13 +87,13 @@ impl<'a> Agreement<'a> {
         let connection = Connection::opened(&self.options.config, None, answer);
         match &self.deflate {
             Some((agreed, _)) => connection.with_deflate(Some(agreed)),
-            // Connections are large: none is moved for nothing.
+            // A connection is large. This arm saves a move.
             None => connection,
         }
     }
 }
 
-/// Whether the server answers for a host; without any hosts it answers for all.
+/// Whether the server answers for a host. Without any `hosts` it answers for every host.
 fn is_answered_for(hosts: &[&str], host: &[u8], default_ports: &[u16]) -> bool {
     let is_host = |asked: &Authority<'_>, known: &Authority<'_>| match known.port {
         None => asked.host.eq_ignore_ascii_case(known.host),
@@ -107,8 +107,8 @@ fn is_answered_for(hosts: &[&str], host: &[u8], default_ports: &[u16]) -> bool {
         })
 }
 
-/// Section 4.2.2, item 5: one the client offers and the server speaks. The headers begin with the first that
-/// makes an offer.
+/// RFC 6455, section 4.2.2, item 5: the first offer that the server speaks. `headers` begin with the first header that
+/// has an offer.
 fn choose_subprotocol<'a>(
     headers: &[Header<'_>],
     options: &ServerOptions<'a>,
@@ -118,9 +118,9 @@ fn choose_subprotocol<'a>(
         .iter()
         .filter_map(|offer| token(offer))
         .find_map(|offer| options.subprotocols.iter().find(|known| **known == offer));
-    // Section 4.1, item 10: tokens, all different. They are sorted, because comparing each with each would let a
-    // request cost the square of its size. The same item asks for at least one token, but clients exist that send
-    // the header with an empty list. Such a client offers none, and nothing can be chosen from its list.
+    // RFC 6455, section 4.1, item 10: tokens, all different. Sorting keeps this fast: if each offer were compared with
+    // each, a request could cost the square of its size. The item also demands at least one token. But some clients
+    // send an empty list, and the server treats that as no offer.
     offers.sort_unstable();
     if !offers.iter().all(|offer| is_token(offer)) || !offers.is_sorted_by(|a, b| a < b) {
         return Err(RequestError::Subprotocols);

@@ -1,4 +1,4 @@
-//! How a WebSocket begins in the versions of HTTP: what is demanded, what accepts, and how fields are spelled.
+//! How a WebSocket begins in each version of HTTP: the request, the acceptance, and the spelling of the fields.
 
 use core::str;
 
@@ -14,14 +14,14 @@ use crate::wire::accept_key;
 /// How a WebSocket begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bootstrap {
-    /// HTTP/1.1: GET, status 101, and a key that the server answers (RFC 6455 section 4).
+    /// HTTP/1.1: GET, status 101, and a key that the server answers (RFC 6455, section 4).
     Upgrade,
-    /// HTTP/2 and HTTP/3: CONNECT, any status from 200 to 299, and no key (RFC 8441 section 5, RFC 9220 section 3).
+    /// HTTP/2 and HTTP/3: CONNECT, a status from 200 to 299, and no key (RFC 8441, section 5; RFC 9220, section 3).
     ExtendedConnect,
 }
 
-/// The names of the header fields that both have. Over HTTP/2 and HTTP/3 they are in lower case (RFC 9113 section
-/// 8.2.1, RFC 9114 section 4.2).
+/// The names of the header fields that both variants have. Over HTTP/2 and HTTP/3 they are in lower case (RFC 9113,
+/// section 8.2.1; RFC 9114, section 4.2).
 pub(crate) struct Names {
     pub(crate) origin: &'static str,
     pub(crate) version: &'static str,
@@ -29,24 +29,24 @@ pub(crate) struct Names {
     pub(crate) extensions: &'static str,
 }
 
-/// A request that fits its version of HTTP.
+/// What a server needs from a request that its version of HTTP allows.
 pub(crate) struct Checked<'h> {
-    /// The host that it is for.
+    /// The host of the request.
     pub(crate) host: &'h [u8],
-    /// The ports that a host without one may mean.
+    /// The ports that the request may mean if its host has no port.
     pub(crate) default_ports: &'static [u16],
-    /// The answer to its key.
+    /// The value of `Sec-WebSocket-Accept`, over HTTP/1.1 only.
     pub(crate) accept: Option<[u8; 28]>,
 }
 
-/// Where a request comes from. That decides how a WebSocket begins, and who writes the answer.
+/// Where a request comes from. This decides how a WebSocket begins, and who writes the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// It was read here, so the output of the connection begins with the answer.
+    /// This crate has read it. The connection's output begins with the response.
     Transport(Version),
-    /// An HTTP library has read it, and writes the answer.
+    /// An HTTP library has read it over HTTP/1.1 or earlier, and writes the response.
     Library(Version),
-    /// An HTTP library has taken it from a stream of HTTP/2 or HTTP/3, and writes the answer.
+    /// An HTTP library has read it from a stream of HTTP/2 or HTTP/3, and writes the response.
     Stream(Scheme),
 }
 
@@ -58,9 +58,9 @@ pub(crate) enum Version {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// It is among the headers.
+    /// The headers contain it.
     Listed,
-    /// The library has dropped it.
+    /// The HTTP library has dropped it.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ impl Source {
         }
     }
 
-    /// Whether the version allows an upgrade (RFC 9110 section 7.8).
+    /// Whether the version allows an upgrade (RFC 9110, section 7.8).
     pub(crate) const fn is_http11(self) -> bool {
         matches!(
             self,
@@ -80,7 +80,7 @@ impl Source {
         )
     }
 
-    /// What a server demands of a request, as far as that depends on the version of HTTP.
+    /// The checks of a request that depend on the version of HTTP.
     pub(crate) fn check<'h>(
         self,
         method: &str,
@@ -97,7 +97,7 @@ impl Source {
     }
 }
 
-/// The default ports where the scheme is not known: that of `http:` and that of `https:`.
+/// The default ports of `http:` and `https:`, for a request whose scheme is not known.
 const EITHER: &[u16] = &[80, 443];
 
 impl Bootstrap {
@@ -118,7 +118,7 @@ impl Bootstrap {
         }
     }
 
-    /// The status with which a server accepts.
+    /// The status of a server that accepts.
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::Upgrade => 101,
@@ -126,10 +126,10 @@ impl Bootstrap {
         }
     }
 
-    /// The headers with which a server's answer begins.
+    /// The first headers of a server that accepts.
     pub(crate) const fn answer(self) -> &'static [u8] {
         match self {
-            // Section 4.2.2, step 5.
+            // RFC 6455, section 4.2.2, step 5.
             Self::Upgrade => b"Upgrade: websocket\r\nConnection: Upgrade\r\n",
             Self::ExtendedConnect => b"",
         }
@@ -138,7 +138,8 @@ impl Bootstrap {
     /// Refuses a header of the application that must not be written.
     pub(crate) fn check_header(self, header: &Header<'_>) -> Result<(), InputError> {
         header.check_for_handshake()?;
-        // RFC 9113 section 8.2.2: fields about an HTTP/1.1 connection, and `te` with another value than `trailers`.
+        // RFC 9113, section 8.2.2: HTTP/2 forbids headers about the connection. It allows `te: trailers`, which a
+        // WebSocket does not need.
         let is_reserved = || {
             ["keep-alive", "proxy-connection", "te"]
                 .iter()
@@ -148,14 +149,14 @@ impl Bootstrap {
             return Err(InputError::ReservedHeader);
         }
         let has_upper_case = || header.name.bytes().any(|byte| byte.is_ascii_uppercase());
-        // It would make the message malformed (RFC 9113 section 8.2.1).
+        // RFC 9113, section 8.2.1: an upper-case name makes the message malformed.
         if self == Self::ExtendedConnect && has_upper_case() {
             return Err(InputError::HeaderName);
         }
         Ok(())
     }
 
-    /// Whether a response accepts. If it does, but not as a client demands, that is an error.
+    /// Whether a response accepts. It is an error if the response accepts but breaks a rule.
     pub(crate) fn is_accepted(
         self,
         status: u16,
@@ -164,11 +165,11 @@ impl Bootstrap {
     ) -> Result<bool, ResponseError> {
         match (self, status) {
             (Self::Upgrade, 101) => {}
-            // RFC 9110 section 9.3.6.
+            // RFC 9110, section 9.3.6.
             (Self::ExtendedConnect, 200..300) => return Ok(true),
             _ => return Ok(false),
         }
-        // Section 4.1, the second list, items 2 and 3.
+        // RFC 6455, section 4.1, the second list, items 2 and 3.
         if !contains_token(headers, "Upgrade", "websocket")
             || !contains_token(headers, "Connection", "upgrade")
         {
@@ -182,14 +183,14 @@ impl Bootstrap {
     }
 }
 
-/// RFC 6455 section 4.2.1.
+/// RFC 6455, section 4.2.1.
 fn check_upgrade<'h>(
     version: Version,
     method: &str,
     target: &str,
     fields: &Fields<'h>,
 ) -> Result<Checked<'h>, RequestError> {
-    // Item 1. It comes first, because the refusal of a HEAD has no body.
+    // Item 1. This check comes first, because the refusal of a HEAD has no body.
     if method != "GET" {
         return Err(RequestError::Method);
     }
@@ -205,7 +206,7 @@ fn check_upgrade<'h>(
     if !fields.upgrade {
         return Err(RequestError::NotAnUpgrade);
     }
-    // A body would lie where the first frames are expected. So a proxy and this server could disagree on what is what.
+    // A server reads frames after the head, and a proxy may read a body there. They would then disagree on the bytes.
     if fields.body {
         return Err(RequestError::Body);
     }
@@ -217,13 +218,13 @@ fn check_upgrade<'h>(
     };
     Ok(Checked {
         host,
-        // No header says whether TLS is in use, here or at a proxy.
+        // The request does not say whether it came over TLS, to this server or to a proxy.
         default_ports: EITHER,
         accept: Some(accept_key(key)),
     })
 }
 
-/// RFC 8441 sections 4 and 5.
+/// RFC 8441, sections 4 and 5.
 fn check_extended_connect<'h>(
     scheme: Scheme,
     headers: &[Header<'h>],
@@ -235,7 +236,7 @@ fn check_extended_connect<'h>(
     if single(headers, ":protocol") != Single::One(b"websocket") {
         return Err(RequestError::NotAnUpgrade);
     }
-    // RFC 8441 section 4: `:scheme` and `:path` must be there. Section 5: the target is made of them.
+    // RFC 8441, section 4: `:scheme` and `:path` are required. Section 5: they form the target.
     let default_ports: &[u16] = match single(headers, ":scheme") {
         Single::One(b"https") => &[443],
         Single::One(b"http") => &[80],
@@ -246,10 +247,11 @@ fn check_extended_connect<'h>(
         Single::One(path) if is_path(path) && fits_a_line(path) => {}
         _ => return Err(RequestError::Target),
     }
-    // If the scheme is not known, there is no `:authority`, so nothing is compared and the port does not matter.
+    // If the scheme is not known, the request has no `:authority`. Then nothing is compared, and the port has no
+    // effect.
     let default_port = default_ports.first().copied().unwrap_or_default();
     let host = authority(headers, fields.host, default_port)?;
-    // RFC 9113 section 8.2.2: a request with a field about the HTTP/1.1 connection is malformed.
+    // RFC 9113, section 8.2.2: a header about the connection makes the request malformed.
     let of_a_connection = |header: &Header<'_>| {
         ["connection", "upgrade", "keep-alive", "proxy-connection"]
             .iter()
@@ -258,7 +260,7 @@ fn check_extended_connect<'h>(
     if headers.iter().any(of_a_connection) {
         return Err(RequestError::ConnectionHeader);
     }
-    // What follows are frames, and no content whose length would be known.
+    // Frames follow the head, so the request has no body.
     if fields.body {
         return Err(RequestError::Body);
     }
@@ -270,7 +272,7 @@ fn check_extended_connect<'h>(
     })
 }
 
-/// Section 4.2.1, item 6, and section 4.4.
+/// RFC 6455, section 4.2.1, item 6, and section 4.4.
 const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
     match fields.version {
         Single::One(b"13") => Ok(()),
@@ -279,8 +281,8 @@ const fn check_version(fields: &Fields<'_>) -> Result<(), RequestError> {
     }
 }
 
-/// The host that a request over HTTP/2 or HTTP/3 is for (RFC 9113 section 8.3.1, RFC 9114 section 4.3.1): the
-/// `:authority`, or the `host` field where there is none. If both are there, they must mean the same.
+/// The host of a request over HTTP/2 or HTTP/3 (RFC 9113, section 8.3.1; RFC 9114, section 4.3.1). It is the
+/// `:authority`, or the `host` field if there is no `:authority`. If both are there, they must name the same host.
 pub(crate) fn authority<'h>(
     headers: &[Header<'h>],
     host: Single<'h>,
@@ -300,20 +302,20 @@ pub(crate) fn authority<'h>(
     agrees.then_some(authority).ok_or(RequestError::Host)
 }
 
-/// Whether a target is a path (RFC 6455 section 4.2.1, item 1). It has no fragment (section 3).
+/// Whether a target is a path (RFC 6455, section 4.2.1, item 1) without a fragment (section 3).
 fn is_path(target: &[u8]) -> bool {
     target.starts_with(b"/") && !target.contains(&b'#')
 }
 
-/// Whether it is text that a request line could have. For HTTP/1.1 the parser sees to that.
+/// Whether a request line could contain `target`. Over HTTP/1.1, the parser makes this check.
 fn fits_a_line(target: &[u8]) -> bool {
     let is_forbidden = |byte: &u8| byte.is_ascii_control() || *byte == b' ';
     !target.iter().any(is_forbidden) && str::from_utf8(target).is_ok()
 }
 
-/// The only `Host` header, if it names a host.
+/// The value of the only `Host` header, if it is valid.
 pub(crate) fn host(host: Single<'_>) -> Result<&[u8], RequestError> {
-    // RFC 9112 section 3.2: a server answers 400 to any request without exactly one valid value.
+    // RFC 9112, section 3.2: a server answers 400 unless there is exactly one valid value.
     match host {
         Single::One(host) if Authority::parse(host).is_some() => Ok(host),
         _ => Err(RequestError::Host),

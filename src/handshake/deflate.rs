@@ -1,5 +1,4 @@
-//! The negotiation of permessage-deflate (RFC 7692 sections 5 and 7.1): pure functions over lists of
-//! extensions.
+//! The negotiation of permessage-deflate (RFC 7692, sections 5 and 7.1), as pure functions over lists of extensions.
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -11,7 +10,7 @@ use crate::handshake::response_error::ResponseError;
 
 const EXTENSION: &[u8] = b"permessage-deflate";
 
-/// The four parameters as they stand in an offer or a response (section 7.1).
+/// The four parameters in an offer or a response (section 7.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Parameters {
     server_no_context_takeover: bool,
@@ -20,7 +19,7 @@ struct Parameters {
     client_max_window_bits: Option<Bits>,
 }
 
-/// `client_max_window_bits`, of which an offer may leave the value out.
+/// The value of `client_max_window_bits`. It is optional in an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bits {
     Any,
@@ -36,7 +35,7 @@ impl Bits {
     }
 }
 
-/// A client's offer (section 7.1): as little as says what is wished, since some gateways break on more.
+/// A client's offer (section 7.1). It has only the parameters that are needed, because some gateways fail on more.
 pub(crate) fn offer(config: &Config) -> Option<String> {
     let options = config.deflate.as_ref()?.clamped();
     let parameters = Parameters {
@@ -44,7 +43,8 @@ pub(crate) fn offer(config: &Config) -> Option<String> {
         client_no_context_takeover: !options.context_takeover,
         server_max_window_bits: (options.peer_max_window_bits < 15)
             .then_some(options.peer_max_window_bits),
-        // Without it this side may use a smaller window all the same: any peer can read that (section 7.1.2.2).
+        // The client may use a smaller window without this parameter, because every peer can read that (section
+        // 7.1.2.2).
         client_max_window_bits: options.offer_client_max_window_bits.then_some(
             match options.max_window_bits {
                 15 => Bits::Any,
@@ -55,7 +55,7 @@ pub(crate) fn offer(config: &Config) -> Option<String> {
     Some(parameters.write())
 }
 
-/// The first offer a server can accept, and its answer; `None` declines them all (section 5.1).
+/// The first offer that the server can accept, and the answer to it. `None` declines all offers (section 5.1).
 pub(crate) fn accept(extensions: &[Extension<'_>], config: &Config) -> Option<(Agreed, String)> {
     let options = config.deflate.as_ref()?.clamped();
     extensions
@@ -67,8 +67,8 @@ pub(crate) fn accept(extensions: &[Extension<'_>], config: &Config) -> Option<(A
 }
 
 fn accept_offer(offer: Parameters, options: &Deflate) -> Option<(Agreed, String)> {
-    // Section 7.1.2.1: a server that accepts uses the window asked for or a smaller one. No compressor
-    // here keeps to one of 256 bytes.
+    // Section 7.1.2.1: the server must use the requested window or a smaller one. No compressor of this crate supports
+    // a window of 256 bytes (8 bits).
     let window_bits = offer
         .server_max_window_bits
         .unwrap_or(15)
@@ -76,7 +76,7 @@ fn accept_offer(offer: Parameters, options: &Deflate) -> Option<(Agreed, String)
     if window_bits < 9 {
         return None;
     }
-    // Section 7.1.2.2: only a client that offers the parameter can be told to use a smaller window.
+    // Section 7.1.2.2: the server may ask for a smaller window only if the client offers the parameter.
     let client_bits = match offer.client_max_window_bits {
         None if options.peer_max_window_bits < 15 => return None,
         None => None,
@@ -84,9 +84,9 @@ fn accept_offer(offer: Parameters, options: &Deflate) -> Option<(Agreed, String)
         Some(bits) => Some(bits.limit().min(options.peer_max_window_bits)),
     };
     let answer = Parameters {
-        // Section 7.1.1.1: must be in the answer if offered, may be if not.
+        // Section 7.1.1.1: it must be in the answer if it is in the offer, and may be otherwise.
         server_no_context_takeover: offer.server_no_context_takeover || !options.context_takeover,
-        // Section 7.1.1.2: the same.
+        // Section 7.1.1.2: the same rule.
         client_no_context_takeover: offer.client_no_context_takeover
             || !options.peer_context_takeover,
         server_max_window_bits: (offer.server_max_window_bits.is_some() || window_bits < 15)
@@ -96,8 +96,7 @@ fn accept_offer(offer: Parameters, options: &Deflate) -> Option<(Agreed, String)
     Some((answer.agreed(Role::Server, options), answer.write()))
 }
 
-/// What a client and the server that answered its offer agree on (section 5.1): `None` if there is no
-/// extension in the answer.
+/// What the client and the server agree on (section 5.1). `None` if the response has no extension.
 pub(crate) fn check_response(
     extensions: &[Extension<'_>],
     config: &Config,
@@ -107,17 +106,17 @@ pub(crate) fn check_response(
         ([extension], Some(options)) if extension.name.eq_ignore_ascii_case(EXTENSION) => {
             (extension, options.clamped())
         }
-        // RFC 6455 section 4.1, item 5: an extension that was not offered, or one twice.
+        // RFC 6455, section 4.1, item 5: an extension that was not offered, or one twice.
         _ => return Err(ResponseError::ExtensionNotOffered),
     };
     let answer = Parameters::parse(&extension.parameters)
         .map_err(|Malformed| ResponseError::ExtensionParameters)?;
     let refused =
-        // Section 7.1.1.1: a server that accepts the offer says so.
+        // Section 7.1.1.1: a server that accepts the offer must repeat this parameter.
         (!options.peer_context_takeover && !answer.server_no_context_takeover)
-        // Section 7.1.2.1: likewise, with the same value or a smaller one.
+        // Section 7.1.2.1: the server must repeat this parameter, with the same value or a smaller one.
         || answer.server_max_window_bits.unwrap_or(15) > options.peer_max_window_bits
-        // Section 7.1.2.2: only the answer to an offer of it may have it, with a value not larger than the one offered.
+        // Section 7.1.2.2: the parameter must have been offered. Its value must not exceed the offered value.
         || answer.client_max_window_bits.is_some_and(|bits| match bits {
             Bits::Any => true,
             Bits::Most(bits) => {
@@ -132,8 +131,8 @@ pub(crate) fn check_response(
 }
 
 impl Parameters {
-    /// Reads the parameters of one offer or response. Unknown ones, ones that stand twice and wrong
-    /// values are errors (sections 5.1 and 7.1).
+    /// Reads the parameters of one offer or response. Unknown parameters, repeated parameters and wrong values are
+    /// errors (sections 5.1 and 7.1).
     fn parse(parameters: &[Parameter<'_>]) -> Result<Self, Malformed> {
         let mut all = Self::default();
         for parameter in parameters {
@@ -202,7 +201,7 @@ impl Parameters {
             Role::Client => (client, server),
         };
         Agreed {
-            // What is agreed allows; what is wished may be less.
+            // The agreement is an upper bound. The options may ask for less.
             context_takeover: own.0 && options.context_takeover,
             window_bits: own.1.min(options.max_window_bits),
             peer_context_takeover: peer.0,
@@ -235,7 +234,7 @@ mod tests {
     use crate::handshake::extensions::parse;
     use crate::handshake::headers::Header;
 
-    /// Window bits and takeover of this side, then of its peer.
+    /// Window bits and context takeover of this side, then of its peer.
     type Terms = (u8, bool, u8, bool);
 
     const FULL: Terms = (15, true, 15, true);
@@ -275,7 +274,7 @@ mod tests {
         values.iter().map(header).collect()
     }
 
-    /// What a server makes of these headers, its answer without the name of the extension.
+    /// A server's terms and its answer to these headers, without the name of the extension.
     fn answer(offers: &[&str], terms_wished: Terms) -> Option<(Terms, String)> {
         let headers = headers(offers);
         let (agreed, answer) = accept(&parse(&headers).unwrap(), &config(Some(terms_wished)))?;
@@ -312,7 +311,7 @@ mod tests {
                 "; server_no_context_takeover; client_no_context_takeover; \
                  server_max_window_bits=10; client_max_window_bits=9",
             ),
-            // Beyond the range.
+            // Values outside the range are clamped.
             (
                 (0, true, 8, true),
                 "; server_max_window_bits=9; client_max_window_bits=9",
@@ -361,7 +360,7 @@ mod tests {
                 "; server_max_window_bits=15",
                 FULL,
             ),
-            // Without a smaller window nothing needs to be said.
+            // The answer omits `client_max_window_bits` if it does not make the window smaller.
             (
                 &["permessage-deflate; client_max_window_bits=15"],
                 FULL,
@@ -399,7 +398,7 @@ mod tests {
                 "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10",
                 (10, false, 15, false),
             ),
-            // The first is declined: it does not let the server ask for less.
+            // The server declines the first offer, because the offer does not let it ask for a smaller window.
             (
                 &["permessage-deflate", offer],
                 (15, true, 9, true),
@@ -429,7 +428,7 @@ mod tests {
         for name in ["server_max_window_bits", "client_max_window_bits"] {
             for value in bits {
                 let offer = alloc::format!("permessage-deflate; {name}={value}");
-                // `:` is no token, so that the whole header is wrong.
+                // `:` is not a token, so the whole header is malformed.
                 let error = if value == ":" {
                     MalformedExtensions
                 } else {
@@ -478,7 +477,7 @@ mod tests {
                 FULL,
                 (15, false, 15, false),
             ),
-            // Not asked to, the client still does less.
+            // The server does not ask for less, but the client still uses less.
             ("", (10, false, 15, true), (10, false, 15, true)),
             (
                 "; server_max_window_bits=11; server_no_context_takeover",

@@ -1,4 +1,4 @@
-//! The head of an HTTP/1.1 message: finding its end, parsing its lines (RFC 9112 sections 2 to 5).
+//! The head of an HTTP/1.1 message: the search for its end, and its lines (RFC 9112, sections 2 to 5).
 
 use alloc::vec::Vec;
 
@@ -8,33 +8,33 @@ use crate::handshake::head_error::HeadError;
 use crate::handshake::headers::work;
 use crate::handshake::headers::{Header, is_token_byte};
 
-/// How far a step of the search came.
+/// The result of one step of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// The size of the head, with the empty line that ends it.
+    /// The head is complete. This is its size, with the empty line at its end.
     End(usize),
-    /// All bytes were searched, and this many lines end in them.
+    /// The head is not complete. This many lines end in the bytes so far.
     Lines(usize),
 }
 
-/// The search for the end of a head. It looks at every byte once, however many reads the head takes.
+/// The search for the end of a head. It looks at every byte once, even if the head arrives in many reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Search {
-    /// How many bytes were searched already.
+    /// How many bytes the search has looked at.
     searched: usize,
-    /// How many lines end in them.
+    /// How many lines end in these bytes.
     lines: usize,
 }
 
 impl Search {
-    /// The size of the head that `bytes` begin with, with the empty line that ends it. `None` if it has not all come yet;
-    /// then call again with the same bytes and more.
+    /// The size of the head at the start of `bytes`, with the empty line at its end. `None` if it is not complete. Then
+    /// call again with the same bytes and more.
     pub(crate) fn find_end(
         &mut self,
         bytes: &[u8],
         config: &Config,
     ) -> Result<Option<usize>, HeadError> {
-        // Fewer bytes than before are only there if the caller mixed up two buffers.
+        // There are fewer bytes than before only if the caller has mixed up two buffers.
         let searched = self.searched.min(bytes.len());
         match search(bytes, searched, self.lines, config)? {
             Found::End(size) => {
@@ -49,17 +49,17 @@ impl Search {
         }
     }
 
-    /// Whether `bytes` may be a whole head and nothing else, none of them searched yet.
+    /// Whether `bytes` may be exactly one head. This is possible only before the first search.
     pub(crate) fn may_be_whole(&self, bytes: &[u8], config: &Config) -> bool {
         self.searched == 0 && bytes.len() <= config.max_head_size && bytes.ends_with(b"\r\n\r\n")
     }
 }
 
-/// Searches `bytes` for the end of the head they begin with, from `searched` on; `lines` end before.
+/// Searches for the end of the head at the start of `bytes`. It begins at `searched`, and `lines` end before that.
 #[expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "`i` is a position in `visible`; a line feed that is not refused has a CR before it; lines are fewer than bytes"
+    reason = "`i` is a position in `visible`; an LF that passes has a CR before it; lines are fewer than bytes"
 )]
 pub(crate) fn search(
     bytes: &[u8],
@@ -68,7 +68,7 @@ pub(crate) fn search(
     config: &Config,
 ) -> Result<Found, HeadError> {
     let visible = &bytes[..bytes.len().min(config.max_head_size)];
-    // Where the line begins, unless that is in what was searched before.
+    // The start of the current line. `None` if the line began before `searched`.
     let mut start = None;
     let mut i = searched;
     while i < visible.len() {
@@ -76,8 +76,8 @@ pub(crate) fn search(
         work::add(1);
         let before = &visible[..i];
         match visible[i] {
-            // RFC 9112 section 2.2: a recipient may take a bare LF for the end of a line, and a bare CR is
-            // never one. Two parsers that disagree here disagree on where a message ends, so both are refused.
+            // RFC 9112, section 2.2: a recipient may accept a bare LF as the end of a line, but never a bare CR. If two
+            // parsers disagree here, they disagree on where a message ends. So both are refused.
             b'\n' if !before.ends_with(b"\r") => return Err(HeadError::Malformed),
             b'\n' if before.ends_with(b"\r\n\r") => return Ok(Found::End(i + 1)),
             b'\n' => {
@@ -88,16 +88,16 @@ pub(crate) fn search(
                 lines += 1;
             }
             _ if before.ends_with(b"\r") => return Err(HeadError::Malformed),
-            // RFC 9112 section 5.2: a line that begins with white space continues the one before, which
-            // only `message/http` may do.
+            // RFC 9112, section 5.2: a line that begins with white space continues the line before. Only `message/http`
+            // may contain such a line.
             b' ' | b'\t' if before.is_empty() || before.ends_with(b"\n") => {
                 return Err(HeadError::Malformed);
             }
-            // An empty line is no start line.
+            // The first line must be a start line, so it cannot be empty.
             b'\r' if before.is_empty() => return Err(HeadError::Malformed),
             0 => return Err(HeadError::Malformed),
             b'\r' => {}
-            // Inside a line only these three show anything.
+            // Inside a line, only CR, LF and NUL matter.
             _ => i += inside(&visible[i + 1..]),
         }
         i += 1;
@@ -113,10 +113,10 @@ pub(crate) fn search(
     Ok(Found::Lines(lines))
 }
 
-/// How many bytes come before the first CR, LF or NUL.
+/// The number of bytes before the first CR, LF or NUL.
 fn inside(bytes: &[u8]) -> usize {
     let shows = |byte: &u8| matches!(byte, 0 | b'\n' | b'\r');
-    // Without a way out a block becomes a few vector instructions.
+    // Without an early exit, the compiler uses vector instructions for a block.
     let blocks = bytes.chunks_exact(16);
     let before =
         blocks.take_while(|block| !block.iter().fold(false, |any, byte| any | shows(byte)));
@@ -128,7 +128,7 @@ fn inside(bytes: &[u8]) -> usize {
     inside
 }
 
-/// Where the last line of `head` begins.
+/// The start of the last line in `head`.
 fn line_start(head: &[u8]) -> usize {
     let line = head.rsplit(|byte| *byte == b'\n').next().unwrap_or(head);
     #[cfg(test)]
@@ -136,7 +136,7 @@ fn line_start(head: &[u8]) -> usize {
     head.len().saturating_sub(line.len())
 }
 
-/// Judges a line that `lines` came before, as soon as it is whole.
+/// Checks a complete line. `lines` is the number of lines before it.
 fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadError> {
     if lines == 0 {
         return match version(line) {
@@ -148,7 +148,7 @@ fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadErro
     if lines > config.max_headers {
         return Err(HeadError::TooManyHeaders);
     }
-    // RFC 9112 section 5.1: a name, and the colon right behind it.
+    // RFC 9112, section 5.1: a name and directly after it a colon.
     let name = line.iter().take_while(|byte| is_token_byte(**byte)).count();
     #[cfg(test)]
     work::add(name);
@@ -158,7 +158,7 @@ fn check_line(line: &[u8], lines: usize, config: &Config) -> Result<(), HeadErro
     }
 }
 
-/// The version where it belongs in the start line, whichever it is: last in a request, first in a response.
+/// The HTTP version in a start line. It is the last word of a request line and the first word of a status line.
 fn version(line: &[u8]) -> Option<[u8; 3]> {
     let version = |word: &[u8]| match *word {
         [b'H', b'T', b'T', b'P', b'/', a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit() => {
@@ -175,15 +175,17 @@ fn version(line: &[u8]) -> Option<[u8; 3]> {
     }
 }
 
-/// Header lines for which there is room without asking for memory.
+/// The number of header lines that are parsed without an allocation.
 pub(crate) const FEW: usize = 32;
 
-/// Whether a head that the parser accepts with that many headers has as many lines with a CR at the end, the
-/// start line and the empty one included: then none ends in a bare LF, as CRs are nowhere else.
+/// Whether no line ends in a bare LF. The parser must have accepted `head` with that many headers.
+///
+/// The parser allows a CR only at the end of a line. So the CRs must be one for each header, the start line and the
+/// empty line.
 pub(crate) fn has_lines(head: &[u8], headers: usize) -> bool {
     #[cfg(test)]
     work::add(head.len());
-    // A block has few enough to count them in bytes, which a few vector instructions do.
+    // A block is so short that its count fits a byte. The compiler then uses vector instructions.
     let count = |block: &[u8]| {
         block
             .iter()
@@ -193,20 +195,20 @@ pub(crate) fn has_lines(head: &[u8], headers: usize) -> bool {
         .chunks(128)
         .map(|block| usize::from(count(block)))
         .sum();
-    // The parser skips empty lines, which are not to be skipped.
+    // The parser skips a bare LF before the start line, but it must be refused.
     count == headers.saturating_add(2) && !head.starts_with(b"\n")
 }
 
-/// Room for the header lines of a whole head.
+/// Memory for the header lines of a complete head.
 pub(crate) fn lines<'b>(head: &[u8]) -> Vec<httparse::Header<'b>> {
-    // What follows the last LF is empty, and the start line and the empty line are no headers.
+    // Three pieces are not headers: the start line, the empty line, and the empty piece after the last LF.
     let headers = head.split(|byte| *byte == b'\n').count().saturating_sub(3);
     alloc::vec![httparse::EMPTY_HEADER; headers]
 }
 
-/// The parsed header lines, in the crate's own type.
+/// The parsed header lines as headers of this crate.
 pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
-    // RFC 9112 section 5.1: white space around a value is no part of it, and the parser leaves it out.
+    // RFC 9112, section 5.1: white space around a value is not part of it. The parser removes it.
     let header = |header: &httparse::Header<'b>| Header {
         name: header.name,
         value: header.value,
@@ -214,11 +216,11 @@ pub(crate) fn headers<'b>(parsed: &[httparse::Header<'b>]) -> Vec<Header<'b>> {
     parsed.iter().map(header).collect()
 }
 
-/// What the parser's verdict on a head of `size` bytes means.
+/// Converts the parser's result for a head of `size` bytes.
 pub(crate) fn check(verdict: httparse::Result<usize>, size: usize) -> Result<(), HeadError> {
     match verdict {
         Ok(httparse::Status::Complete(parsed)) if parsed == size => Ok(()),
-        // Two opinions on where the head ends would be two on where the frames begin.
+        // If the parser and the search disagree on the end of the head, they disagree on where the frames begin.
         Ok(_) | Err(_) => Err(HeadError::Malformed),
     }
 }
@@ -228,9 +230,9 @@ mod tests {
     use super::*;
     use crate::connection::ReadBuffer;
 
-    /// Every byte is searched once, however many reads bring the head and however many lines it has, and a
-    /// second head is searched anew. Parsed again from its beginning with every read, a head of 16 KiB in
-    /// single bytes would cost 128 MiB (CVE-2023-43669).
+    /// The search looks at each byte once, however many reads and lines there are, and begins again for a second head.
+    /// A parser that starts again with every read would look at 128 MiB for a head of 16 KiB in single bytes
+    /// (CVE-2023-43669).
     #[test]
     fn finds_the_end_in_linear_time() {
         let one_line = [&b"GET / HTTP/1.1\r\na: "[..], &[b'x'; 16_300], b"\r\n\r\n"].concat();
@@ -255,7 +257,7 @@ mod tests {
                             .expect("well-formed");
                     }
                     assert_eq!(found, Some(head.len()));
-                    // Each byte, then each line, its name once more.
+                    // Each byte once, then each line and its name once more.
                     let work = work::take();
                     assert!((head.len()..=3 * head.len()).contains(&work), "{work}");
                     buffer.received_mut().consume(head.len());
@@ -264,7 +266,7 @@ mod tests {
         }
     }
 
-    /// What no head may contain is refused at its byte, and again when asked again.
+    /// A forbidden byte is refused when it arrives, and again in the next call.
     #[test]
     fn refuses_at_the_byte() {
         for (head, at) in [

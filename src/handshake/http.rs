@@ -1,6 +1,6 @@
-//! The types of the crate `http`, which hyper, axum, tower and h2 share.
+//! Conversions from and to the types of the crate `http`, which hyper, axum, tower and h2 use.
 //!
-//! Names are compared and written in lower case, as in that crate; a header that stands several times is several headers.
+//! That crate compares and writes header names in lower case. A repeated header is several headers here.
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -21,7 +21,7 @@ use crate::handshake::uri::Authority;
 
 /// # With the crate `http`
 impl<'a> Header<'a> {
-    /// All headers of a map.
+    /// The headers of a map, as a list.
     #[must_use]
     pub fn from_map(map: &'a HeaderMap) -> Vec<Self> {
         let header = |(name, value): (&'a HeaderName, &'a HeaderValue)| Header {
@@ -31,17 +31,17 @@ impl<'a> Header<'a> {
         map.iter().map(header).collect()
     }
 
-    /// A map of these headers, but for those that no map can hold.
+    /// A map of these headers.
     ///
-    /// Whatever this crate writes can be held: names that are tokens, values without control characters. A map has room for
-    /// 24,576 names or so; what comes behind is left out.
+    /// A header that a map cannot hold is left out. This never happens to headers that this crate writes: their names
+    /// are tokens, and their values have no control characters. A map holds about 24,576 names.
     #[must_use]
     pub fn to_map(headers: &[Header<'_>]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for header in headers {
             let name = HeaderName::from_bytes(header.name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(header.value)) {
-                // A full map would panic otherwise.
+                // A full map would panic with `append`.
                 _ = map.try_append(name, value);
             }
         }
@@ -51,12 +51,11 @@ impl<'a> Header<'a> {
 
 /// # With the crate `http`
 impl<'b> Request<'b> {
-    /// A request over HTTP/1.1; its body plays no part.
+    /// Takes a request over HTTP/1.1, for instance from hyper or axum. Its body is not used.
     ///
-    /// One over another version can be read, but not accepted: over HTTP/2 and HTTP/3 it takes
-    /// [`from_http_connect`](Self::from_http_connect). An absolute
-    /// target, which servers see seldom, gets the same treatment as by [`new`](Self::new): its host becomes the `Host`
-    /// header and its path the target.
+    /// A request over another version can be read here but not accepted. Over HTTP/2 and HTTP/3, use
+    /// [`from_http_connect`](Self::from_http_connect). If the target is absolute, its host becomes the `Host` header
+    /// and its path becomes the target, as in [`new`](Self::new).
     ///
     /// # Example
     ///
@@ -73,7 +72,7 @@ impl<'b> Request<'b> {
     /// #     .body(())?;
     /// let request = Request::from_http(&request);
     /// let answer: http::Response<_> = match request.negotiate(&ServerOptions::default()) {
-    ///     // What follows the answer on the transport is for this connection.
+    ///     // Let the library write the response. The upgraded transport then belongs to the connection.
     ///     Ok((response, connection)) => response.to_http().map(|()| Vec::new()),
     ///     Err(error) => error.to_http(),
     /// };
@@ -81,6 +80,9 @@ impl<'b> Request<'b> {
     /// assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     /// # Ok::<(), http::Error>(())
     /// ```
+    #[doc(alias = "hyper")]
+    #[doc(alias = "axum")]
+    #[doc(alias = "tower")]
     #[must_use]
     pub fn from_http<B>(request: &'b http::Request<B>) -> Self {
         Self::of(
@@ -91,18 +93,21 @@ impl<'b> Request<'b> {
         )
     }
 
-    /// As [`from_http`](Self::from_http), from a request that was taken apart.
+    /// Like [`from_http`](Self::from_http), for the parts of a request.
+    #[doc(alias = "axum")]
     #[must_use]
     pub fn from_http_parts(parts: &'b Parts) -> Self {
         Self::of(&parts.method, &parts.uri, parts.version, &parts.headers)
     }
 
-    /// A request over HTTP/2 or HTTP/3, with the `:protocol` that its library keeps apart, for instance in the extension
-    /// `hyper::ext::Protocol` or `h2::ext::Protocol`.
+    /// Takes a request over HTTP/2 or HTTP/3 (RFC 8441, RFC 9220).
     ///
-    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme
-    /// either, so that the library drops the `:scheme` of such a request. It is accepted without: whether it was `http`
-    /// or `https` stays unknown.
+    /// Give the `:protocol` separately, because HTTP libraries keep it separately. It is in the extension
+    /// `hyper::ext::Protocol` or `h2::ext::Protocol` of the request.
+    ///
+    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme,
+    /// so the library then drops the `:scheme`. Such a request is accepted, although it does not say whether it came
+    /// over TLS.
     ///
     /// # Example
     ///
@@ -116,18 +121,21 @@ impl<'b> Request<'b> {
     /// #     .body(())?;
     /// let request = Request::from_http_connect(&request, "websocket");
     /// let answer = match request.negotiate(&ServerOptions::default()) {
+    ///     // Let the library write the response. The stream then belongs to the connection.
     ///     Ok((response, connection)) => response.to_http().map(|()| Vec::new()),
     ///     Err(error) => error.to_http2(),
     /// };
     /// assert_eq!(answer.status(), 200);
     /// # Ok::<(), http::Error>(())
     /// ```
+    #[doc(alias = "hyper")]
+    #[doc(alias = "h2")]
     #[must_use]
     pub fn from_http_connect<B>(request: &'b http::Request<B>, protocol: &'b str) -> Self {
         Self::of_connect(request.method(), request.uri(), protocol, request.headers())
     }
 
-    /// As [`from_http_connect`](Self::from_http_connect), from a request that was taken apart.
+    /// Like [`from_http_connect`](Self::from_http_connect), for the parts of a request.
     #[must_use]
     pub fn from_http_connect_parts(parts: &'b Parts, protocol: &'b str) -> Self {
         Self::of_connect(&parts.method, &parts.uri, protocol, &parts.headers)
@@ -187,19 +195,19 @@ impl<'b> Request<'b> {
 
 /// # With the crate `http`
 impl<'b> Response<'b> {
-    /// A response that a client has received; its body is left out.
+    /// Takes a response that a client has received. Its body is not used.
     #[must_use]
     pub fn from_http<B>(response: &'b http::Response<B>) -> Self {
         let mut headers = Header::from_map(response.headers());
         let status = response.status();
-        // RFC 9110 section 7.8: no other version has it, so that a 101 means nothing there.
+        // RFC 9110, section 7.8: only HTTP/1.1 has Upgrade, so a 101 in another version means nothing.
         if status == StatusCode::SWITCHING_PROTOCOLS && response.version() != Version::HTTP_11 {
             headers.retain(|header| !header.is("Upgrade"));
         }
         Self::new(status.as_u16(), headers)
     }
 
-    /// The response for a library to write, without a body.
+    /// The response for an HTTP library to write. It has no body.
     #[must_use]
     pub fn to_http(&self) -> http::Response<()> {
         answer(self.status(), &self.headers(), ())
@@ -208,13 +216,15 @@ impl<'b> Response<'b> {
 
 /// # With the crate `http`
 impl RequestError {
-    /// The answer that refuses a request over HTTP/1.1, its body a line of text, or nothing for a method that is not GET.
+    /// The response that refuses a request over HTTP/1.1.
     ///
-    /// The library that writes it adds how long it is and whether the transport stays open.
+    /// Its body is one line of text. It is empty for [`Method`](Self::Method) and [`Host`](Self::Host), because the
+    /// request may be a HEAD. The library that writes the response adds `Content-Length`, and decides whether the
+    /// transport stays open.
     #[must_use]
     pub fn to_http(self) -> http::Response<Vec<u8>> {
         let headers = self.headers().iter().copied();
-        // RFC 9110 section 7.8: who sends Upgrade names it in Connection.
+        // RFC 9110, section 7.8: the sender of Upgrade must name it in Connection.
         let upgrade = headers.clone().any(|header| header.is("Upgrade"));
         let connection = Header {
             name: "connection",
@@ -224,14 +234,15 @@ impl RequestError {
         refusal(self.status(), headers, self)
     }
 
-    /// The answer that refuses a request over HTTP/2: see [`over_http2`](Self::over_http2).
+    /// The response that refuses a request over HTTP/2, with the status and headers of
+    /// [`over_http2`](Self::over_http2).
     #[must_use]
     pub fn to_http2(self) -> http::Response<Vec<u8>> {
         let (status, headers) = self.over_http2();
         refusal(status, headers.iter().copied(), self)
     }
 
-    /// The answer that refuses a request over HTTP/3. It is that of HTTP/2 (RFC 9220 section 3).
+    /// The response that refuses a request over HTTP/3. It is the same as over HTTP/2 (RFC 9220, section 3).
     #[must_use]
     pub fn to_http3(self) -> http::Response<Vec<u8>> {
         self.to_http2()
@@ -240,16 +251,19 @@ impl RequestError {
 
 /// # With the crate `http`
 impl ClientHandshake {
-    /// The request.
+    /// The request, for an HTTP library to send.
     ///
-    /// Over HTTP/1.1 its target is the path: for a library that has the transport already. Over HTTP/2 and HTTP/3 it is
-    /// without the `:protocol`, which its library keeps apart: set it to `websocket`, for instance with
-    /// the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.
+    /// Over HTTP/1.1 the URI is only the path and the query, for a library that is already connected.
+    ///
+    /// Over HTTP/2 and HTTP/3 the request lacks the `:protocol`, because HTTP libraries keep it separately. Set it to
+    /// `websocket`, for instance with the extension `hyper::ext::Protocol` or `h2::ext::Protocol`.
     ///
     /// # Errors
     ///
-    /// Only if the crate `http` cannot hold it: it knows no host with a percent-encoded character, and has narrower limits
-    /// for the length of a URI and of a name, and for the number of headers.
+    /// [`http::Error`] if the crate `http` cannot hold the request. It does not allow percent-encoded characters in a
+    /// host. It also has lower limits for the length of a URI, the length of a name, and the number of headers.
+    #[doc(alias = "hyper")]
+    #[doc(alias = "h2")]
     pub fn to_http(&self) -> http::Result<http::Request<()>> {
         let fields = self.headers();
         let (pseudo, headers): (Vec<Header<'_>>, Vec<Header<'_>>) = fields
@@ -271,9 +285,9 @@ impl ClientHandshake {
         with(request, &headers).body(())
     }
 
-    /// The path with the query, as the request has it.
+    /// The path and the query, as in the request.
     fn target(&self) -> &str {
-        // Written by `write_request`: the method, a space, the target, a space.
+        // `write_request` has written the method, a space, the target, a space.
         let target = self.request().split(|byte| *byte == b' ').nth(1);
         target
             .and_then(|target| core::str::from_utf8(target).ok())
@@ -285,7 +299,7 @@ impl ClientHandshake {
 impl TryFrom<&Uri> for crate::handshake::Uri {
     type Error = InputError;
 
-    /// Takes a `ws:` or `wss:` URI.
+    /// Converts a `ws:` or `wss:` URI. Fails with [`InputError::Uri`] for any other URI.
     fn try_from(uri: &Uri) -> Result<Self, InputError> {
         Self::parse(&uri.to_string())
     }

@@ -78,11 +78,13 @@
 //! |---|---|
 //! | a DATA frame arrives | put its bytes into the [`ReadBuffer`], then release the flow-control window |
 //! | `END_STREAM` arrives, which is like TCP's FIN | take the events, then call [`handle_eof`] |
-//! | `RST_STREAM` arrives, or its connection ends | call [`handle_reset`]: without the peer's Close frame, the code is 1006 |
+//! | `RST_STREAM` arrives, or the HTTP connection ends | call [`handle_reset`] |
 //! | [`TransportAction::Write`] | send DATA frames, as many as flow control allows |
 //! | [`TransportAction::ShutdownWrite`] | send an empty DATA frame with `END_STREAM` |
 //! | [`TransportAction::Close`], all output written | send `END_STREAM`, if you have not |
 //! | [`TransportAction::Close`], output left | reset it with [`CANCEL`] or [`H3_REQUEST_CANCELLED`], like TCP's RST |
+//!
+//! After a reset without the peer's Close frame, the [`CloseEvent`](crate::CloseEvent) has code 1006.
 //!
 //! [`CANCEL`]: crate::TransportAction::CANCEL
 //! [`Config::deadlines`]: crate::Config::deadlines

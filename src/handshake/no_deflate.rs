@@ -1,4 +1,4 @@
-//! The negotiation without the feature `deflate`: no extension is offered or accepted.
+//! The negotiation without the feature `deflate`: neither side offers or accepts an extension.
 
 use alloc::string::String;
 
@@ -15,7 +15,7 @@ pub(crate) const fn accept(_: &[Extension<'_>], _: &Config) -> Option<(Agreed, S
     None
 }
 
-/// RFC 6455 section 4.1, item 5: only an extension that was offered.
+/// RFC 6455, section 4.1, item 5: the server may choose only an extension that the client offered.
 pub(crate) const fn check_response(
     extensions: &[Extension<'_>],
     _: &Config,

@@ -1,4 +1,4 @@
-//! Which web pages may connect (RFC 6455 section 10.2).
+//! Which web pages may connect (RFC 6455, section 10.2).
 
 use crate::handshake::uri::Authority;
 
@@ -58,7 +58,7 @@ pub enum Origins<'a> {
     ///
     /// `null` matches every page without an origin. Anybody can make such a page.
     Only(&'a [&'a str]),
-    /// All pages. Use it only if everybody who reaches the server may use it.
+    /// All pages. Use it only if everybody that reaches the server may use it.
     Any,
 }
 

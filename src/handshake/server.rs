@@ -1,4 +1,4 @@
-//! A server's side of the opening handshake (RFC 6455 section 4.2).
+//! A server's side of the opening handshake (RFC 6455, section 4.2).
 
 use core::time::Duration;
 
@@ -22,8 +22,8 @@ use crate::handshake::request_error::RequestError;
 /// also if it is refused. Its output begins with the response.
 ///
 /// This type does no I/O. With tokio, mio or threads, you read from the transport and call it after each read: see
-/// [`guide::event_loop`](crate::guide::event_loop). If an HTTP library reads the request, you do not need this type: see
-/// [`Request::new`].
+/// [`guide::event_loop`](crate::guide::event_loop). If an HTTP library reads the request, you do not need this type:
+/// see [`Request::new`].
 ///
 /// # Example: one step
 ///
@@ -209,8 +209,8 @@ impl ServerHandshake {
     /// # Errors
     ///
     /// [`RequestError`] if the head is malformed or over a limit, or if a request over HTTP/1.1 does not have exactly
-    /// one valid `Host`. [`RequestError::Timeout`] if [`handle_timeout`](Self::handle_timeout) returned it before. Every
-    /// later call returns the same error. Answer with [`RequestError::refuse`].
+    /// one valid `Host`. [`RequestError::Timeout`] if [`handle_timeout`](Self::handle_timeout) returned it before.
+    /// Every later call returns the same error. Answer with [`RequestError::refuse`].
     ///
     /// Wrong line ends, NUL, and a head over the size limit fail at that byte. A wrong header name or version fails at
     /// the end of its line. The rest fails when the head is complete.
