@@ -1,17 +1,15 @@
-//! The bodies of the fuzz targets: each takes any bytes and panics when a promise of sockless is broken.
+//! The bodies of the fuzz targets. Each takes any bytes and panics when sockless breaks a promise.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::panic,
-    reason = "a panic is how a fuzz target says what it found"
+    reason = "a target reports a finding by a panic"
 )]
-
-use sockless::handshake::ClientOptions;
-use sockless::{Config, Connection, Deflate};
 
 pub mod close_frame;
 pub mod deflate_round_trip;
 pub mod frame_header;
+mod head;
 pub mod inflate_limit;
 mod input;
 pub mod mask;
@@ -19,7 +17,7 @@ mod memory;
 pub mod negotiation;
 mod offers;
 mod opening;
-pub mod operations;
+mod operations;
 mod receive;
 pub mod receive_client;
 pub mod receive_server;
@@ -30,27 +28,10 @@ mod tests;
 pub mod two_peers;
 pub mod utf8;
 
-/// The `Sec-WebSocket-Key` that the client of these targets sends, the same every time.
-#[must_use]
-pub fn key() -> Vec<u8> {
-    let client = opening::client(&ClientOptions::new());
-    let client = client.expect("nothing is wrong with the options");
-    let headers = client.headers();
-    let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
-    key.expect("a client sends it").value.to_vec()
-}
-
-/// A server that has agreed on compression, and compresses whatever it sends.
-#[must_use]
-pub fn compressing_server() -> Connection {
-    let config = Config::new().with_deflate(Deflate::new().with_min_size(0));
-    opening::pair(config.clone(), config).0
-}
-
-/// A target's name and its body.
+/// The name of a target and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them.
+/// All targets, sorted by name.
 pub const TARGETS: &[Target] = &[
     ("close_frame", close_frame::run),
     ("deflate_round_trip", deflate_round_trip::run),

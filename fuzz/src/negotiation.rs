@@ -214,7 +214,7 @@ fn judged_alike(input: &Input<'_>, request: &Request<'_>) {
 fn any_answer(input: &Input<'_>) {
     let asks = asks(input);
     let mut client = opening::client(&asks).expect("nothing is wrong with the options");
-    let accept = accept_key(&crate::key());
+    let accept = accept_key(&opening::key());
     let mut headers = vec![
         header("Upgrade", b"websocket"),
         header("Connection", b"Upgrade"),

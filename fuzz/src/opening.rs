@@ -44,3 +44,11 @@ pub(crate) fn pair(server: Config, client: Config) -> (Connection, Connection) {
     let (server, client) = open(&mut handshake, &agrees).expect("a good request");
     (server, client.expect("a good answer"))
 }
+
+/// The `Sec-WebSocket-Key` that [`client`] always sends.
+pub(crate) fn key() -> Vec<u8> {
+    let client = client(&ClientOptions::new()).expect("the options are legal");
+    let headers = client.headers();
+    let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
+    key.expect("a client sends it").value.to_vec()
+}

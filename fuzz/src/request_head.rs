@@ -1,27 +1,23 @@
-//! A server that reads a request from any bytes, in any cuts, and answers it in every way it can.
+//! A server that reads a request from any bytes, however they are cut, and gives every possible answer to it.
 
 use std::time::Duration;
 
 use sockless::handshake::{Header, Origins, Request, RequestError, ServerHandshake, ServerOptions};
 use sockless::test_util::cuts_at;
-use sockless::{Config, Deadlines, Deflate, ReadBuffer};
+use sockless::{Deadlines, Deflate, ReadBuffer};
 
+use crate::head::{self, Clock, DEADLINE, Handshake, START, after_head};
 use crate::input::Input;
-use crate::memory::Watch;
 
-/// What came of it.
+type Outcome = head::Outcome<Head, RequestError>;
+
+/// What the request says and what the server answers.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Waits,
-    Refused(RequestError),
-    /// Method, target, number of headers; the answer; and what followed the head.
-    Request(
-        String,
-        String,
-        usize,
-        Result<Vec<u8>, RequestError>,
-        Vec<u8>,
-    ),
+struct Head {
+    method: String,
+    target: String,
+    headers: usize,
+    answer: Result<Vec<u8>, RequestError>,
 }
 
 /// See the module.
@@ -29,6 +25,28 @@ pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
+    let bytes = input.bytes;
+    let whole = read(&input, Clock::Unused, &[]);
+    let places = input.places(bytes.len());
+    assert_eq!(read(&input, Clock::Unused, &places), whole);
+    assert_eq!(read(&input, Clock::Runs, &places), whole);
+    // RFC 9112, section 2.2: empty lines may come before a request.
+    let mut request = bytes;
+    while let Some(rest) = request.strip_prefix(b"\r\n") {
+        request = rest;
+    }
+    // A piece of empty lines gives no turn.
+    if !bytes.starts_with(b"\r") {
+        assert_eq!(read(&input, Clock::Late, &places), whole);
+    }
+    if let Outcome::Read(_, rest) = &whole {
+        assert_eq!(Some(&rest[..]), after_head(request), "left as it came");
+    }
+    in_one_step(&input, &places, &whole);
+}
+
+/// Choice 0 requires a subprotocol, 1 accepts any origin, 2 sets small limits, 3 accepts compression.
+fn options(input: &Input<'_>, clock: Clock) -> ServerOptions<'static> {
     let mut options = ServerOptions::new()
         .with_subprotocols(&["chat", "superchat"])
         .with_require_subprotocol(input.chooses(0));
@@ -39,123 +57,70 @@ pub fn run(data: &[u8]) {
         options.config.max_head_size = 120;
         options.config.max_headers = 5;
     }
-    if input.chooses(3) {
-        options.config.deflate = Some(Deflate::new());
+    options.config.deflate = input.chooses(3).then(Deflate::new);
+    if clock != Clock::Unused {
+        options.config.deadlines = Some(Deadlines::new());
     }
-    let (bytes, config) = (input.bytes, &options.config);
-    let whole = read(bytes, &[], &mut Reader::untimed(config), &options);
-    let places = input.places(bytes.len());
-    let cut = read(bytes, &places, &mut Reader::untimed(config), &options);
-    assert_eq!(cut, whole);
-    let mut timed = Reader::timed(config);
-    let slow = read(bytes, &places, &mut timed, &options);
-    assert_eq!(slow, whole);
-    timed.check_deadline(&slow);
-    // Empty lines are not counted one by one.
-    if !bytes.starts_with(b"\r") {
-        let mut late = Reader::late(config);
-        let outcome = read(bytes, &places, &mut late, &options);
-        assert_eq!(outcome, whole);
-        late.check_end(&outcome);
-    }
-    in_one_step(bytes, &places, options, &whole);
+    options
 }
 
-/// One handshake, which gets all pieces.
+fn read(input: &Input<'_>, clock: Clock, places: &[usize]) -> Outcome {
+    let options = options(input, clock);
+    let mut reader = Reader {
+        handshake: ServerHandshake::new(&options.config),
+        options,
+    };
+    head::read(&mut reader, clock, input.bytes, places)
+}
+
 struct Reader {
     handshake: ServerHandshake,
-    time: Time,
+    options: ServerOptions<'static>,
 }
 
-enum Time {
-    /// There is no deadline.
-    Stands,
-    /// With the time that was passed last.
-    Runs(Duration),
-    /// The deadline has passed, but what arrived before is still to be read.
-    IsOver,
-}
+impl Handshake for Reader {
+    type Head = Head;
+    type Error = RequestError;
+    const TIMEOUT: RequestError = RequestError::Timeout;
+    const HEAD: &'static [u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-impl Reader {
-    /// Deadlines count from the first time that is passed.
-    const START: Duration = Duration::from_secs(77);
-    const DEADLINE: Duration = Self::START.saturating_add(Deadlines::new().handshake);
-
-    fn untimed(config: &Config) -> Self {
-        let handshake = ServerHandshake::new(config);
-        let time = Time::Stands;
-        Self { handshake, time }
-    }
-
-    fn timed(config: &Config) -> Self {
-        let config = config.clone().with_deadlines(Deadlines::new());
-        let mut handshake = ServerHandshake::new(&config);
-        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
-        assert_eq!(handshake.handle_timeout(Self::START), Ok(()));
-        let time = Time::Runs(Self::START);
-        Self { handshake, time }
-    }
-
-    fn late(config: &Config) -> Self {
-        let mut handshake = Self::timed(config).handshake;
-        assert_eq!(handshake.handle_timeout(Self::DEADLINE), Ok(()));
-        let time = Time::IsOver;
-        Self { handshake, time }
-    }
-
-    /// After a piece a second passes: there are at most nine pieces, so the deadline does not come. If it has, every piece
-    /// gives one more turn.
-    fn pass(&mut self, piece: &[u8], outcome: &Outcome) {
-        let (now, next) = match &mut self.time {
-            Time::Stands => return,
-            Time::IsOver if piece.is_empty() => return,
-            Time::Runs(now) => {
-                *now += Duration::from_secs(1);
-                (*now, Self::DEADLINE)
+    fn read(&mut self, buffer: &mut ReadBuffer) -> Result<Option<Head>, RequestError> {
+        let request = match self.handshake.read_request(buffer) {
+            Ok(None) => return Ok(None),
+            Ok(Some(request)) => request,
+            Err(error) => {
+                check_response(&error.response());
+                return Err(error);
             }
-            Time::IsOver => (Self::DEADLINE, Duration::ZERO),
         };
-        let (passed, next) = match outcome {
-            Outcome::Refused(error) => (Err(*error), None),
-            Outcome::Waits => (Ok(()), Some(next)),
-            // It came in time, and there is nothing more to wait for.
-            Outcome::Request(..) => (Ok(()), None),
-        };
-        assert_eq!(self.handshake.handle_timeout(now), passed);
-        assert_eq!(self.handshake.timeout_at(), next);
+        let connection = request.accept(&self.options);
+        let answer = connection.map(|connection| connection.output().to_vec());
+        match &answer {
+            Ok(answer) => check_accepted(&request, answer, &self.options),
+            Err(error) => check_response(&error.response()),
+        }
+        check_echoes(&request);
+        check_http2(&request, &self.options);
+        Ok(Some(Head {
+            method: request.method().to_owned(),
+            target: request.target().to_owned(),
+            headers: request.headers().len(),
+            answer,
+        }))
     }
 
-    /// When the deadline passes, there is one more turn.
-    fn check_deadline(mut self, outcome: &Outcome) {
-        if let Outcome::Waits = outcome {
-            let before = Self::DEADLINE - Duration::from_nanos(1);
-            assert_eq!(self.handshake.handle_timeout(before), Ok(()));
-            assert_eq!(self.handshake.timeout_at(), Some(Self::DEADLINE));
-            assert_eq!(self.handshake.handle_timeout(Self::DEADLINE), Ok(()));
-            assert_eq!(self.handshake.timeout_at(), Some(Duration::ZERO));
-        }
-        self.check_end(outcome);
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), RequestError> {
+        self.handshake.handle_timeout(now)
     }
 
-    /// A request that has not come in that turn does not come any more.
-    fn check_end(mut self, outcome: &Outcome) {
-        if let Outcome::Waits = outcome {
-            let error = RequestError::Timeout;
-            // An earlier time counts as the latest so far.
-            assert_eq!(self.handshake.handle_timeout(Duration::ZERO), Err(error));
-            assert_eq!(self.handshake.timeout_at(), None);
-            check_response(&error.response());
-            let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            let late = self.handshake.read_request(&mut buffer);
-            assert_eq!(late.err(), Some(error));
-        }
+    fn timeout_at(&self) -> Option<Duration> {
+        self.handshake.timeout_at()
     }
 }
 
-/// The step that does all comes to the same: a connection that begins with the answer, be it a refusal, once there is one.
-fn in_one_step(bytes: &[u8], places: &[usize], mut options: ServerOptions<'_>, outcome: &Outcome) {
-    options.config.deadlines = Some(Deadlines::new());
+/// [`ServerHandshake::accept`] gives the same answer in one step: a connection whose output begins with it.
+fn in_one_step(input: &Input<'_>, places: &[usize], outcome: &Outcome) {
+    let options = options(input, Clock::Runs);
     let mut handshake = ServerHandshake::new(&options.config);
     let mut buffer = ReadBuffer::new();
     let mut accept = |buffer: &mut ReadBuffer, now| {
@@ -163,106 +128,45 @@ fn in_one_step(bytes: &[u8], places: &[usize], mut options: ServerOptions<'_>, o
         Some((connection.can_send(), connection.output().to_vec()))
     };
     let mut accepted = None;
-    for piece in cuts_at(bytes, places) {
+    for piece in cuts_at(input.bytes, places) {
         buffer.extend_from_slice(piece);
-        accepted = accepted.or_else(|| accept(&mut buffer, Reader::START));
+        accepted = accepted.or_else(|| accept(&mut buffer, START));
     }
-    let expected = match outcome {
+    let answer = match outcome {
         Outcome::Waits => None,
-        Outcome::Refused(error) | Outcome::Request(.., Err(error), _) => {
-            Some((false, error.response()))
-        }
-        Outcome::Request(.., Ok(answer), _) => Some((true, answer.clone())),
+        Outcome::Failed(error) => Some(Err(*error)),
+        Outcome::Read(head, _) => Some(head.answer.clone()),
     };
-    assert_eq!(accepted, expected);
-    if let Outcome::Request(.., rest) = outcome {
+    let output = |answer: Result<Vec<u8>, RequestError>| match answer {
+        Ok(answer) => (true, answer),
+        Err(error) => (false, error.response()),
+    };
+    assert_eq!(accepted, answer.map(output));
+    if let Outcome::Read(_, rest) = outcome {
         assert_eq!(buffer.unread(), rest);
     }
     if let Outcome::Waits = outcome {
-        // One more turn, in which nothing comes.
-        assert_eq!(accept(&mut buffer, Reader::DEADLINE), None);
-        let timeout = Some((false, RequestError::Timeout.response()));
-        assert_eq!(accept(&mut buffer, Reader::DEADLINE), timeout);
+        // Nothing comes in the one more turn after the deadline.
+        assert_eq!(accept(&mut buffer, DEADLINE), None);
+        let timeout = output(Err(RequestError::Timeout));
+        assert_eq!(accept(&mut buffer, DEADLINE), Some(timeout));
     }
 }
 
-fn read(
-    bytes: &[u8],
-    places: &[usize],
-    reader: &mut Reader,
-    options: &ServerOptions<'_>,
-) -> Outcome {
-    let mut buffer = ReadBuffer::new();
-    let mut watch = Watch::default();
-    let mut outcome = Outcome::Waits;
-    for piece in cuts_at(bytes, places) {
-        watch.receive(&mut buffer, piece);
-        match &mut outcome {
-            Outcome::Waits => outcome = next(&mut buffer, &mut reader.handshake, options),
-            Outcome::Refused(error) => {
-                // More bytes do not mend it.
-                let again = reader.handshake.read_request(&mut buffer);
-                assert_eq!(again.err(), Some(*error));
-            }
-            Outcome::Request(.., rest) => rest.clone_from(&buffer.unread().to_vec()),
-        }
-        watch.check(&buffer);
-        reader.pass(piece, &outcome);
+fn check_accepted(request: &Request<'_>, answer: &[u8], options: &ServerOptions<'_>) {
+    check_response(answer);
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    let (agreed, connection) = request.negotiate(options).expect("it was accepted");
+    assert_eq!((agreed.status(), connection.output()), (101, answer));
+    // RFC 6455, section 4.2.2: a server chooses only what the client offers.
+    if let Some(chosen) = agreed.subprotocol() {
+        assert!(request.subprotocols().any(|offer| offer == chosen));
     }
-    if let Outcome::Request(.., rest) = &outcome {
-        // RFC 9112 section 2.2: empty lines may come before a request.
-        let mut expected = bytes;
-        while let Some(after) = expected.strip_prefix(b"\r\n") {
-            expected = after;
-        }
-        assert_eq!(Some(&rest[..]), behind_head(expected), "left as it came");
-    }
-    outcome
 }
 
-fn next(
-    buffer: &mut ReadBuffer,
-    handshake: &mut ServerHandshake,
-    options: &ServerOptions<'_>,
-) -> Outcome {
-    let (method, target, headers, answer) = match handshake.read_request(buffer) {
-        Ok(None) => return Outcome::Waits,
-        Err(error) => {
-            check_response(&error.response());
-            return Outcome::Refused(error);
-        }
-        Ok(Some(request)) => {
-            let answer = request
-                .accept(options)
-                .map(|connection| connection.output().to_vec());
-            match &answer {
-                Ok(answer) => {
-                    check_response(answer);
-                    assert!(answer.starts_with(b"HTTP/1.1 101 "));
-                    let (agreed, connection) = request.negotiate(options).expect("as accepted");
-                    assert_eq!((agreed.status(), connection.output()), (101, &answer[..]));
-                    // Section 4.2.2: only what was asked for is answered.
-                    if let Some(chosen) = agreed.subprotocol() {
-                        assert!(request.subprotocols().any(|offer| offer == chosen));
-                    }
-                }
-                Err(error) => check_response(&error.response()),
-            }
-            respond(&request);
-            over_http2(&request, options);
-            (
-                request.method().to_owned(),
-                request.target().to_owned(),
-                request.headers().len(),
-                answer,
-            )
-        }
-    };
-    Outcome::Request(method, target, headers, answer, buffer.unread().to_vec())
-}
-
-/// What a gateway would make of it for HTTP/2 gets the same verdict, but for what only HTTP/1.1 asks for (RFC 8441 section 5).
-fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
+/// The request over HTTP/2, as a gateway translates it, gets the same verdict. Only the rules of HTTP/1.1 do not count
+/// there (RFC 8441, section 5).
+fn check_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
     let host = request.single_header("Host");
     let (Some(host), true) = (host, request.target().starts_with('/')) else {
         return;
@@ -275,21 +179,17 @@ fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
         field(":path", request.target().as_bytes()),
         field(":authority", host),
     ];
-    let of_a_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
+    let of_the_connection = ["Connection", "Upgrade", "Keep-Alive", "Proxy-Connection"];
     let others = request.headers().iter().copied();
-    fields.extend(others.filter(|header| !of_a_connection.iter().any(|name| header.is(name))));
+    fields.extend(others.filter(|header| !of_the_connection.iter().any(|name| header.is(name))));
     let chosen = |request: &Request<'_>| {
         let (agreed, _) = request.negotiate(options)?;
         Ok(agreed.subprotocol().map(str::to_owned))
     };
     let http2 = chosen(&Request::extended_connect(fields));
+    use RequestError::{Http10, Key, Method, NotAnUpgrade};
     match chosen(request) {
-        Err(
-            RequestError::Http10
-            | RequestError::Method
-            | RequestError::NotAnUpgrade
-            | RequestError::Key,
-        ) => {}
+        Err(Http10 | Method | NotAnUpgrade | Key) => {}
         http1 => assert_eq!(http2, http1),
     }
     if let Err(error) = http2 {
@@ -299,57 +199,97 @@ fn over_http2(request: &Request<'_>, options: &ServerOptions<'_>) {
     }
 }
 
-/// A page for this request that says back what the request said: nothing of it may break the response apart.
-fn respond(request: &Request<'_>) {
-    let headers = request.headers();
-    for header in headers {
-        let echoed = Header {
+/// A response that repeats the values of the request keeps its form.
+fn check_echoes(request: &Request<'_>) {
+    for header in request.headers() {
+        let echo = Header {
             name: "X-Echo",
             value: header.value,
         };
-        let response = request.respond(200, &[echoed, *header], b"body");
-        if let Ok(response) = response {
-            check_response(&response);
-            // The headers are those that were given and the two that frame the body, and nothing else.
-            let lines = response.split(|byte| *byte == b'\n');
-            let lines: Vec<&[u8]> = lines.map(|line| line.trim_ascii_end()).collect();
-            let line = |header: &Header<'_>| [header.name.as_bytes(), b": ", header.value].concat();
-            assert_eq!(lines[1], line(&echoed).trim_ascii_end());
-            assert_eq!(lines[2], line(header).trim_ascii_end());
-            assert!(lines[3].starts_with(b"Connection: "));
-            assert_eq!(lines[4], b"Content-Length: 4");
-            let body: &[u8] = match request.method() {
-                "HEAD" => b"",
-                _ => b"body",
-            };
-            assert_eq!(lines[5..], [b"", body]);
-        }
+        let Ok(response) = request.respond(200, &[echo, *header], b"body") else {
+            continue;
+        };
+        check_response(&response);
+        let lines = response.split(|byte| *byte == b'\n');
+        let lines: Vec<&[u8]> = lines.map(<[u8]>::trim_ascii_end).collect();
+        let line = |header: &Header<'_>| [header.name.as_bytes(), b": ", header.value].concat();
+        assert_eq!(lines[1], line(&echo).trim_ascii_end());
+        assert_eq!(lines[2], line(header).trim_ascii_end());
+        assert!(lines[3].starts_with(b"Connection: "));
+        let body: &[u8] = match request.method() {
+            "HEAD" => b"",
+            _ => b"body",
+        };
+        assert_eq!(lines[4..], [b"Content-Length: 4", &b""[..], body]);
     }
 }
 
-/// What follows the first empty line.
-pub(crate) fn behind_head(bytes: &[u8]) -> Option<&[u8]> {
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-    bytes.get(end + 4..)
-}
-
-/// One head in whole lines, and behind it the body that it announces.
+/// The response has one head, whose lines all end with CRLF.
 fn check_response(response: &[u8]) {
     let text = String::from_utf8_lossy(response);
-    let end = response.windows(4).position(|window| window == b"\r\n\r\n");
-    let end = end.unwrap_or_else(|| panic!("{text:?} has no end"));
-    let head = &response[..end];
-    let mut lines = head.split(|byte| *byte == b'\n');
+    let rest = after_head(response).unwrap_or_else(|| panic!("{text:?} has no end"));
+    let head = &response[..response.len() - rest.len() - 4];
     assert!(head.starts_with(b"HTTP/1.1 "), "{text:?}");
-    let ended = lines.clone().count() - 1;
-    assert_eq!(
-        head.iter().filter(|byte| **byte == b'\r').count(),
-        ended,
-        "{text:?}"
-    );
-    assert!(
-        lines.all(|line| line == head || !line.is_empty()),
-        "{text:?}"
-    );
     assert!(!head.contains(&0), "{text:?}");
+    let count = |wanted: u8| head.iter().filter(|byte| **byte == wanted).count();
+    assert_eq!(count(b'\r'), count(b'\n'), "{text:?}");
+    let mut lines = head.split(|byte| *byte == b'\n');
+    assert!(lines.all(|line| !line.is_empty()), "{text:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::assert_seeds;
+
+    #[test]
+    fn its_seeds_do_what_their_names_say() {
+        let outcome = |seed: &[u8]| {
+            let input = Input::parse(seed).expect("the seed is long enough");
+            match read(&input, Clock::Unused, &[]) {
+                Outcome::Waits => "waits".into(),
+                Outcome::Failed(error) => format!("{error:?}"),
+                Outcome::Read(head, rest) => {
+                    let (count, rest) = (head.headers, rest.len());
+                    let answer = head
+                        .answer
+                        .map_or_else(|error| format!("{error:?}"), |_| "101".into());
+                    format!(
+                        "{} {}, {count} headers, {answer}, {rest} bytes follow",
+                        head.method, head.target
+                    )
+                }
+            }
+        };
+        assert_seeds("request_head", "", outcome, SEEDS);
+    }
+
+    const SEEDS: &str = "
+absolute_target_00: GET /?x=1, 5 headers, 101, 0 bytes follow
+absolute_target_0b: GET /?x=1, 5 headers, NoCommonSubprotocol, 0 bytes follow
+bare_line_feed_00: MalformedHead
+bare_line_feed_0f: MalformedHead
+body_00: GET /chat, 6 headers, Body, 5 bytes follow
+body_0b: GET /chat, 6 headers, Body, 5 bytes follow
+empty_lines_first_00: GET /chat, 5 headers, 101, 0 bytes follow
+empty_lines_first_0b: GET /chat, 5 headers, NoCommonSubprotocol, 0 bytes follow
+extensions_00: GET /chat, 6 headers, 101, 0 bytes follow
+extensions_0a: GET /chat, 6 headers, 101, 0 bytes follow
+folded_00: MalformedHead
+folded_0f: MalformedHead
+frames_behind_00: GET /chat, 5 headers, 101, 8 bytes follow
+frames_behind_0b: GET /chat, 5 headers, NoCommonSubprotocol, 8 bytes follow
+old_00: GET /, 0 headers, Http10, 0 bytes follow
+old_0f: GET /, 0 headers, Http10, 0 bytes follow
+origin_00: GET /chat, 6 headers, 101, 0 bytes follow
+origin_0b: GET /chat, 6 headers, NoCommonSubprotocol, 0 bytes follow
+other_version_00: GET /chat, 5 headers, UnsupportedVersion, 0 bytes follow
+other_version_0b: GET /chat, 5 headers, UnsupportedVersion, 0 bytes follow
+page_00: GET /, 1 headers, NotAnUpgrade, 0 bytes follow
+page_0f: GET /, 1 headers, NotAnUpgrade, 0 bytes follow
+plain_00: GET /chat, 5 headers, 101, 0 bytes follow
+plain_0f: HeadTooLarge
+subprotocols_00: GET /chat, 6 headers, 101, 0 bytes follow
+subprotocols_0b: GET /chat, 6 headers, 101, 0 bytes follow
+";
 }

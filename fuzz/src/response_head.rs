@@ -1,29 +1,25 @@
-//! A client that reads a response from any bytes, in any cuts.
+//! A client that reads a response from any bytes, however they are cut.
 //!
-//! The client asks with the same key every time, so that a seed can have the right answer to it.
+//! The client always sends the same key, so a seed can hold the right answer to it.
 
 use std::time::Duration;
 
-use sockless::handshake::{ClientOptions, ResponseError};
-use sockless::test_util::cuts_at;
+use sockless::handshake::{ClientHandshake, ClientOptions, ResponseError};
 use sockless::{Deadlines, Deflate, ReadBuffer};
 
+use crate::head::{self, Clock, Handshake, Outcome, after_head};
 use crate::input::Input;
-use crate::memory::Watch;
 use crate::opening;
-use crate::request_head::behind_head;
 
 const OFFERED: [&str; 2] = ["chat", "superchat"];
 
-/// What came of it.
+/// What the response says.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Waits,
-    Failed(ResponseError),
-    /// The subprotocol, whether compression was agreed on, and the frames behind the head.
-    Established(Option<String>, bool, Vec<u8>),
-    /// Status and number of headers; and what has come of the body.
-    Refused(u16, usize, Vec<u8>),
+enum Response {
+    /// The subprotocol, and whether the connection compresses.
+    Established(Option<String>, bool),
+    /// The status and the number of headers.
+    Refused(u16, usize),
 }
 
 /// See the module.
@@ -31,109 +27,128 @@ pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
-    let mut options = ClientOptions::new().with_subprotocols(&OFFERED);
-    if input.chooses(0) {
-        options.config.deflate = Some(Deflate::new());
+    let bytes = input.bytes;
+    let whole = read(&input, Clock::Unused, &[]);
+    let places = input.places(bytes.len());
+    assert_eq!(read(&input, Clock::Unused, &places), whole);
+    assert_eq!(read(&input, Clock::Runs, &places), whole);
+    // One turn may read several interim responses, so late pieces and turns do not match there.
+    if !begins_interim(bytes) {
+        assert_eq!(read(&input, Clock::Late, &places), whole);
     }
-    if input.chooses(1) {
-        options.config.max_head_size = 200;
-        options.config.max_headers = 5;
-    }
-    let whole = read(input.bytes, &[], &options);
-    let places = input.places(input.bytes.len());
-    let cut = read(input.bytes, &places, &options);
-    assert_eq!(cut, whole);
-    // Interim responses are not counted one by one.
-    if !begins_interim(input.bytes) {
-        options.config.deadlines = Some(Deadlines::new());
-        let late = read(input.bytes, &places, &options);
-        assert_eq!(late, whole);
+    if let Outcome::Read(_, rest) = whole {
+        let mut response = bytes;
+        while begins_interim(response) {
+            response = after_head(response).expect("the response came after it");
+        }
+        assert_eq!(Some(&rest[..]), after_head(response), "left as it came");
     }
 }
 
-/// Whether the first response is interim, which ones before the response are (RFC 9110 section 15.2).
+/// Whether the first response is interim. Such responses come before the final one (RFC 9110, section 15.2).
 fn begins_interim(bytes: &[u8]) -> bool {
     let status = bytes.get(8..).unwrap_or_default();
     status.starts_with(b" 1") && !status.starts_with(b" 101")
 }
 
-fn read(bytes: &[u8], places: &[usize], options: &ClientOptions<'_>) -> Outcome {
-    let mut handshake = opening::client(options).expect("nothing is wrong with the options");
-    let mut buffer = ReadBuffer::new();
-    let mut watch = Watch::default();
-    let mut outcome = Outcome::Waits;
-    // With a deadline it has passed, but what arrived before is still to be read.
-    let deadline = options.config.deadlines.as_ref().map(|it| it.handshake);
-    if let Some(deadline) = deadline {
-        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
-        for now in [Duration::ZERO, deadline] {
-            assert_eq!(handshake.handle_timeout(now), Ok(()));
-        }
+/// Choice 0 offers compression, choice 1 sets small limits.
+fn read(input: &Input<'_>, clock: Clock, places: &[usize]) -> Outcome<Response, ResponseError> {
+    let mut options = ClientOptions::new().with_subprotocols(&OFFERED);
+    options.config.deflate = input.chooses(0).then(Deflate::new);
+    if input.chooses(1) {
+        options.config.max_head_size = 200;
+        options.config.max_headers = 5;
     }
-    for piece in cuts_at(bytes, places) {
-        watch.receive(&mut buffer, piece);
-        match &mut outcome {
-            Outcome::Waits => {
-                outcome = match handshake.read_response(&mut buffer) {
-                    Ok(None) => Outcome::Waits,
-                    Err(error) => Outcome::Failed(error),
-                    Ok(Some((response, None))) => {
-                        assert!((200..1000).contains(&response.status()));
-                        Outcome::Refused(
-                            response.status(),
-                            response.headers().len(),
-                            response.body().to_vec(),
-                        )
-                    }
-                    Ok(Some((response, Some(connection)))) => {
-                        assert!(connection.can_send() && connection.output().is_empty());
-                        let subprotocol = response.subprotocol();
-                        assert!(subprotocol.is_none_or(|name| OFFERED.contains(&name)));
-                        let deflate = connection.uses_deflate();
-                        assert!(options.config.deflate.is_some() || !deflate);
-                        Outcome::Established(subprotocol.map(str::to_owned), deflate, Vec::new())
-                    }
-                };
-                if let Outcome::Established(.., rest) = &mut outcome {
-                    rest.extend_from_slice(buffer.unread());
-                }
+    if clock != Clock::Unused {
+        options.config.deadlines = Some(Deadlines::new());
+    }
+    let mut reader = Reader {
+        handshake: opening::client(&options).expect("the options are legal"),
+        offers_deflate: input.chooses(0),
+    };
+    head::read(&mut reader, clock, input.bytes, places)
+}
+
+struct Reader {
+    handshake: ClientHandshake,
+    offers_deflate: bool,
+}
+
+impl Handshake for Reader {
+    type Head = Response;
+    type Error = ResponseError;
+    const TIMEOUT: ResponseError = ResponseError::Timeout;
+    const HEAD: &'static [u8] = b"HTTP/1.1 404 Not Found\r\n\r\n";
+
+    fn read(&mut self, buffer: &mut ReadBuffer) -> Result<Option<Response>, ResponseError> {
+        let Some((response, connection)) = self.handshake.read_response(buffer)? else {
+            return Ok(None);
+        };
+        let Some(connection) = connection else {
+            assert!((200..1000).contains(&response.status()));
+            let refused = Response::Refused(response.status(), response.headers().len());
+            let body = response.body().to_vec();
+            assert_eq!(body, buffer.unread());
+            return Ok(Some(refused));
+        };
+        assert!(connection.can_send() && connection.output().is_empty());
+        let subprotocol = response.subprotocol();
+        assert!(subprotocol.is_none_or(|name| OFFERED.contains(&name)));
+        let deflate = connection.uses_deflate();
+        assert!(self.offers_deflate || !deflate);
+        let subprotocol = subprotocol.map(str::to_owned);
+        Ok(Some(Response::Established(subprotocol, deflate)))
+    }
+
+    fn handle_timeout(&mut self, now: Duration) -> Result<(), ResponseError> {
+        self.handshake.handle_timeout(now)
+    }
+
+    fn timeout_at(&self) -> Option<Duration> {
+        self.handshake.timeout_at()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::assert_seeds;
+
+    #[test]
+    fn its_seeds_do_what_their_names_say() {
+        let outcome = |seed: &[u8]| {
+            let input = Input::parse(seed).expect("the seed is long enough");
+            match read(&input, Clock::Unused, &[]) {
+                Outcome::Waits => "waits".into(),
+                Outcome::Failed(error) => format!("{error:?}"),
+                Outcome::Read(head, rest) => format!("{head:?}, {} bytes follow", rest.len()),
             }
-            Outcome::Failed(error) => {
-                assert_eq!(
-                    handshake.read_response(&mut buffer).err(),
-                    Some(*error),
-                    "an error is final"
-                );
-            }
-            Outcome::Established(.., rest) | Outcome::Refused(.., rest) => {
-                rest.clear();
-                rest.extend_from_slice(buffer.unread());
-            }
-        }
-        watch.check(&buffer);
-        if let (Some(deadline), false) = (deadline, piece.is_empty()) {
-            let (passed, next) = match &outcome {
-                Outcome::Waits => (Ok(()), Some(Duration::ZERO)),
-                Outcome::Failed(error) => (Err(*error), None),
-                Outcome::Established(..) | Outcome::Refused(..) => (Ok(()), None),
-            };
-            assert_eq!(handshake.handle_timeout(deadline), passed);
-            assert_eq!(handshake.timeout_at(), next);
-        }
+        };
+        assert_seeds("response_head", "", outcome, SEEDS);
     }
-    if let (Some(_), Outcome::Waits) = (deadline, &outcome) {
-        // An earlier time counts as the latest so far.
-        let error = ResponseError::Timeout;
-        assert_eq!(handshake.handle_timeout(Duration::ZERO), Err(error));
-        assert_eq!(handshake.read_response(&mut buffer).err(), Some(error));
-    }
-    if let Outcome::Established(.., rest) | Outcome::Refused(.., rest) = &outcome {
-        // RFC 9110 section 15.2: what is interim comes before the response.
-        let mut expected = bytes;
-        while begins_interim(expected) {
-            expected = behind_head(expected).expect("an interim response in full");
-        }
-        assert_eq!(Some(&rest[..]), behind_head(expected), "left as it came");
-    }
-    outcome
+
+    const SEEDS: &str = "
+accepted_00: Established(None, false), 0 bytes follow
+accepted_03: Established(None, false), 0 bytes follow
+compressed_00: ExtensionNotOffered
+compressed_01: Established(None, true), 0 bytes follow
+frames_behind_00: Established(None, false), 4 bytes follow
+frames_behind_03: Established(None, false), 4 bytes follow
+interim_00: Established(None, false), 0 bytes follow
+interim_03: Established(None, false), 0 bytes follow
+no_subprotocol_00: Established(None, false), 0 bytes follow
+no_subprotocol_03: Established(None, false), 0 bytes follow
+not_http_00: MalformedHead
+not_http_03: MalformedHead
+over_599_00: Refused(600, 0), 0 bytes follow
+over_599_03: Refused(600, 0), 0 bytes follow
+redirect_00: Refused(301, 1), 0 bytes follow
+redirect_03: Refused(301, 1), 0 bytes follow
+refused_00: Refused(404, 1), 4 bytes follow
+refused_03: Refused(404, 1), 4 bytes follow
+subprotocol_00: Established(Some(\"chat\"), false), 0 bytes follow
+subprotocol_03: Established(Some(\"chat\"), false), 0 bytes follow
+wrong_accept_00: Accept
+wrong_accept_03: Accept
+";
 }

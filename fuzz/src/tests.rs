@@ -1,6 +1,5 @@
-//! The bodies as ordinary tests: on the stored seeds, and on what a simple mutator makes of them.
+//! The bodies as ordinary tests, on the stored seeds and on simple changes of them.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,52 +9,68 @@ fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The names in a folder, without the given ending.
-fn names(folder: &str, ending: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(package().join(folder)).expect("a folder of the package");
-    entries
-        .map(|entry| {
-            let name = entry.expect("readable").file_name();
-            let name = name.to_str().expect("ASCII");
-            name.strip_suffix(ending).unwrap_or(name).to_owned()
-        })
-        .collect()
-}
-
-fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = package().join("seeds").join(target);
-    let mut seeds: Vec<(PathBuf, Vec<u8>)> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.expect("readable").path())
-        .map(|path| (path.clone(), fs::read(path).expect("readable")))
+/// The names in a folder without their common ending, sorted.
+fn names(folder: &str, ending: &str) -> Vec<String> {
+    let path = package().join(folder);
+    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("readable").file_name())
+        .map(|name| name.into_string().expect("UTF-8").replace(ending, ""))
         .collect();
-    seeds.sort();
-    assert!(!seeds.is_empty(), "{target} has no seeds");
-    seeds
+    names.sort();
+    names
 }
 
-/// The seed with this name.
-pub(crate) fn seed(target: &str, name: &str) -> Vec<u8> {
-    let path = package().join("seeds").join(target).join(name);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+/// The path and the content of every seed of a target.
+pub(crate) fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = format!("seeds/{target}");
+    let seeds = names(&folder, "").into_iter().map(|name| {
+        let path = package().join(&folder).join(name);
+        (path.clone(), fs::read(path).expect("readable"))
+    });
+    seeds.collect()
+}
+
+/// Checks what each seed of a target does. The table has a line `NAME: OUTCOME` for each seed whose name ends so.
+///
+/// # Panics
+///
+/// If a seed does something else, has no line, or is missing.
+pub(crate) fn assert_seeds(
+    target: &str,
+    ending: &str,
+    outcome: impl Fn(&[u8]) -> String,
+    table: &str,
+) {
+    let mut lines = Vec::new();
+    for (path, seed) in seeds(target) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(ending) {
+            lines.push(format!("{name}: {}", outcome(&seed)));
+        }
+    }
+    let expected = table.lines().map(str::trim).filter(|it| !it.is_empty());
+    assert!(
+        expected.eq(&lines),
+        "the seeds of {target} do this:\n{}",
+        lines.join("\n")
+    );
 }
 
 #[test]
 fn each_target_has_a_program_seeds_and_a_dictionary() {
-    let listed: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let listed: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
     assert_eq!(names("fuzz_targets", ".rs"), listed);
     assert_eq!(names("seeds", ""), listed);
     assert_eq!(names("dictionaries", ".dict"), listed);
-    let manifest = fs::read_to_string(package().join("Cargo.toml")).expect("readable");
+    let read = |path: &str| fs::read_to_string(package().join(path)).expect("readable");
     for (name, _) in TARGETS {
-        let program = format!("[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"");
-        assert!(manifest.contains(&program), "{name} is not built");
-        let source = fs::read_to_string(package().join(format!("fuzz_targets/{name}.rs")));
+        assert!(!seeds(name).is_empty(), "{name} has no seeds");
+        let path = format!("fuzz_targets/{name}.rs");
+        let program = format!("{{ name = \"{name}\", path = \"{path}\"");
+        assert!(read("Cargo.toml").contains(&program), "{name} is not built");
         let call = format!("sockless_fuzz::{name}::run(data)");
-        assert!(
-            source.expect("readable").contains(&call),
-            "{name} runs another body"
-        );
+        assert!(read(&path).contains(&call), "{name} runs another body");
     }
 }
 
@@ -86,7 +101,7 @@ fn every_body_passes_near_its_seeds() {
     }
 }
 
-/// One change of the kind a fuzzer makes.
+/// Makes one change as a fuzzer does.
 fn mutate(input: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(input.len() + 1);
     let byte = random.below(256) as u8;
@@ -94,7 +109,7 @@ fn mutate(input: &mut Vec<u8>, random: &mut Random) {
         0 => input.insert(at, byte),
         1 => input.truncate(at),
         2 => {
-            let again = input[at..].iter().take(40).copied().collect::<Vec<u8>>();
+            let again: Vec<u8> = input[at..].iter().take(40).copied().collect();
             input.splice(at..at, again);
         }
         _ if at < input.len() => match random.below(3) {
@@ -106,7 +121,7 @@ fn mutate(input: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Xorshift: the same numbers every time.
+/// The xorshift generator, with the same numbers in every run.
 struct Random(u64);
 
 impl Random {

@@ -1,52 +1,54 @@
-//! One side of the two: what it does, and what must hold then.
+//! One of the two peers: what it does, and what must hold then.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use sockless::test_util::{OwnedEvent, Peer, Role, Rules, assert_legal, join_parts, judge};
 use sockless::{
-    CloseCode, Config, Connection, ReadBuffer, Reply, SendError, SharedMessage, TransportAction,
+    CloseCode, Config, Connection, Outgoing, ReadBuffer, Reply, SendError, SharedMessage,
+    TransportAction,
 };
 
-use super::ending::Ending;
-use super::incoming::{Incoming, Payload};
-use super::patience::{Due, Patience, Situation};
+use super::closing::Closing;
+use super::deadlines::{DeadlineModel, Due, Situation};
+use super::incoming::{Counts, Payload};
 use crate::memory::Watch;
-use crate::operations::Operation;
+use crate::operations::{Manner, Operation};
 
-/// One side, what it has on its way to the other, and what it has said.
+/// A peer, and what it sent and received.
 pub(super) struct Side {
     pub(super) peer: Peer,
     role: Role,
     config: Config,
-    /// Taken off the output and not delivered yet.
-    wire: VecDeque<u8>,
-    /// All that was ever taken off the output.
-    written: Vec<u8>,
-    /// Messages it has finished sending, and Pings.
+    /// Bytes between its output and the other peer.
+    pub(super) wire: VecDeque<u8>,
+    /// All bytes that were taken from its output.
+    pub(super) written: Vec<u8>,
+    /// Whole messages and Pings that it sent.
     sent: Vec<OwnedEvent>,
+    /// The fragments of a message whose last fragment is not sent yet.
     open: Vec<u8>,
-    /// Whether fragments of a message are still to be sent.
     fragmenting: bool,
+    /// Whether a byte on the wire was changed.
     corrupted: bool,
     /// Whether output was dropped.
     dropped: bool,
-    /// All that has reached its buffer.
+    /// All bytes that reached its buffer.
     arrived: Vec<u8>,
-    /// How much of that its events were taken from.
+    /// How many of those bytes the events were taken from, and what they held.
     taken: usize,
-    incoming: Incoming,
+    counts: Counts,
+    /// The length of the largest frame that it sent.
     largest: usize,
     watch: Watch,
-    /// The time, which is the same for both.
+    /// Both peers have the same clock.
     now: Duration,
-    ending: Ending,
-    /// What its deadlines come to, if there are any.
-    patience: Option<Patience>,
+    closing: Closing,
+    /// `None` if there are no deadlines.
+    deadlines: Option<DeadlineModel>,
 }
 
 impl Side {
-    /// A side before anything has happened.
     pub(super) fn new(role: Role, connection: Connection, config: &Config) -> Self {
         Self {
             peer: Peer::with(connection, ReadBuffer::new()),
@@ -61,237 +63,189 @@ impl Side {
             dropped: false,
             arrived: Vec::new(),
             taken: 0,
-            incoming: Incoming::default(),
+            counts: Counts::default(),
             largest: 0,
-            // No input makes a message of more.
+            // No input makes a larger message.
             watch: Watch::with_inflated(config.delivery, 32 << 10, config.max_message_size),
             now: Duration::ZERO,
-            ending: Ending::new(role, config.close_reply == Reply::Automatic),
-            patience: config.deadlines.clone().map(Patience::new),
+            closing: Closing::new(role, config.close_reply == Reply::Automatic),
+            deadlines: config.deadlines.clone().map(DeadlineModel::new),
         }
     }
 
-    /// Does it, and sees to what holds for both at any time.
+    /// Does one thing, then checks both sides.
     pub(super) fn act(&mut self, operation: Operation, other: &mut Self) {
         match operation {
-            Operation::Transfer(n) => self.transfer(n.into(), other),
+            Operation::Send(event, manner) => self.send(event, manner),
+            Operation::Transfer(n) => {
+                self.arrive(n.into(), other);
+                other.take_events();
+            }
             Operation::Arrive(n) => self.arrive(n.into(), other),
             Operation::TakeEvents => self.take_events(),
-            Operation::Time(n) => {
-                self.now += hundredths(n);
-                other.now = self.now;
-                self.pass_time(self.now);
-            }
-            Operation::TimeBack(n) => {
-                self.now = self.now.saturating_sub(hundredths(n));
-                other.now = self.now;
-                self.pass_time(self.now);
-            }
-            Operation::LargestTime => self.pass_time(Duration::MAX),
             Operation::SwapOutput => self.swap_output(),
             Operation::Corrupt(at, bits) => self.corrupt(at.into(), bits),
             Operation::EndOfStream => {
                 self.peer.connection.handle_eof();
-                self.ending.end_of_stream();
+                self.closing.end_of_stream();
             }
             Operation::WriteError => {
                 let dropped = self.drop_output();
                 self.peer.connection.handle_write_error();
-                self.ending.write_failed(dropped);
+                self.closing.write_error(dropped);
             }
             Operation::Reset => {
                 let dropped = self.drop_output();
                 self.peer.connection.handle_reset();
-                self.ending.reset(dropped);
+                self.closing.read_error(dropped);
             }
-            Operation::ExchangeBuffer => self.exchange_buffer(),
-            operation => self.send(operation),
+            Operation::ExchangeBuffer => {
+                if self.peer.buffer.is_empty() {
+                    self.peer.buffer = ReadBuffer::with_capacity(3);
+                }
+            }
+            Operation::Time(n) => self.set_clock(self.now + hundredths(n), other),
+            Operation::TimeBack(n) => {
+                self.set_clock(self.now.saturating_sub(hundredths(n)), other);
+            }
+            Operation::LargestTime => self.handle_timeout(Duration::MAX),
         }
         for side in [self, other] {
             side.check_output();
-            side.check_ending();
-            side.check_time();
+            side.check_closing();
+            side.check_deadlines();
         }
     }
 
-    fn send(&mut self, operation: Operation) {
+    fn send(&mut self, event: OwnedEvent, manner: Manner) {
         let before = self.output();
         let connection = &mut self.peer.connection;
         let open = connection.can_send();
-        let mut frame = 0;
-        // What is written at once.
+        // What the transport takes at once.
         let mut taken = Vec::new();
-        let sent = match &operation {
-            Operation::Text(text) => {
-                frame = text.len();
-                connection.send_text(text)
+        let mut take = |mut outgoing: Outgoing<'_>, n: u16| {
+            taken = first(outgoing.parts(), n.into());
+            outgoing.advance(taken.len());
+        };
+        let sent = match (&event, manner) {
+            (OwnedEvent::Text(text), Manner::Whole) => connection.send_text(text),
+            (OwnedEvent::Text(text), Manner::Fragment { fin }) => {
+                connection.send_text_fragment(text, fin)
             }
-            Operation::Binary(data) => {
-                frame = data.len();
-                connection.send_binary(data)
+            (OwnedEvent::Text(text), Manner::Shared) => {
+                connection.send_shared(&SharedMessage::text(text))
             }
-            Operation::TextFragment(text, fin) => {
-                frame = text.len();
-                connection.send_text_fragment(text, *fin)
+            (OwnedEvent::Text(text), Manner::Borrowed(n)) => {
+                let outgoing = connection.send_text_borrowed(text);
+                outgoing.map(|outgoing| take(outgoing, n))
             }
-            Operation::BinaryFragment(data, fin) => {
-                frame = data.len();
-                connection.send_binary_fragment(data, *fin)
+            (OwnedEvent::Binary(data), Manner::Whole) => connection.send_binary(data),
+            (OwnedEvent::Binary(data), Manner::Fragment { fin }) => {
+                connection.send_binary_fragment(data, fin)
             }
-            Operation::Shared(message) => {
-                let message = message.large();
-                frame = message.data().len();
-                connection.send_shared(&match message {
-                    OwnedEvent::Text(text) => SharedMessage::text(&text),
-                    message => SharedMessage::binary(message.data()),
-                })
+            (OwnedEvent::Binary(data), Manner::Shared) => {
+                connection.send_shared(&SharedMessage::binary(data))
             }
-            Operation::From(message, n) => {
-                let message = message.large();
-                frame = message.data().len();
-                let outgoing = match &message {
-                    OwnedEvent::Text(text) => connection.send_text_borrowed(text),
-                    message => connection.send_binary_borrowed(message.data()),
-                };
-                outgoing.map(|mut outgoing| {
-                    taken = first(outgoing.parts(), (*n).into());
-                    outgoing.advance(taken.len());
-                })
+            (OwnedEvent::Binary(data), Manner::Borrowed(n)) => {
+                let outgoing = connection.send_binary_borrowed(data);
+                outgoing.map(|outgoing| take(outgoing, n))
             }
-            Operation::Ping(payload) => connection.send_ping(payload),
-            Operation::Pong(payload) => connection.send_pong(payload),
-            Operation::Close(code, reason) => connection.close(CloseCode::new(*code), reason),
-            operation => panic!("{operation:?} sends nothing"),
+            (OwnedEvent::Ping(payload), _) => connection.send_ping(payload),
+            (OwnedEvent::Pong(payload), _) => connection.send_pong(payload),
+            (OwnedEvent::Close(code, reason), _) => connection.close(CloseCode::new(*code), reason),
+            (event, _) => panic!("{event:?} is only received"),
         };
         self.write(&taken);
-        // What is sent by the application is refused when as much waits as may wait, a Close frame never.
+        // Full output refuses all that the application sends, except for a Close frame.
         let full = !before.is_empty() && before.len() >= self.config.max_output;
-        let full = open && full && !matches!(operation, Operation::Close(..));
+        let full = open && full && !matches!(event, OwnedEvent::Close(..));
         assert_eq!(sent == Err(SendError::Full), full);
         let after = [taken, self.output()].concat();
-        match sent {
-            Ok(()) => {
-                assert!(open && after.len() > before.len());
-                assert!(after.starts_with(&before), "what waits goes first");
-                self.largest = self.largest.max(frame);
-                self.remember(operation);
+        if let Err(error) = sent {
+            assert_eq!(after, before, "{error} changes nothing");
+            assert_eq!(error == SendError::Closed, !open);
+            assert_eq!(self.peer.connection.can_send(), open);
+            return;
+        }
+        assert!(open && after.len() > before.len());
+        assert!(after.starts_with(&before), "earlier output goes first");
+        self.remember(event, manner);
+    }
+
+    /// Remembers what the other side must receive.
+    fn remember(&mut self, event: OwnedEvent, manner: Manner) {
+        match event {
+            OwnedEvent::Close(..) => return self.closing.send(),
+            OwnedEvent::Pong(_) => return,
+            OwnedEvent::Ping(_) => {
+                let output = self.peer.connection.output_len();
+                if let Some(deadlines) = &mut self.deadlines {
+                    deadlines.ping_sent(output);
+                }
+                return self.sent.push(event);
             }
-            Err(error) => {
-                assert_eq!(after, before, "{error} changes nothing");
-                assert_eq!(error == SendError::Closed, !open);
-                assert_eq!(self.peer.connection.can_send(), open);
-            }
+            _ => self.largest = self.largest.max(event.data().len()),
+        }
+        let Manner::Fragment { fin } = manner else {
+            return self.sent.push(event);
+        };
+        self.open.extend(event.data());
+        self.fragmenting = !fin;
+        if fin {
+            let data = std::mem::take(&mut self.open);
+            self.sent.push(match event {
+                OwnedEvent::Text(_) => OwnedEvent::Text(String::from_utf8(data).expect("text")),
+                _ => OwnedEvent::Binary(data),
+            });
         }
     }
 
-    /// The limit, the largest message, automatic Pongs, a Close frame and a Ping. What does not compress grows a
-    /// little.
-    fn check_output(&self) {
-        let bound = self.config.max_output
-            + self.largest
-            + self.largest / 100
-            + 64
-            + (2 << 10)
-            + 131
-            + 139
-            + 10;
-        assert!(self.peer.connection.output_len() <= bound);
-    }
-
-    /// What the other is to receive of it.
-    fn remember(&mut self, operation: Operation) {
-        match operation {
-            Operation::Text(text) => self.sent.push(OwnedEvent::Text(text)),
-            Operation::Binary(data) => self.sent.push(OwnedEvent::Binary(data)),
-            Operation::TextFragment(text, fin) => {
-                self.fragmenting = !fin;
-                self.open.extend(text.into_bytes());
-                if fin {
-                    let text = String::from_utf8(std::mem::take(&mut self.open)).expect("text");
-                    self.sent.push(OwnedEvent::Text(text));
-                }
-            }
-            Operation::BinaryFragment(data, fin) => {
-                self.fragmenting = !fin;
-                self.open.extend(data);
-                if fin {
-                    self.sent
-                        .push(OwnedEvent::Binary(std::mem::take(&mut self.open)));
-                }
-            }
-            Operation::Shared(message) | Operation::From(message, _) => {
-                self.sent.push(message.large());
-            }
-            Operation::Ping(payload) => {
-                if let Some(patience) = &mut self.patience {
-                    patience.pinged(self.peer.connection.output_len());
-                }
-                self.sent.push(OwnedEvent::Ping(payload));
-            }
-            Operation::Close(..) => self.ending.sent(),
-            _ => {}
-        }
-    }
-
-    /// Up to `n` bytes go over the wire, and the other takes its events.
-    fn transfer(&mut self, n: usize, other: &mut Self) {
-        self.arrive(n, other);
-        other.take_events();
-    }
-
-    /// Up to `n` bytes go over the wire, and wait in the other's buffer. If its stream has ended, they get lost.
+    /// Moves up to `n` bytes over the wire into the buffer of the other side. They are lost if its stream has ended.
     fn arrive(&mut self, n: usize, other: &mut Self) {
         let taken = first(self.peer.connection.output_parts(), n);
         self.peer.connection.advance_output(taken.len());
         self.write(&taken);
         let bytes: Vec<u8> = self.wire.drain(..).collect();
-        if other.ending.may_receive() {
+        if other.closing.may_receive() {
             other.watch.receive(&mut other.peer.buffer, &bytes);
             other.arrived.extend(bytes);
         }
     }
 
     fn take_events(&mut self) {
-        let (before, failed) = (self.peer.events.len(), self.ending.has_failed());
+        let before = self.peer.events.len();
         self.peer.take_events();
         self.watch.check(&self.peer.buffer);
-        if self.taken < self.arrived.len()
-            && let Some(patience) = &mut self.patience
-        {
-            patience.arrived();
+        let arrived = self.taken < self.arrived.len();
+        let counts = Counts::of(&self.arrived);
+        let mut payload = counts.since(self.counts);
+        (self.taken, self.counts) = (self.arrived.len(), counts);
+        let events = &self.peer.events[before..];
+        if events.iter().any(|it| matches!(it, OwnedEvent::Close(..))) {
+            self.closing.receive();
         }
-        let payload = self.incoming.receive(&self.arrived[self.taken..]);
-        self.taken = self.arrived.len();
-        for event in &self.peer.events[before..] {
-            if matches!(event, OwnedEvent::Close(..)) {
-                self.ending.heard();
-            }
-            if let Some(patience) = &mut self.patience {
-                patience.heard(event);
-            }
+        let failed = self.peer.error.is_some();
+        if failed && self.closing.failed {
+            payload = Payload::Nothing;
+        } else if failed {
+            self.closing.fail();
+            payload = payload.min(Payload::Unclear);
         }
-        if self.peer.error.is_none() {
-            if let Some(patience) = &mut self.patience {
-                patience.received(payload);
-            }
-            // The rest of an event will not come.
-            assert!(self.ending.may_receive() || self.peer.buffer.is_empty());
-            return;
+        if let Some(deadlines) = &mut self.deadlines {
+            deadlines.received(arrived, events, payload);
         }
-        if !failed {
-            self.ending.failed();
-            if let Some(patience) = &mut self.patience {
-                patience.received(payload.min(Payload::Unclear));
-            }
-        }
-        // RFC 6455 section 7.4.1: 1006 is in no Close frame.
-        let ending = self.peer.close_event().expect("a failure is an end");
-        if ending.code != 1006 {
-            self.ending.heard_too_late();
+        if failed {
+            // RFC 6455, section 7.4.1: no Close frame has the code 1006, so another code means that the peer's Close
+            // frame came after the failure.
+            let event = self.peer.close_event().expect("a failure closes");
+            self.closing.received |= event.code != 1006;
+        } else {
+            // The rest of an event cannot come after the end of the stream.
+            assert!(self.closing.may_receive() || self.peer.buffer.is_empty());
         }
     }
 
-    /// All output is about to be dropped. Returns whether there is any.
+    /// Notes that all output is about to be dropped. Returns whether there is any.
     fn drop_output(&mut self) -> bool {
         let dropped = self.peer.connection.output_len() > 0;
         self.dropped |= dropped;
@@ -306,16 +260,16 @@ impl Side {
         self.write(&output);
     }
 
-    /// Bytes that were taken off the output.
+    /// Puts bytes from the output on the wire.
     fn write(&mut self, bytes: &[u8]) {
         self.written.extend_from_slice(bytes);
         self.wire.extend(bytes);
-        if let Some(patience) = &mut self.patience {
-            patience.written(bytes.len());
+        if let Some(deadlines) = &mut self.deadlines {
+            deadlines.written(bytes.len());
         }
     }
 
-    /// All that waits to be written, in one piece.
+    /// All output in one piece.
     fn output(&self) -> Vec<u8> {
         let connection = &self.peer.connection;
         let output = first(connection.output_parts(), usize::MAX);
@@ -323,85 +277,6 @@ impl Side {
         let part = connection.output_parts().next().unwrap_or_default();
         assert_eq!(connection.output(), part);
         output
-    }
-
-    fn pass_time(&mut self, now: Duration) {
-        let (situation, output) = (self.situation(), self.output());
-        self.peer.connection.handle_timeout(now);
-        let after = self.output();
-        let queued = after.strip_prefix(&output[..]).expect("what waits stays");
-        let ending = self.peer.connection.close_event();
-        let due = match (&assert_legal(self.role, queued)[..], ending) {
-            ([OwnedEvent::Ping(payload)], _) => Due::Ping(payload.clone()),
-            ([], Some(ending)) if ending.timeout != self.ending.timeout() => {
-                Due::GiveUp(ending.timeout.expect("it stays"))
-            }
-            ([], _) => Due::Nothing,
-            (queued, _) => panic!("{queued:?}"),
-        };
-        match &mut self.patience {
-            None => assert_eq!(due, Due::Nothing),
-            Some(patience) => patience.passed(now, situation, &due),
-        }
-        match due {
-            Due::Nothing => {}
-            Due::Ping(payload) => {
-                self.sent.push(OwnedEvent::Ping(payload));
-                if let Some(patience) = &mut self.patience {
-                    patience.queued(after.len());
-                }
-            }
-            Due::GiveUp(timeout) => self.ending.gave_up(timeout, !after.is_empty()),
-        }
-    }
-
-    /// What the model of its deadlines says is so.
-    fn check_time(&mut self) {
-        let situation = self.situation();
-        let connection = &self.peer.connection;
-        let (next, round_trip_time) = (connection.timeout_at(), connection.round_trip_time());
-        match &mut self.patience {
-            None => assert_eq!((next, round_trip_time), (None, None)),
-            Some(patience) => patience.says(situation, next, round_trip_time),
-        }
-    }
-
-    /// What the model of its ending says is so.
-    fn check_ending(&self) {
-        let (connection, ending) = (&self.peer.connection, &self.ending);
-        assert_eq!(connection.can_send(), ending.is_open());
-        let action = ending.action(connection.output_len() > 0);
-        assert_eq!(connection.transport_action(), action);
-        let wants_read = ending.may_receive() && action != TransportAction::Close;
-        assert_eq!(connection.wants_read(), wants_read, "{action:?}");
-        assert!(!ending.drops_output() || connection.output_len() == 0);
-        let Some(event) = connection.close_event() else {
-            return assert!(!ending.is_over());
-        };
-        assert!(ending.is_over());
-        assert!(
-            ending
-                .is_clean()
-                .is_none_or(|clean| clean == event.was_clean)
-        );
-        assert_eq!(event.initiator, ending.initiator());
-        assert_eq!(event.timeout, ending.timeout());
-        assert_eq!(event.error, self.peer.error);
-        if !ending.has_heard() {
-            assert_eq!((event.code.into(), event.reason), (1006, ""));
-        }
-        if let Some(OwnedEvent::Close(code, reason)) = self.peer.events.last() {
-            assert_eq!((event.code.into(), event.reason), (*code, &reason[..]));
-        }
-    }
-
-    fn situation(&self) -> Situation {
-        let connection = &self.peer.connection;
-        Situation {
-            awaited: self.ending.awaited(connection.output_len() > 0),
-            // The length of such a message is not known, so it may be long enough.
-            fragmenting: self.fragmenting && connection.uses_deflate(),
-        }
     }
 
     fn corrupt(&mut self, at: usize, bits: u8) {
@@ -412,58 +287,148 @@ impl Side {
         }
     }
 
-    fn exchange_buffer(&mut self) {
-        if self.peer.buffer.is_empty() {
-            self.peer.buffer = ReadBuffer::with_capacity(3);
+    fn set_clock(&mut self, now: Duration, other: &mut Self) {
+        (self.now, other.now) = (now, now);
+        self.handle_timeout(now);
+    }
+
+    fn handle_timeout(&mut self, now: Duration) {
+        let (situation, output) = (self.situation(), self.output());
+        self.peer.connection.handle_timeout(now);
+        let after = self.output();
+        let queued = after.strip_prefix(&output[..]).expect("the output stays");
+        let event = self.peer.connection.close_event();
+        let due = match (&assert_legal(self.role, queued)[..], event) {
+            ([OwnedEvent::Ping(payload)], _) => Due::Ping(payload.clone()),
+            ([], Some(event)) if event.timeout != self.closing.timeout => {
+                Due::Timeout(event.timeout.expect("a timeout is final"))
+            }
+            ([], _) => Due::Nothing,
+            (queued, _) => panic!("{queued:?}"),
+        };
+        match &mut self.deadlines {
+            None => assert_eq!(due, Due::Nothing),
+            Some(deadlines) => deadlines.check_due(now, situation, &due),
+        }
+        match due {
+            Due::Nothing => {}
+            Due::Ping(payload) => {
+                self.sent.push(OwnedEvent::Ping(payload));
+                if let Some(deadlines) = &mut self.deadlines {
+                    deadlines.ping_queued(after.len());
+                }
+            }
+            Due::Timeout(timeout) => self.closing.time_out(timeout, !after.is_empty()),
         }
     }
 
-    /// In the end: what it said, and what it heard.
+    /// The bound on the output: the limit, the largest frame (which grows a little if it does not compress), Pongs, a
+    /// Close frame and a Ping.
+    fn check_output(&self) {
+        let largest = self.largest + self.largest / 100 + 64;
+        let bound = self.config.max_output + largest + (2 << 10) + 131 + 139 + 10;
+        assert!(self.peer.connection.output_len() <= bound);
+    }
+
+    fn check_deadlines(&mut self) {
+        let situation = self.situation();
+        let connection = &self.peer.connection;
+        let (next, round_trip_time) = (connection.timeout_at(), connection.round_trip_time());
+        match &mut self.deadlines {
+            None => assert_eq!((next, round_trip_time), (None, None)),
+            Some(deadlines) => deadlines.check_next(situation, next, round_trip_time),
+        }
+    }
+
+    fn check_closing(&self) {
+        let (connection, closing) = (&self.peer.connection, &self.closing);
+        assert_eq!(connection.can_send(), closing.is_open());
+        let action = closing.action(connection.output_len() > 0);
+        assert_eq!(connection.transport_action(), action);
+        let wants_read = closing.may_receive() && action != TransportAction::Close;
+        assert_eq!(connection.wants_read(), wants_read, "{action:?}");
+        assert!(!closing.drops_output() || connection.output_len() == 0);
+        let event = connection.close_event();
+        assert_eq!(event.is_some(), closing.is_over());
+        let Some(event) = event else {
+            return;
+        };
+        let clean = closing.is_clean();
+        assert!(clean.is_none_or(|clean| clean == event.was_clean));
+        assert_eq!(event.initiator, closing.initiator);
+        assert_eq!(event.timeout, closing.timeout);
+        assert_eq!(event.error, self.peer.error);
+        if !closing.received {
+            assert_eq!((event.code.into(), event.reason), (1006, ""));
+        }
+        if let Some(OwnedEvent::Close(code, reason)) = self.peer.events.last() {
+            assert_eq!((event.code.into(), event.reason), (*code, &reason[..]));
+        }
+    }
+
+    fn situation(&self) -> Situation {
+        let connection = &self.peer.connection;
+        Situation {
+            awaited: self.closing.awaited(connection.output_len() > 0),
+            // The length of a compressed message is unknown, so a fragment of it may be a long one.
+            fragmenting: self.fragmenting && connection.uses_deflate(),
+        }
+    }
+
+    /// Checks at the end what this side wrote and what it received.
     pub(super) fn check(&self, other: &Self) {
         assert_eq!(self.peer.connection.output_len(), 0);
-        let (heard, open) = join_parts(&self.peer.events);
+        let (received, open) = join_parts(&self.peer.events);
         if self.peer.connection.uses_deflate() {
-            // The oracle knows no compression.
-            if !other.corrupted {
-                let heard = mine(&heard);
-                assert!(other.sent.starts_with(&heard), "{heard:?}");
-                assert_eq!(heard.len(), self.incoming.completed());
-                let all = self.ending.may_receive() && !other.dropped;
-                assert!(!all || heard.len() == other.sent.len(), "{heard:?}");
-            }
+            self.check_inflated(&received, other);
         } else {
-            let rules = Rules::new(self.role.other(), &Config::default());
-            let said = judge(&rules, &self.written);
-            assert_eq!(said.error, None);
-            let said = mine(&said.events);
-            assert!(self.sent.starts_with(&said), "nothing else was sent");
-            if !self.dropped {
-                _ = assert_legal(self.role, &self.written);
-                assert_eq!(said.len(), self.sent.len());
-            }
-            // Whatever came before the end of the stream is delivered, also if it was still in the buffer then.
-            let verdict = judge(&Rules::new(self.role, &self.config), &self.arrived);
-            assert_eq!(heard, verdict.events);
-            let code = self.peer.error.map(|error| u16::from(error.close_code()));
-            assert_eq!(code, verdict.error);
+            self.check_with_oracle(&received);
         }
-        if self.ending.may_receive() && !other.corrupted {
+        if other.corrupted {
+            return;
+        }
+        if self.closing.may_receive() {
             assert_eq!(self.arrived, other.written);
         }
-        if !other.corrupted {
-            assert_eq!(
-                self.peer.error, None,
-                "a peer that keeps the rules breaks none"
-            );
-            // A message that was cut off has not arrived in full.
-            if let Some(part) = open {
-                let ping = |event: &&OwnedEvent| matches!(event, OwnedEvent::Ping(_));
-                let messages = other.sent.iter().filter(|event| !ping(event));
-                let said = messages.map(OwnedEvent::data);
-                let mut said = said.chain([&other.open[..]]);
-                assert!(said.any(|said| said.starts_with(part.data())), "{part:?}");
-            }
+        let error = self.peer.error;
+        assert_eq!(error, None, "the other side breaks no rule");
+        // A part of a message is the beginning of one that was sent.
+        if let Some(part) = open {
+            let ping = |event: &&OwnedEvent| matches!(event, OwnedEvent::Ping(_));
+            let messages = other.sent.iter().filter(|event| !ping(event));
+            let sent = messages.map(OwnedEvent::data);
+            let mut sent = sent.chain([&other.open[..]]);
+            assert!(sent.any(|sent| sent.starts_with(part.data())), "{part:?}");
         }
+    }
+
+    /// The oracle knows no compression. What arrives without a change must equal what was sent.
+    fn check_inflated(&self, received: &[OwnedEvent], other: &Self) {
+        if other.corrupted {
+            return;
+        }
+        let received = messages_and_pings(received);
+        assert!(other.sent.starts_with(&received), "{received:?}");
+        assert_eq!(received.len(), self.counts.completed);
+        let all = self.closing.may_receive() && !other.dropped;
+        assert!(!all || received.len() == other.sent.len(), "{received:?}");
+    }
+
+    fn check_with_oracle(&self, received: &[OwnedEvent]) {
+        let rules = Rules::new(self.role.other(), &Config::default());
+        let verdict = judge(&rules, &self.written);
+        assert_eq!(verdict.error, None);
+        let written = messages_and_pings(&verdict.events);
+        assert!(self.sent.starts_with(&written), "only what was sent");
+        if !self.dropped {
+            _ = assert_legal(self.role, &self.written);
+            assert_eq!(written.len(), self.sent.len());
+        }
+        // The connection delivers all that arrived, also after the end of the stream.
+        let verdict = judge(&Rules::new(self.role, &self.config), &self.arrived);
+        assert_eq!(received, verdict.events);
+        let code = self.peer.error.map(|error| u16::from(error.close_code()));
+        assert_eq!(code, verdict.error);
     }
 }
 
@@ -471,15 +436,14 @@ const fn hundredths(n: u16) -> Duration {
     Duration::from_millis(10 * n as u64)
 }
 
-/// The messages and Pings: what only the application sends.
-fn mine(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
-    let automatic =
-        |event: &&OwnedEvent| matches!(event, OwnedEvent::Pong(_) | OwnedEvent::Close(..));
-    let rest = events.iter().filter(|event| !automatic(event));
-    rest.cloned().collect()
+/// Leaves out Pongs and Close frames, which a connection also sends automatically.
+fn messages_and_pings(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
+    let mut events = events.to_vec();
+    events.retain(|event| !matches!(event, OwnedEvent::Pong(_) | OwnedEvent::Close(..)));
+    events
 }
 
-/// The first `n` bytes of all parts, none of which is empty.
+/// The first `n` bytes of all parts. No part is empty.
 fn first<'a>(parts: impl Iterator<Item = &'a [u8]>, n: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in parts {
@@ -488,27 +452,4 @@ fn first<'a>(parts: impl Iterator<Item = &'a [u8]>, n: usize) -> Vec<u8> {
     }
     bytes.truncate(n);
     bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::operations::Whole;
-
-    /// Or the checks of the order of parts would see to nothing.
-    #[test]
-    fn a_server_copies_no_large_message() {
-        let config = Config::default();
-        let side = |role: Role| Side::new(role, role.connection(&config), &config);
-        let (mut client, mut server) = (side(Role::Client), side(Role::Server));
-        let message = || Whole::Binary(vec![1; 1024]);
-        for _ in 0..2 {
-            server.act(Operation::Text("own".into()), &mut client);
-            server.act(Operation::Shared(message()), &mut client);
-        }
-        assert_eq!(server.peer.connection.output_parts().count(), 4);
-        server.act(Operation::From(message(), 8000), &mut client);
-        assert_eq!((server.wire.len(), server.written.len()), (8000, 8000));
-        assert_eq!(server.peer.connection.output_parts().count(), 2);
-    }
 }

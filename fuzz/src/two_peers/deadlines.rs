@@ -5,76 +5,79 @@ use std::time::Duration;
 use sockless::test_util::OwnedEvent;
 use sockless::{Deadlines, Timeout};
 
-use super::ending::Awaited;
+use super::closing::Awaited;
 use super::incoming::Payload;
 
-/// What happens when the time is passed.
+/// What a call of `handle_timeout` does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
-    /// A Ping with this payload.
+    /// It sends a Ping with this payload.
     Ping(Vec<u8>),
-    GiveUp(Timeout),
+    /// It ends the connection.
+    Timeout(Timeout),
 }
 
 /// What the deadlines depend on, apart from the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation {
     pub(super) awaited: Awaited,
-    /// Fragments of a compressed message are being sent.
+    /// The application is sending the fragments of a compressed message.
     pub(super) fragmenting: bool,
 }
 
-/// All that the rules allow.
+/// All states that the rules allow.
 ///
-/// They leave a few questions open. Each such question doubles the states, and what the connection does next answers it.
-pub(super) struct Patience {
+/// The rules leave a few questions open. Each question doubles the states, and the next step of the connection
+/// answers it.
+pub(super) struct DeadlineModel {
     states: Vec<State>,
-    /// What was received of messages since the time was last passed.
+    /// What came of messages since the last call of `handle_timeout`.
     received: Payload,
-    /// Whether anything was received since then.
+    /// Whether any bytes came since then.
     arrived: bool,
-    /// Whether output was written since then. If it was only control frames, that does not count.
+    /// Whether output was written since then. The rules do not count output that has only control frames.
     written: bool,
 }
 
-/// The most telling of what has moved.
+/// The progress since the last call of `handle_timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moved {
+enum Progress {
     Data,
     Control,
     Nothing,
 }
 
-impl Patience {
+impl DeadlineModel {
     pub(super) fn new(deadlines: Deadlines) -> Self {
+        let state = State {
+            deadlines,
+            last: None,
+            pings: 0,
+            round_trip_time: None,
+        };
         Self {
-            states: vec![State::new(deadlines)],
+            states: vec![state],
             received: Payload::Nothing,
             arrived: false,
             written: false,
         }
     }
 
-    /// Something has come from the peer.
-    pub(super) const fn arrived(&mut self) {
-        self.arrived = true;
-    }
-
-    /// The application has sent a Ping, at the end of so many bytes of output.
-    pub(super) fn pinged(&mut self, output: usize) {
+    /// The application sent a Ping, which ends after this many bytes of output.
+    pub(super) fn ping_sent(&mut self, output: usize) {
         for ping in self.pings() {
             ping.first_later.get_or_insert(output);
             ping.last_later = Some(output);
         }
     }
 
-    /// The Ping that was due is at the end of so many bytes of output.
-    pub(super) fn queued(&mut self, output: usize) {
+    /// The automatic Ping ends after this many bytes of output.
+    pub(super) fn ping_queued(&mut self, output: usize) {
         self.pings().for_each(|ping| ping.ahead = output);
     }
 
-    /// So many bytes of output were written.
+    /// This many bytes of output were written.
     pub(super) fn written(&mut self, n: usize) {
         self.written |= n > 0;
         for ping in self.pings() {
@@ -85,16 +88,18 @@ impl Patience {
         }
     }
 
-    /// This much of messages came from the peer.
-    pub(super) fn received(&mut self, payload: Payload) {
+    /// Bytes may have come from the peer, with these events and this much of messages.
+    pub(super) fn received(&mut self, arrived: bool, events: &[OwnedEvent], payload: Payload) {
+        self.arrived |= arrived;
         self.received = self.received.max(payload);
+        for event in events {
+            if let OwnedEvent::Pong(payload) = event {
+                self.pong_received(payload);
+            }
+        }
     }
 
-    /// An event came from the peer.
-    pub(super) fn heard(&mut self, event: &OwnedEvent) {
-        let OwnedEvent::Pong(payload) = event else {
-            return;
-        };
+    fn pong_received(&mut self, payload: &[u8]) {
         let mut others = Vec::new();
         for state in &mut self.states {
             let counter = state.pings.to_be_bytes();
@@ -102,11 +107,11 @@ impl Patience {
             let Some(ping) = state.ping().filter(|ping| ping.answer.is_none()) else {
                 continue;
             };
-            if ping.ahead == 0 && payload[..] == counter {
+            if ping.ahead == 0 && payload == counter {
                 ping.answer = Some(Answer::Own);
             } else if ping.first_later == Some(0) {
                 ping.answer = Some(Answer::Later);
-                // Of several later Pings the first was written, and the last was not: the rules speak of one.
+                // The rules speak of one later Ping. They do not say whether the first or the last of several counts.
                 if ping.last_later != Some(0) {
                     others.push(before);
                 }
@@ -115,33 +120,32 @@ impl Patience {
         self.states.extend(others);
     }
 
-    /// The time was passed in this situation, and this has happened.
-    pub(super) fn passed(&mut self, now: Duration, situation: Situation, happened: &Due) {
+    /// Checks what `handle_timeout` did in this situation.
+    pub(super) fn check_due(&mut self, now: Duration, situation: Situation, due: &Due) {
         let other = if self.arrived {
-            Moved::Control
+            Progress::Control
         } else {
-            Moved::Nothing
+            Progress::Nothing
         };
-        let moved: &[Moved] = match self.received {
+        let possible: &[Progress] = match self.received {
             Payload::Nothing if !self.written => &[other],
-            Payload::Nothing | Payload::Unclear => &[other, Moved::Data],
-            Payload::Some => &[Moved::Data],
+            Payload::Nothing | Payload::Unclear => &[other, Progress::Data],
+            Payload::Some => &[Progress::Data],
         };
         let mut allowed = Vec::new();
         let mut states = Vec::new();
         for state in &self.states {
-            for moved in moved {
+            for progress in possible {
                 let mut state = state.clone();
-                let due = state.pass(now, situation, *moved);
-                if due == *happened {
+                allowed.push(state.handle_timeout(now, situation, *progress));
+                if allowed.last() == Some(due) {
                     states.push(state);
                 }
-                allowed.push(due);
             }
         }
         assert!(
             !states.is_empty(),
-            "at {now:?}, {situation:?}: {happened:?}, not {allowed:?}"
+            "at {now:?}, {situation:?}: {due:?}, not {allowed:?}"
         );
         self.states = states;
         self.received = Payload::Nothing;
@@ -149,8 +153,8 @@ impl Patience {
         self.written = false;
     }
 
-    /// The connection says this.
-    pub(super) fn says(
+    /// Checks the next time for `handle_timeout` and the round-trip time.
+    pub(super) fn check_next(
         &mut self,
         situation: Situation,
         next: Option<Duration>,
@@ -167,7 +171,7 @@ impl Patience {
         self.states.dedup();
     }
 
-    /// The Pings that are waited for, one in each state.
+    /// The unanswered automatic Ping of each state.
     fn pings(&mut self) -> impl Iterator<Item = &mut Ping> {
         self.states.iter_mut().filter_map(State::ping)
     }
@@ -176,22 +180,23 @@ impl Patience {
 #[derive(Clone, PartialEq)]
 struct State {
     deadlines: Deadlines,
-    /// The latest time that was passed, and what was waited for then.
-    told: Option<(Duration, Wait)>,
+    /// The latest time so far, and the wait at that time.
+    last: Option<(Duration, Wait)>,
+    /// The number of automatic Pings so far.
     pings: u32,
     round_trip_time: Option<Duration>,
 }
 
-/// One wait: for the time of the next Ping, for a Pong, or for one of the steps of an ending.
+/// One wait: for the time of the next Ping, for a Pong, or for one step of the closing.
 #[derive(Clone, PartialEq)]
 struct Wait {
     awaited: Awaited,
     began: Duration,
-    /// When it is over, which progress puts off.
+    /// The deadline. Progress extends it.
     due: Duration,
-    /// When it turned out to be over. There is one more turn to read from then on.
+    /// When the deadline was found to have passed. From then on there is one more turn to read.
     turn: Option<Duration>,
-    /// The Ping that is due waits until then for the end of a message.
+    /// The due Ping waits for the end of a message, but not longer than this.
     held: Option<Duration>,
     ping: Option<Ping>,
 }
@@ -200,36 +205,28 @@ struct Wait {
 struct Ping {
     /// Bytes of output up to its end.
     ahead: usize,
-    /// The same of the Pings that the application has sent since, the first and the last.
+    /// The same for the first and for the last Ping that the application sent later.
     first_later: Option<usize>,
     last_later: Option<usize>,
     answer: Option<Answer>,
 }
 
+/// Which Ping a Pong answers (RFC 6455, section 5.5.3).
 #[derive(Clone, PartialEq)]
 enum Answer {
     Own,
+    /// A later Ping. Its Pong also answers the earlier one.
     Later,
 }
 
 impl State {
-    const fn new(deadlines: Deadlines) -> Self {
-        Self {
-            deadlines,
-            told: None,
-            pings: 0,
-            round_trip_time: None,
-        }
-    }
-
     fn ping(&mut self) -> Option<&mut Ping> {
-        self.told.as_mut()?.1.ping.as_mut()
+        self.last.as_mut()?.1.ping.as_mut()
     }
 
-    /// Passes the time.
-    fn pass(&mut self, now: Duration, now_is: Situation, moved: Moved) -> Due {
-        let awaited = now_is.awaited;
-        let (before, wait) = match self.told.take() {
+    fn handle_timeout(&mut self, now: Duration, situation: Situation, progress: Progress) -> Due {
+        let awaited = situation.awaited;
+        let (before, wait) = match self.last.take() {
             Some((before, wait)) => (before, Some(wait)),
             None => (Duration::ZERO, None),
         };
@@ -238,34 +235,32 @@ impl State {
         let wait = wait.filter(|wait| wait.awaited == awaited);
         let begins = wait.is_none();
         let mut wait = wait.unwrap_or_else(|| self.begin(now, awaited));
-        // Of no length, it is over as soon as it begins.
+        // A wait of length zero ends as soon as it begins.
         if begins && now < wait.due {
-            self.told = Some((now, wait));
+            self.last = Some((now, wait));
             return Due::Nothing;
         }
         if let Some(answer) = wait.ping.as_ref().and_then(|ping| ping.answer.as_ref()) {
             if *answer == Answer::Own {
                 self.round_trip_time = Some(now - wait.began);
             }
-            self.told = Some((now, self.begin(now, awaited)));
+            self.last = Some((now, self.begin(now, awaited)));
             return Due::Nothing;
         }
         let due = match self.period(awaited, wait.ping.is_some()) {
             None => Due::Nothing,
             Some(interval) if awaited == Awaited::Messages && wait.ping.is_none() => {
-                if now < wait.due {
-                    Due::Nothing
-                } else if !begins && now_is.fragmenting && wait.held.is_none_or(|until| now < until)
-                {
+                let may_hold = wait.held.is_none_or(|until| now < until);
+                if now >= wait.due && !begins && situation.fragmenting && may_hold {
                     wait.held.get_or_insert(now.saturating_add(interval));
-                    Due::Nothing
-                } else {
+                } else if now >= wait.due {
                     return self.send_ping(now);
                 }
+                Due::Nothing
             }
             Some(period) => {
-                if wait.is_over(now, period, self.deadlines.max_extension, moved) {
-                    Due::GiveUp(match awaited {
+                if wait.is_over(now, period, self.deadlines.max_extension, progress) {
+                    Due::Timeout(match awaited {
                         Awaited::Messages => Timeout::Pong,
                         Awaited::Close => Timeout::Close,
                         Awaited::EndOfStream | Awaited::Nothing => Timeout::EndOfStream,
@@ -275,16 +270,18 @@ impl State {
                 }
             }
         };
-        self.told = Some((now, wait));
+        self.last = Some((now, wait));
         due
     }
 
-    /// When the time is to be passed next.
-    fn next(&self, now_is: Situation) -> Option<Duration> {
-        let wait = self.told.as_ref().map(|(_, wait)| wait);
-        let Some(wait) = wait.filter(|wait| wait.awaited == now_is.awaited) else {
-            // At once, since the wait counts from then on.
-            return self.period(now_is.awaited, false).map(|_| Duration::ZERO);
+    /// When to call `handle_timeout` next.
+    fn next(&self, situation: Situation) -> Option<Duration> {
+        let wait = self.last.as_ref().map(|(_, wait)| wait);
+        let Some(wait) = wait.filter(|wait| wait.awaited == situation.awaited) else {
+            // A new wait counts from the next call, so that call is due at once.
+            return self
+                .period(situation.awaited, false)
+                .map(|_| Duration::ZERO);
         };
         if wait.ping.as_ref().is_some_and(|ping| ping.answer.is_some()) {
             return Some(Duration::ZERO);
@@ -292,13 +289,13 @@ impl State {
         self.period(wait.awaited, wait.ping.is_some())?;
         Some(match wait.held {
             _ if wait.turn.is_some() => Duration::ZERO,
-            Some(until) if now_is.fragmenting => until,
+            Some(until) if situation.fragmenting => until,
             Some(_) => Duration::ZERO,
             None => wait.due,
         })
     }
 
-    /// A wait begins, but none for a Pong.
+    /// Begins any wait except for a Pong.
     fn begin(&self, now: Duration, awaited: Awaited) -> Wait {
         let period = self.period(awaited, false).unwrap_or(Duration::MAX);
         Wait::new(awaited, now, period, None)
@@ -307,12 +304,12 @@ impl State {
     fn send_ping(&mut self, now: Duration) -> Due {
         let ping = Some(Ping::default());
         let wait = Wait::new(Awaited::Messages, now, self.deadlines.pong, ping);
-        self.told = Some((now, wait));
+        self.last = Some((now, wait));
         self.pings += 1;
         Due::Ping(self.pings.to_be_bytes().to_vec())
     }
 
-    /// How long this may last, with a Ping under way or not; for ever if there is none.
+    /// How long a wait may last. `pinged` says whether it is for a Pong. `None` means without end.
     fn period(&self, awaited: Awaited, pinged: bool) -> Option<Duration> {
         let period = match awaited {
             Awaited::Messages if pinged => self.deadlines.pong,
@@ -336,36 +333,33 @@ impl Wait {
         }
     }
 
-    /// Whether its deadline ends the connection.
+    /// Whether the deadline ends the connection.
     fn is_over(
         &mut self,
         now: Duration,
         period: Duration,
         max_extension: Duration,
-        moved: Moved,
+        progress: Progress,
     ) -> bool {
         let latest = (self.began.saturating_add(period)).saturating_add(max_extension);
-        let fresh = if moved == Moved::Data {
-            now.saturating_add(period)
-        } else {
-            Duration::ZERO
+        let extended = match progress {
+            Progress::Data => now.saturating_add(period).min(latest),
+            Progress::Control | Progress::Nothing => Duration::ZERO,
         };
-        // A deadline that had turned out to be over begins anew.
+        // A deadline that was found to have passed starts again.
         self.due = match self.turn {
-            None => self.due.max(fresh.min(latest)),
-            Some(_) => fresh.min(latest),
+            None => self.due.max(extended),
+            Some(_) => extended,
         };
         if now < self.due {
             self.turn = None;
             return false;
         }
-        match self.turn {
-            None => {
-                self.turn = Some(now);
-                false
-            }
-            // What arrived in time is still being read, but no longer than the deadline itself.
-            Some(turn) => moved == Moved::Nothing || now >= turn.saturating_add(period),
-        }
+        let Some(turn) = self.turn else {
+            self.turn = Some(now);
+            return false;
+        };
+        // Reading what arrived in time may go on, but not longer than one more period.
+        progress == Progress::Nothing || now >= turn.saturating_add(period)
     }
 }
