@@ -1,83 +1,101 @@
-//! One connection, from its opening to its end, beside a thousand others.
+//! One connection of the load, from its opening handshake to its end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::{Barrier, Semaphore};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_util::io::InspectReader;
 
 use crate::http2::{Http2, Http2Stream};
-use crate::load::{Plan, Stage, Totals};
+use crate::load::{Shared, count};
 use crate::message::{Messages, ping};
-use crate::watched::{End, Watched};
+use crate::target::Stream;
 
-/// A Ping goes out behind the first message and then behind every fifth.
+/// Every fifth message is followed by a Ping, beginning with the first.
 const PING_EVERY: usize = 5;
 
-/// How many Pings go with so many messages.
+/// The number of Pings that accompany this number of messages.
 pub(crate) fn pings(messages: usize) -> usize {
     messages.div_ceil(PING_EVERY)
 }
 
-/// What a connection shares with the others.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) totals: Arc<Totals>,
-    /// The HTTP/2 connections, if they are to be used, each with several of these clients.
-    pub(crate) http2: Arc<[OnceCell<Http2>]>,
-    /// Lets so many at a time connect.
-    pub(crate) connecting: Arc<Semaphore>,
-    /// Says that a connection has reached a stage.
-    pub(crate) reached: mpsc::UnboundedSender<(usize, Stage)>,
-    /// The stage up to which all may go.
-    pub(crate) stage: watch::Receiver<Stage>,
+/// How often all connections wait for each other: open, all messages echoed, memory measured.
+pub(crate) const STAGES: usize = 3;
+
+type Inspect = Box<dyn FnMut(&[u8]) + Send>;
+
+type Socket = WebSocketStream<InspectReader<Box<dyn Stream>, Inspect>>;
+
+/// Opens a connection, echoes and closes. Before each step it waits for all other connections.
+pub(crate) async fn visit(number: usize, shared: &Shared) -> Result<(), String> {
+    let mut stages = Stages {
+        barrier: &shared.stages,
+        left: STAGES,
+    };
+    let result = Box::pin(visit_by_stages(number, shared, &mut stages)).await;
+    // A connection that failed does not hold up the others.
+    while stages.left > 0 {
+        stages.pass().await;
+    }
+    result
 }
 
-type Socket<S> = WebSocketStream<Watched<S>>;
-
-/// Opens a connection, echoes and closes, each when all others are ready for it.
-pub(crate) async fn visit(number: usize, shared: Shared) -> Result<(), String> {
-    let permit = shared
-        .connecting
-        .acquire()
-        .await
-        .map_err(|error| error.to_string())?;
-    if let Some(streams) = shared.plan.http2 {
-        let stream = open_stream(number, streams, &shared).await?;
-        let socket =
-            WebSocketStream::from_raw_socket(Watched::new(stream), Role::Client, None).await;
-        drop(permit);
-        return stages(number, socket, shared.clone()).await;
-    }
-    let stream = shared.plan.target.connect().await?;
-    if shared.plan.target.is_tls() {
-        let socket = open(shared.plan.target.encrypt(stream).await?, &shared).await?;
-        drop(permit);
-        stages(number, socket, shared.clone()).await
-    } else {
-        let socket = open(stream, &shared).await?;
-        drop(permit);
-        stages(number, socket, shared.clone()).await
-    }
-}
-
-async fn open<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
+async fn visit_by_stages(
+    number: usize,
     shared: &Shared,
-) -> Result<Socket<S>, String> {
-    let url = shared.plan.target.web_socket_url();
-    let opened = client_async(url, Watched::new(stream)).await;
+    stages: &mut Stages<'_>,
+) -> Result<(), String> {
+    // tungstenite does not report how the stream ended after the closing handshake.
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut socket = open(number, shared, Arc::clone(&ended)).await?;
+    count(&shared.totals.open, 1);
+    stages.wait(&mut socket).await?;
+    let messages = Messages {
+        connection: number,
+        count: shared.plan.messages,
+        size: shared.plan.size,
+    };
+    let mut socket = talk(socket, messages, shared).await?;
+    while stages.left > 0 {
+        stages.wait(&mut socket).await?;
+    }
+    close(&mut socket).await?;
+    // The client has not ended its stream yet: the server ends TCP first (RFC 6455, section 7.1.1).
+    if !ended.load(Ordering::Relaxed) {
+        return Err(String::from("closed, but then the stream broke"));
+    }
+    // Dropping a stream of HTTP/2 would reset it, so this ends it.
+    _ = socket.get_mut().shutdown().await;
+    count(&shared.totals.closed, 1);
+    Ok(())
+}
+
+async fn open(number: usize, shared: &Shared, ended: Arc<AtomicBool>) -> Result<Socket, String> {
+    let permit = shared.connecting.acquire().await;
+    let _permit = permit.map_err(|error| error.to_string())?;
+    let target = &shared.plan.target;
+    let inspect = |stream: Box<dyn Stream>| {
+        // An empty read is the end of the stream: FIN, and in TLS a `close_notify`.
+        let see: Inspect = Box::new(move |read| ended.store(read.is_empty(), Ordering::Relaxed));
+        InspectReader::new(stream, see)
+    };
+    if let Some(streams) = shared.plan.http2 {
+        let stream = inspect(Box::new(open_stream(number, streams, shared).await?));
+        return Ok(WebSocketStream::from_raw_socket(stream, Role::Client, None).await);
+    }
+    let stream = inspect(target.connect().await?);
+    let opened = client_async(target.web_socket_url(), stream).await;
     let (socket, _) = opened.map_err(|error| format!("no opening handshake: {error}"))?;
     Ok(socket)
 }
 
-/// A stream of the HTTP/2 connection that this WebSocket shares with so many others, which the first of them begins.
+/// Opens a stream on the HTTP/2 connection that this WebSocket shares with others. The first one creates the connection.
 async fn open_stream(
     number: usize,
     streams: usize,
@@ -85,16 +103,11 @@ async fn open_stream(
 ) -> Result<Http2Stream, String> {
     let target = &shared.plan.target;
     let connect = async || {
-        let transport = target.connect().await?;
-        let http2 = if target.is_tls() {
-            Http2::begin(target.encrypt(transport).await?).await?
-        } else {
-            Http2::begin(transport).await?
-        };
+        let http2 = Http2::begin(target.connect().await?).await?;
         let allowed = http2.max_streams();
         if allowed < streams {
             return Err(format!(
-                "the server allows {allowed} streams on a connection, and not {streams}"
+                "the server allows {allowed} streams on a connection, not {streams}"
             ));
         }
         Ok(http2)
@@ -105,56 +118,40 @@ async fn open_stream(
     http2.open(&target.http_url()).await
 }
 
-async fn stages<S: AsyncRead + AsyncWrite + Unpin>(
-    number: usize,
-    mut socket: Socket<S>,
-    mut shared: Shared,
-) -> Result<(), String> {
-    wait(number, &mut socket, &mut shared, Stage::Open).await?;
-    let messages = Messages {
-        connection: number,
-        count: shared.plan.messages,
-        size: shared.plan.size,
-    };
-    let mut socket = talk(socket, messages, &shared.totals).await?;
-    wait(number, &mut socket, &mut shared, Stage::Echoed).await?;
-    close(&mut socket).await?;
-    shared.totals.closed();
-    Ok(())
+/// The points at which a connection waits for all others.
+struct Stages<'a> {
+    barrier: &'a Barrier,
+    left: usize,
 }
 
-/// Waits until all connections have reached this stage. Nothing but a Ping may come until then.
-async fn wait<S: AsyncRead + AsyncWrite + Unpin>(
-    number: usize,
-    socket: &mut Socket<S>,
-    shared: &mut Shared,
-    stage: Stage,
-) -> Result<(), String> {
-    shared
-        .reached
-        .send((number, stage))
-        .map_err(|error| error.to_string())?;
-    loop {
-        tokio::select! {
-            all = shared.stage.wait_for(|all| *all >= stage) => {
-                return all.map(drop).map_err(|error| error.to_string());
-            }
-            message = socket.next() => match message {
-                Some(Ok(Message::Ping(_))) => {} // the next read answers it
-                other => return Err(format!("while idle: {}", describe(other.as_ref()))),
+impl Stages<'_> {
+    /// Waits for all connections.
+    async fn pass(&mut self) {
+        self.left -= 1;
+        self.barrier.wait().await;
+    }
+
+    /// Waits for all connections. The server may send only Pings in the meantime.
+    async fn wait(&mut self, socket: &mut Socket) -> Result<(), String> {
+        let all = self.pass();
+        tokio::pin!(all);
+        let mut result = Ok(());
+        loop {
+            tokio::select! {
+                () = &mut all => return result,
+                message = socket.next(), if result.is_ok() => match message {
+                    Some(Ok(Message::Ping(_))) => {} // the next read sends the Pong
+                    other => result = Err(format!("while idle: {}", describe(other.as_ref()))),
+                }
             }
         }
     }
 }
 
-/// Sends all messages without waiting for their echoes, and a Ping now and then; takes what comes back, in order.
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: Socket<S>,
-    messages: Messages,
-    totals: &Totals,
-) -> Result<Socket<S>, String> {
+/// Sends all messages without waiting for their echoes, and some Pings. Checks the answers in order.
+async fn talk(socket: Socket, messages: Messages, shared: &Shared) -> Result<Socket, String> {
     let (mut sink, mut stream) = socket.split();
-    // One Ping at a time: of several only the last needs an answer (RFC 6455 section 5.5.3).
+    // One Ping at a time: an endpoint may answer only the most recent of several (RFC 6455, section 5.5.3).
     let free = Semaphore::new(1);
     let asked = AtomicUsize::new(0);
 
@@ -181,7 +178,8 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                     check_echo(&messages, echoes, &message)?;
                     echoes += 1;
-                    totals.echoed(message.len());
+                    count(&shared.totals.messages, 1);
+                    count(&shared.totals.bytes, message.len() as u64);
                 }
                 Some(Ok(Message::Pong(payload))) => {
                     if answers == asked.load(Ordering::Relaxed) {
@@ -191,16 +189,13 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                         return Err(format!("the Pong for Ping {answers} carries {payload:?}"));
                     }
                     answers += 1;
-                    totals.answered();
+                    count(&shared.totals.pings, 1);
                     free.add_permits(1);
                 }
-                Some(Ok(Message::Ping(_))) => {} // the next read answers it
+                Some(Ok(Message::Ping(_))) => {} // the next read sends the Pong
                 other => {
-                    return Err(format!(
-                        "message {echoes} of {}: {}",
-                        messages.count,
-                        describe(other.as_ref())
-                    ));
+                    let what = describe(other.as_ref());
+                    return Err(format!("message {echoes} of {}: {what}", messages.count));
                 }
             }
         }
@@ -220,28 +215,26 @@ fn check_echo(messages: &Messages, index: usize, got: &Message) -> Result<(), St
     }
     let other = (0..messages.count).find(|other| *other != index && messages.get(*other) == *got);
     let what = match other {
-        Some(other) => format!("came back as message {other}"),
-        None => format!("came back as {}", describe_message(got)),
+        Some(other) => format!("message {other}"),
+        None => describe_message(got),
     };
     let (sent_bytes, got_bytes) = (sent.clone().into_data(), got.clone().into_data());
     let same = sent_bytes.iter().zip(&got_bytes);
     let same = same.take_while(|(sent, got)| sent == got).count();
+    let sent = describe_message(&sent);
     Err(format!(
-        "message {index}, {}, {what}; the first {same} bytes are the same",
-        describe_message(&sent)
+        "message {index}, {sent}, came back as {what}; the first {same} bytes are the same"
     ))
 }
 
-/// Closes with 1000, and sees the same code come back, and then the server end the stream.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) -> Result<(), String> {
+/// Closes with 1000, then waits for the same code and the end of the stream.
+async fn close(socket: &mut Socket) -> Result<(), String> {
     let frame = CloseFrame {
         code: CloseCode::Normal,
         reason: "done".into(),
     };
-    socket
-        .close(Some(frame))
-        .await
-        .map_err(|error| format!("cannot close: {error}"))?;
+    let closed = socket.close(Some(frame)).await;
+    closed.map_err(|error| format!("cannot close: {error}"))?;
     let mut is_answered = false;
     loop {
         match socket.next().await {
@@ -249,19 +242,9 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut Socket<S>) -> Res
                 is_answered = true;
             }
             Some(Ok(Message::Ping(_))) if !is_answered => {}
-            None if is_answered => break,
+            None if is_answered => return Ok(()),
             other => return Err(format!("closing: {}", describe(other.as_ref()))),
         }
-    }
-    // This side has not ended its stream: a server closes first (RFC 6455 section 7.1.1).
-    match socket.get_ref().end() {
-        // Now it does. On TCP dropping it would have done as well, on HTTP/2 that resets the stream.
-        Some(End::Stream) => {
-            _ = socket.get_mut().shutdown().await;
-            Ok(())
-        }
-        Some(End::Error(kind)) => Err(format!("closed, but then the stream broke: {kind}")),
-        None => Err(String::from("closed, but the stream did not end")),
     }
 }
 

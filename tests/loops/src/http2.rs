@@ -10,23 +10,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::Bytes;
 use tokio_tungstenite::tungstenite::http::{Method, Request, StatusCode, Version};
 
-/// How many bytes all streams may have on their way to us together: h2 takes short messages for an attack when there are
-/// too many of them for this window, and here every stream gets some at once.
+/// The flow-control window of an HTTP/2 connection, in bytes. All streams receive at once. With a small window, h2 takes
+/// their many short frames for an attack.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// An HTTP/2 connection whose server takes a WebSocket in a stream.
+/// An HTTP/2 connection whose server accepts WebSockets.
 #[derive(Clone)]
 pub struct Http2 {
     requests: client::SendRequest<Bytes>,
 }
 
 impl Http2 {
-    /// Begins an HTTP/2 connection over a transport, and waits for the server's settings: before them nobody may ask
-    /// for a WebSocket (RFC 8441 section 3).
+    /// Begins an HTTP/2 connection over a transport, and waits for the server's settings. A client must not request a
+    /// WebSocket before it has them (RFC 8441, section 3).
     ///
     /// # Errors
     ///
-    /// That the server speaks no HTTP/2, or takes no WebSocket over it.
+    /// If the server does not speak HTTP/2, or accepts no WebSockets over it.
     pub async fn begin<S>(transport: S) -> Result<Self, String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -39,7 +39,7 @@ impl Http2 {
             .map_err(failed)?;
         let mut pings = connection.ping_pong().ok_or("no HTTP/2 ping")?;
         tokio::spawn(connection);
-        // Settings are the first thing that a server sends, so they are in front of the answer to this.
+        // A server sends its settings first, so they arrive before the answer to this ping.
         pings.ping(Ping::opaque()).await.map_err(failed)?;
         if !requests.is_extended_connect_protocol_enabled() {
             return Err(String::from(
@@ -49,17 +49,17 @@ impl Http2 {
         Ok(Self { requests })
     }
 
-    /// How many streams may be open at once.
+    /// The number of streams that may be open at once.
     #[must_use]
     pub fn max_streams(&self) -> usize {
         self.requests.current_max_send_streams()
     }
 
-    /// Opens a WebSocket (RFC 8441 section 4) at an https or http URL.
+    /// Opens a WebSocket at an https or http URL (RFC 8441, section 4).
     ///
     /// # Errors
     ///
-    /// That it was refused.
+    /// If the server refuses it, or the connection fails.
     pub async fn open(&self, url: &str) -> Result<Http2Stream, String> {
         let failed = |error: h2::Error| format!("no stream: {error}");
         let request = Request::builder()
@@ -81,7 +81,7 @@ impl Http2 {
     }
 }
 
-/// A stream as a transport: its bytes are what is in the DATA frames (RFC 8441 section 5).
+/// A stream as a transport. Its bytes are the payload of the DATA frames (RFC 8441, section 5).
 pub struct Http2Stream {
     send: SendStream<Bytes>,
     receive: RecvStream,
@@ -89,7 +89,7 @@ pub struct Http2Stream {
 }
 
 impl Http2Stream {
-    /// The two halves together.
+    /// Joins the two halves.
     #[must_use]
     pub fn new(send: SendStream<Bytes>, receive: RecvStream) -> Self {
         Self {
@@ -156,12 +156,12 @@ impl AsyncWrite for Http2Stream {
         }
     }
 
-    /// What was taken is the connection's to write.
+    /// The connection writes what it accepted. No flush is needed.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    /// `END_STREAM`.
+    /// Sends `END_STREAM`.
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(self.send.send_data(Bytes::new(), true).map_err(broken))
     }

@@ -1,14 +1,13 @@
-//! Drives a WebSocket server with many connections at once, and judges every byte that comes back. The protocol is
-//! tungstenite's, not sockless's.
+//! Drives a WebSocket server with many connections at once and checks every byte of the answers. The protocol
+//! implementation is tungstenite's, not sockless's.
 
 mod client;
+pub mod command_line;
 mod http2;
 pub mod load;
-mod memory;
 mod message;
 pub mod scenarios;
 mod target;
-mod watched;
 
 pub use crate::http2::{Http2, Http2Stream};
 pub use crate::load::{Failure, Plan, Summary};

@@ -1,85 +1,82 @@
-//! All connections together, from one stage to the next.
+//! All connections together.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Barrier, OnceCell, Semaphore};
+use tokio::task::{JoinError, JoinSet};
 
-use crate::client::{Shared, pings, visit};
-use crate::memory::resident;
+use crate::client::{STAGES, pings, visit};
+use crate::http2::Http2;
+use crate::scenarios::resident;
 use crate::target::Target;
 
-/// So many connect at a time. More than a listener's backlog, often 128, would be turned away by the system and not by
-/// the server.
+/// The number of connections that connect at once. If there were more than the listener's backlog, often 128, the system
+/// would refuse some of them before the server sees them.
 const CONNECTING: usize = 64;
 
-/// Files beside the connections.
+/// The number of open files besides the connections.
 const OTHER_FILES: u64 = 64;
 
-/// What to do.
+/// What to do with a server.
 pub struct Plan {
     /// The server.
     pub target: Target,
-    /// How many connections are open at once.
+    /// The number of connections that are open at once.
     pub connections: usize,
-    /// How many messages each sends.
+    /// The number of messages on each connection.
     pub messages: usize,
-    /// The length of the longest message; one of each connection is 16 times as long.
+    /// The length of the longest message. One message of each connection is 16 times longer.
     pub size: usize,
-    /// How many share an HTTP/2 connection, each as a stream of it, if they are to.
+    /// To use HTTP/2: the number of WebSockets on each HTTP/2 connection.
     pub http2: Option<usize>,
-    /// The server's process, if its memory is of interest.
+    /// To measure memory: the server's process.
     pub server: Option<u32>,
-    /// What takes longer has hung.
+    /// The time limit for everything.
     pub limit: Duration,
 }
 
-/// What came of it.
+/// The result of a run without failures.
 #[derive(Debug)]
 pub struct Summary {
-    /// Connections that were opened, used and closed.
+    /// The number of connections that were opened, used and closed.
     pub connections: usize,
-    /// Messages that came back as they were.
+    /// The number of correct echoes.
     pub messages: u64,
-    /// Their bytes.
+    /// The number of bytes in them.
     pub bytes: u64,
-    /// Pings that were answered.
+    /// The number of answered Pings.
     pub pings: u64,
-    /// From the first connection to the last.
+    /// The time from the first connection to the end of the last one.
     pub time: Duration,
-    /// The server's resident set before, and with all connections open and idle after their messages.
+    /// The server's resident set in bytes: before the first connection, and when all are open and idle after their messages.
     pub resident: Option<(u64, u64)>,
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (connections, messages, bytes) = (self.connections, self.messages, self.bytes);
         write!(
             f,
-            "{} connections, {} messages, {} bytes, {} pings, {:.1} s",
-            self.connections,
-            self.messages,
-            self.bytes,
-            self.pings,
-            self.time.as_secs_f64()
+            "{connections} connections, {messages} messages, {bytes} bytes, "
         )?;
+        write!(f, "{} pings, {:.1} s", self.pings, self.time.as_secs_f64())?;
         if let Some((before, after)) = self.resident {
-            let each = after.saturating_sub(before) / (self.connections as u64).max(1);
+            let each = after.saturating_sub(before) / (connections as u64).max(1);
             write!(f, ", {each} bytes resident per connection")?;
         }
         Ok(())
     }
 }
 
-/// Why there is no [`Summary`].
+/// Why a program of this package failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// Nothing was tried.
+    /// It could not start.
     Unable(String),
-    /// What was lost, and the first reason.
+    /// A server or a client did not do what it should.
     Lost(String),
 }
 
@@ -91,57 +88,50 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What all connections have reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
-    Nothing,
-    Open,
-    Echoed,
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) plan: Plan,
+    pub(crate) totals: Totals,
+    /// The HTTP/2 connections, each with several WebSockets.
+    pub(crate) http2: Vec<OnceCell<Http2>>,
+    /// Limits the number of connections that connect at once.
+    pub(crate) connecting: Semaphore,
+    /// Where all connections, and [`run`], wait for each other.
+    pub(crate) stages: Barrier,
 }
 
-/// What was right so far.
+/// Counts of what was correct so far.
 #[derive(Default)]
 pub(crate) struct Totals {
-    messages: AtomicU64,
-    bytes: AtomicU64,
-    pings: AtomicU64,
-    closed: AtomicU64,
+    pub(crate) open: AtomicU64,
+    pub(crate) messages: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) pings: AtomicU64,
+    pub(crate) closed: AtomicU64,
 }
 
-impl Totals {
-    pub(crate) fn echoed(&self, bytes: usize) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn answered(&self) {
-        self.pings.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn closed(&self) {
-        self.closed.fetch_add(1, Ordering::Relaxed);
-    }
+/// Adds to one of the [`Totals`].
+pub(crate) fn count(total: &AtomicU64, more: u64) {
+    total.fetch_add(more, Ordering::Relaxed);
 }
 
-/// Raises the limit on open files to what so many connections need.
+/// Raises the limit on open files for this number of connections.
 ///
 /// # Errors
 ///
-/// That the hard limit is too low.
+/// If the hard limit is too low, or the system refuses.
 pub fn raise_file_limit(connections: usize) -> Result<(), String> {
     let needed = connections as u64 + OTHER_FILES;
-    let (_, hard) = rlimit::Resource::NOFILE
-        .get()
-        .map_err(|error| format!("the limit on open files: {error}"))?;
+    let failed = |error| format!("the limit on open files: {error}");
+    let (_, hard) = rlimit::Resource::NOFILE.get().map_err(failed)?;
     if hard < needed {
         return Err(format!(
             "{connections} connections need {needed} open files, the hard limit is {hard} (see ulimit -Hn)"
         ));
     }
-    match rlimit::increase_nofile_limit(needed) {
-        Ok(soft) if soft >= needed => Ok(()),
-        Ok(soft) => Err(format!("the limit on open files stays at {soft}")),
-        Err(error) => Err(format!("the limit on open files: {error}")),
+    match rlimit::increase_nofile_limit(needed).map_err(failed)? {
+        soft if soft >= needed => Ok(()),
+        soft => Err(format!("the limit on open files stays at {soft}")),
     }
 }
 
@@ -149,45 +139,79 @@ pub fn raise_file_limit(connections: usize) -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// Whatever was lost.
+/// [`Failure::Lost`] with the number of failed connections and the first reason. [`Failure::Unable`] if the process in
+/// [`Plan::server`] does not exist.
 pub async fn run(plan: Plan) -> Result<Summary, Failure> {
-    let before = plan.server.map(resident).transpose();
-    let before = before.map_err(Failure::Unable)?;
-    let limit = plan.limit;
-    let plan = Arc::new(plan);
-    let totals = Arc::new(Totals::default());
-    let mut crowd = Crowd::new(&plan, &totals);
+    let before = plan
+        .server
+        .map(resident)
+        .transpose()
+        .map_err(Failure::Unable)?;
+    let (connections, server, limit) = (plan.connections, plan.server, plan.limit);
+    let http2 = connections.div_ceil(plan.http2.unwrap_or(usize::MAX));
+    let shared = Arc::new(Shared {
+        plan,
+        totals: Totals::default(),
+        http2: (0..http2).map(|_| OnceCell::new()).collect(),
+        connecting: Semaphore::new(CONNECTING),
+        stages: Barrier::new(connections + 1),
+    });
     let started = Instant::now();
-    let after = tokio::time::timeout(limit, crowd.run()).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..connections {
+        let shared = Arc::clone(&shared);
+        tasks.spawn(async move { (number, visit(number, &shared).await) });
+    }
+    let mut lost = Vec::new();
+    let in_time = tokio::time::timeout(limit, async {
+        let measure = async {
+            let mut after = Ok(None);
+            for stage in 0..STAGES {
+                if stage + 1 == STAGES {
+                    after = server.map(resident).transpose();
+                }
+                shared.stages.wait().await;
+            }
+            after
+        };
+        tokio::pin!(measure);
+        let mut after = None;
+        loop {
+            tokio::select! {
+                measured = &mut measure, if after.is_none() => after = Some(measured),
+                ended = tasks.join_next(), if !tasks.is_empty() => lost.extend(ended.and_then(failure)),
+                else => return after.unwrap_or(Ok(None)),
+            }
+        }
+    });
+    let in_time = in_time.await;
     let time = started.elapsed();
 
     let sum = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let totals = &shared.totals;
     let so_far = format!(
-        "{} of {} echoes, {} of {} Pongs and {} of {} endings were right",
+        "{} of {} echoes, {} of {} Pongs and {} of {connections} endings were right",
         sum(&totals.messages),
-        plan.connections * plan.messages,
+        connections * shared.plan.messages,
         sum(&totals.pings),
-        plan.connections * pings(plan.messages),
+        connections * pings(shared.plan.messages),
         sum(&totals.closed),
-        plan.connections,
     );
-    if let Some((number, why)) = &crowd.first {
-        let lost = crowd.lost.len();
-        let connections = plan.connections;
+    if let [(number, why), ..] = lost.as_slice() {
+        let lost = lost.len();
         return Err(Failure::Lost(format!(
             "{lost} of {connections} connections failed, {so_far}; the first: connection {number}: {why}"
         )));
     }
-    match after {
+    match in_time {
         Err(_) => Err(Failure::Lost(format!(
-            "no end within {} s, {} of {} connections are open: {so_far}",
+            "no end within {} s, {} of {connections} connections were opened: {so_far}",
             limit.as_secs(),
-            crowd.open,
-            plan.connections
+            sum(&totals.open),
         ))),
         Ok(Err(why)) => Err(Failure::Lost(why)),
         Ok(Ok(after)) => Ok(Summary {
-            connections: plan.connections,
+            connections,
             messages: sum(&totals.messages),
             bytes: sum(&totals.bytes),
             pings: sum(&totals.pings),
@@ -197,91 +221,11 @@ pub async fn run(plan: Plan) -> Result<Summary, Failure> {
     }
 }
 
-/// The connections, each a task of its own.
-struct Crowd {
-    plan: Arc<Plan>,
-    tasks: JoinSet<(usize, Result<(), String>)>,
-    reached: mpsc::UnboundedReceiver<(usize, Stage)>,
-    stage: watch::Sender<Stage>,
-    open: usize,
-    lost: BTreeSet<usize>,
-    first: Option<(usize, String)>,
-}
-
-impl Crowd {
-    fn new(plan: &Arc<Plan>, totals: &Arc<Totals>) -> Self {
-        let (say_reached, reached) = mpsc::unbounded_channel();
-        let (stage, stages) = watch::channel(Stage::Nothing);
-        let http2 = plan.connections.div_ceil(plan.http2.unwrap_or(usize::MAX));
-        let shared = Shared {
-            http2: (0..http2).map(|_| OnceCell::new()).collect(),
-            plan: Arc::clone(plan),
-            totals: Arc::clone(totals),
-            connecting: Arc::new(Semaphore::new(CONNECTING)),
-            reached: say_reached,
-            stage: stages,
-        };
-        let mut tasks = JoinSet::new();
-        for number in 0..plan.connections {
-            let visit = visit(number, shared.clone());
-            tasks.spawn(async move { (number, visit.await) });
-        }
-        Self {
-            plan: Arc::clone(plan),
-            tasks,
-            reached,
-            stage,
-            open: 0,
-            lost: BTreeSet::new(),
-            first: None,
-        }
-    }
-
-    /// The server's resident set with all connections open and idle, if it is asked for.
-    async fn run(&mut self) -> Result<Option<u64>, String> {
-        self.everyone(Stage::Open).await;
-        self.stage.send_replace(Stage::Open);
-        self.everyone(Stage::Echoed).await;
-        let after = self.plan.server.map(resident).transpose();
-        self.stage.send_replace(Stage::Echoed);
-        while let Some(ended) = self.tasks.join_next().await {
-            self.ended(ended);
-        }
-        after
-    }
-
-    /// Waits until every connection has reached this stage or failed.
-    async fn everyone(&mut self, stage: Stage) {
-        let mut there = self.lost.clone();
-        while there.len() < self.plan.connections {
-            tokio::select! {
-                Some((number, reached)) = self.reached.recv() => {
-                    if reached == Stage::Open {
-                        self.open += 1;
-                    }
-                    if reached == stage {
-                        there.insert(number);
-                    }
-                }
-                Some(ended) = self.tasks.join_next() => there.extend(self.ended(ended)),
-                else => return,
-            }
-        }
-    }
-
-    /// Takes the result of a connection that ended; its number if it failed.
-    fn ended(
-        &mut self,
-        ended: Result<(usize, Result<(), String>), tokio::task::JoinError>,
-    ) -> Option<usize> {
-        let (number, why) = match ended {
-            Ok((_, Ok(()))) => return None,
-            Ok((number, Err(why))) => (number, why),
-            // Nothing aborts a task, so it panicked; which one is in the panic's message.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
-        self.lost.insert(number);
-        self.first.get_or_insert((number, why));
-        Some(number)
+/// The number of a connection that failed, and why.
+fn failure(ended: Result<(usize, Result<(), String>), JoinError>) -> Option<(usize, String)> {
+    match ended {
+        Ok((number, result)) => Some((number, result.err()?)),
+        // Nothing aborts a task, so it panicked. The panic's message names the connection.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

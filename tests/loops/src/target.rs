@@ -1,9 +1,10 @@
-//! Where the server is, and how to get there.
+//! The address of a server, and how to connect to it.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -12,7 +13,30 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-/// A server's address, from its URL, and whom to trust if it speaks TLS.
+/// A byte stream in both directions.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// TCP, or TLS over TCP.
+pub trait Transport: Stream {
+    /// The TCP connection.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// A server's address, from its URL. If the server speaks TLS, also the certificate authority to trust.
 #[derive(Clone)]
 pub struct Target {
     authority: String,
@@ -23,62 +47,58 @@ pub struct Target {
 }
 
 impl Target {
-    /// A URL with the scheme http or ws; or https or wss, with the file of the authority that signed the server's
-    /// certificate. With TLS the client asks for this protocol, `http/1.1` or `h2`.
+    /// Parses a URL with the scheme http, ws, https or wss. The last two need `ca`, the file of the authority that signed
+    /// the server's certificate. The TLS handshake offers `protocol`, which is `http/1.1` or `h2`.
     ///
     /// # Errors
     ///
     /// What is wrong with the URL or the file.
     pub fn new(url: &str, ca: Option<&Path>, protocol: &str) -> Result<Self, String> {
-        let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
+        let wrong = |error: &dyn std::fmt::Display| format!("{url}: {error}");
+        let uri: Uri = url.parse().map_err(|error| wrong(&error))?;
         let is_tls = match uri.scheme_str() {
             Some("http" | "ws") => false,
             Some("https" | "wss") => true,
-            _ => return Err(format!("{url}: not http, https, ws or wss")),
+            _ => return Err(wrong(&"not http, https, ws or wss")),
         };
         let authority = uri
             .authority()
-            .ok_or_else(|| format!("{url}: no host"))?
+            .ok_or_else(|| wrong(&"no host"))?
             .to_string();
         let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let tls = match (is_tls, ca) {
             (false, _) => None,
-            (true, None) => return Err(format!("{url}: TLS needs --ca FILE")),
+            (true, None) => return Err(wrong(&"TLS needs --ca FILE")),
             (true, Some(ca)) => {
-                let name = ServerName::try_from(host.to_owned())
-                    .map_err(|error| format!("{url}: {error}"))?;
+                let name = ServerName::try_from(host.clone()).map_err(|error| wrong(&error))?;
                 Some((connector(ca, protocol)?, name))
             }
         };
+        let path = uri.path_and_query();
         Ok(Self {
             authority,
-            path: uri
-                .path_and_query()
-                .map_or_else(|| String::from("/"), ToString::to_string),
-            host: host.to_owned(),
+            path: path.map_or_else(|| String::from("/"), ToString::to_string),
+            host,
             port: uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
             tls,
         })
     }
 
-    /// The same place for a WebSocket.
+    /// The URL with the scheme ws or wss.
     pub(crate) fn web_socket_url(&self) -> String {
-        let scheme = if self.is_tls() { "wss" } else { "ws" };
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.authority, self.path)
     }
 
-    /// The same place for HTTP/2.
+    /// The URL with the scheme http or https.
     #[must_use]
     pub fn http_url(&self) -> String {
-        let scheme = if self.is_tls() { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}{}", self.authority, self.path)
-    }
-
-    /// Whether what is behind [`connect`](Self::connect) speaks TLS.
-    #[must_use]
-    pub fn is_tls(&self) -> bool {
-        self.tls.is_some()
     }
 
     /// The host and the port, as in the URL.
@@ -91,48 +111,39 @@ impl Target {
         &self.path
     }
 
-    /// A TCP connection to the server.
+    /// Connects to the server, with TLS if the URL says so.
     ///
     /// # Errors
     ///
-    /// That it cannot be reached.
-    pub async fn connect(&self) -> Result<TcpStream, String> {
+    /// If the server cannot be reached, or the TLS handshake fails.
+    pub async fn connect(&self) -> Result<Box<dyn Transport>, String> {
         self.connect_with(None).await
     }
 
-    /// A TCP connection whose receive buffer has this size, if one is given.
+    /// As [`connect`](Self::connect), with a TCP receive buffer of this size.
     pub(crate) async fn connect_with(
         &self,
         receive_buffer: Option<u32>,
-    ) -> Result<TcpStream, String> {
+    ) -> Result<Box<dyn Transport>, String> {
         let host = (self.host.as_str(), self.port);
-        let stream = match receive_buffer {
+        let tcp = match receive_buffer {
             None => TcpStream::connect(host).await,
             Some(size) => connect_small(host, size).await,
         };
-        let stream =
-            stream.map_err(|error| format!("cannot connect to {}: {error}", self.authority))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| error.to_string())?;
-        Ok(stream)
-    }
-
-    /// TLS over that, if the server speaks it.
-    ///
-    /// # Errors
-    ///
-    /// That the handshake failed, or that the URL is for a server without TLS.
-    pub async fn encrypt(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
-        let (connector, name) = self.tls.as_ref().ok_or("the server speaks no TLS")?;
-        connector
-            .connect(name.clone(), stream)
-            .await
-            .map_err(|error| format!("no TLS with {}: {error}", self.authority))
+        let to = &self.authority;
+        let tcp = tcp.map_err(|error| format!("cannot connect to {to}: {error}"))?;
+        tcp.set_nodelay(true).map_err(|error| error.to_string())?;
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Box::new(tcp));
+        };
+        let encrypted = connector.connect(name.clone(), tcp).await;
+        Ok(Box::new(
+            encrypted.map_err(|error| format!("no TLS with {to}: {error}"))?,
+        ))
     }
 }
 
-/// The size has to be there before the connection is: TCP agrees on the scale of windows then.
+/// Sets the size before TCP connects, because the peers agree on the scale of their windows then.
 async fn connect_small(host: (&str, u16), size: u32) -> io::Result<TcpStream> {
     let mut addresses = lookup_host(host).await?;
     let address = addresses.next().ok_or(io::ErrorKind::NotFound)?;
@@ -176,14 +187,14 @@ mod tests {
         ] {
             let target = Target::new(url, None, "h2").unwrap();
             assert_eq!(target.web_socket_url(), expected);
-            assert!(!target.is_tls());
+            assert!(target.tls.is_none());
         }
         assert_eq!(Target::new("ws://[::1]/", None, "h2").unwrap().host, "::1");
         assert_eq!(Target::new("ws://[::1]/", None, "h2").unwrap().port, 80);
     }
 
     #[test]
-    fn what_is_no_target() {
+    fn wrong_urls_and_files() {
         for (url, ca, expected) in [
             ("ftp://localhost/", None, "ftp://localhost/: not http"),
             ("/", None, "/: not http"),

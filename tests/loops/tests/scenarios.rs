@@ -1,10 +1,10 @@
-//! The scenarios find servers with faults, such as a busy loop or a lost client, and pass servers without.
+//! The scenarios find servers with faults, such as a busy loop, and pass servers without faults.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,7 +20,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-/// Scenarios measure the whole process, which is that of the servers here.
+mod support;
+
+/// Scenarios measure the whole process. Here the servers are in the process of the tests.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// What the server does wrong.
@@ -29,16 +31,16 @@ enum Fault {
     None,
     /// It works while it waits.
     Spin,
-    /// It keeps what is over.
+    /// It keeps the socket after the end.
     Leak,
-    /// It forgets the last message at the end of the stream.
+    /// It does not echo the last message before the end of the stream.
     Forget,
-    /// It cuts large messages.
+    /// It echoes something else for a large message.
     Cut,
 }
 
 async fn serve(transport: TcpStream, fault: Fault) {
-    // Who left before the end of a request is gone.
+    // Some clients leave before the end of the request.
     let Ok((mut socket, _)) = accept(transport).await else {
         return;
     };
@@ -63,7 +65,7 @@ async fn serve(transport: TcpStream, fault: Fault) {
     }
 }
 
-/// Takes a request without what follows it, for which tungstenite would refuse it.
+/// Reads a request but nothing after it. tungstenite refuses clients that send more before they have the response.
 async fn accept(mut transport: TcpStream) -> std::io::Result<(WebSocketStream<TcpStream>, String)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -81,7 +83,19 @@ async fn accept(mut transport: TcpStream) -> std::io::Result<(WebSocketStream<Tc
     Ok((socket.await, head))
 }
 
-async fn driven(fault: Fault, names: &[&str]) -> Report {
+async fn drive(url: &str, server: u32, close_at: Option<String>, names: &[&str]) -> Report {
+    run(Plan {
+        target: Target::new(url, None, "http/1.1").unwrap(),
+        server,
+        timeout: Some(Duration::from_secs(1)),
+        unread: 8_000_000,
+        close_at,
+        names: names.iter().copied().map(String::from).collect(),
+    })
+    .await
+}
+
+async fn drive_faulty(fault: Fault, names: &[&str]) -> Report {
     let _alone = ALONE.lock().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -96,24 +110,16 @@ async fn driven(fault: Fault, names: &[&str]) -> Report {
         let ended = ended.clone();
         std::thread::spawn(move || while !ended.load(Ordering::Relaxed) {})
     });
-    let report = run(Plan {
-        target: Target::new(&url, None, "http/1.1").unwrap(),
-        server: std::process::id(),
-        timeout: Some(Duration::from_secs(1)),
-        unread: 8_000_000,
-        close_at: None,
-        names: names.iter().copied().map(String::from).collect(),
-    })
-    .await;
+    let report = drive(&url, std::process::id(), None, names).await;
     ended.store(true, Ordering::Relaxed);
     spinning.map(std::thread::JoinHandle::join);
     server.abort();
     report
 }
 
-/// A server that can be stopped: this program once more.
+/// Another process of this program, which the test can stop.
 #[tokio::test]
-#[ignore = "it is no test, but a server for one"]
+#[ignore = "it is the server of another test"]
 async fn as_a_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -146,51 +152,27 @@ async fn as_a_server() {
     }
 }
 
-/// One without any deadline is never late.
+/// A server without deadlines is never late.
 #[tokio::test]
 async fn a_server_without_deadlines_passes_every_stop() {
     let _alone = ALONE.lock().await;
+    let names = [
+        "stopped-past-pong",
+        "stopped-past-handshake",
+        "stopped-past-close",
+    ];
     let stderr = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stopped.log");
-    let server = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "as_a_server", "--ignored", "--nocapture"])
-        .stdout(Stdio::piped())
-        .stderr(File::create(stderr).unwrap())
-        .spawn();
-    let mut server = Running(server.unwrap());
-    let said = BufReader::new(server.0.stdout.take().unwrap());
-    let mut lines = said.lines().map_while(Result::ok);
-    let url = lines.find_map(|line| Some(line.strip_prefix("listening on ")?.to_owned()));
-    let report = run(Plan {
-        target: Target::new(&url.unwrap(), None, "http/1.1").unwrap(),
-        server: server.0.id(),
-        timeout: Some(Duration::from_secs(1)),
-        unread: 8_000_000,
-        close_at: Some("/close/4001/bye".into()),
-        names: STOPS.map(String::from).into(),
-    })
-    .await;
-    assert!(report.ok, "{:?}", report.lines);
-    assert_eq!(report.lines.len(), STOPS.len() + 1, "{:?}", report.lines);
-    assert_eq!(report.lines.last().unwrap(), "ok stderr: nothing");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "as_a_server", "--ignored", "--nocapture"]);
+    let (server, url) = support::start(command.stderr(File::create(stderr).unwrap()));
+    let report = drive(&url, server.0.id(), Some("/close/4001/bye".into()), &names).await;
+    let lines = report.lines();
+    assert!(report.ok(), "{lines:?}");
+    assert_eq!(lines.len(), names.len() + 1, "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "ok stderr: nothing");
 }
 
-const STOPS: [&str; 3] = [
-    "stopped-past-pong",
-    "stopped-past-handshake",
-    "stopped-past-close",
-];
-
-/// A program that is ended with its test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// All that a server without deadlines, in this process, can pass.
+/// These are all scenarios that a server without deadlines can pass in this process.
 #[tokio::test]
 async fn a_server_without_fault_passes() {
     let names = [
@@ -200,12 +182,15 @@ async fn a_server_without_fault_passes() {
         "close-then-reset",
         "half-close",
     ];
-    let report = driven(Fault::None, &names).await;
-    assert!(report.ok, "{:?}", report.lines);
+    let report = drive_faulty(Fault::None, &names).await;
+    let lines = report.lines();
+    assert!(report.ok(), "{lines:?}");
     for name in names {
         let start = format!("ok {name}: ");
-        let found = report.lines.iter().any(|line| line.starts_with(&start));
-        assert!(found, "{name}: {:?}", report.lines);
+        assert!(
+            lines.iter().any(|line| line.starts_with(&start)),
+            "{name}: {lines:?}"
+        );
     }
 }
 
@@ -215,7 +200,7 @@ async fn every_fault_is_found() {
         (
             Fault::Spin,
             "idle-does-not-spin",
-            " % of the time, with nothing to do",
+            ", with nothing to do",
         ),
         (
             Fault::Leak,
@@ -229,10 +214,11 @@ async fn every_fault_is_found() {
             "one message: message 0 is not what was sent",
         ),
     ] {
-        let report = driven(fault, &[name]).await;
-        assert!(!report.ok, "{fault:?}: {:?}", report.lines);
+        let report = drive_faulty(fault, &[name]).await;
+        assert!(!report.ok(), "{fault:?}: {:?}", report.lines());
         let start = format!("not ok {name}: ");
-        let line = report.lines.iter().find(|line| line.starts_with(&start));
+        let lines = report.lines();
+        let line = lines.iter().find(|line| line.starts_with(&start));
         assert!(line.unwrap().contains(expected), "{fault:?}: {line:?}");
     }
 }

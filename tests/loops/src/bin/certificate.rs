@@ -1,33 +1,33 @@
-//! Writes the certificate that a server on this machine needs for TLS, and the authority that signed it.
+//! Writes a certificate for a TLS server on this machine, and the certificate of the authority that signed it.
 //!
-//! ```text
-//! certificate FOLDER
-//! ```
-//!
-//! `cert.pem` and `key.pem` are for the server, for localhost, 127.0.0.1 and `::1`; `ca.pem` is for its clients.
+//! `cert.pem` and `key.pem` are for the server, for localhost, 127.0.0.1 and `::1`. `ca.pem` is for its clients.
 
 use std::error::Error;
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use lexopt::prelude::*;
+use loops::{Failure, command_line};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 
 fn main() -> ExitCode {
-    let folder: Vec<_> = std::env::args_os().skip(1).collect();
-    let [folder] = folder.as_slice() else {
-        _ = writeln!(std::io::stderr(), "usage: certificate FOLDER");
-        return ExitCode::from(2);
-    };
-    match write(Path::new(folder)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let folder = Path::new(folder).display();
-            _ = writeln!(std::io::stderr(), "certificate: {folder}: {error}");
-            ExitCode::from(2)
+    let usage = "usage: certificate FOLDER";
+    command_line::run("certificate", usage, folder, async |folder| {
+        write(&folder).map_err(|error| Failure::Unable(format!("{}: {error}", folder.display())))
+    })
+}
+
+fn folder(arguments: &mut lexopt::Parser) -> Result<Option<PathBuf>, lexopt::Error> {
+    let mut folder = None;
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(None),
+            Value(value) if folder.is_none() => folder = Some(PathBuf::from(value)),
+            _ => return Err(argument.unexpected()),
         }
     }
+    Ok(Some(folder.ok_or("no folder")?))
 }
 
 fn write(folder: &Path) -> Result<(), Box<dyn Error>> {

@@ -1,68 +1,41 @@
 //! Drives a WebSocket echo server with many connections at once.
 //!
-//! All of them are open before the first message is sent. Every echo has to be exactly what was sent, in order, every
-//! Ping has to be answered, and a Close with 1000 has to come back and be followed by the end of the stream. Ends with 1
-//! if anything was lost, and with 2 if nothing could be tried.
+//! It opens all connections before it sends the first message. Every echo must be exactly the message, in order. Every
+//! Ping must be answered. The server must answer a Close with 1000 by the same code, then end the stream. The exit
+//! status is 1 if anything was lost, and 2 if the program could not start.
 
-use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use lexopt::prelude::*;
+use loops::command_line::{self, say};
 use loops::load::{raise_file_limit, run};
 use loops::{Failure, Plan, Target};
 
 const USAGE: &str = "\
 usage: load URL [--connections N] [--messages M] [--size BYTES] [--http2 K] [--ca FILE]
             [--resident PID] [--seconds S]
-  --connections N  so many connections at once (1000)
-  --messages M     so many messages on each (10)
-  --size BYTES     the longest message, but for one on each connection, which is 16 times as long (4096)
-  --http2 K        by HTTP/2, with K of them on each TCP connection
-  --ca FILE        whom to trust, for https and wss
-  --resident PID   the process of the server: says how much memory a connection takes there
-  --seconds S      what takes longer has hung (300)";
+  --connections N  the number of connections, all open at once (1000)
+  --messages M     the number of messages on each connection (10)
+  --size BYTES     the longest message (4096); one message on each connection is 16 times longer
+  --http2 K        use HTTP/2, with K WebSockets on each TCP connection
+  --ca FILE        the certificate authority to trust, for https and wss
+  --resident PID   the process of the server: print the memory that each connection takes there
+  --seconds S      the time limit for everything (300)";
 
 fn main() -> ExitCode {
-    let result = plan().and_then(|plan| {
-        let Some(plan) = plan else {
-            return say(USAGE);
-        };
+    command_line::run("load", USAGE, plan, async |plan| {
         raise_file_limit(plan.connections).map_err(Failure::Unable)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::Unable(error.to_string()))?;
-        say(&runtime.block_on(run(plan))?.to_string())
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            _ = writeln!(io::stderr(), "load: {error}");
-            ExitCode::from(match error {
-                Failure::Lost(_) => 1,
-                Failure::Unable(_) => 2,
-            })
-        }
-    }
+        say(run(plan).await?);
+        Ok(())
+    })
 }
 
-fn say(line: &str) -> Result<(), Failure> {
-    let cannot = |error| Failure::Unable(format!("cannot write to stdout: {error}"));
-    writeln!(io::stdout(), "{line}").map_err(cannot)
-}
-
-/// What the arguments ask for; nothing if that is help.
-fn plan() -> Result<Option<Plan>, Failure> {
-    arguments().map_err(|error| Failure::Unable(format!("{error}\n{USAGE}")))
-}
-
-fn arguments() -> Result<Option<Plan>, lexopt::Error> {
+fn plan(arguments: &mut lexopt::Parser) -> Result<Option<Plan>, lexopt::Error> {
     let (mut connections, mut messages, mut size, mut seconds) = (1000, 10, 4096, 300);
     let (mut url, mut http2, mut ca, mut server) = (None, None, None, None);
-    let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             Long("connections") => connections = arguments.value()?.parse()?,
@@ -79,9 +52,8 @@ fn arguments() -> Result<Option<Plan>, lexopt::Error> {
     }
     let url = url.ok_or("no URL")?;
     let protocol = if http2.is_some() { "h2" } else { "http/1.1" };
-    let target = Target::new(&url, ca.as_deref(), protocol)?;
     Ok(Some(Plan {
-        target,
+        target: Target::new(&url, ca.as_deref(), protocol)?,
         connections,
         messages,
         size,

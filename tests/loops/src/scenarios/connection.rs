@@ -1,69 +1,47 @@
-//! A WebSocket of frames written by hand, in either role.
+//! A WebSocket connection of single frames, in either role.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::frames::{CLOSE, Frame, PING, PONG, Parser, Role, TEXT, close, frame};
+use super::frames::{CLOSE, Frame, PING, PONG, Parser, TEXT, close, frame};
 use super::{LIMIT, Server};
+use crate::target::Transport;
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Enough for the head of a request or a response.
+/// The maximum size of the head of a request or a response, in bytes.
 const HEAD: usize = 16 << 10;
-
-/// TCP, or TLS over it.
-pub(super) trait Transport: AsyncRead + AsyncWrite + Unpin + Send {
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl Transport for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl Transport for TlsStream<TcpStream> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
-    }
-}
 
 pub(super) struct Connection {
     pub(super) transport: Box<dyn Transport>,
     role: Role,
     pub(super) parser: Parser,
-    /// Both ends, this one first.
+    /// The address of this side, then the peer's.
     addresses: (SocketAddr, SocketAddr),
 }
 
-/// What came, but for Pings and Pongs.
+/// What a peer sends besides Pings and Pongs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// With the first byte of its first frame, but with FIN.
+    /// The first byte of its first frame, with FIN set, and the data.
     Message(u8, Vec<u8>),
     Close(Vec<u8>),
 }
 
 impl Connection {
-    /// Only the transport, whose receive buffer has this size if one is given.
+    /// Only connects the transport. `receive_buffer` is the size of its TCP receive buffer.
     pub(super) async fn connect(
         server: &Server,
         receive_buffer: Option<u32>,
     ) -> Result<Self, String> {
-        let target = &server.target;
-        let tcp = target.connect_with(receive_buffer).await?;
-        let transport: Box<dyn Transport> = if target.is_tls() {
-            Box::new(target.encrypt(tcp).await?)
-        } else {
-            Box::new(tcp)
-        };
+        let transport = server.target.connect_with(receive_buffer).await?;
         Self::new(transport, Role::Client)
     }
 
@@ -80,7 +58,7 @@ impl Connection {
         })
     }
 
-    /// A connection that is open.
+    /// Opens a connection.
     pub(super) async fn open(server: &Server) -> Result<Self, String> {
         let mut connection = Self::connect(server, None).await?;
         connection.send(&request(server)).await?;
@@ -88,31 +66,33 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Reads the answer that opens it.
+    /// Opens this number of connections.
+    pub(super) async fn open_many(server: &Server, number: usize) -> Result<Vec<Self>, String> {
+        let mut connections = Vec::new();
+        for _ in 0..number {
+            connections.push(Self::open(server).await?);
+        }
+        Ok(connections)
+    }
+
+    /// Reads the response that opens it.
     pub(super) async fn opened(&mut self) -> Result<(), String> {
         let head = self.head().await?;
-        let accept = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let is = name.eq_ignore_ascii_case("sec-websocket-accept");
-            is.then_some(value.trim())
-        });
-        if !head.starts_with("HTTP/1.1 101 ") || accept != Some(ACCEPT) {
+        if !head.starts_with("HTTP/1.1 101 ")
+            || header(&head, "sec-websocket-accept") != Some(ACCEPT)
+        {
             let line = head.lines().next().unwrap_or_default();
             return Err(format!("no opening handshake: {line}"));
         }
         Ok(())
     }
 
-    /// The server's side of a client's connection: reads its request and answers it.
+    /// Reads a client's request and accepts it.
     pub(super) async fn serve(tcp: TcpStream) -> Result<Self, String> {
         let mut connection = Self::new(Box::new(tcp), Role::Server)?;
         let head = connection.head().await?;
-        let key = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let is = name.eq_ignore_ascii_case("sec-websocket-key");
-            is.then_some(value.trim())
-        });
-        let accept = derive_accept_key(key.ok_or("a request without a key")?.as_bytes());
+        let key = header(&head, "sec-websocket-key").ok_or("a request without a key")?;
+        let accept = derive_accept_key(key.as_bytes());
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -135,9 +115,7 @@ impl Connection {
                 return Err(String::from("the head does not end"));
             }
             if self.fill().await? == 0 {
-                return Err(String::from(
-                    "the stream ended before the opening handshake",
-                ));
+                return Err("the stream ended before the opening handshake".into());
             }
         }
     }
@@ -158,7 +136,7 @@ impl Connection {
         self.send(&frame(self.role, first, payload)).await
     }
 
-    /// Reads once; 0 bytes are the end of the stream.
+    /// Reads once. 0 means the end of the stream.
     async fn fill(&mut self) -> Result<usize, String> {
         match timeout(LIMIT, self.transport.read_buf(&mut self.parser.bytes)).await {
             Ok(Ok(n)) => Ok(n),
@@ -167,16 +145,15 @@ impl Connection {
         }
     }
 
-    /// The next frame that is in the buffer already.
-    pub(super) fn buffered(&mut self) -> Result<Option<Frame>, String> {
-        let from = match self.role {
+    /// The next frame that is already in the buffer.
+    fn buffered(&mut self) -> Result<Option<Frame>, String> {
+        self.parser.next(match self.role {
             Role::Client => Role::Server,
             Role::Server => Role::Client,
-        };
-        self.parser.next(from)
+        })
     }
 
-    /// The next frame; none at the end of the stream.
+    /// The next frame, or `None` at the end of the stream.
     pub(super) async fn frame(&mut self) -> Result<Option<Frame>, String> {
         loop {
             if let Some(frame) = self.buffered()? {
@@ -187,9 +164,7 @@ impl Connection {
             }
             return match self.parser.unread().len() {
                 0 => Ok(None),
-                n => Err(format!(
-                    "the stream ended in a frame, after {n} bytes of it"
-                )),
+                n => Err(format!("the stream ended after {n} bytes of a frame")),
             };
         }
     }
@@ -223,21 +198,21 @@ impl Connection {
         match self.receive().await? {
             Received::Message(found, data) if found == first && data == payload => Ok(()),
             Received::Message(found, data) => Err(format!(
-                "a message {found:02x} of {} bytes, and not {first:02x} of {}, or other bytes",
-                data.len(),
-                payload.len()
+                "not the message {first:02x} of {} bytes, but {found:02x} of {} bytes",
+                payload.len(),
+                data.len()
             )),
             Received::Close(payload) => Err(format!("a Close frame {payload:?} and no message")),
         }
     }
 
-    /// Sends a text that has to come back.
+    /// Sends a text and waits for its echo.
     pub(super) async fn echo(&mut self, text: &str) -> Result<(), String> {
         self.send_frame(TEXT, text.as_bytes()).await?;
         self.expect(TEXT, text.as_bytes()).await
     }
 
-    /// Waits for a Close frame with just this.
+    /// Waits for a Close frame with exactly this payload.
     pub(super) async fn expect_close(&mut self, payload: &[u8]) -> Result<(), String> {
         match self.receive().await? {
             Received::Close(found) if found == payload => Ok(()),
@@ -245,40 +220,39 @@ impl Connection {
         }
     }
 
-    /// Waits for the end of the stream. Nothing but Pings may come before it.
+    /// Waits for the end of the stream. The peer may send only Pings before it.
     pub(super) async fn end(&mut self) -> Result<(), String> {
-        while let Some(frame) = self.frame().await? {
-            if frame.first != PING {
-                return Err(format!("a frame {:02x} and no end", frame.first));
-            }
-        }
-        Ok(())
+        self.end_after(&[PING]).await
     }
 
-    /// As `end`. Fragments of one more message may come before: a server may echo what it has of it.
+    /// As [`end`](Self::end). The peer may also send fragments of a text: a server may echo the start of a message.
     pub(super) async fn end_in_a_message(&mut self) -> Result<(), String> {
+        self.end_after(&[PING, TEXT & 0x0f, 0]).await
+    }
+
+    async fn end_after(&mut self, allowed: &[u8]) -> Result<(), String> {
         while let Some(frame) = self.frame().await? {
-            if ![PING, TEXT & 0x0f, 0].contains(&frame.first) {
+            if !allowed.contains(&frame.first) {
                 return Err(format!("a frame {:02x} and no end", frame.first));
             }
         }
         Ok(())
     }
 
-    /// The closing handshake, with 1000.
+    /// Closes with 1000 and waits for the end of the stream.
     pub(super) async fn close(mut self) -> Result<(), String> {
         self.send_frame(CLOSE, &close(1000, "")).await?;
         self.expect_close(&close(1000, "")).await?;
         self.end().await
     }
 
-    /// Ends this direction only: by FIN, and in TLS by a `close_notify` before it.
+    /// Ends this direction: sends a `close_notify` if there is TLS, then FIN.
     pub(super) async fn shutdown(&mut self) -> Result<(), String> {
         let done = self.transport.shutdown().await;
         done.map_err(|error| format!("cannot shut down: {error}"))
     }
 
-    /// Answers Pings until then.
+    /// Answers Pings until that time. Anything else is an error.
     pub(super) async fn idle(&mut self, until: Instant) -> Result<(), String> {
         loop {
             match self.buffered()? {
@@ -301,7 +275,7 @@ impl Connection {
         set.map_err(|error| error.to_string())
     }
 
-    /// The inode of the server's end, once the server has accepted it. `None` if that cannot be seen.
+    /// The inode of the server's end, once the server has accepted it. `None` if the system does not show it.
     pub(super) async fn accepted(&self, server: &Server) -> Option<u64> {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(5) {
@@ -315,12 +289,12 @@ impl Connection {
     }
 }
 
-/// The head of a request for a WebSocket.
+/// A request for a WebSocket.
 pub(super) fn request(server: &Server) -> Vec<u8> {
     request_for(server, server.target.path())
 }
 
-/// The same, for another path.
+/// A request for a WebSocket at another path.
 pub(super) fn request_for(server: &Server, path: &str) -> Vec<u8> {
     let host = server.target.authority();
     format!(
@@ -328,4 +302,11 @@ pub(super) fn request_for(server: &Server, path: &str) -> Vec<u8> {
         Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// The value of a header.
+fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = headers.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+    Some(value.trim())
 }

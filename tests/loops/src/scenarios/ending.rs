@@ -1,17 +1,15 @@
-//! Clients that end in all the ways there are.
+//! Clients that end in different ways.
 
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::connection::{Connection, request};
-use super::frames::{BINARY, CLOSE, Role, TEXT, close, frame, pattern};
+use super::frames::{BINARY, CLOSE, TEXT, close, frame, pattern};
 use super::{LIMIT, SLACK, Server, Verdict, all_of};
 
-pub(super) const CLOSE_THEN_RESET: &str = "close-then-reset";
-pub(super) const HALF_CLOSE: &str = "half-close";
-
-/// Clients say something and Close, and reset TCP: at once, or by closing while an answer is unread.
+/// Clients send a text and a Close frame, then reset TCP: at once, or by closing a socket with unread bytes.
 pub(super) async fn close_then_reset(server: &Server) -> Verdict {
     const CONNECTIONS: usize = 20;
     let mut sockets = Vec::new();
@@ -24,7 +22,7 @@ pub(super) async fn close_then_reset(server: &Server) -> Verdict {
         if i % 2 == 0 {
             connection.reset()?;
         } else {
-            // What is not read makes a reset of the end.
+            // Unread bytes turn the close of the socket into a reset.
             let readable = connection.transport.tcp().readable();
             let came = timeout(LIMIT, readable).await;
             came.map_err(|_| String::from("no answer"))?
@@ -36,11 +34,11 @@ pub(super) async fn close_then_reset(server: &Server) -> Verdict {
     Connection::open(server).await?.close().await?;
     let seen = sockets.len();
     Ok(format!(
-        "{CONNECTIONS} connections are reset, {seen} of them seen to be freed"
+        "{CONNECTIONS} connections are reset, {seen} of them are seen to be freed"
     ))
 }
 
-/// Where a client is when it ends its direction.
+/// The point at which a client ends its direction.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     HalfAHead,
@@ -50,8 +48,8 @@ enum Stage {
     Close,
 }
 
-/// A client ends its direction at each stage: what is due is still written, then the server ends its own. Also when a lot is
-/// due that the client does not read yet, for which the server waits at rest.
+/// A client ends its direction at each stage. The server still writes what is due, then ends its own direction. If the
+/// client does not read a large answer yet, the server waits at rest.
 pub(super) async fn half_close(server: &Server) -> Verdict {
     let mut verdicts = Vec::new();
     for stage in [
@@ -65,10 +63,10 @@ pub(super) async fn half_close(server: &Server) -> Verdict {
         verdicts.push(verdict.map_err(|error| format!("{stage:?}: {error}")));
     }
     let unread = half_closed_unread(server).await;
-    verdicts.push(unread.map_err(|error| format!("with much unread: {error}")));
+    verdicts.push(unread.map_err(|error| format!("a large unread answer: {error}")));
     all_of("stages failed", verdicts)?;
     Ok(String::from(
-        "what is due comes at each stage, then the end",
+        "the client gets what is due at each stage, then the end",
     ))
 }
 
@@ -93,7 +91,7 @@ async fn half_closed(server: &Server, stage: Stage) -> Result<(), String> {
     connection.send(&sent).await?;
     connection.shutdown().await?;
     if matches!(stage, Stage::HalfAHead) {
-        // A refusal, or an end of any kind: nothing was said. But an end.
+        // The server refuses, or ends in any way.
         match connection.head().await {
             Ok(head) if head.starts_with("HTTP/1.1 4") => {}
             Ok(head) => return Err(format!("an answer to half a head: {head}")),
@@ -114,7 +112,7 @@ async fn half_closed(server: &Server, stage: Stage) -> Result<(), String> {
             connection.end().await?;
         }
     }
-    // This end stays, and the server need not wait for it.
+    // The server does not wait for the client to close.
     match inode {
         Some(inode) => server.process.frees(&[inode], SLACK).await,
         None => Ok(()),
@@ -128,7 +126,7 @@ async fn half_closed_unread(server: &Server) -> Result<(), String> {
     let mut connection = Connection::connect(server, Some(64 << 10)).await?;
     connection.send(&sent).await?;
     connection.shutdown().await?;
-    // Long enough for one that has nothing to do to rest, and too short for any deadline.
+    // Long enough for an idle server to come to rest, and shorter than any deadline.
     let waits = server.deadlines.close * 3 / 4;
     sleep(Duration::from_millis(100)).await;
     let rests = server.process.rests(waits).await;

@@ -1,20 +1,17 @@
-//! Bytes that move slowly, or not at all.
+//! Clients that read or send slowly, or not at all.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::connection::{Connection, request};
-use super::frames::{BINARY, CLOSE, Frame, PONG, Parser, Role, close, frame, pattern};
+use super::frames::{BINARY, CLOSE, Frame, PONG, Parser, close, frame, pattern};
 use super::{LIMIT, SLACK, Server, Verdict};
 
-pub(super) const ONLY_SENDS: &str = "only-sends";
-pub(super) const SLOW_READER: &str = "slow-reader";
-pub(super) const SLOW_SENDER: &str = "slow-sender";
-
-/// A client sends and never reads. The server stops reading, waits at rest, and gives the client up.
+/// A client sends and never reads. The server stops reading, waits at rest, and ends the connection after its deadlines.
 pub(super) async fn only_sends(server: &Server) -> Verdict {
     const ALL: u64 = 200 << 20;
     const MORE_MEMORY: u64 = 64 << 20;
@@ -29,14 +26,14 @@ pub(super) async fn only_sends(server: &Server) -> Verdict {
         while total.get() < ALL {
             let mut rest = frame.as_slice();
             while !rest.is_empty() {
-                // An error is what this waits for: the server has given up.
+                // The scenario waits for this error: the server has ended the connection.
                 let written = connection.transport.write(rest).await;
                 let Ok(n @ 1..) = written else { return Ok(()) };
                 rest = &rest[n..];
                 total.set(total.get() + n as u64);
             }
         }
-        Err(format!("it took {} MB and nobody read", ALL >> 20))
+        Err(format!("it took {} MiB and nobody read", ALL >> 20))
     };
     let watch = async {
         loop {
@@ -55,22 +52,19 @@ pub(super) async fn only_sends(server: &Server) -> Verdict {
         }
         found.map(|found| (stood, found))
     };
-    // The other half lasts as long as the server does.
-    let both = async {
-        tokio::join!(
-            timeout(LIMIT.max(server.deadlines.gives_up() + SLACK), send),
-            wait
-        )
-    };
+    let limit = LIMIT.max(server.deadlines.gives_up() + SLACK);
     let (sending, waited) = tokio::select! {
-        both = both => both,
-        never = watch => return never,
+        both = async { tokio::join!(timeout(limit, send), wait) } => both,
+        failed = watch => return failed,
     };
     let (stood, found) = waited?;
-    sending.map_err(|_| String::from("it is never given up"))??;
+    sending.map_err(|_| String::from("the server never ends the connection"))??;
     let lasted = stood.elapsed();
     if lasted > server.deadlines.gives_up() + SLACK {
-        return Err(format!("it is given up only after {} s", lasted.as_secs()));
+        return Err(format!(
+            "the server ends the connection only after {} s",
+            lasted.as_secs()
+        ));
     }
     let more = most.get().saturating_sub(before);
     if more > MORE_MEMORY {
@@ -81,19 +75,19 @@ pub(super) async fn only_sends(server: &Server) -> Verdict {
     }
     Connection::open(server).await?.close().await?;
     Ok(format!(
-        "it takes {:.1} MB, {found} and gives up {:.1} s later; {:.1} MiB more memory",
+        "it takes {:.1} MB, {found} and ends the connection {:.1} s later; {:.1} MiB more memory",
         mega(total.get()),
         lasted.as_secs_f64(),
         mega(more) / 1.048_576,
     ))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "it is only said")]
+#[expect(clippy::cast_precision_loss, reason = "it is only printed")]
 fn mega(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// Waits until no more bytes were sent for a while.
+/// Waits until no more bytes are sent for some time.
 async fn stands_still(sent: &Cell<u64>) {
     let mut before = None;
     while before != Some(sent.get()) {
@@ -102,36 +96,34 @@ async fn stands_still(sent: &Cell<u64>) {
     }
 }
 
-/// A client reads steadily, and so slowly that all its data takes longer than any deadline. The first time it is one
-/// message and the Close frame, and the server has to queue both. The second time it is many messages, and the server has to wait.
+/// A client reads steadily, but so slowly that all its data takes longer than any deadline. First the data is one message,
+/// and the server must queue the message and the Close frame. Then it is many messages, and the server must wait.
 pub(super) async fn slow_reader(server: &Server) -> Verdict {
     const ALL: usize = 16_000_000;
-    // What takes long is done before the server waits for anything.
+    // Computing the messages takes long, so this does it before the server waits for anything.
     let one = [pattern(1, ALL)];
-    let many: Vec<_> = (0..ALL / (64 << 10))
-        .map(|i| pattern(u32::try_from(i).unwrap_or_default(), 64 << 10))
-        .collect();
+    let many: Vec<_> = (0..ALL as u64 >> 16).map(|i| pattern(i, 1 << 16)).collect();
     let (one, many) = tokio::join!(read_slowly(server, &one), read_slowly(server, &many));
     one.map_err(|error| format!("one message: {error}"))?;
     let seconds = many.map_err(|error| format!("many messages: {error}"))?;
     Ok(format!(
-        "{} MB arrive whole in {seconds} s, and the Close frame",
+        "{} MB arrive whole in {seconds} s, then the Close frame",
         ALL / 1_000_000
     ))
 }
 
-/// How many seconds it takes to have so many messages back.
+/// Returns the time in seconds until all messages are back.
 async fn read_slowly(server: &Server, messages: &[Vec<u8>]) -> Result<u64, String> {
     const TICK: Duration = Duration::from_millis(10);
     let longest = server.deadlines.close.max(server.deadlines.pong);
     let began = Instant::now();
-    // With a small buffer the server sees how slow it is.
+    // With a small buffer the server notices that the client is slow.
     let mut connection = Connection::connect(server, Some(64 << 10)).await?;
     connection.send(&request(server)).await?;
     connection.opened().await?;
     let mut parser = std::mem::take(&mut connection.parser);
     let (mut reading, mut writing) = tokio::io::split(connection.transport);
-    // What the reader wants to have written: Pongs.
+    // The Pongs that the reader asks the writer to send.
     let pongs = RefCell::new(Vec::new());
 
     let write = async {
@@ -157,10 +149,13 @@ async fn read_slowly(server: &Server, messages: &[Vec<u8>]) -> Result<u64, Strin
                 }
                 8 if frame.payload == close(1000, "") => break,
                 8 => return Err(format!("a Close frame {:?}", frame.payload)),
-                9 => pongs.borrow_mut().extend(pong(&frame.payload)),
+                9 => {
+                    let pong = super::frames::frame(Role::Client, PONG, &frame.payload);
+                    pongs.borrow_mut().extend(pong);
+                }
                 _ => message.extend(frame.payload),
             }
-            // A server may cut messages into fragments.
+            // A server may send fragments.
             if frame.first & 0x88 == 0x80 {
                 if messages.get(number) != Some(&message) {
                     return Err(format!("message {number} is not what was sent"));
@@ -182,17 +177,13 @@ async fn read_slowly(server: &Server, messages: &[Vec<u8>]) -> Result<u64, Strin
     Ok(began.elapsed().as_secs())
 }
 
-fn pong(payload: &[u8]) -> Vec<u8> {
-    frame(Role::Client, PONG, payload)
-}
-
-/// Writes however long it takes: it is the reader that must not wait too long.
+/// Writes without a time limit. The reader has one.
 async fn write_all(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> Result<(), String> {
     let written = to.write_all(bytes).await;
     written.map_err(|error| format!("cannot write: {error}"))
 }
 
-/// Reads so much in each tick until there is a whole frame.
+/// Reads `pace` bytes in each tick until a frame is complete.
 async fn read_frame(
     from: &mut (impl AsyncRead + Unpin),
     parser: &mut Parser,
@@ -209,18 +200,16 @@ async fn read_frame(
             Ok(Ok(0)) => return Err(String::from("the stream ended without a Close frame")),
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(format!("the stream broke: {error}")),
-            Err(_) => return Err(String::from("nothing comes")),
+            Err(_) => return Err(String::from("the server sends nothing more")),
         }
     }
 }
 
-/// A client sends one message so slowly that Pings go unanswered past every deadline: it is in the middle of a frame. Once it
-/// is large, once it is a byte now and then.
+/// A client sends one frame so slowly that it cannot answer Pings before their deadlines. One frame is large. The other is
+/// small and arrives byte by byte.
 pub(super) async fn slow_sender(server: &Server) -> Verdict {
-    let (large, small) = tokio::join!(
-        send_slowly(server, 3_000_000, 200),
-        send_slowly(server, 40, 40),
-    );
+    let large = send_slowly(server, 3_000_000, 200);
+    let (large, small) = tokio::join!(large, send_slowly(server, 40, 40));
     large.map_err(|error| format!("a large message: {error}"))?;
     let seconds = small.map_err(|error| format!("a small message: {error}"))?;
     Ok(format!(
@@ -228,7 +217,7 @@ pub(super) async fn slow_sender(server: &Server) -> Verdict {
     ))
 }
 
-/// How many seconds it takes to send a message in so many pieces.
+/// Sends a message in this number of pieces. Returns the time in seconds.
 async fn send_slowly(server: &Server, length: usize, pieces: usize) -> Result<u64, String> {
     let deadlines = &server.deadlines;
     let all = (deadlines.ping + deadlines.pong + deadlines.close) * 3 / 2;
@@ -243,7 +232,7 @@ async fn send_slowly(server: &Server, length: usize, pieces: usize) -> Result<u6
         sleep(tick).await;
     }
     let seconds = began.elapsed().as_secs();
-    // The Pings are answered now, and the connection goes on.
+    // Now the client answers the Pings, and the connection goes on.
     connection.expect(BINARY, &message).await?;
     connection.echo("and now?").await?;
     connection.idle(Instant::now() + deadlines.ping).await?;

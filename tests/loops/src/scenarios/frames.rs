@@ -1,4 +1,11 @@
-//! Frames, as RFC 6455 section 5.2 lays them out.
+//! Single frames (RFC 6455, section 5.2).
+
+use std::io::Cursor;
+
+use tokio_tungstenite::tungstenite::Bytes;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
+use tokio_tungstenite::tungstenite::protocol::frame::{Frame as RawFrame, FrameHeader};
 
 pub(super) const TEXT: u8 = 0x81;
 pub(super) const BINARY: u8 = 0x82;
@@ -9,73 +16,33 @@ pub(super) const PONG: u8 = 0x8a;
 /// The masking key of all frames. It is not zero, so a peer that does not unmask is found.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// Who sends a frame. Only clients mask (RFC 6455 section 5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Client,
-    Server,
-}
-
-/// A whole frame with this first byte.
-pub(super) fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    let length = payload.len() as u64;
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length @ ..=125), _) => bytes.push(length),
-        (_, Ok(length)) => {
-            bytes.push(126);
-            bytes.extend(length.to_be_bytes());
-        }
-        _ => {
-            bytes.push(127);
-            bytes.extend(length.to_be_bytes());
-        }
-    }
-    if role == Role::Client {
-        bytes[1] |= 0x80;
-        bytes.extend(KEY);
-        let start = bytes.len();
-        bytes.extend(payload);
-        mask(&mut bytes[start..], KEY);
-    } else {
-        bytes.extend(payload);
-    }
+/// Encodes a frame that `from` sends. `first` is its first byte. Only clients mask (RFC 6455, section 5.1).
+pub(super) fn frame(from: Role, first: u8, payload: &[u8]) -> Vec<u8> {
+    let header = FrameHeader {
+        is_final: first & 0x80 != 0,
+        opcode: OpCode::from(first & 0xf),
+        mask: (from == Role::Client).then_some(KEY),
+        ..FrameHeader::default()
+    };
+    let mut bytes = Vec::with_capacity(payload.len() + 14);
+    let frame = RawFrame::from_payload(header, Bytes::copy_from_slice(payload));
+    frame.format(&mut bytes).expect("a vector takes everything");
     bytes
 }
 
-/// In words of 8 bytes: there are megabytes to mask while servers wait.
-fn mask(payload: &mut [u8], key: [u8; 4]) {
-    let [a, b, c, d] = key;
-    let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for bytes in words {
-        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-    }
-    for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
-        *byte ^= key;
-    }
-}
-
-/// What a Close frame carries.
+/// The payload of a Close frame.
 pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason.as_bytes()].concat()
 }
 
-/// Bytes that differ from place to place and from seed to seed, so that a swap or a loss shows.
-pub(super) fn pattern(seed: u32, length: usize) -> Vec<u8> {
-    let mut state = u64::from(seed);
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        bytes.extend_from_slice(&state.to_be_bytes());
-    }
-    bytes.truncate(length);
+/// Bytes that differ from place to place and from seed to seed, so a swap or a loss is visible.
+pub(super) fn pattern(seed: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    fastrand::Rng::with_seed(seed).fill(&mut bytes);
     bytes
 }
 
-/// A frame that came.
+/// A received frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     /// FIN, the reserved bits and the opcode.
@@ -83,16 +50,16 @@ pub(super) struct Frame {
     pub(super) payload: Vec<u8>,
 }
 
-/// Finds frames in what was read.
+/// Finds frames in received bytes.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
-    /// What was read. What is before `start` was taken.
+    /// All received bytes. Those before `start` are consumed.
     pub(super) bytes: Vec<u8>,
     start: usize,
 }
 
 impl Parser {
-    /// The next frame, if it is whole. `from` is who sends it.
+    /// The next frame from `from`, or `None` if it is not complete.
     pub(super) fn next(&mut self, from: Role) -> Result<Option<Frame>, String> {
         let frame = self.parse(from);
         if !matches!(frame, Ok(Some(_))) {
@@ -103,52 +70,40 @@ impl Parser {
     }
 
     fn parse(&mut self, from: Role) -> Result<Option<Frame>, String> {
-        let unread = self.unread();
-        let [first, second, rest @ ..] = unread else {
+        let mut cursor = Cursor::new(self.unread());
+        let header = FrameHeader::parse(&mut cursor).map_err(|error| error.to_string())?;
+        let Some((header, length)) = header else {
             return Ok(None);
         };
-        if (second & 0x80 != 0) != (from == Role::Client) {
-            return Err(format!(
-                "a frame of {from:?} that begins {first:02x} {second:02x}"
-            ));
+        if header.mask.is_some() != (from == Role::Client) {
+            return Err(format!("a {from:?} frame with the mask {:?}", header.mask));
         }
-        let (length, mut header) = match second & 0x7f {
-            126 if rest.len() < 2 => return Ok(None),
-            127 if rest.len() < 8 => return Ok(None),
-            126 => (u64::from(u16::from_be_bytes([rest[0], rest[1]])), 4),
-            127 => {
-                let length = rest[..8].iter();
-                (length.fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 10)
-            }
-            length => (u64::from(length), 2),
-        };
+        let header_length = header.len(length);
+        if cursor.position() != header_length as u64 {
+            return Err(format!("not the shortest form of the length {length}"));
+        }
         let length = usize::try_from(length).map_err(|error| error.to_string())?;
-        let mut key = [0; 4];
-        if from == Role::Client {
-            if unread.len() < header + 4 {
-                return Ok(None);
-            }
-            key.copy_from_slice(&unread[header..header + 4]);
-            header += 4;
-        }
-        if unread.len() - header.min(unread.len()) < length {
+        let unread = self.unread();
+        if unread.len() - header_length < length {
             return Ok(None);
         }
-        let first = *first;
-        let mut payload = unread[header..header + length].to_vec();
-        if from == Role::Client {
-            mask(&mut payload, key);
+        let first = unread[0];
+        let mut payload = unread[header_length..header_length + length].to_vec();
+        if let Some(key) = header.mask {
+            for (byte, key) in payload.iter_mut().zip(key.iter().cycle()) {
+                *byte ^= key;
+            }
         }
-        self.start += header + length;
+        self.start += header_length + length;
         Ok(Some(Frame { first, payload }))
     }
 
-    /// What was read and not taken.
+    /// The bytes that are received and not consumed.
     pub(super) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    /// Takes so many bytes that are no frame.
+    /// Consumes bytes that are not frames.
     pub(super) fn skip(&mut self, n: usize) {
         self.start += n;
     }
@@ -158,17 +113,20 @@ impl Parser {
 mod tests {
     use super::*;
 
+    /// The masked "Hello" of RFC 6455, section 5.7, and frames of every length form, cut anywhere.
     #[test]
-    fn what_was_written_is_read() {
+    fn frames_are_read_as_they_were_written() {
+        let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+        assert_eq!(frame(Role::Client, TEXT, b"Hello"), hello);
+        let mut parser = Parser::default();
+        parser.bytes.extend(hello);
+        assert!(parser.next(Role::Server).is_err());
         for role in [Role::Client, Role::Server] {
             let mut parser = Parser::default();
             let lengths = [0, 1, 125, 126, 65_535, 65_536];
-            let all: Vec<_> = lengths
-                .iter()
-                .flat_map(|&length| frame(role, BINARY, &pattern(7, length)))
-                .collect();
+            let frames = lengths.map(|length| frame(role, BINARY, &pattern(7, length)));
             let mut found = Vec::new();
-            for piece in all.chunks(1000) {
+            for piece in frames.concat().chunks(1000) {
                 parser.bytes.extend(piece);
                 while let Some(frame) = parser.next(role).unwrap() {
                     assert!(frame.payload == pattern(7, frame.payload.len()));
@@ -178,14 +136,5 @@ mod tests {
             assert_eq!(found, lengths);
             assert_eq!(parser.unread(), b"");
         }
-    }
-
-    #[test]
-    fn the_example_of_the_rfc() {
-        let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
-        assert_eq!(frame(Role::Client, TEXT, b"Hello"), hello);
-        let mut parser = Parser::default();
-        parser.bytes.extend(hello);
-        assert!(parser.next(Role::Server).is_err());
     }
 }

@@ -8,24 +8,19 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::{SLACK, Server, Verdict, all_of};
 
-pub(super) const NAME: &str = "idle-does-not-spin";
-
 const CONNECTIONS: usize = 50;
 
 const STRETCH: Duration = Duration::from_secs(3);
 
-/// Open and silent connections take no time of the processor but for Pings.
+/// Open and silent connections take no processor time except for Pings.
 pub(super) async fn does_not_spin(server: &Server) -> Verdict {
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(server).await?);
-    }
+    let mut connections = Connection::open_many(server, CONNECTIONS).await?;
     let measured = async {
         server.process.rests(SLACK).await?;
         server.process.stays_at_rest(STRETCH).await
     };
     tokio::pin!(measured);
-    // Pings are answered meanwhile.
+    // The clients answer Pings during the measurement.
     let found = loop {
         let until = Instant::now() + STRETCH;
         let idle = join_all(connections.iter_mut().map(|it| it.idle(until)));

@@ -1,9 +1,10 @@
-//! Drives a server through what load does not show: stops of its process, slow and rude clients, and waiting without work.
-//! Frames are written and judged by hand.
+//! Drives a server through what load does not show: stops of its process, slow and abrupt clients, and idle connections.
+//! These scenarios use single frames and check every frame.
 
-use std::io::Write as _;
+use std::cell::RefCell;
 use std::time::Duration;
 
+use crate::command_line::say;
 use crate::target::Target;
 
 mod connection;
@@ -16,12 +17,13 @@ mod program;
 mod stopped;
 
 use process::Process;
-pub use program::ClientPlan;
+pub(crate) use process::resident;
+pub use program::{CLIENT_NAMES, ClientPlan, run as run_client};
 
-/// What takes longer has hung. Verdicts depend on other times only where deadlines are the subject.
+/// The time after which something hangs. Verdicts depend on shorter times only if deadlines are the subject.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// How much later than its deadlines allow a server may be on a machine that is busy.
+/// How much later than its deadlines a server may be on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
 /// What to do with a server.
@@ -30,13 +32,14 @@ pub struct Plan {
     pub target: Target,
     /// Its process.
     pub server: u32,
-    /// The length of all its deadlines, if it was given one.
+    /// The length of all its deadlines. `None` means the defaults.
     pub timeout: Option<Duration>,
-    /// How many bytes it has to take while its client reads none of the answers: more than its transport holds back.
+    /// The number of bytes that the server must take while its client reads no answers. It must be more than the socket
+    /// buffers hold.
     pub unread: usize,
-    /// A path at which the server closes each connection with 4001 and the reason `bye`, if it has one.
+    /// A path where the server closes each connection with 4001 and the reason `bye`.
     pub close_at: Option<String>,
-    /// Only these scenarios. All of them if there is no name.
+    /// The names of the scenarios to run. Empty means all.
     pub names: Vec<String>,
 }
 
@@ -61,7 +64,7 @@ impl Deadlines {
         }
     }
 
-    /// When a peer that does nothing any more is given up: the Ping is due, the Pong is late, and the Close frame is.
+    /// How long a peer keeps a connection on which nothing happens: until the Ping, the Pong and the Close are due.
     fn gives_up(&self) -> Duration {
         self.ping + self.pong + self.close
     }
@@ -75,32 +78,41 @@ struct Server {
     unread: usize,
 }
 
-/// What a scenario found, or what is wrong.
+/// What a scenario observed, or what is wrong.
 type Verdict = Result<String, String>;
 
-/// What came of the scenarios. Each line is printed as soon as it is known.
+/// The verdicts so far. Each is printed as soon as it is known.
 pub struct Report {
     names: Vec<String>,
-    /// A line for each scenario: `ok NAME: ...`, `not ok NAME: ...` or `NOT RUN NAME: ...`.
-    pub lines: Vec<String>,
-    /// Whether no scenario failed.
-    pub ok: bool,
+    lines: RefCell<Vec<String>>,
 }
 
 impl Report {
     fn new(names: Vec<String>) -> Self {
-        Self {
-            names,
-            lines: Vec::new(),
-            ok: true,
-        }
+        let lines = RefCell::default();
+        Self { names, lines }
     }
 
-    /// Runs a scenario, if it is wanted.
-    async fn run(&mut self, name: &str, scenario: impl Future<Output = Verdict>) {
+    /// Whether no scenario failed.
+    #[must_use]
+    pub fn ok(&self) -> bool {
+        !self
+            .lines
+            .borrow()
+            .iter()
+            .any(|line| line.starts_with("not ok"))
+    }
+
+    /// A line for each scenario: `ok NAME: ...`, `not ok NAME: ...` or `NOT RUN NAME: ...`.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+
+    /// Runs a scenario if the names include it.
+    async fn run(&self, name: &str, scenario: impl Future<Output = Verdict>) {
         if self.wants(name) {
-            let verdict = scenario.await;
-            self.judge(name, verdict);
+            self.judge(name, scenario.await);
         }
     }
 
@@ -108,40 +120,37 @@ impl Report {
         self.names.is_empty() || self.names.iter().any(|it| it == name)
     }
 
-    fn judge(&mut self, name: &str, verdict: Verdict) {
-        self.ok &= verdict.is_ok();
-        self.say(match verdict {
+    fn judge(&self, name: &str, verdict: Verdict) {
+        self.add(match verdict {
             Ok(found) => format!("ok {name}: {found}"),
             Err(wrong) => format!("not ok {name}: {wrong}"),
         });
     }
 
-    fn say(&mut self, line: String) {
-        let mut stdout = std::io::stdout().lock();
-        // Whoever does not listen any more still learns the result from the status.
-        _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
-        self.lines.push(line);
+    fn add(&self, line: String) {
+        say(&line);
+        self.lines.borrow_mut().push(line);
     }
 }
 
 /// The names of all scenarios for a server.
 pub const NAMES: [&str; 9] = [
-    idle::NAME,
-    flow::SLOW_READER,
-    flow::SLOW_SENDER,
-    ending::CLOSE_THEN_RESET,
-    ending::HALF_CLOSE,
-    flow::ONLY_SENDS,
-    stopped::PAST_PONG,
-    stopped::PAST_HANDSHAKE,
-    stopped::PAST_CLOSE,
+    "idle-does-not-spin",
+    "slow-reader",
+    "slow-sender",
+    "close-then-reset",
+    "half-close",
+    "only-sends",
+    "stopped-past-pong",
+    "stopped-past-handshake",
+    "stopped-past-close",
 ];
 
-/// Runs all scenarios and prints a line for each.
+/// Runs the scenarios for a server and prints a line for each.
 ///
-/// Those that measure or stop the whole process are alone. The others are side by side.
+/// Scenarios that measure or stop the whole process run alone. The others run side by side.
 pub async fn run(plan: Plan) -> Report {
-    // All scenarios together are too large for a stack.
+    // All scenarios together are too large for the stack.
     Box::pin(run_all(plan)).await
 }
 
@@ -152,70 +161,47 @@ async fn run_all(plan: Plan) -> Report {
         deadlines: Deadlines::new(plan.timeout),
         unread: plan.unread,
     };
-    let mut report = Report::new(plan.names);
-    let said = server.process.said_on_stderr();
+    let report = Report::new(plan.names);
+    let before = server.process.said_on_stderr();
+    let [
+        idle,
+        reader,
+        sender,
+        reset,
+        half_close,
+        only_sends,
+        pong,
+        handshake,
+        close,
+    ] = NAMES;
 
-    report.run(idle::NAME, idle::does_not_spin(server)).await;
-    side_by_side(server, &mut report).await;
-    let half_close = ending::half_close(server);
-    report.run(ending::HALF_CLOSE, half_close).await;
-    report.run(flow::ONLY_SENDS, flow::only_sends(server)).await;
-    let past_pong = stopped::past_pong(server);
-    report.run(stopped::PAST_PONG, past_pong).await;
-    let past_handshake = stopped::past_handshake(server);
-    report.run(stopped::PAST_HANDSHAKE, past_handshake).await;
-    match plan.close_at {
-        Some(path) => {
-            let past_close = stopped::past_close(server, &path);
-            report.run(stopped::PAST_CLOSE, past_close).await;
-        }
-        None if report.wants(stopped::PAST_CLOSE) => {
-            report.say(format!(
-                "NOT RUN {}: no --close-at PATH",
-                stopped::PAST_CLOSE
-            ));
-        }
-        None => {}
-    }
-
-    match (said, server.process.said_on_stderr()) {
-        (Some(before), Some(after)) => {
-            let verdict = if after == before {
-                Ok(String::from("nothing"))
-            } else {
-                Err(format!("{} bytes", after - before))
-            };
-            report.judge("stderr", verdict);
-        }
-        _ => report.say("NOT RUN stderr: it is no file, or the server has ended".into()),
-    }
-    report
-}
-
-async fn side_by_side(server: &Server, report: &mut Report) {
-    let [mut reader, mut sender, mut reset] = [(); 3].map(|()| Report::new(report.names.clone()));
+    report.run(idle, idle::does_not_spin(server)).await;
     tokio::join!(
-        reader.run(flow::SLOW_READER, flow::slow_reader(server)),
-        sender.run(flow::SLOW_SENDER, flow::slow_sender(server)),
-        reset.run(ending::CLOSE_THEN_RESET, ending::close_then_reset(server)),
+        report.run(reader, flow::slow_reader(server)),
+        report.run(sender, flow::slow_sender(server)),
+        report.run(reset, ending::close_then_reset(server)),
     );
-    for other in [reader, sender, reset] {
-        report.ok &= other.ok;
-        report.lines.extend(other.lines);
+    report.run(half_close, ending::half_close(server)).await;
+    report.run(only_sends, flow::only_sends(server)).await;
+    report.run(pong, stopped::past_pong(server)).await;
+    report.run(handshake, stopped::past_handshake(server)).await;
+    if let Some(path) = plan.close_at {
+        report.run(close, stopped::past_close(server, &path)).await;
+    } else if report.wants(close) {
+        report.add(format!("NOT RUN {close}: no --close-at PATH"));
     }
-}
 
-/// The names of all scenarios for a client.
-pub const CLIENT_NAMES: [&str; 4] = program::NAMES;
-
-/// Plays the server for a client program and prints a line for each scenario.
-pub async fn run_client(plan: ClientPlan) -> Report {
-    let mut report = Report::new(plan.names.clone());
-    program::run(&plan, &mut report).await;
+    match before.zip(server.process.said_on_stderr()) {
+        Some((before, after)) if before == after => report.judge("stderr", Ok("nothing".into())),
+        Some((before, after)) => {
+            report.judge("stderr", Err(format!("{} bytes", after - before)));
+        }
+        None => report.add("NOT RUN stderr: it is not a file, or the server has ended".into()),
+    }
     report
 }
 
-/// What is wrong with some of many connections, if anything is: each thing once.
+/// Succeeds if all verdicts did. The error lists each failure once.
 fn all_of(what: &str, verdicts: Vec<Result<(), String>>) -> Result<(), String> {
     let all = verdicts.len();
     let mut wrong: Vec<_> = verdicts.into_iter().filter_map(Result::err).collect();

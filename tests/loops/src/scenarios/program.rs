@@ -1,62 +1,67 @@
-//! A client program, for which this plays the server.
+//! Scenarios for a client program. This side plays the server.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::connection::Connection;
-use super::frames::{CLOSE, PING, PONG, Role, TEXT, close, frame};
+use super::frames::{CLOSE, PING, PONG, TEXT, close, frame};
 use super::process::Process;
 use super::{Deadlines, LIMIT, Report, SLACK, Verdict};
 
-pub(super) const NAMES: [&str; 4] = [
+/// The names of all scenarios for a client.
+pub const CLIENT_NAMES: [&str; 4] = [
     "client-stopped-past-pong",
     "client-reset-after-close",
     "client-many-lines",
     "client-without-stderr",
 ];
 
-/// What to do with a client. It prints `text: ` and the text for each message, and `closed `, the code and the reason in
-/// quotes at the end; it sends each line of stdin, and closes with 1000 at the end of stdin.
+/// What to do with a client. The client prints `text: ` and the text for each message. At the end it prints `closed `, the
+/// code and the reason in quotes. It sends each line of stdin, and closes with 1000 at the end of stdin.
 pub struct ClientPlan {
-    /// The program and its arguments, but for the URL, which is the last.
+    /// The program and its arguments. This adds the URL as the last argument.
     pub command: Vec<String>,
-    /// The length of all its deadlines, if it was given one.
+    /// The length of all its deadlines. `None` means the defaults.
     pub timeout: Option<Duration>,
-    /// Only these scenarios. All of them if there is no name.
+    /// The names of the scenarios to run. Empty means all.
     pub names: Vec<String>,
 }
 
-pub(super) async fn run(plan: &ClientPlan, report: &mut Report) {
-    let [past_pong, reset, many_lines, stderr] = NAMES;
-    report.run(past_pong, stopped_past_pong(plan)).await;
-    report.run(reset, reset_after_close(plan)).await;
-    report.run(many_lines, many_lines_echoed(plan)).await;
-    report.run(stderr, without_stderr(plan)).await;
+/// Runs the scenarios for a client program and prints a line for each.
+pub async fn run(plan: ClientPlan) -> Report {
+    let report = Report::new(plan.names.clone());
+    let [past_pong, reset, many_lines, stderr] = CLIENT_NAMES;
+    report.run(past_pong, stopped_past_pong(&plan)).await;
+    report.run(reset, reset_after_close(&plan)).await;
+    report.run(many_lines, many_lines_echoed(&plan)).await;
+    report.run(stderr, without_stderr(&plan)).await;
+    report
 }
 
-/// What is done with the program's stderr.
+/// What happens to the program's stderr.
 #[derive(Clone, Copy, Debug)]
 enum Stderr {
-    /// It is read.
+    /// This side reads it.
     Read,
-    /// There is none.
+    /// It is closed from the start.
     Closed,
-    /// It is a pipe from which nobody reads.
+    /// It is a pipe, and nobody has its other end.
     Broken,
 }
 
-/// The program, connected, and ended with this.
+/// A running program. Dropping this kills it.
 struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: mpsc::UnboundedReceiver<String>,
-    /// What it says on stderr.
+    /// The lines of its stderr.
     complaints: mpsc::UnboundedReceiver<String>,
 }
 
@@ -68,26 +73,31 @@ impl Drop for Program {
 }
 
 impl Program {
-    /// Starts it, and answers its opening handshake.
+    /// Starts it and answers its opening handshake.
     async fn start(plan: &ClientPlan, stderr: Stderr) -> Result<(Self, Connection), String> {
-        let listener = listen().map_err(|error| error.to_string())?;
-        let address = listener.local_addr().map_err(|error| error.to_string())?;
-        let url = format!("ws://{address}/");
-        let mut command = if let Stderr::Closed = stderr {
-            let mut shell = Command::new("sh");
-            shell.args(["-c", "exec \"$@\" 2>&-", "sh"]);
-            shell.args(&plan.command);
-            shell
-        } else {
-            let mut command = Command::new(&plan.command[0]);
-            command.args(&plan.command[1..]);
-            command
+        // Small buffers are full soon.
+        let listening = || {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(64 << 10)?;
+            socket.set_send_buffer_size(64 << 10)?;
+            socket.bind(([127, 0, 0, 1], 0).into())?;
+            let listener = socket.listen(1)?;
+            let address = listener.local_addr()?;
+            std::io::Result::Ok((listener, address))
         };
+        let (listener, address) = listening().map_err(|error| error.to_string())?;
+        let mut command = Command::new("sh");
+        command.arg("-c");
+        command.arg(match stderr {
+            Stderr::Closed => "exec \"$@\" 2>&-",
+            Stderr::Read | Stderr::Broken => "exec \"$@\"",
+        });
+        command.arg("sh").args(&plan.command);
+        command.arg(format!("ws://{address}/"));
         command
-            .arg(&url)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        command.stderr(Stdio::piped());
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let child = command.spawn();
         let mut child = child.map_err(|error| format!("{}: {error}", plan.command[0]))?;
         let (complaint, complaints) = mpsc::unbounded_channel();
@@ -112,13 +122,13 @@ impl Program {
         Ok((program, Connection::serve(tcp).await?))
     }
 
-    /// The next line that it prints; none at the end.
+    /// The next line that it prints, or `None` at the end.
     async fn line(&mut self) -> Result<Option<String>, String> {
         let line = timeout(LIMIT, self.lines.recv()).await;
         line.map_err(|_| String::from("it prints nothing more"))
     }
 
-    /// Waits for a line that begins so. Others may come before.
+    /// Waits for a line with this start. Other lines may come before it.
     async fn prints(&mut self, start: &str) -> Result<(), String> {
         let mut others = Vec::new();
         while let Some(line) = self.line().await? {
@@ -130,18 +140,17 @@ impl Program {
         Err(format!("it does not print {start:?}, but {others:?}"))
     }
 
-    /// Waits for its end.
-    async fn status(&mut self) -> Result<ExitStatus, String> {
+    /// Waits until it ends with this status.
+    async fn ends_with(&mut self, expected: i32) -> Result<(), String> {
         let began = Instant::now();
         loop {
             let status = self.child.try_wait().map_err(|error| error.to_string())?;
-            if let Some(status) = status {
-                return Ok(status);
+            match status {
+                Some(status) if status.code() == Some(expected) => return Ok(()),
+                Some(status) => return Err(format!("it ends with {status}")),
+                None if began.elapsed() > LIMIT => return Err(String::from("it does not end")),
+                None => sleep(Duration::from_millis(10)).await,
             }
-            if began.elapsed() > LIMIT {
-                return Err(String::from("it does not end"));
-            }
-            sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -150,23 +159,14 @@ impl Program {
     }
 }
 
-/// Reads lines until the end, also when nobody wants them any more.
+/// Reads lines until the end, even if nobody receives them.
 fn send_lines(from: impl Read, to: &mpsc::UnboundedSender<String>) {
     for line in BufReader::new(from).lines().map_while(Result::ok) {
         _ = to.send(line);
     }
 }
 
-/// Small buffers are full soon.
-fn listen() -> std::io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(64 << 10)?;
-    socket.set_send_buffer_size(64 << 10)?;
-    socket.bind(([127, 0, 0, 1], 0).into())?;
-    socket.listen(1)
-}
-
-/// The Pong comes in time, while the client is stopped.
+/// The Pong arrives in time, while the client is stopped.
 async fn stopped_past_pong(plan: &ClientPlan) -> Verdict {
     let deadlines = Deadlines::new(plan.timeout);
     let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
@@ -182,21 +182,19 @@ async fn stopped_past_pong(plan: &ClientPlan) -> Verdict {
     program.prints("text: after the stop").await?;
     connection.send_frame(CLOSE, &close(1000, "")).await?;
     connection.expect_close(&close(1000, "")).await?;
-    // A server is the first to end TCP.
+    // The server ends TCP first.
     drop(connection);
     program.prints("closed 1000 \"\"").await?;
-    match program.status().await? {
-        status if status.success() => Ok(String::from("it goes on")),
-        status => Err(format!("it ends with {status}")),
-    }
+    program.ends_with(0).await?;
+    Ok(String::from("it goes on"))
 }
 
-/// The server says something, closes with 1008 and resets TCP. The client may be about to read that, or stopped.
+/// The server sends a text, closes with 1008 and resets TCP. The client is about to read that, or is stopped.
 async fn reset_after_close(plan: &ClientPlan) -> Verdict {
     const TURNS: usize = 20;
     for turn in 0..TURNS {
         let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
-        // So that it reads.
+        // After this line the client waits in a read.
         connection.send_frame(TEXT, b"first").await?;
         program.prints("text: first").await?;
         let stopped = if turn % 2 == 0 {
@@ -210,69 +208,30 @@ async fn reset_after_close(plan: &ClientPlan) -> Verdict {
         connection.reset()?;
         drop(stopped);
         let what = |error| format!("turn {turn}: {error}");
-        program.prints("text: goodbye").await.map_err(what)?;
-        program
-            .prints("closed 1008 \"reason\"")
-            .await
-            .map_err(what)?;
-        let status = program.status().await?;
-        if status.code() != Some(1) {
-            return Err(format!("it ends with {status}"));
+        for line in ["text: goodbye", "closed 1008 \"reason\""] {
+            program.prints(line).await.map_err(what)?;
         }
+        program.ends_with(1).await.map_err(what)?;
     }
     Ok(format!(
-        "what was said before a reset is printed, {TURNS} times"
+        "it prints what the server sent before a reset, {TURNS} times"
     ))
 }
 
-/// Many lines of stdin, and a server that reads only when it has written: all buffers are full, in both directions.
+/// The client gets many lines of stdin. The server reads only after it has written. All buffers are full, in both directions.
 async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
     const LINES: usize = 2_000_000;
-    const BATCH: usize = 2 << 20;
-    let (mut program, mut connection) = Program::start(plan, Stderr::Read).await?;
-    let mut stdin = program.stdin.take().ok_or("no stdin")?;
-    // It ends with the program, or with the last line.
+    let (mut program, connection) = Program::start(plan, Stderr::Read).await?;
+    let stdin = program.stdin.take().ok_or("no stdin")?;
+    // The thread ends with the program, or after the last line.
     thread::spawn(move || {
-        let mut lines = String::new();
+        let mut stdin = std::io::BufWriter::with_capacity(32 << 10, stdin);
         for number in 1..=LINES {
-            lines.push_str(&number.to_string());
-            lines.push('\n');
-            if lines.len() > 32 << 10 || number == LINES {
-                if stdin.write_all(lines.as_bytes()).is_err() {
-                    break;
-                }
-                lines.clear();
+            if writeln!(stdin, "{number}").is_err() {
+                return;
             }
         }
     });
-    let echo = async {
-        // Until then it fills what there is.
-        sleep(Duration::from_secs(1)).await;
-        let mut closed = false;
-        while !closed {
-            // So much is more than the buffers on the way back hold: the client has to take it while it has a lot to send.
-            let mut answers = Vec::new();
-            while !closed && answers.len() < BATCH {
-                let next = timeout(Duration::from_millis(100), connection.frame()).await;
-                let received = match next {
-                    Ok(received) => received?,
-                    Err(_) if answers.is_empty() => connection.frame().await?,
-                    Err(_) => break,
-                };
-                let received = received.ok_or("the client ended without a Close frame")?;
-                let first = match received.first {
-                    TEXT | CLOSE => received.first,
-                    PING => PONG,
-                    first => return Err(format!("a frame {first:02x}")),
-                };
-                closed = received.first == CLOSE;
-                answers.extend(frame(Role::Server, first, &received.payload));
-            }
-            connection.send(&answers).await?;
-        }
-        drop(connection);
-        Ok(())
-    };
     let read = async {
         let mut number = 0;
         while let Some(line) = program.line().await? {
@@ -290,25 +249,53 @@ async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
         }
         Err(format!("it ends after {number} lines"))
     };
-    if let Err(error) = tokio::try_join!(echo, read) {
-        // It may have more to say.
+    if let Err(error) = tokio::try_join!(echo_late(connection), read) {
+        // The client may say more about it.
         let complaint = timeout(Duration::from_secs(1), program.complaints.recv()).await;
         let complaint = complaint.ok().flatten().unwrap_or_default();
         return Err(format!("{error}; on stderr: {complaint:?}"));
     }
-    match program.status().await? {
-        status if status.success() => Ok(format!("{LINES} lines come back, in order")),
-        status => Err(format!("it ends with {status}")),
-    }
+    program.ends_with(0).await?;
+    Ok(format!("{LINES} lines come back, in order"))
 }
 
-/// Without stderr, or with one that takes nothing, the client does the same: messages are printed, and an error is no panic.
+/// Echoes until the Close frame, in large batches.
+async fn echo_late(mut connection: Connection) -> Result<(), String> {
+    /// More than the buffers on the way back hold. The client must read this while it has a lot to send.
+    const BATCH: usize = 2 << 20;
+    // In this time the client fills all buffers.
+    sleep(Duration::from_secs(1)).await;
+    let mut closed = false;
+    while !closed {
+        let mut answers = Vec::new();
+        while !closed && answers.len() < BATCH {
+            let next = timeout(Duration::from_millis(100), connection.frame()).await;
+            let received = match next {
+                Ok(received) => received?,
+                Err(_) if answers.is_empty() => connection.frame().await?,
+                Err(_) => break,
+            };
+            let received = received.ok_or("the client ended without a Close frame")?;
+            let first = match received.first {
+                TEXT | CLOSE => received.first,
+                PING => PONG,
+                first => return Err(format!("a frame {first:02x}")),
+            };
+            closed = received.first == CLOSE;
+            answers.extend(frame(Role::Server, first, &received.payload));
+        }
+        connection.send(&answers).await?;
+    }
+    Ok(())
+}
+
+/// If stderr is closed or broken, the client still prints messages, and an error does not become a panic.
 async fn without_stderr(plan: &ClientPlan) -> Verdict {
     for stderr in [Stderr::Closed, Stderr::Broken] {
         let what = |error| format!("{stderr:?}: {error}");
         let (mut program, mut connection) = Program::start(plan, stderr).await.map_err(what)?;
         let text = frame(Role::Server, TEXT, b"Hello");
-        // A reserved opcode: the client has something to complain about.
+        // The client complains about a reserved opcode.
         connection.send(&[&text, &b"\x83\x00"[..]].concat()).await?;
         program.prints("text: Hello").await.map_err(what)?;
         match timeout(SLACK + LIMIT, connection.frame()).await {
@@ -316,14 +303,11 @@ async fn without_stderr(plan: &ClientPlan) -> Verdict {
             other => return Err(what(format!("{other:?} and no Close frame with 1002"))),
         }
         drop(connection);
-        // No Close frame came (RFC 6455 section 7.1.5).
+        // The server sent no Close frame (RFC 6455, section 7.1.5).
         program.prints("closed 1006 \"\"").await.map_err(what)?;
-        let status = program.status().await?;
-        if status.code() != Some(1) {
-            return Err(what(format!("it ends with {status}")));
-        }
+        program.ends_with(1).await.map_err(what)?;
     }
     Ok(String::from(
-        "messages and the end are printed, whatever stderr is",
+        "it prints messages and the end, whatever stderr is",
     ))
 }

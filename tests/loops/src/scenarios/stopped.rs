@@ -1,4 +1,4 @@
-//! A server that the system stops for a while: what came in time is not late because it is read late.
+//! The system stops the server for some time. What arrived before a deadline is not late, even if the server reads it late.
 
 use std::time::Duration;
 
@@ -8,20 +8,12 @@ use super::connection::{Connection, request, request_for};
 use super::frames::{CLOSE, PING, PONG, close};
 use super::{Server, Verdict, all_of};
 
-pub(super) const PAST_PONG: &str = "stopped-past-pong";
-pub(super) const PAST_HANDSHAKE: &str = "stopped-past-handshake";
-pub(super) const PAST_CLOSE: &str = "stopped-past-close";
-
 /// How long a stop lasts beyond the deadline.
 const BEYOND: Duration = Duration::from_secs(1);
 
-/// The Pongs come in time, while the server is stopped.
+/// The Pongs arrive in time, while the server is stopped.
 pub(super) async fn past_pong(server: &Server) -> Verdict {
-    const CONNECTIONS: usize = 20;
-    let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(server).await?);
-    }
+    let mut connections = Connection::open_many(server, 20).await?;
     let mut pings = Vec::new();
     for connection in &mut connections {
         match connection.frame().await? {
@@ -35,26 +27,18 @@ pub(super) async fn past_pong(server: &Server) -> Verdict {
     }
     sleep(server.deadlines.pong + BEYOND).await;
     drop(stopped);
-    let mut verdicts = Vec::new();
-    for connection in &mut connections {
-        verdicts.push(connection.echo("after the stop").await);
-    }
-    all_of(
-        "connections were given up, though the Pong had come",
-        verdicts,
-    )?;
-    Ok(format!("all {CONNECTIONS} connections go on"))
+    let goes_on = async |connection: &mut Connection| connection.echo("after the stop").await;
+    all(&mut connections, "connections go on", goes_on).await
 }
 
-/// The requests come in time, while the server is stopped: some whole, some the rest.
+/// The requests arrive in time, while the server is stopped. Half of them are whole, the others had begun before.
 pub(super) async fn past_handshake(server: &Server) -> Verdict {
-    const CONNECTIONS: usize = 8;
     let request = request(server);
     let (start, rest) = request.split_at(request.len() / 2);
     let mut connections = Vec::new();
-    for i in 0..CONNECTIONS {
+    for i in 0..8 {
         let mut connection = Connection::connect(server, None).await?;
-        // Where it cannot be seen, the time that this takes is enough.
+        // If nobody can see that the server accepts, this waits long enough.
         connection.accepted(server).await;
         if i % 2 == 1 {
             connection.send(start).await?;
@@ -68,25 +52,24 @@ pub(super) async fn past_handshake(server: &Server) -> Verdict {
     }
     sleep(server.deadlines.handshake + BEYOND).await;
     drop(stopped);
-    let mut verdicts = Vec::new();
-    for connection in &mut connections {
-        let opened = match connection.opened().await {
-            Ok(()) => connection.echo("after the stop").await,
-            Err(error) => Err(error),
-        };
-        verdicts.push(opened);
-    }
-    all_of("requests were not answered, though they had come", verdicts)?;
-    Ok(format!("all {CONNECTIONS} requests are answered with 101"))
+    let is_answered = async |connection: &mut Connection| {
+        connection.opened().await?;
+        connection.echo("after the stop").await
+    };
+    all(
+        &mut connections,
+        "requests are answered with 101",
+        is_answered,
+    )
+    .await
 }
 
-/// The answers to the server's Close frames come in time, while it is stopped.
+/// The answers to the server's Close frames arrive in time, while it is stopped.
 pub(super) async fn past_close(server: &Server, path: &str) -> Verdict {
-    const CONNECTIONS: usize = 8;
     let request = request_for(server, path);
     let closing = close(4001, "bye");
     let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..8 {
         let mut connection = Connection::connect(server, None).await?;
         connection.send(&request).await?;
         connection.opened().await?;
@@ -99,13 +82,20 @@ pub(super) async fn past_close(server: &Server, path: &str) -> Verdict {
     }
     sleep(server.deadlines.close + BEYOND).await;
     drop(stopped);
+    let ends = async |connection: &mut Connection| connection.end().await;
+    all(&mut connections, "connections end cleanly", ends).await
+}
+
+/// Whether this holds for all connections.
+async fn all(
+    connections: &mut [Connection],
+    what: &str,
+    holds: impl AsyncFn(&mut Connection) -> Result<(), String>,
+) -> Verdict {
     let mut verdicts = Vec::new();
-    for connection in &mut connections {
-        verdicts.push(connection.end().await);
+    for connection in &mut *connections {
+        verdicts.push(holds(connection).await);
     }
-    all_of(
-        "connections did not end cleanly, though the Close had come",
-        verdicts,
-    )?;
-    Ok(format!("all {CONNECTIONS} connections end cleanly"))
+    all_of(&format!("failed, and not all {what}"), verdicts)?;
+    Ok(format!("all {} {what}", connections.len()))
 }
