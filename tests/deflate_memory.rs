@@ -1,5 +1,5 @@
-//! Memory with permessage-deflate, counted: what a small message that inflates much can cost, what a
-//! codec takes, what is kept between messages.
+//! The heap of a connection with permessage-deflate: what a message that inflates much can cost, what a codec owns, and
+//! what stays between messages.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,22 +10,27 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
-    reason = "tests stop at the first surprise, and reckon with sizes"
+    reason = "a failed test stops, and sizes are compared with signed counters"
 )]
 
-use std::fmt::Write;
-
-use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions, Uri};
+use sockless::test_util::{Frame, OwnedEvent, Role, assert_legal, encode};
 use sockless::{
-    CloseCode, Codecs, Config, Connection, Deflate, Delivery, Event, FrameHeader, Opcode,
-    ProtocolError, ReadBuffer, Seed, SharedMessage, apply_mask,
+    Codecs, Config, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer, SharedMessage,
 };
 use zlib_rs::{DeflateConfig, DeflateFlush};
 
+use data::json;
 use heap::{NOTHING, measure};
+use receive::{Received, receive};
 
+#[path = "support/data.rs"]
+mod data;
+#[path = "support/extension.rs"]
+mod extension;
 #[path = "support/heap.rs"]
 mod heap;
+#[path = "support/receive.rs"]
+mod receive;
 
 const READ: usize = 4096;
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
@@ -33,65 +38,39 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// A server and a client that agreed on what both wish.
 fn pair(wishes: &Deflate, config: Config) -> (Connection, Connection) {
     let config = config.with_deflate(wishes.clone());
-    let server_options = ServerOptions::new().with_config(config.clone());
-    let client_options = ClientOptions::new().with_config(config);
-    let uri = Uri::parse("ws://localhost/").unwrap();
-    let mut handshake = ClientHandshake::new(&uri, &client_options, Seed::new([3; 32])).unwrap();
-    let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(handshake.request());
-    let request = ServerHandshake::new(&server_options.config)
-        .read_request(&mut buffer)
-        .unwrap()
-        .unwrap();
-    let mut server = request.accept(&server_options).unwrap();
-    let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(server.output());
-    server.swap_output(&mut Vec::new());
-    let (_, client) = handshake.read_response(&mut buffer).unwrap().unwrap();
-    let client = client.expect("accepted");
-    assert!(server.uses_deflate() && client.uses_deflate());
-    (server, client)
+    let pair = extension::pair(&config, &config);
+    (pair.server.connection, pair.client.connection)
 }
 
-fn server(config: Config) -> Connection {
-    pair(&Deflate::default(), config).0
-}
-
-fn with_delivery(delivery: Delivery, max_message_size: usize) -> Config {
-    Config::new()
+/// A connection in this role, with default wishes.
+fn agreed(role: Role, delivery: Delivery, max_message_size: usize) -> Connection {
+    let config = Config::new()
         .with_delivery(delivery)
-        .with_max_message_size(max_message_size as u64)
-}
-
-/// Adds a masked frame to `wire`, as a client sends it.
-fn frame(wire: &mut Vec<u8>, opcode: Opcode, fin: bool, payload: &[u8]) {
-    let key = [0x37, 0xfa, 0x21, 0x3d];
-    let header = FrameHeader {
-        fin,
-        rsv: if opcode == Opcode::Continuation { 0 } else { 4 },
-        opcode,
-        masking_key: Some(key),
-        payload_length: payload.len() as u64,
-    };
-    wire.extend_from_slice(header.write(&mut [0; FrameHeader::MAX_SIZE]));
-    let start = wire.len();
-    wire.extend_from_slice(payload);
-    apply_mask(&mut wire[start..], key, 0);
-}
-
-/// A compressed message in fragments of `size` bytes.
-fn frames(opcode: Opcode, payload: &[u8], size: usize) -> Vec<u8> {
-    let mut wire = Vec::new();
-    let count = payload.len().div_ceil(size);
-    for (i, piece) in payload.chunks(size).enumerate() {
-        let opcode = if i == 0 { opcode } else { Opcode::Continuation };
-        frame(&mut wire, opcode, i + 1 == count, piece);
+        .with_max_message_size(max_message_size as u64);
+    let (server, client) = pair(&Deflate::default(), config);
+    match role {
+        Role::Server => server,
+        Role::Client => client,
     }
-    wire
 }
 
-/// The payload of a message of `size` zeros, compressed in pieces of at most 1 MiB, so that a gibibyte
-/// of them never exists.
+fn no_takeover() -> Deflate {
+    Deflate::new()
+        .with_context_takeover(false)
+        .with_peer_context_takeover(false)
+}
+
+/// A compressed message to `to` in fragments of `size` bytes. `opcode` is 1 for text and 2 for binary.
+fn frames(to: Role, opcode: u8, payload: &[u8], size: usize) -> Vec<u8> {
+    let pieces = payload.chunks(size);
+    let mut frames: Vec<_> = pieces.map(|piece| Frame::new(0x00, piece)).collect();
+    frames[0].first = 0x40 | opcode;
+    frames.last_mut().unwrap().first |= 0x80;
+    encode(&frames, to)
+}
+
+/// The payload of a message of `size` zeros. It is compressed in pieces of at most 1 MiB, because a GiB of zeros needs too
+/// much memory.
 fn zeros(size: usize) -> Vec<u8> {
     const PIECE: usize = 1 << 20;
     let compress = |size: usize| {
@@ -107,7 +86,7 @@ fn zeros(size: usize) -> Vec<u8> {
         output.truncate(compressor.total_out() as usize);
         output
     };
-    // What a compressor makes of a piece refers to nothing before it, and ends at a byte.
+    // The compressed piece refers to nothing before it and ends at a byte, so copies of it can follow each other.
     let mut payload = compress(PIECE).repeat(size / PIECE);
     if !size.is_multiple_of(PIECE) {
         payload.extend(compress(size % PIECE));
@@ -117,39 +96,18 @@ fn zeros(size: usize) -> Vec<u8> {
     payload
 }
 
-/// Receives `wire` in reads of 4 KiB and returns how many bytes came in how many events.
-fn receive(
-    connection: &mut Connection,
-    buffer: &mut ReadBuffer,
-    wire: &[u8],
-) -> Result<(usize, usize), ProtocolError> {
-    let (mut bytes, mut events) = (0, 0);
-    for piece in wire.chunks(READ) {
-        buffer.spare_mut(READ)[..piece.len()].copy_from_slice(piece);
-        buffer.advance_filled(piece.len());
-        while let Some(event) = connection.next_event(buffer)? {
-            bytes += match event {
-                Event::Text { text, .. } => text.len(),
-                Event::Binary { data, .. } => data.len(),
-                _ => 0,
-            };
-            events += 1;
-        }
-    }
-    Ok((bytes, events))
-}
-
-/// Bytes that a connection owns on behalf of its decompressor, its window full.
+/// Bytes that a decompressor with a full window owns.
 fn decompressor(wishes: &Deflate) -> isize {
     let (mut server, _) = pair(wishes, Config::default());
-    let wire = frames(Opcode::Binary, &zeros(64 << 10), usize::MAX);
+    let wire = frames(Role::Server, 2, &zeros(64 << 10), usize::MAX);
     let ((), heap) = measure(|| {
-        receive(&mut server, &mut ReadBuffer::new(), &wire).expect("legal");
+        let received = receive(&mut server, &mut ReadBuffer::new(), &wire, READ);
+        assert_eq!(received.error, None);
     });
     heap.kept
 }
 
-/// Bytes that a connection owns on behalf of its compressor.
+/// Bytes that a compressor owns.
 fn compressor(wishes: &Deflate) -> isize {
     let (mut server, _) = pair(wishes, Config::default());
     let ((), heap) = measure(|| {
@@ -159,11 +117,13 @@ fn compressor(wishes: &Deflate) -> isize {
     heap.kept
 }
 
-/// Beyond the codec: the reads, and what is inflated at a time.
+/// The allowance beyond the codec and the message: the reads, and what one step inflates.
 const SLACK: isize = 64 << 10;
-/// The same where a message is delivered as it comes: what is inflated before it is delivered.
+/// The allowance beyond the codec when messages are delivered in chunks: what is inflated and not yet delivered.
 const CHUNK: isize = 96 << 10;
 
+/// CVE-2018-1000518, CVE-2026-1526: other libraries inflated a small message as a whole, and looked at its size
+/// afterwards. sockless checks the limit while it inflates: the last allowed byte passes, and the next one does not.
 #[test]
 fn a_message_costs_its_limit_and_never_more() {
     const N: usize = 1 << 20;
@@ -179,24 +139,24 @@ fn a_message_costs_its_limit_and_never_more() {
             (1 << 30, 16 << 20),
         ] {
             let payload = zeros(size);
-            for opcode in [Opcode::Text, Opcode::Binary] {
+            for (role, opcode) in [(Role::Server, 1), (Role::Server, 2), (Role::Client, 2)] {
                 for fragments in [usize::MAX, 64] {
-                    let wire = frames(opcode, &payload, fragments);
-                    let mut server = server(with_delivery(delivery, limit));
+                    let wire = frames(role, opcode, &payload, fragments);
+                    let mut connection = agreed(role, delivery, limit);
                     let mut buffer = ReadBuffer::new();
-                    let (result, heap) =
-                        measure(|| receive(&mut server, &mut buffer, &wire).map(|(n, _)| n));
-                    let whole = if fragments == 64 {
-                        "fragments"
-                    } else {
-                        "whole"
-                    };
-                    let what = format!("{size} for {limit}, {whole}, {opcode:?}, {delivery:?}");
+                    let (received, heap) =
+                        measure(|| receive(&mut connection, &mut buffer, &wire, READ));
+                    let what = format!(
+                        "{size} for {limit} in {fragments}, {opcode}, {role:?}, {delivery:?}"
+                    );
                     if size <= limit {
-                        assert_eq!(result, Ok(size), "{what}");
+                        assert_eq!((received.bytes, received.error), (size, None), "{what}");
                     } else {
-                        let error = result.expect_err(&what);
-                        assert_eq!(error.close_code(), CloseCode::MESSAGE_TOO_BIG, "{what}");
+                        let error = Some(ProtocolError::MessageTooLarge);
+                        assert_eq!(received.error, error, "{what}");
+                        assert!(received.bytes <= limit, "{what}");
+                        let told = assert_legal(role, connection.output());
+                        assert!(matches!(told[..], [OwnedEvent::Close(1009, _)]), "{what}");
                     }
                     let limit = limit as isize;
                     let (bound, moved) = if delivery == Delivery::Messages {
@@ -204,57 +164,78 @@ fn a_message_costs_its_limit_and_never_more() {
                     } else {
                         (CHUNK, 2 * CHUNK)
                     };
-                    println!(
-                        "{what}: {} KiB beyond the codec, {} if all that grows is copied",
-                        (heap.peak - own) >> 10,
-                        (heap.moved - own) >> 10
-                    );
-                    assert!(
-                        heap.peak <= own + bound,
-                        "{what}: {heap:?}, {own} + {bound}"
-                    );
-                    assert!(
-                        heap.moved <= own + moved,
-                        "{what}: {heap:?}, {own} + {moved}"
-                    );
+                    assert!(heap.peak <= own + bound, "{what}: {heap:?}, {own} owned");
+                    assert!(heap.moved <= own + moved, "{what}: {heap:?}, {own} owned");
                 }
             }
         }
     }
 }
 
-/// Each fragment of a few bytes makes as much as it can, each read holds dozens of them.
+/// Each small fragment inflates to the most that is possible, and one read holds dozens of fragments.
 #[test]
 fn fragments_that_inflate_a_thousandfold() {
     let own = decompressor(&Deflate::default());
     let payload = zeros(64 << 20);
     for fragments in [1, 7, 64] {
-        let wire = frames(Opcode::Binary, &payload, fragments);
+        let wire = frames(Role::Server, 2, &payload, fragments);
         for (delivery, bound) in [
             (Delivery::Messages, (16 << 20) + SLACK),
             (Delivery::Chunks, CHUNK),
         ] {
-            let mut server = server(with_delivery(delivery, 16 << 20));
-            let (result, heap) =
-                measure(|| receive(&mut server, &mut ReadBuffer::new(), &wire).map(|(n, _)| n));
-            assert_eq!(result, Err(ProtocolError::MessageTooLarge));
+            let mut server = agreed(Role::Server, delivery, 16 << 20);
+            let (received, heap) =
+                measure(|| receive(&mut server, &mut ReadBuffer::new(), &wire, READ));
+            assert_eq!(received.error, Some(ProtocolError::MessageTooLarge));
             assert!(heap.peak <= own + bound, "{delivery:?}: {heap:?}");
         }
     }
 
-    // Where the limit lets all of it pass, it passes in chunks of bounded size.
-    let wire = frames(Opcode::Binary, &payload, 64);
-    let mut server = server(with_delivery(Delivery::Chunks, 64 << 20));
-    let (result, heap) = measure(|| receive(&mut server, &mut ReadBuffer::new(), &wire));
-    let (bytes, events) = result.expect("legal");
-    assert_eq!(bytes, 64 << 20);
+    // If the limit allows the whole message, its chunks have a bounded size.
+    let wire = frames(Role::Server, 2, &payload, 64);
+    let mut server = agreed(Role::Server, Delivery::Chunks, 64 << 20);
+    let (received, heap) = measure(|| receive(&mut server, &mut ReadBuffer::new(), &wire, READ));
+    let Received {
+        bytes,
+        events,
+        error,
+    } = received;
+    assert_eq!((bytes, error), (64 << 20, None));
     assert!(bytes / events >= 16 << 10, "{events} chunks");
     assert!(heap.peak <= own + CHUNK, "{heap:?}");
 }
 
-/// Blocks without content: of stored ones a message may have any number, of those that end a stream only so
-/// many, since each costs time. Neither takes memory, also after a whole window that the next stream may
-/// refer to.
+/// RUSTSEC-2026-0258: frames without payload cost memory or time in another library. A fragment of a compressed message
+/// costs nothing if it is empty, and no decompressor exists before the first byte of payload.
+#[test]
+fn empty_fragments_of_a_compressed_message_cost_nothing() {
+    for role in Role::BOTH {
+        for delivery in [Delivery::Messages, Delivery::Chunks] {
+            for begin in [&[][..], &[0xf2, 0x48, 0xcd]] {
+                let mut connection = agreed(role, delivery, 1 << 20);
+                let mut buffer = ReadBuffer::with_capacity(4096);
+                let mut take = |bytes: &[u8]| {
+                    let received = receive(&mut connection, &mut buffer, bytes, bytes.len());
+                    assert_eq!(received.error, None);
+                };
+                let empty = Frame::new(0x00, "").encode(role).repeat(100);
+                let first = Frame::new(0x41, begin).encode(role);
+                let ((), heap) = measure(|| take(&first));
+                if begin.is_empty() {
+                    assert!(heap.kept <= 1024, "{heap:?}");
+                } else {
+                    // Allocates once what the payload could inflate to.
+                    take(&empty);
+                }
+                let ((), heap) = measure(|| (0..1000).for_each(|_| take(&empty)));
+                assert_eq!(heap, NOTHING);
+            }
+        }
+    }
+}
+
+/// Blocks without content take no memory. A message may have any number of stored blocks. It may have only 4096 blocks with
+/// BFINAL, because each one costs time. A full window, which the next block may refer to, changes nothing.
 #[test]
 fn input_without_output_costs_no_memory() {
     let own = decompressor(&Deflate::default());
@@ -280,46 +261,29 @@ fn input_without_output_costs_no_memory() {
                 if !begin.is_empty() {
                     payload.extend(TAIL);
                 }
-                payload.extend(block.repeat(count));
-                // The byte that the receiver completes.
+                // A frame for each byte: fewer blocks make enough frames.
+                let most = if fragments == 1 { 40_000 } else { usize::MAX };
+                payload.extend(block.repeat(count.min(most)));
+                // The header of the last block. The receiver appends the rest of it.
                 payload.push(0);
-                let wire = frames(Opcode::Binary, &payload, fragments);
-                let mut server = server(with_delivery(delivery, 16 << 20));
+                let wire = frames(Role::Server, 2, &payload, fragments);
+                let mut server = agreed(Role::Server, delivery, 16 << 20);
                 let mut buffer = ReadBuffer::new();
-                let (result, heap) = measure(|| receive(&mut server, &mut buffer, &wire));
+                let (received, heap) = measure(|| receive(&mut server, &mut buffer, &wire, READ));
                 let what =
                     format!("{block:?} {count} times after {first}, {delivery:?}, {fragments}");
-                match result {
-                    Ok((bytes, _)) => assert!(passes && bytes == first, "{what}"),
-                    Err(error) => assert!(
-                        !passes && error == ProtocolError::CorruptCompression,
-                        "{what}"
-                    ),
-                }
-                // Twice what came out, as a buffer grows.
-                assert!(
-                    heap.peak <= own + 2 * first as isize + SLACK,
-                    "{what}: {heap:?}"
-                );
+                let error = (!passes).then_some(ProtocolError::CorruptCompression);
+                assert_eq!(received.error, error, "{what}");
+                assert!(!passes || received.bytes == first, "{what}");
+                // A growing buffer has room for twice its content.
+                let most = own + 2 * first as isize + SLACK;
+                assert!(heap.peak <= most, "{what}: {heap:?}");
             }
         }
     }
 }
 
-/// Something that compresses about as well as real messages do, `size` bytes of it.
-fn text(size: usize, number: usize) -> String {
-    let mut text = String::new();
-    let mut i = number * 7919;
-    while text.len() < size {
-        i += 1;
-        let noise = i.wrapping_mul(0x9e37_79b9) >> 7 & 0xff_ffff;
-        write!(text, "{{\"id\":{i},\"value\":\"{noise:x}\"}},").unwrap();
-    }
-    text.truncate(size);
-    text
-}
-
-/// Sends `text` from one role to the other, through memory that is there already.
+/// Sends `text` from one role to the other, through a buffer that exists already.
 fn transfer(from: &mut Connection, to: &mut Connection, buffer: &mut ReadBuffer, text: &str) {
     from.send_text(text).expect("open");
     for piece in from.output().chunks(READ) {
@@ -336,7 +300,7 @@ fn transfer(from: &mut Connection, to: &mut Connection, buffer: &mut ReadBuffer,
 #[test]
 fn with_context_takeover_the_steady_state_allocates_nothing() {
     for size in [200, 1 << 10, 16 << 10, 100 << 10] {
-        let texts: Vec<_> = (0..16).map(|i| text(size, i)).collect();
+        let texts: Vec<_> = (0..16).map(|i| json(size, i)).collect();
         let (mut server, mut client) = pair(&Deflate::default(), Config::default());
         let mut buffer = ReadBuffer::new();
         let mut round = || {
@@ -345,33 +309,33 @@ fn with_context_takeover_the_steady_state_allocates_nothing() {
                 transfer(&mut server, &mut client, &mut buffer, text);
             }
         };
-        // Until the windows are full.
+        // Fills the windows.
         (0..=(64 << 10) / (16 * size)).for_each(|_| round());
-        let ((), heap) = measure(|| (0..10).for_each(|_| round()));
+        // At least 16 messages each way, and up to 1 MiB.
+        let rounds = ((1 << 20) / (16 * size)).clamp(1, 10);
+        let ((), heap) = measure(|| (0..rounds).for_each(|_| round()));
         assert_eq!(heap, NOTHING, "{size} bytes");
     }
 }
 
 #[test]
 fn without_context_takeover_nothing_is_kept() {
-    let wishes = Deflate::new()
-        .with_context_takeover(false)
-        .with_peer_context_takeover(false);
+    let wishes = no_takeover();
     let (mut server, mut client) = pair(&wishes, Config::default());
-    let text = text(100 << 10, 0);
+    let text = json(100 << 10, 0);
     let mut buffer = ReadBuffer::new();
     let mut round = || {
         transfer(&mut client, &mut server, &mut buffer, &text);
         transfer(&mut server, &mut client, &mut buffer, &text);
     };
     let ((), heap) = measure(|| (0..10).for_each(|_| round()));
-    // The output of both and the read buffer, which have grown to the message once.
+    // Both outputs and the read buffer have grown to the message.
     assert!(heap.kept < 800 << 10, "{heap:?}");
     let ((), heap) = measure(|| (0..10).for_each(|_| round()));
     assert_eq!(heap.kept, 0);
     assert!(heap.allocations > 0);
 
-    // And nothing at all once those are given back.
+    // They are given back, and nothing stays.
     let (mut server, mut client) = pair(&wishes, Config::default());
     let ((), heap) = measure(|| {
         let mut buffer = ReadBuffer::new();
@@ -387,14 +351,13 @@ fn without_context_takeover_nothing_is_kept() {
 
 #[test]
 fn a_thousand_connections_share_one_pair_of_codecs() {
-    let wishes = Deflate::new()
-        .with_context_takeover(false)
-        .with_peer_context_takeover(false);
-    let text = text(40 << 10, 0);
-    let mut wire = Vec::new();
-    let (_, mut client) = pair(&wishes, Config::default());
-    client.send_text(&text).expect("open");
-    client.swap_output(&mut wire);
+    let wishes = no_takeover();
+    let [large, small] = [40 << 10, 2 << 10].map(|size| {
+        let (_, mut client) = pair(&wishes, Config::default());
+        let text = json(size, 0);
+        client.send_text(&text).expect("open");
+        (client.output().to_vec(), text)
+    });
     let own = decompressor(&Deflate::default()) + compressor(&Deflate::default());
 
     let mut servers: Vec<_> = (0..1000)
@@ -403,40 +366,42 @@ fn a_thousand_connections_share_one_pair_of_codecs() {
     let mut codecs = Codecs::new();
     let mut buffer = ReadBuffer::new();
     let mut output = Vec::new();
-    let mut echo = |server: &mut Connection| {
+    let mut echo = |server: &mut Connection, (wire, text): &(Vec<u8>, String)| {
         server.lend_codecs(&mut codecs);
-        // The memory of one output serves all connections, too.
+        // All connections use the memory of one output.
         server.swap_output(&mut output);
-        for piece in wire.chunks(READ) {
-            buffer.spare_mut(READ)[..piece.len()].copy_from_slice(piece);
-            buffer.advance_filled(piece.len());
-            while let Some(event) = server.next_event(&mut buffer).expect("legal") {
-                let Event::Text { text: echo, .. } = event else {
-                    panic!("{event:?}")
-                };
-                assert_eq!(echo, text);
-                server.send_text(echo).expect("open");
-            }
+        buffer.extend_from_slice(wire);
+        while let Some(event) = server.next_event(&mut buffer).expect("legal") {
+            let Event::Text { text: echo, .. } = event else {
+                panic!("{event:?}")
+            };
+            assert_eq!(echo, text);
+            server.send_text(echo).expect("open");
         }
         server.swap_output(&mut output);
         assert!(!output.is_empty());
         server.reclaim_codecs(&mut codecs);
     };
-    let ((), heap) = measure(|| echo(&mut servers[0]));
-    // The codecs, the read buffer, the text and the output.
+    let ((), heap) = measure(|| echo(&mut servers[0], &large));
+    // The codecs with full windows, the read buffer, the message and the output.
     assert!(heap.kept >= own, "{heap:?}");
     assert!(heap.kept <= own + (256 << 10), "{heap:?}");
-    let ((), heap) = measure(|| servers.iter_mut().for_each(&mut echo));
+    let ((), heap) = measure(|| {
+        for (i, server) in servers.iter_mut().enumerate() {
+            let large_now = i % 50 == 0;
+            echo(server, if large_now { &large } else { &small });
+        }
+    });
     assert_eq!(heap, NOTHING);
 }
 
-/// A message for all is compressed for the first connection; to each further one it costs its place in a queue, and no
-/// compressor even with context takeover.
+/// The first connection compresses the shared message. Each further one pays only for a place in its queue, and has no
+/// compressor, even with context takeover.
 #[test]
 fn a_shared_message_costs_one_compression() {
     const SIZE: usize = 1 << 20;
     const PLACE: isize = 512;
-    let text = text(SIZE, 0);
+    let text = json(SIZE, 0);
     let mut servers: Vec<_> = (0..100)
         .map(|_| pair(&Deflate::default(), Config::default()).0)
         .collect();
@@ -449,8 +414,7 @@ fn a_shared_message_costs_one_compression() {
     let (first, rest) = servers.split_first_mut().expect("some");
     let (size, heap) = measure(|| send(first));
     assert!((100_000..SIZE / 2).contains(&size), "{size}");
-    // What is kept is the frame; on the way there was the compressor, and room for all that may come out of it.
-    println!("{size} bytes kept as {heap:?}");
+    // The frame stays. The compressor and room for the largest output existed for a moment.
     let kept = size as isize;
     assert!((kept..kept + PLACE).contains(&heap.kept), "{heap:?}");
     let own = compressor(&Deflate::default());
@@ -461,7 +425,7 @@ fn a_shared_message_costs_one_compression() {
         assert_eq!(again, size);
         assert!(heap.peak <= PLACE, "{heap:?}");
     }
-    // With the last connection that has it to write goes nothing: the message keeps it.
+    // The message still owns the frame after the last connection has written it.
     let written = |server: &mut Connection| {
         for size in [7, size - 7] {
             server.advance_output(size);
@@ -477,11 +441,10 @@ fn a_shared_message_costs_one_compression() {
     assert!(heap.kept < -(kept + SIZE as isize));
 }
 
-/// The memory of a message that is sent without compression, or not at all.
 #[test]
 fn a_shared_message_has_no_compressed_form_before_it_is_needed() {
     for size in [10, 1 << 10, 100 << 10] {
-        let text = text(size, 0);
+        let text = json(size, 0);
         let (message, heap) = measure(|| SharedMessage::text(&text));
         let most = size as isize + 400;
         assert!(heap.kept <= most, "{heap:?}");
@@ -501,20 +464,16 @@ fn a_shared_message_has_no_compressed_form_before_it_is_needed() {
 fn an_idle_connection_owns_two_small_boxes() {
     let size = size_of::<Connection>();
     assert!(size <= 192, "{size} bytes");
-    for takeover in [true, false] {
-        let wishes = Deflate::new()
-            .with_context_takeover(takeover)
-            .with_peer_context_takeover(takeover);
+    for wishes in [Deflate::new(), no_takeover()] {
         let (idle, heap) = measure(|| pair(&wishes, Config::default()).0);
-        println!("a connection of {size} bytes owns {} bytes", heap.kept);
         assert!(heap.kept <= 96, "{heap:?}");
         drop(idle);
 
-        // Nor more after messages that are not compressed.
+        // Messages without compression change nothing.
         let (mut server, _) = pair(&wishes, Config::default());
         let ((), heap) = measure(|| {
             let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(&[0x82, 0x81, 0, 0, 0, 0, 1]);
+            buffer.extend_from_slice(&Frame::new(0x82, [1]).encode(Role::Server));
             assert!(server.next_event(&mut buffer).expect("legal").is_some());
             server.send_text("short").expect("open");
             server.swap_output(&mut Vec::new());
@@ -523,8 +482,8 @@ fn an_idle_connection_owns_two_small_boxes() {
     }
 }
 
-/// The memory levels of the table's columns; and of each line the bits of the window, the compressors and
-/// the decompressor in KiB.
+/// The table in the docs of [`Deflate`]: the memory levels of its columns, and its lines. A line has the window bits, the
+/// compressors and the decompressor, in KiB.
 fn documented() -> (Vec<u8>, Vec<Vec<f64>>) {
     let lines: Vec<Vec<&str>> = include_str!("../src/deflate/options.rs")
         .lines()
@@ -543,7 +502,7 @@ fn documented() -> (Vec<u8>, Vec<Vec<f64>>) {
     (levels.collect(), figures.collect())
 }
 
-/// What [`Deflate`] documents about the memory for each connection is what it is.
+/// The table in the docs of [`Deflate`] has the measured sizes.
 #[test]
 fn the_documented_cost_of_the_codecs() {
     let cost = |wishes: &Deflate| {
@@ -588,7 +547,7 @@ fn the_documented_cost_of_the_codecs() {
         }
     }
 
-    // Looking harder takes no more memory.
+    // A higher level takes no more memory.
     for level in 1..=9 {
         let wishes = Deflate::new().with_level(level);
         assert_eq!(compressor(&wishes), compressor(&Deflate::default()));

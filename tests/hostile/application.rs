@@ -1,4 +1,4 @@
-//! An incident of the opening handshake: what the application passes on from somewhere else.
+//! An incident of the opening handshake: values that the application passes on.
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, ServerHandshake,
@@ -18,8 +18,8 @@ const BREAKS: [&str; 5] = [
     "\0",
 ];
 
-/// CVE-2026-1527: CR LF in a value that the application passed on began a new header line, or a new request.
-/// Here it is a typed error in every place that takes such a value, and nothing is written.
+/// CVE-2026-1527: CR LF in a value of the application began a new header line or a new request. sockless returns a typed error
+/// wherever it takes such a value, and writes nothing.
 #[test]
 fn line_breaks_from_the_application_are_refused_everywhere() {
     let uri = Uri::parse("ws://a/").unwrap();
@@ -35,14 +35,8 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             assert_eq!(Uri::parse(&text), Err(InputError::Uri), "{text:?}");
         }
         // A client's options.
-        let name = Header {
-            name: &value,
-            value: b"x",
-        };
-        let value_header = Header {
-            name: "x",
-            value: value.as_bytes(),
-        };
+        let header = |name, value| Header { name, value };
+        let (name, value_header) = (header(&value, b"x"), header("x", value.as_bytes()));
         let (names, values, subprotocols) = ([name], [value_header], ["a", &*value]);
         let options: [(Change<'_>, InputError); 5] = [
             (&|it| it.headers = &names, InputError::HeaderName),
@@ -83,7 +77,7 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             assert!(!opened.can_send() && !contains(opened.output(), b"Injected"));
         }
 
-        // A reason is no line of a head: it goes through as it is, and into one frame.
+        // The reason of a Close frame is not part of a head, so any text is allowed.
         for role in Role::BOTH {
             let mut connection = role.connection(&Config::default());
             connection.close(CloseCode::NORMAL, &value).unwrap();
@@ -93,7 +87,7 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             assert_eq!(peer.events(), [OwnedEvent::close(1000, &value)]);
         }
     }
-    // Encoded, they are no line breaks, and nobody decodes them.
+    // sockless does not decode percent-encoded line breaks.
     let uri = Uri::parse("ws://a/%0d%0aInjected:1?%0d%0a").unwrap();
     let handshake =
         ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([1; 32])).unwrap();
@@ -101,8 +95,8 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
     assert!(handshake.request().starts_with(line));
 }
 
-/// The same in a list of headers that an HTTP library let through, though the server should speak a subprotocol
-/// of that very name.
+/// An HTTP library may pass on a list of headers with line breaks. A subprotocol of the server with the same name changes
+/// nothing.
 #[test]
 fn line_breaks_from_an_http_library_are_refused() {
     for broken in BREAKS {
@@ -115,33 +109,10 @@ fn line_breaks_from_an_http_library_are_refused() {
             ("sec-websocket-version", RequestError::UnsupportedVersion),
             ("origin", RequestError::Origin),
         ] {
-            let mut headers = vec![
-                Header {
-                    name: "host",
-                    value: b"a",
-                },
-                Header {
-                    name: "upgrade",
-                    value: b"websocket",
-                },
-                Header {
-                    name: "connection",
-                    value: b"upgrade",
-                },
-                Header {
-                    name: "sec-websocket-key",
-                    value: b"dGhlIHNhbXBsZSBub25jZQ==",
-                },
-                Header {
-                    name: "sec-websocket-version",
-                    value: b"13",
-                },
-            ];
+            let mut headers = headers("a");
             headers.retain(|header| header.name != name);
-            headers.push(Header {
-                name,
-                value: value.as_bytes(),
-            });
+            let value = value.as_bytes();
+            headers.push(Header { name, value });
             let options = ServerOptions::new().with_subprotocols(&subprotocols);
             let refused = Request::new("GET", "/", headers)
                 .accept(&options)
@@ -152,10 +123,10 @@ fn line_breaks_from_an_http_library_are_refused() {
     }
 }
 
-/// Sets an option of a client.
+/// A change of one option of a client.
 type Change<'a> = &'a dyn Fn(&mut ClientOptions<'a>);
 
-/// What a client says to an option, which is the same over every version of HTTP.
+/// Whether a client accepts an option. The answer is the same over every version of HTTP.
 fn in_client(uri: &Uri, change: Change<'_>) -> Result<(), InputError> {
     let mut options = ClientOptions::default();
     change(&mut options);
@@ -170,8 +141,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// Nothing that a request says stands in the answer that refuses it, where it could be taken for a header
-/// or for a page.
+/// A client could read such bytes as a header or as a page.
 #[test]
 fn no_byte_of_a_refused_request_comes_back() {
     let marker = "MARKER";
@@ -191,24 +161,13 @@ fn no_byte_of_a_refused_request_comes_back() {
     ];
     for head in heads {
         assert!(head.contains(marker));
-        let mut buffer = buffer(head.as_bytes());
-        let mut handshake = ServerHandshake::new(&Config::default());
-        let refused = match handshake.read_request(&mut buffer) {
-            Ok(request) => request
-                .unwrap()
-                .accept(&ServerOptions::default())
-                .unwrap_err(),
-            Err(error) => error,
-        };
-        assert!(
-            !contains(&refused.response(), marker.as_bytes()),
-            "{refused}"
-        );
+        let refused = super::accept(head.as_bytes(), &ServerOptions::default()).unwrap_err();
+        let response = refused.response();
+        assert!(!contains(&response, marker.as_bytes()), "{refused}");
     }
 }
 
-/// An entry of the application that names no host matches no request, not even one with the same words, and takes
-/// nothing away from the others.
+/// An entry that names no host matches no request, not even one with the same text. Other entries still match.
 #[test]
 fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
     const ODD: [&str; 28] = [
@@ -246,12 +205,15 @@ fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
         for (hosts, answers) in [(&[odd][..], false), (&[odd, "a"], true)] {
             let options = ServerOptions::new().with_hosts(hosts);
             for host in ["a", "A:80", odd] {
-                let verdict = request_for(host).negotiate(&options).map(drop);
-                let expected = match verdict {
-                    _ if host != odd && answers => Ok(()),
-                    _ if host != odd => Err(RequestError::Misdirected),
-                    // Such a request is refused before anything is compared.
-                    _ => Err(RequestError::Host),
+                let request = Request::new("GET", "/", headers(host));
+                let verdict = request.negotiate(&options).map(drop);
+                let expected = if host == odd {
+                    // Refused before the server compares it with its hosts.
+                    Err(RequestError::Host)
+                } else if answers {
+                    Ok(())
+                } else {
+                    Err(RequestError::Misdirected)
                 };
                 assert_eq!(verdict, expected, "{host:?} of {hosts:?}");
             }
@@ -259,7 +221,7 @@ fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
     }
 }
 
-/// As an HTTP library passes it on from a stream of HTTP/2.
+/// A request from an HTTP library, over HTTP/2.
 fn extended_connect() -> Request<'static> {
     let header = |(name, value)| Header { name, value };
     let fields: [(&str, &[u8]); 6] = [
@@ -273,15 +235,14 @@ fn extended_connect() -> Request<'static> {
     Request::extended_connect(fields.map(header).to_vec())
 }
 
-/// As an HTTP library passes it on.
-fn request_for(host: &str) -> Request<'_> {
+/// The headers of a request from an HTTP library, over HTTP/1.1.
+fn headers(host: &str) -> Vec<Header<'_>> {
     let header = |name, value| Header { name, value };
-    let headers = vec![
+    vec![
         header("host", host.as_bytes()),
         header("upgrade", b"websocket"),
         header("connection", b"upgrade"),
         header("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
         header("sec-websocket-version", b"13"),
-    ];
-    Request::new("GET", "/", headers)
+    ]
 }

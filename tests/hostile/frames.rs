@@ -1,4 +1,4 @@
-//! Incidents of framing: masking keys, lengths, and a receiver that does not come to an end.
+//! Incidents of framing: masking keys, lengths, and endless loops.
 
 use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, Uri};
 use sockless::test_util::{Frame, Length, Peer, Role, encode};
@@ -10,7 +10,7 @@ use sockless::{
 use super::heap::{NOTHING, measure};
 use super::{REQUEST, buffer, frame_headers, response};
 
-/// A client that has shaken hands.
+/// A client after its opening handshake.
 fn opened(seed: u8) -> Connection {
     let uri = Uri::parse("ws://example.com").unwrap();
     let seed = Seed::new([seed; 32]);
@@ -20,9 +20,8 @@ fn opened(seed: u8) -> Connection {
     connection.expect("accepted")
 }
 
-/// CVE-2025-10148: a client masked all frames of a connection with the same key, so that a server could have
-/// it write bytes that a proxy takes for HTTP. Here every frame, whoever asked for it, has a key of its
-/// own, which neither the keys before it nor those of another connection tell.
+/// CVE-2025-10148: another client used one masking key for all frames, so a server could make it write bytes that a proxy
+/// reads as HTTP. Every frame of a sockless client has a new key. Neither earlier keys nor other connections predict it.
 #[test]
 fn no_two_frames_share_a_masking_key() {
     let keys = |connection: Connection| {
@@ -43,7 +42,7 @@ fn no_two_frames_share_a_masking_key() {
         let headers = frame_headers(client.connection.output());
         let keys = headers.iter().map(|header| header.masking_key);
         let keys: Vec<u32> = keys.map(|key| u32::from_be_bytes(key.unwrap())).collect();
-        // Of the Pongs, those that had room and the last.
+        // The limit for Pongs drops some of them.
         assert!(keys.len() > 1400, "{}", keys.len());
         keys
     };
@@ -53,7 +52,7 @@ fn no_two_frames_share_a_masking_key() {
         keys(Connection::client(&Config::default(), Seed::new([3; 32]))),
     ];
     for keys in &all {
-        // Not counted up, nor turned, nor the same in a part of its bytes.
+        // Keys do not count up, do not differ by a constant, and share no half.
         for step in [
             |a: u32, b: u32| b.wrapping_sub(a),
             |a: u32, b: u32| a ^ b,
@@ -73,13 +72,12 @@ fn no_two_frames_share_a_masking_key() {
     assert_eq!(together.len(), total);
 }
 
-/// CVE-2020-27813, CVE-2026-1528, CVE-2026-43678: lengths that wrapped around, alone or added to what had come,
-/// passed the limit or made a buffer of the wrong size. Here they are added as 64-bit numbers, and are compared with the
-/// limits before they become a size in memory.
+/// CVE-2020-27813, CVE-2026-1528, CVE-2026-43678: in other libraries a length overflowed, alone or in a sum. It then passed
+/// the limit, or a buffer had the wrong size. sockless compares lengths with the limits in 64 bits.
 #[test]
 fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     let most = u64::MAX;
-    // With whole messages no limit is beyond what fits into memory.
+    // The size that fits into memory limits whole messages.
     let in_memory = (usize::MAX / 4) as u64;
     // Frame and message limits.
     let table = [
@@ -93,13 +91,13 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     let claims = [
         65536,
         u64::from(u32::MAX) - 5,
-        // With five bytes before, 0 in 32 bits.
+        // After five bytes the sum is 0 in 32 bits.
         u64::from(u32::MAX) - 4,
         u64::from(u32::MAX),
         1 << 32,
         (1 << 32) + 1,
         1 << 62,
-        // With five bytes before, the greatest sum that fits into memory, and one more.
+        // After five bytes the sum is the greatest that fits into memory, and one more.
         in_memory - 5,
         in_memory - 4,
         in_memory,
@@ -160,8 +158,7 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     }
 }
 
-/// Calls until nothing comes any more and beyond: every further answer is the same and changes nothing.
-/// Returns how many events there were.
+/// Takes all events, and calls again. Every further answer is the same and changes nothing. Returns the number of events.
 fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
     let mut events = 0;
     while let Ok(Some(_)) = connection.next_event(buffer) {
@@ -191,9 +188,8 @@ fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
     events
 }
 
-/// CVE-2025-5399: a frame crafted for it kept a client busy in a loop without end. Here every call either takes
-/// something from the buffer or says that there is nothing, in every state and at every byte of every
-/// frame.
+/// CVE-2025-5399: a crafted frame kept another client in an endless loop. Every call of `next_event` consumes bytes or returns
+/// `None`, in every state and after every byte.
 #[test]
 fn asking_again_without_new_bytes_ends() {
     let frames = [
@@ -234,7 +230,7 @@ fn asking_again_without_new_bytes_ends() {
                     buffer.extend_from_slice(&[*byte]);
                     events += ask_again(&mut connection, &mut buffer);
                 }
-                // A whole frame takes two bytes, a part of a message one.
+                // A whole frame has at least two bytes, a part of a message one.
                 assert!(events <= bytes.len(), "{events}");
                 connection.handle_eof();
                 assert_eq!(ask_again(&mut connection, &mut buffer), 0);
@@ -250,7 +246,7 @@ fn asking_again_without_new_bytes_ends() {
                 ask_again(&mut connection, &mut buffer);
                 connection.handle_eof();
                 ask_again(&mut connection, &mut buffer);
-                // A Pong may have waited; it is the last, and there is an end.
+                // One Pong may have waited.
                 let n = connection.output().len();
                 connection.advance_output(n);
                 assert!(connection.output().is_empty());
@@ -259,7 +255,7 @@ fn asking_again_without_new_bytes_ends() {
         }
     }
 
-    // The opening handshake likewise.
+    // The opening handshake.
     for n in 0..REQUEST.len() {
         let mut handshake = ServerHandshake::new(&Config::default());
         let mut buffer = buffer(&REQUEST.as_bytes()[..n]);

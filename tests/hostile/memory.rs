@@ -1,24 +1,22 @@
-//! Incidents of memory: what a peer can have stored that it never sent, or never reads.
+//! Incidents of memory: bytes that a peer announces, fragments, and output that a peer never reads.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, Uri};
+use sockless::handshake::ServerHandshake;
 use sockless::test_util::{Frame, Length, Role, encode};
-use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, Seed, SendError};
+use sockless::{CloseCode, Config, Connection, Delivery, Event, ReadBuffer, SendError};
 
+use super::client;
 use super::heap::{NOTHING, measure};
+use super::receive::{Received, receive};
 
-/// Takes in bytes and all events that they complete: how many, and how much they carry.
-fn receive(connection: &mut Connection, buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, usize) {
-    let (mut events, mut carried) = (0, 0);
-    buffer.extend_from_slice(bytes);
-    while let Some(event) = connection.next_event(buffer).expect("legal") {
-        events += 1;
-        carried += match event {
-            Event::Text { text, .. } => text.len(),
-            Event::Binary { data, .. } => data.len(),
-            _ => 0,
-        };
-    }
-    (events, carried)
+/// Gives bytes to the connection in one read. Returns the number of events and of bytes in messages.
+fn take(connection: &mut Connection, buffer: &mut ReadBuffer, bytes: &[u8]) -> (usize, usize) {
+    let Received {
+        events,
+        bytes,
+        error,
+    } = receive(connection, buffer, bytes, bytes.len());
+    assert_eq!(error, None);
+    (events, bytes)
 }
 
 fn config(delivery: Delivery) -> Config {
@@ -27,61 +25,70 @@ fn config(delivery: Delivery) -> Config {
 
 const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
-/// RUSTSEC-2020-0043: a peer that sent and never read let the output grow without bound. Here what the
-/// application sends is refused beyond a limit, automatic Pongs have one of their own, and one Close frame
-/// comes on top.
+/// RUSTSEC-2020-0043: the output of another library grew without bound when a peer sent and never read. sockless limits what
+/// the application sends. Automatic Pongs have a limit too, and one Close frame comes on top.
 #[test]
 fn the_output_stays_bounded_while_the_peer_never_reads() {
     let config = Config::new().with_max_output(32 << 10);
     let message = 1000;
-    let bound = config.max_output + message + 8 + config.max_unsent_pongs + 131;
+    let pongs = config.max_unsent_pongs;
     for role in Role::BOTH {
-        let text = Frame::new(0x81, vec![b'x'; message]).encode(role);
         let ping = Frame::new(0x89, [7; 125]).encode(role);
-        let mut connection = role.connection(&config);
-        let mut buffer = ReadBuffer::with_capacity(8192);
-        let (refused, heap) = measure(|| {
-            let mut refused = 0;
-            for _ in 0..10_000 {
-                buffer.extend_from_slice(&text);
-                buffer.extend_from_slice(&ping);
-                while let Some(event) = connection.next_event(&mut buffer).expect("legal") {
-                    if let Event::Text { text, .. } = event {
-                        match connection.send_text(text) {
-                            Ok(()) => {}
-                            Err(SendError::Full) => refused += 1,
-                            Err(error) => panic!("{error}"),
+        // The application echoes messages or has none.
+        for (message, bound) in [
+            (message, config.max_output + message + 8 + pongs + 131),
+            (0, pongs),
+        ] {
+            let text = Frame::new(0x81, vec![b'x'; message]).encode(role);
+            let batch = if message > 0 {
+                [&text[..], &ping].concat()
+            } else {
+                ping.clone()
+            };
+            let mut connection = role.connection(&config);
+            let mut buffer = ReadBuffer::with_capacity(8192);
+            let (refused, heap) = measure(|| {
+                let mut refused = 0;
+                for _ in 0..10_000 {
+                    buffer.extend_from_slice(&batch);
+                    while let Some(event) = connection.next_event(&mut buffer).expect("legal") {
+                        if let Event::Text { text, .. } = event {
+                            match connection.send_text(text) {
+                                Ok(()) => {}
+                                Err(SendError::Full) => refused += 1,
+                                Err(error) => panic!("{error}"),
+                            }
                         }
                     }
+                    assert!(connection.output().len() <= bound);
                 }
-                assert!(connection.output().len() <= bound);
-            }
-            refused
-        });
-        assert!(refused > 9_900, "{refused}");
-        // A vector that doubles, and the newest Ping.
-        assert!(heap.kept <= 2 * bound as isize + 136, "{heap:?}");
+                refused
+            });
+            assert_eq!(refused > 9_900, message > 0, "{refused}");
+            // A vector that doubles, and the newest Ping.
+            assert!(heap.kept <= 2 * bound as isize + 136, "{heap:?}");
 
-        // Beyond our Close frame nothing is added at all.
-        let before = connection.output().len();
-        connection.close(CloseCode::NORMAL, "").unwrap();
-        let closed = connection.output().len();
-        assert!(closed <= before + 8 && closed <= bound);
-        for drained in [false, true] {
-            if drained {
-                connection.advance_output(closed);
+            // Nothing follows the Close frame.
+            let before = connection.output().len();
+            connection.close(CloseCode::NORMAL, "").unwrap();
+            let closed = connection.output().len();
+            assert!(closed <= before + 8 && (message == 0 || closed <= bound));
+            for drained in [false, true] {
+                if drained {
+                    connection.advance_output(closed);
+                }
+                for _ in 0..1000 {
+                    take(&mut connection, &mut buffer, &ping);
+                }
+                let expected = if drained { 0 } else { closed };
+                assert_eq!(connection.output().len(), expected);
             }
-            for _ in 0..1000 {
-                receive(&mut connection, &mut buffer, &ping);
-            }
-            let expected = if drained { 0 } else { closed };
-            assert_eq!(connection.output().len(), expected);
         }
     }
 }
 
-/// CVE-2022-35922: the buffer was as large as the header announced, so that a few bytes took all memory. Here
-/// announced bytes take none, whatever the limits are.
+/// CVE-2022-35922: another library allocated the announced length, and a few bytes took all memory. Announced bytes cost
+/// nothing here, whatever the limits are.
 #[test]
 fn announced_lengths_allocate_nothing() {
     for role in Role::BOTH {
@@ -91,7 +98,7 @@ fn announced_lengths_allocate_nothing() {
                     let config = config(delivery)
                         .with_max_frame_size(u64::MAX)
                         .with_max_message_size(u64::MAX);
-                    // A message that does not fit into memory, whatever the limits are.
+                    // The message does not fit into memory.
                     let refused = delivery == Delivery::Messages && claim > (usize::MAX / 4) as u64;
                     let mut connection = role.connection(&config);
                     let mut buffer = ReadBuffer::with_capacity(4096);
@@ -107,7 +114,7 @@ fn announced_lengths_allocate_nothing() {
                             }
                         }
                     });
-                    // Text that came is kept as text, in a string that doubles as it grows.
+                    // Received text is kept in a string, which doubles when it grows.
                     let joined = delivery == Delivery::Messages && first & 0xf == 1;
                     let most = if joined {
                         3 * "begin".len() as isize
@@ -118,7 +125,7 @@ fn announced_lengths_allocate_nothing() {
                 }
             }
         }
-        // A Ping that announces 10 MiB is refused after two bytes; the Close frame is all that it costs.
+        // A Ping that announces 10 MiB is refused after two bytes. It costs only the Close frame.
         let mut connection = role.connection(&Config::default());
         let mut buffer = ReadBuffer::with_capacity(64);
         let frame = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
@@ -132,10 +139,8 @@ fn announced_lengths_allocate_nothing() {
         assert!(heap.peak <= 64, "{heap:?}");
     }
 
-    // Nor does a body that a response announces.
-    let uri = Uri::parse("ws://a").unwrap();
-    let mut client =
-        ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([1; 32])).unwrap();
+    // The same for the body of a response.
+    let mut client = client();
     let mut buffer = ReadBuffer::with_capacity(4096);
     let (body, heap) = measure(|| {
         buffer.extend_from_slice(
@@ -150,8 +155,8 @@ fn announced_lengths_allocate_nothing() {
     assert!(heap.peak < 1024, "{heap:?}");
 }
 
-/// CVE-2026-48779: every fragment, however small, was kept as an object of its own, many times its size. Here
-/// fragments are joined in one buffer, which doubles as it grows, and nothing is left of them.
+/// CVE-2026-48779: another library kept every fragment as an object many times its size. sockless joins fragments in one
+/// buffer, which doubles when it grows.
 #[test]
 fn tiny_fragments_leave_no_objects_behind() {
     const COUNT: usize = 100_000;
@@ -169,11 +174,11 @@ fn tiny_fragments_leave_no_objects_behind() {
             let mut connection = role.connection(&config(delivery));
             let mut buffer = ReadBuffer::with_capacity(4096);
             let (carried, heap) = measure(|| {
-                let mut carried = receive(&mut connection, &mut buffer, &begin).1;
+                let mut carried = take(&mut connection, &mut buffer, &begin).1;
                 for _ in 0..COUNT / per_read {
-                    carried += receive(&mut connection, &mut buffer, &read).1;
+                    carried += take(&mut connection, &mut buffer, &read).1;
                 }
-                carried + receive(&mut connection, &mut buffer, &end).1
+                carried + take(&mut connection, &mut buffer, &end).1
             });
             assert_eq!(carried, COUNT);
             if delivery == Delivery::Chunks {
@@ -187,19 +192,18 @@ fn tiny_fragments_leave_no_objects_behind() {
     }
 }
 
-/// RUSTSEC-2026-0258: frames without payload, which no limit counted, cost memory or time each. Here they are
-/// gone once they are read, of whatever kind they are.
+/// RUSTSEC-2026-0258: no limit of another library counted frames without payload, and each one cost memory or time.
 #[test]
 fn frames_without_payload_cost_nothing() {
     for role in Role::BOTH {
         for delivery in DELIVERIES {
-            // One byte at the beginning of a message, or none, so that there is something to move.
+            // The message begins with one byte or with none.
             for begin in ["", "x"] {
                 let mut connection = role.connection(&config(delivery));
                 let mut buffer = ReadBuffer::with_capacity(4096);
                 let carried = begin.len();
                 let begin = Frame::new(0x01, begin).encode(role);
-                receive(&mut connection, &mut buffer, &begin);
+                take(&mut connection, &mut buffer, &begin);
                 let batch = [0x00, 0x8a, 0x00]
                     .map(|first| Frame::new(first, "").encode(role))
                     .concat()
@@ -207,11 +211,11 @@ fn frames_without_payload_cost_nothing() {
                 let (events, heap) = measure(|| {
                     let mut events = 0;
                     for _ in 0..1000 {
-                        events += receive(&mut connection, &mut buffer, &batch).0;
+                        events += take(&mut connection, &mut buffer, &batch).0;
                     }
                     events
                 });
-                // The Pongs; the fragments are no events.
+                // Only the Pongs are events.
                 assert_eq!((events, heap), (100_000, NOTHING));
                 let joined = if delivery == Delivery::Messages {
                     2 * carried
@@ -228,12 +232,12 @@ fn frames_without_payload_cost_nothing() {
                 .map(|first| Frame::new(first, "").encode(role))
                 .concat();
             let mut round = || {
-                let received = receive(&mut connection, &mut buffer, &batch);
+                let received = take(&mut connection, &mut buffer, &batch);
                 assert_eq!(received, (3, 0));
                 let n = connection.output().len();
                 connection.advance_output(n);
             };
-            // The first Pong takes the memory for all.
+            // The first Pong allocates the output.
             round();
             let ((), heap) = measure(|| (0..30_000).for_each(|_| round()));
             assert_eq!(heap, NOTHING);
@@ -241,8 +245,8 @@ fn frames_without_payload_cost_nothing() {
     }
 }
 
-/// A buffer grows to the end of a message, so that little of the next one is moved, and in few steps, so that a message in
-/// fragments that each would need a little more costs no more than one frame.
+/// A buffer grows to the end of a message, because the bytes of the next message must be moved. It grows in few steps, even
+/// for a message in many fragments.
 #[test]
 fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
     const LENGTH: usize = 300_000;
@@ -275,7 +279,7 @@ fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
                 }
             }
             assert_eq!(messages, 3);
-            // By half each time, and once more for each message at most.
+            // By half each time, and at most once more for each message.
             assert!(growths <= 15, "{growths} times, fragments of {fragment}");
             if fragment == LENGTH && first == 0x02 {
                 assert!(
@@ -288,8 +292,8 @@ fn the_read_buffer_grows_in_few_steps_to_the_end_of_a_message() {
     }
 }
 
-/// A buffer that a connection leaves empty in the middle of a message serves the next one like a new buffer: the length
-/// that the first peer announced says nothing about how far the second one's head grows it.
+/// A connection may leave its buffer empty inside a message. The length that its peer announced must not affect the next
+/// user of the buffer.
 #[test]
 fn a_pooled_buffer_grows_like_a_new_one() {
     let growths = |mut buffer: ReadBuffer| {

@@ -1,15 +1,15 @@
-//! A counting allocator, and what some code does to the heap.
+//! A counting allocator. It measures what a piece of code does to the heap.
 #![allow(
     unsafe_code,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
-    reason = "only a global allocator of its own sees every allocation"
+    reason = "only a global allocator sees every allocation"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts for each thread alone, so that tests which run beside each other do not disturb each other.
+/// Counts per thread, because tests run at the same time.
 struct Counting;
 
 thread_local! {
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 fn count(bytes: isize, beside: isize) {
-    // A thread that is ending has no counters any more, and nothing to count.
+    // A thread that ends has no counters any more.
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + bytes);
         PEAK.with(|peak| peak.set(peak.get().max(live.get())));
@@ -43,8 +43,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Whether a block grows in place or for a moment lies there twice is up to the allocator: large
-        // blocks are mostly remapped, without a copy, and there is no way to tell. So both are counted.
+        // The allocator may grow the block in place, or copy it and own both blocks for a moment. Nobody can see
+        // which one happens, so both are counted.
         count(
             size as isize - layout.size() as isize,
             layout.size() as isize,
@@ -56,15 +56,15 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// What `act` did to the heap of this thread.
+/// What a piece of code did to the heap of its thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Heap {
     pub(crate) allocations: usize,
-    /// Bytes owned afterwards and not before.
+    /// Bytes owned after it, minus bytes owned before.
     pub(crate) kept: isize,
-    /// The most bytes owned at once beyond those owned before, if blocks grow in place.
+    /// The most bytes owned at once, minus bytes owned before, if blocks grow in place.
     pub(crate) peak: isize,
-    /// The same if each block that grows is copied.
+    /// The same, if every growing block is copied.
     pub(crate) moved: isize,
 }
 

@@ -1,4 +1,4 @@
-//! What the integration tests share beyond `sockless::test_util`.
+//! Helpers of several test programs that `sockless::test_util` does not have.
 
 /// Bytes from their hexadecimal notation, such as `"81 05 48"`.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
