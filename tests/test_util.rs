@@ -481,7 +481,7 @@ proptest! {
 
 #[test]
 #[should_panic(
-    expected = "the loop spins: 1000 times it has read and written nothing, and it is told that it can read"
+    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can read"
 )]
 fn a_loop_that_watches_for_reading_without_room_spins() {
     let mut transport = greeted(Trigger::Level, 10);
@@ -491,7 +491,9 @@ fn a_loop_that_watches_for_reading_without_room_spins() {
 }
 
 #[test]
-#[should_panic(expected = "deadlock: the loop waits for what is ready already: 11 B are unread")]
+#[should_panic(
+    expected = "deadlock: the loop waits for something that is already ready: 11 B are unread"
+)]
 fn a_loop_that_watches_for_reading_without_room_is_told_nothing() {
     let mut transport = greeted(Trigger::Edge, 10);
     Echo::new(&small())
@@ -501,7 +503,7 @@ fn a_loop_that_watches_for_reading_without_room_is_told_nothing() {
 
 #[test]
 #[should_panic(
-    expected = "the loop spins: 1000 times it has read and written nothing, and it is told that it can read"
+    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can read"
 )]
 fn a_loop_that_watches_after_the_end_of_the_stream_spins() {
     let mut transport = greeted(Trigger::Level, 1);
@@ -516,7 +518,7 @@ fn a_loop_that_watches_after_the_end_of_the_stream_spins() {
 
 #[test]
 #[should_panic(
-    expected = "the loop spins: 1000 times it has read and written nothing, and it is told that it can write"
+    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can write"
 )]
 fn a_loop_that_watches_for_writing_without_output_spins() {
     let mut transport = greeted(Trigger::Level, 1);
@@ -527,7 +529,7 @@ fn a_loop_that_watches_for_writing_without_output_spins() {
 
 #[test]
 #[should_panic(
-    expected = "the loop spins: 1000 times it has read and written nothing, and it waits until a time that has passed"
+    expected = "the loop spins: 1000 times it read and wrote nothing, and it waits until a time that has passed"
 )]
 fn a_loop_that_comes_back_at_once_for_nothing_spins() {
     let mut transport = NonBlockingTransport::new(Trigger::Edge);
@@ -544,7 +546,7 @@ fn long_message(trigger: Trigger) -> NonBlockingTransport {
 }
 
 #[test]
-#[should_panic(expected = "deadlock: the loop waits for what is ready already: ")]
+#[should_panic(expected = "deadlock: the loop waits for something that is already ready: ")]
 fn a_loop_that_leaves_bytes_unread_is_not_told_again() {
     Echo::new(&small())
         .with_fault(ReadsOnceInATurn)
@@ -571,7 +573,7 @@ fn a_level_triggered_poller_reports_bytes_that_are_left_unread_again() {
 
 #[test]
 #[should_panic(
-    expected = "deadlock: the loop waits for what is ready already: the end of the stream is unread"
+    expected = "deadlock: the loop waits for something that is already ready: the end of the stream is unread"
 )]
 fn a_loop_that_does_not_read_to_the_end_is_found() {
     let mut transport = greeted(Trigger::Edge, 1);
@@ -584,7 +586,7 @@ fn a_loop_that_does_not_read_to_the_end_is_found() {
 
 #[test]
 #[should_panic(
-    expected = "deadlock: the loop waits for ever to read, while its last write was cut short and the transport takes more"
+    expected = "deadlock: the loop waits without end to read, while its last write was cut short and the transport accepts more"
 )]
 fn a_loop_that_never_watches_for_writing_waits_for_ever() {
     let mut transport = greeted(Trigger::Level, 1);
@@ -595,7 +597,7 @@ fn a_loop_that_never_watches_for_writing_waits_for_ever() {
 
 #[test]
 #[should_panic(
-    expected = "deadlock: the loop waits for ever to read, while its last write was cut short and the transport takes more"
+    expected = "deadlock: the loop waits without end to read, while its last write was cut short and the transport accepts more"
 )]
 fn a_loop_that_never_watches_for_writing_waits_for_ever_edge_triggered() {
     let mut transport = greeted(Trigger::Edge, 1);
@@ -605,7 +607,7 @@ fn a_loop_that_never_watches_for_writing_waits_for_ever_edge_triggered() {
 }
 
 #[test]
-#[should_panic(expected = "deadlock: the loop waits for ever to write, while 99 B are unread")]
+#[should_panic(expected = "deadlock: the loop waits without end to write, while 99 B are unread")]
 fn without_deadlines_a_peer_that_never_reads_is_waited_for_for_ever() {
     let mut transport = greeted(Trigger::Level, 10);
     transport.set_peer_reads(PeerReads::Never);
@@ -613,14 +615,14 @@ fn without_deadlines_a_peer_that_never_reads_is_waited_for_for_ever() {
 }
 
 #[test]
-#[should_panic(expected = "the loop waits for ever to read: the peer has nothing more to send")]
+#[should_panic(expected = "the loop waits without end to read: the peer has nothing more to send")]
 fn without_deadlines_a_silent_peer_is_waited_for_for_ever() {
     Echo::new(&small()).serve(&mut greeted(Trigger::Level, 1));
 }
 
 /// The last write has made room, but the events that waited for it stay in the buffer.
 #[test]
-#[should_panic(expected = "the loop waits for ever to read: the peer has nothing more to send")]
+#[should_panic(expected = "the loop waits without end to read: the peer has nothing more to send")]
 fn a_loop_that_does_not_take_events_when_there_is_room_again_waits_for_ever() {
     let mut transport = NonBlockingTransport::new(Trigger::Level);
     transport.set_max_write(3);
@@ -632,7 +634,7 @@ fn a_loop_that_does_not_take_events_when_there_is_room_again_waits_for_ever() {
 }
 
 #[test]
-#[should_panic(expected = "the loop waits for ever to read: the peer has ended its stream")]
+#[should_panic(expected = "the loop waits without end to read: the peer has ended its stream")]
 fn a_loop_that_watches_after_the_end_of_the_stream_is_told_nothing() {
     let mut transport = NonBlockingTransport::new(Trigger::Edge);
     transport.peer_ends();
@@ -645,7 +647,7 @@ fn a_loop_that_watches_after_the_end_of_the_stream_is_told_nothing() {
 /// the transport can be written to.
 #[test]
 #[should_panic(
-    expected = "deadlock: the loop waits for what is ready already: the transport can be written to"
+    expected = "deadlock: the loop waits for something that is already ready: the transport can be written to"
 )]
 fn a_loop_that_leaves_the_ping_to_an_edge_triggered_poller_is_found() {
     let mut transport = greeted(Trigger::Edge, 1);

@@ -1,11 +1,11 @@
-//! Where to cut a stream of bytes.
+//! Ways to cut a stream of bytes into pieces.
 
 use std::vec;
 use std::vec::Vec;
 
 use arbitrary::Arbitrary;
 
-/// Places to cut any stream of bytes, as fractions of its length.
+/// Places to cut a stream of bytes, as fractions of its length. So they fit a stream of any length.
 ///
 /// # Example
 ///
@@ -21,18 +21,18 @@ use arbitrary::Arbitrary;
     reason = "where to cut is a list of places and nothing else"
 )]
 pub struct Cuts(
-    /// Each a fraction of the length: 0 is the beginning of the stream, 65,535 its end.
+    /// The fractions: 0 is the beginning of the stream, 65,535 its end.
     pub Vec<u16>,
 );
 
-/// The fraction that stands for the end.
+/// The fraction for the end.
 const SCALE: usize = u16::MAX as usize;
 
 impl Cuts {
-    /// The places in a stream of this length, ascending, from 0 to `length`.
+    /// Returns the places in a stream of `length` bytes, in ascending order, from 0 to `length`.
     #[must_use]
     pub fn places(&self, length: usize) -> Vec<usize> {
-        // The remainder apart, so that no product is too large.
+        // The remainder is computed separately, so no product overflows.
         let (whole, rest) = (length / SCALE, length % SCALE);
         let place = |fraction: &u16| {
             let fraction = usize::from(*fraction);
@@ -45,13 +45,13 @@ impl Cuts {
     }
 }
 
-/// The pieces of `bytes` between the places, which ascend. There is one piece more than there are places.
+/// Cuts `bytes` at `places`, which must be in ascending order. Returns one piece more than places.
 ///
-/// The pieces borrow the bytes, not the places. Only the iterator needs both.
+/// The pieces borrow `bytes` only.
 ///
 /// # Panics
 ///
-/// The iterator panics if a place is beyond the end or before the place in front of it.
+/// The iterator panics if a place is beyond the end or smaller than the place before it.
 ///
 /// # Example
 ///
@@ -75,7 +75,7 @@ pub fn cuts_at<'b>(bytes: &'b [u8], places: &[usize]) -> impl Iterator<Item = &'
     })
 }
 
-/// The pieces that are not empty. Places at either end, or beyond the end, cut nothing.
+/// Returns the pieces that are not empty. Places at either end, or beyond the end, have no effect.
 pub(super) fn pieces<'b>(bytes: &'b [u8], places: &[usize]) -> Vec<&'b [u8]> {
     let inside = |at: &usize| *at < bytes.len();
     let places: Vec<usize> = places.iter().copied().filter(inside).collect();
@@ -84,9 +84,9 @@ pub(super) fn pieces<'b>(bytes: &'b [u8], places: &[usize]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// Ways to cut a stream of `length` bytes: not at all, between all bytes, and once at every place.
+/// Returns ways to cut a stream of `length` bytes: no cut, cuts between all bytes, and one cut at each place.
 ///
-/// A stream of more than 600 bytes is cut once only near its ends and at 16 places between.
+/// If the stream has more than 600 bytes, the single cuts are only near its ends and at 16 places between them.
 ///
 /// # Example
 ///

@@ -1,4 +1,4 @@
-//! A frame on the wire, legal or not, as a peer would send it.
+//! A single frame, legal or not.
 
 use std::vec;
 use std::vec::Vec;
@@ -8,7 +8,7 @@ use arbitrary::Arbitrary;
 use crate::apply_mask;
 use crate::test_util::Role;
 
-/// A frame, described by its first byte and its payload.
+/// A frame, given by its first byte and its payload. It may be illegal.
 ///
 /// # Example
 ///
@@ -25,37 +25,38 @@ use crate::test_util::Role;
     reason = "tests make frames up, and these are all fields on the wire"
 )]
 pub struct Frame {
-    /// FIN, RSV1, RSV2, RSV3 and the opcode (RFC 6455 section 5.2).
+    /// FIN, RSV1, RSV2, RSV3 and the opcode (RFC 6455, section 5.2).
     pub first: u8,
     /// The payload before masking.
     pub payload: Vec<u8>,
-    /// What it is masked with on its way to a server.
+    /// The key that masks it on its way to a server.
     pub masking_key: [u8; 4],
-    /// Masked where it must not be, or the reverse (RFC 6455 section 5.1).
+    /// Whether it violates the masking rule: it is masked on its way to a client, or not masked on its way to a
+    /// server (RFC 6455, section 5.1).
     pub wrongly_masked: bool,
-    /// How its length is written.
+    /// The form of its length.
     pub length: Length,
 }
 
-/// How a payload length is written (RFC 6455 section 5.2).
+/// The form of a payload length (RFC 6455, section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 #[non_exhaustive]
 pub enum Length {
     /// The true length in its shortest form.
     Shortest,
-    /// The true length in 16 bits, or in 64 if it does not fit.
+    /// The true length in 16 bits, or in 64 bits if it does not fit.
     Bits16,
     /// The true length in 64 bits.
     Bits64,
-    /// Another length than the payload has, in 64 bits.
+    /// This length in 64 bits, instead of the true one.
     Claimed(u64),
 }
 
 impl Frame {
-    /// The masking key of the examples in RFC 6455 section 5.7.
+    /// The masking key of the examples in RFC 6455, section 5.7.
     pub const MASKING_KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-    /// A frame with its length in the shortest form and the RFC's masking key.
+    /// Makes a frame with the shortest form of the length and the RFC's masking key.
     pub fn new(first: u8, payload: impl AsRef<[u8]>) -> Self {
         Self {
             first,
@@ -66,19 +67,19 @@ impl Frame {
         }
     }
 
-    /// A Close frame (RFC 6455 section 5.5.1), whatever the code and however long the reason.
+    /// Makes a Close frame with any code and a reason of any length (RFC 6455, section 5.5.1).
     #[must_use]
     pub fn close(code: u16, reason: &str) -> Self {
         Self::new(0x88, [&code.to_be_bytes(), reason.as_bytes()].concat())
     }
 
-    /// The frame with its length written in another way.
+    /// Changes the form of the length.
     #[must_use]
     pub fn with_length(self, length: Length) -> Self {
         Self { length, ..self }
     }
 
-    /// The frame masked where it must not be, or not masked where it must be.
+    /// Makes the frame violate the masking rule (RFC 6455, section 5.1).
     #[must_use]
     pub fn wrongly_masked(self) -> Self {
         Self {
@@ -87,7 +88,7 @@ impl Frame {
         }
     }
 
-    /// The bytes of the frame on its way to `to`: masked if that is a server (RFC 6455 section 5.1).
+    /// Returns the bytes of the frame on its way to `to`. On its way to a server it is masked (RFC 6455, section 5.1).
     #[must_use]
     pub fn encode(&self, to: Role) -> Vec<u8> {
         let masked = (to == Role::Server) != self.wrongly_masked;
@@ -103,7 +104,7 @@ impl Frame {
         bytes
     }
 
-    /// The length in the second byte, and the bytes of the extended length.
+    /// Returns the length in the second byte, and the bytes of the extended length.
     fn encode_length(&self) -> (u8, Vec<u8>) {
         let length = self.payload.len();
         match (self.length, u8::try_from(length), u16::try_from(length)) {
@@ -117,7 +118,7 @@ impl Frame {
     }
 }
 
-/// The frames in one stream of bytes on its way to `to`.
+/// Returns the frames as one stream of bytes on its way to `to`.
 #[must_use]
 pub fn encode(frames: &[Frame], to: Role) -> Vec<u8> {
     frames.iter().flat_map(|frame| frame.encode(to)).collect()

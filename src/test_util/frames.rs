@@ -1,4 +1,4 @@
-//! Streams of frames, legal or nearly so.
+//! Streams of frames, legal or nearly legal.
 
 use std::string::String;
 use std::vec;
@@ -9,10 +9,10 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use crate::test_util::{Cuts, Frame, Length, Role, cuts_at, encode};
 use crate::{CloseCode, CloseFrame};
 
-/// What one peer sends: legal items, then the changes that make it less legal, then bytes of no frame.
+/// The stream of one peer: legal items, changes that make them illegal, and bytes at the end that are no frame.
 ///
-/// [`Arbitrary`] makes mostly legal ones of it with at most 2 changes; for proptest see
-/// `strategies::legal_frames` and `strategies::nearly_legal_frames`.
+/// [`Arbitrary`] generates mostly legal streams, with at most 2 changes. For proptest, see `strategies::legal_frames`
+/// and `strategies::nearly_legal_frames`.
 ///
 /// # Example
 ///
@@ -35,17 +35,17 @@ use crate::{CloseCode, CloseFrame};
     reason = "tests make streams up, and change every part of them"
 )]
 pub struct Frames {
-    /// Messages and control frames in their order.
+    /// The messages and control frames, in order.
     pub items: Vec<Item>,
-    /// The masking keys, used in turn; without any it is [`Frame::MASKING_KEY`].
+    /// The masking keys, which the frames use in turn. If empty, the key is [`Frame::MASKING_KEY`].
     pub masking_keys: Vec<[u8; 4]>,
-    /// What is then changed, one after the other.
+    /// The changes, applied in order.
     pub changes: Vec<Change>,
-    /// Bytes that follow the last frame.
+    /// The bytes after the last frame.
     pub tail: Vec<u8>,
 }
 
-/// One thing a peer may send at any time between messages.
+/// A message or a control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -60,38 +60,38 @@ pub enum Item {
     Ping(Vec<u8>),
     /// A Pong with at most 125 bytes of payload.
     Pong(Vec<u8>),
-    /// A Close frame with this payload; frames behind it are no part of the connection.
+    /// A Close frame with this payload. The receiver ignores all frames after it.
     Close(Vec<u8>),
 }
 
-/// Where a message is cut into fragments (a fraction of its length, as in [`Cuts`](super::Cuts)), and the
-/// payload of a Ping behind the fragment, if there is one.
+/// The end of a fragment, as a fraction of the message's length as in [`Cuts`](super::Cuts), and the payload of a
+/// Ping after the fragment.
 pub type Split = (u16, Option<Vec<u8>>);
 
-/// One thing that is changed in a stream of frames, and mostly makes it wrong.
+/// A change of a stream of frames. Most changes make it illegal.
 ///
-/// The first number says which frame, modulo their number.
+/// The first number selects the frame, modulo the number of frames.
 #[derive(Clone, Debug, PartialEq, Eq, Arbitrary)]
 #[non_exhaustive]
 pub enum Change {
-    /// Bits of the first byte are turned over.
+    /// Flips these bits of the first byte.
     First(usize, u8),
-    /// The frame is masked if it should not be, and the reverse.
+    /// Violates the masking rule.
     Masking(usize),
-    /// The length is written in another way.
+    /// Changes the form of the length.
     Length(usize, Length),
-    /// A byte of the payload, at the second number modulo its length, is replaced.
+    /// Replaces a byte of the payload. The second number selects it, modulo the length.
     Byte(usize, usize, u8),
-    /// Two frames change places.
+    /// Swaps two frames.
     Swap(usize, usize),
-    /// The frame is left out.
+    /// Removes the frame.
     Drop(usize),
-    /// A frame of any kind is put in front of it.
+    /// Inserts a frame of any kind before it.
     Insert(usize, Frame),
 }
 
 impl Frames {
-    /// The frames in their order, changes applied.
+    /// Returns the frames in order, with all changes applied.
     #[must_use]
     pub fn frames(&self) -> Vec<Frame> {
         let mut frames: Vec<Frame> = self.items.iter().flat_map(Item::frames).collect();
@@ -104,7 +104,7 @@ impl Frames {
         frames
     }
 
-    /// The stream of bytes on its way to `to`.
+    /// Returns the stream of bytes on its way to `to`.
     #[must_use]
     pub fn encode(&self, to: Role) -> Vec<u8> {
         let mut bytes = encode(&self.frames(), to);
@@ -114,7 +114,7 @@ impl Frames {
 }
 
 impl Item {
-    /// Its frames: one, or the fragments of a message with the Pings between.
+    /// Returns its frames: one, or the fragments of a message with Pings between them.
     #[must_use]
     pub fn frames(&self) -> Vec<Frame> {
         match self {
@@ -146,7 +146,7 @@ fn fragments(opcode: u8, body: &[u8], splits: &[Split]) -> Vec<Frame> {
 }
 
 impl Change {
-    /// Makes the change; where there is no such frame or byte there is nothing to change.
+    /// Applies the change. Without such a frame or byte, it does nothing.
     pub fn apply(&self, frames: &mut Vec<Frame>) {
         let count = frames.len();
         match self {
@@ -174,7 +174,7 @@ impl Change {
     }
 }
 
-/// Changes the item with this number modulo how many there are, if there is one.
+/// Changes the item with this number, modulo the number of items. Without items it does nothing.
 fn change_one<T>(items: &mut [T], i: usize, change: impl FnOnce(&mut T)) {
     let i = i.checked_rem(items.len());
     if let Some(item) = i.and_then(|i| items.get_mut(i)) {
@@ -215,7 +215,7 @@ impl<'a> Arbitrary<'a> for Item {
 }
 
 impl Item {
-    /// A Close frame that says this; one with a code that must not be sent is empty.
+    /// Makes a Close frame. If the code must not be sent, the frame is empty.
     #[must_use]
     pub fn close(close: &CloseFrame<'_>) -> Self {
         let mut buffer = [0; CloseFrame::MAX_SIZE];

@@ -1,19 +1,20 @@
-//! Generators, cutters, peers in memory and an oracle, to test an event loop that embeds this crate.
+//! Tools to test an event loop that uses this crate: generators, transports in memory, and an oracle.
 //!
-//! With the feature `test-util`; the feature `proptest` adds [`strategies`]. Meant for tests and fuzzers:
-//! what is wrong here panics.
+//! Enable the feature `test-util` in `[dev-dependencies]`. The feature `proptest` adds [`strategies`]. These tools
+//! are for tests and fuzzers, so they panic if something is wrong.
 //!
-//! - [`Frames`]: streams of frames, legal or nearly so, from [`arbitrary`] or from [`strategies`].
-//! - [`Transport`]: a stream of bytes in memory that comes in pieces, as [`Read`](std::io::Read) and
-//!   [`Write`](std::io::Write); [`every_cut`] and [`cuts_at`] say where to cut.
-//! - [`NonBlockingTransport`]: the same for a loop over a poller. It finds deadlocks, waits without end, and loops that spin.
-//! - [`OPENING_REQUEST`]: what a client says first.
-//! - [`Peer`] and [`Pair`]: connections in memory, one or two, that remember what they received.
-//! - [`judge`]: what must come of a stream of bytes, by rules that were written down a second time.
+//! - [`Frames`] generates streams of frames, legal or nearly legal, with [`arbitrary`] or with [`strategies`].
+//! - [`Transport`] is a blocking transport in memory. It delivers its bytes in pieces. [`every_cut`] and [`Cuts`]
+//!   make the pieces.
+//! - [`NonBlockingTransport`] is a transport with a poller and a clock. It finds loops that deadlock or spin.
+//! - [`OPENING_REQUEST`] is the request of a client.
+//! - [`Peer`] and [`Pair`] are one or two connections in memory that record what they receive.
+//! - [`judge`] is the oracle. It says which events, errors and replies must follow from a stream of bytes. It shares
+//!   no code with the rest of the crate.
 //!
-//! # Example: a property of your own loop
+//! # Example: a property test of your loop
 //!
-//! However its bytes are cut, this loop must deliver what the [oracle](judge) finds in them:
+//! The transport may cut the bytes anywhere. The loop must always receive the events that the [oracle](judge) finds:
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -21,7 +22,7 @@
 //! use sockless::test_util::{OwnedEvent, Role, Rules, Transport, judge, strategies};
 //! use sockless::{Config, Connection, ReadBuffer};
 //!
-//! /// The loop to be tested: it returns what it received.
+//! /// The loop under test. It returns the events that it received.
 //! fn run(mut transport: impl Read + Write) -> std::io::Result<Vec<OwnedEvent>> {
 //!     let mut connection = Connection::server(&Config::default());
 //!     let (mut buffer, mut received) = (ReadBuffer::new(), Vec::new());
@@ -48,8 +49,23 @@
 //! });
 //! ```
 //!
-//! With cargo-fuzz the same takes [`Frames`] and [`Cuts`] as arguments of the fuzz target, since both are
-//! [`Arbitrary`](arbitrary::Arbitrary).
+//! # Example: a fuzz target of your loop
+//!
+//! [`Frames`] and [`Cuts`] implement [`Arbitrary`](arbitrary::Arbitrary), so a target of cargo-fuzz can take them as
+//! its input:
+//!
+//! ```ignore
+//! #![no_main]
+//! libfuzzer_sys::fuzz_target!(|input: (Frames, Cuts)| {
+//!     let (frames, cuts) = input;
+//!     let bytes = frames.encode(Role::Server);
+//!     let expected = judge(&Rules::new(Role::Server, &Config::default()), &bytes);
+//!     let received = run(Transport::new(&bytes, &cuts.places(bytes.len()))).unwrap();
+//!     assert_eq!(received, expected.events);
+//! });
+//! ```
+//!
+//! With [`Delivery::Chunks`](crate::Delivery::Chunks), join the parts with [`join_parts`] before you compare.
 
 mod cutter;
 mod frame;
@@ -76,8 +92,9 @@ pub use owned::{OwnedCloseEvent, join_parts};
 pub use peer::{Pair, Peer};
 pub use transport::Transport;
 
-/// A legal opening request over HTTP/1.1, for `/chat` on `localhost`. Its key is the sample of RFC 6455 section 1.3, and it
-/// asks for no subprotocol and no extension.
+/// A legal opening request over HTTP/1.1 for `/chat` on `localhost`.
+///
+/// Its key is the sample of RFC 6455, section 1.3. It offers no subprotocol and no extension.
 ///
 /// # Example
 ///
@@ -94,7 +111,7 @@ pub use transport::Transport;
 ///
 /// let server = request.accept(&ServerOptions::default())?;
 /// assert!(server.output().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
-/// // The answer that the RFC gives to its sample.
+/// // The RFC's answer to its sample.
 /// let accept = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// assert!(server.output().windows(accept.len()).any(|bytes| bytes == accept));
 /// # Ok::<(), RequestError>(())

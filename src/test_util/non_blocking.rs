@@ -1,4 +1,4 @@
-//! A transport in memory that does not block, the poller that watches it, and a clock.
+//! A transport in memory that does not block, with a poller and a clock.
 
 use std::borrow::ToOwned;
 use std::collections::VecDeque;
@@ -12,71 +12,71 @@ use arbitrary::Arbitrary;
 
 use crate::test_util::cutter::pieces;
 
-/// How a poller reports that a transport is ready: see [`NonBlockingTransport`].
+/// The way a poller reports that a transport is ready: see [`NonBlockingTransport`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Arbitrary)]
 #[non_exhaustive]
 pub enum Trigger {
-    /// As long as it is ready: `poll`, `select`, `epoll` without `EPOLLET`.
+    /// Reports as long as the transport is ready: `poll`, `select`, `epoll` without `EPOLLET`.
     ///
-    /// The end of the stream counts as ready to be read, again and again.
+    /// At the end of the stream the transport stays readable.
     Level,
-    /// Once, when it becomes ready: mio, `epoll` with `EPOLLET`, `kqueue` with `EV_CLEAR`.
+    /// Reports once, when the transport becomes ready: mio, `epoll` with `EPOLLET`, `kqueue` with `EV_CLEAR`.
     ///
-    /// The loop registers its transport once, for both directions. At first the transport reports that it can be written to.
-    /// Later it reports what arrives, also while something else is unread, and that the peer has made room after the
-    /// transport was full. What it reports while the loop does not watch for it is lost: the loop must try to read or write
+    /// The loop registers its transport once, for both directions. First the transport reports that it is writable.
+    /// Later it reports each arrival of bytes, also while other bytes are unread. After it was full, it reports when
+    /// it is writable again. A report that the loop does not watch for is lost. So the loop must try to read or write
     /// before it watches again.
     ///
-    /// A loop that registers again before every wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`) is told what is ready at that time.
-    /// Test it with [`Level`](Self::Level).
+    /// If your loop registers again before each wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`), the poller reports again what
+    /// is ready. Test such a loop with [`Level`](Self::Level).
     Edge,
 }
 
 impl Trigger {
-    /// Both.
+    /// Both triggers.
     pub const BOTH: [Self; 2] = [Self::Level, Self::Edge];
 }
 
-/// When the peer of a [`NonBlockingTransport`] reads what is written to it.
+/// When the peer of a [`NonBlockingTransport`] reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Arbitrary)]
 #[non_exhaustive]
 pub enum PeerReads {
-    /// All the time.
+    /// Always.
     #[default]
     Always,
-    /// Only when all that it has to send has arrived.
+    /// Only after all of its own bytes have arrived.
     AfterSending,
-    /// Never. Only a deadline ends a connection with such a peer, once the transport is full.
+    /// Never. When the transport is full, only a deadline ends the connection.
     Never,
 }
 
-/// A non-blocking transport with a peer that is not there, for loops over `poll`, `epoll`, mio and the like.
+/// A non-blocking transport in memory with a scripted peer, for loops over `poll`, `epoll`, mio and similar.
 ///
-/// A test says what the peer does: it [sends](Self::peer_sends), [pauses](Self::peer_pauses) and [ends](Self::peer_ends) its
-/// stream, and it [reads](Self::set_peer_reads). The loop under test reads and writes. Reads return
-/// [`ErrorKind::WouldBlock`] when nothing has arrived. Writes take [`max_write`](Self::set_max_write) bytes, and return
-/// [`ErrorKind::WouldBlock`] until the peer has read them.
+/// The test writes the script of the peer, which [sends](Self::peer_sends), [pauses](Self::peer_pauses),
+/// [ends](Self::peer_ends) its stream and [reads](Self::set_peer_reads). The loop under test reads and writes. A read
+/// returns [`ErrorKind::WouldBlock`] if no bytes have arrived. Writes accept [`max_write`](Self::set_max_write) bytes
+/// and then return [`ErrorKind::WouldBlock`] until the peer reads.
 ///
-/// In place of its poller the loop calls [`wait`](Self::wait). Only there the peer acts and time passes, so every run is the
-/// same. No time passes while the loop works.
+/// The loop calls [`wait`](Self::wait) instead of its poller. The peer acts and time passes only during `wait`, so
+/// each run is the same.
 ///
 /// # What it finds
 ///
 /// [`wait`](Self::wait) panics when the loop has one of these faults:
 ///
-/// - It waits for what is ready already: in [edge-triggered](Trigger::Edge) mode for bytes that it has left unread, or for a
-///   transport that it has not tried to write to.
-/// - It waits for ever: nothing that it watches for can happen any more, and there is no time to wait until. The message
-///   begins with `deadlock` if something that it does not watch for is ready.
-/// - It spins: `wait` returns at once, again and again, and nothing is read or written in between. In
-///   [level-triggered](Trigger::Level) mode that happens to a loop that watches for reading while it has no room, or
+/// - It waits for something that is already ready, in [edge-triggered](Trigger::Edge) mode: for bytes that it left
+///   unread, or for a transport that it did not try to write to.
+/// - It waits without end: nothing that it watches for can happen, and it gave no time. The message begins with
+///   `deadlock` if something else is ready that it does not watch for.
+/// - It spins: `wait` returns immediately many times, and the loop reads and writes nothing in between. In
+///   [level-triggered](Trigger::Level) mode this happens to a loop that watches for reading while it has no room, or
 ///   after the end of the stream.
 ///
-/// A deadline ends a wait that would be for ever without it. So test a loop without deadlines, too.
+/// A deadline can hide an endless wait. So test your loop without deadlines, too.
 ///
 /// # Example
 ///
-/// An echo server in the loop of the [guide](crate::guide::event_loop), whatever the poller:
+/// An echo server with the loop of the [guide](crate::guide::event_loop), for both triggers:
 ///
 /// ```
 /// use std::time::Duration;
@@ -84,7 +84,7 @@ pub enum PeerReads {
 /// use sockless::test_util::{Frame, NonBlockingTransport, Role, Trigger};
 /// use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 ///
-/// /// Sends every message back, as long as there is room, and writes. Returns whether to read.
+/// /// Sends every message back and writes. Returns whether to read.
 /// fn answer(
 ///     transport: &mut NonBlockingTransport,
 ///     connection: &mut Connection,
@@ -95,7 +95,7 @@ pub enum PeerReads {
 ///             connection.write_to(transport);
 ///         }
 ///         if !connection.has_room() {
-///             return false; // the transport takes no more now, so the events wait
+///             return false; // the transport takes no more for now, so the events wait
 ///         }
 ///         let Ok(Some(event)) = connection.next_event(buffer) else {
 ///             break;
@@ -123,7 +123,7 @@ pub enum PeerReads {
 ///         && connection.handle_read(buffer.read_from(transport))
 ///     {}
 ///     connection.handle_timeout(now);
-///     // A Ping that was due: an edge-triggered poller does not report that it can be written.
+///     // Writes a Ping that is due. An edge-triggered poller would not report that it can be written.
 ///     connection.write_to(transport);
 ///     if connection.transport_action() == TransportAction::ShutdownWrite {
 ///         transport.shutdown_write();
@@ -138,7 +138,7 @@ pub enum PeerReads {
 ///         if connection.transport_action() == TransportAction::Close {
 ///             return;
 ///         }
-///         // An edge-triggered poller does not report again what is left unread, so come back at once.
+///         // An edge-triggered poller does not report unread bytes again, so do not wait.
 ///         let until = if more { Some(now) } else { connection.timeout_at() };
 ///         let readable = connection.wants_read() && connection.has_room();
 ///         now = transport.wait(readable, connection.output_len() > 0, until);
@@ -163,32 +163,32 @@ pub struct NonBlockingTransport {
     now: Duration,
     latency: Duration,
 
-    /// What the peer has still to do, and when the first of it happens, once that is known.
+    /// The rest of the script, and the time of its first step, if that is known.
     script: VecDeque<Step>,
     steps_at: Option<Duration>,
     peer_reads: PeerReads,
-    /// When the peer reads what was written, once that is known.
+    /// When the peer reads next, if that is known.
     reads_at: Option<Duration>,
 
-    /// What has arrived and was not read.
+    /// The bytes that have arrived and are unread.
     unread: VecDeque<u8>,
     end: End,
     written: Vec<u8>,
     max_write: usize,
-    /// How many bytes it takes until the peer reads.
+    /// How many bytes the transport accepts until the peer reads.
     room: usize,
     writing: Writing,
 
-    /// What became ready and was not reported. Counts only where it is edge-triggered.
+    /// The directions that became ready and were not reported yet. Used only in edge-triggered mode.
     edges: Ready,
     reported: Ready,
-    /// Whether something was read or written since the last wait.
+    /// Whether the loop has read or written since the last wait.
     progress: bool,
-    /// How many waits have returned at once since there was progress.
+    /// How many waits have returned immediately since the last progress.
     idle_waits: u32,
 }
 
-/// One thing that the peer does.
+/// One step of the peer's script.
 #[derive(Clone, Debug)]
 enum Step {
     Send(Vec<u8>),
@@ -207,29 +207,29 @@ enum End {
 /// The direction to the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
-    /// The last write took all that it was given.
+    /// The last write accepted everything.
     Whole,
-    /// The last write took only a part, or nothing. So the loop has more to write.
+    /// The last write accepted only a part, or nothing. So the loop has more to write.
     CutShort,
     ShutDown,
 }
 
-/// The directions in which a transport is ready, or is watched.
+/// The directions in which a transport is ready or watched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Ready {
     readable: bool,
     writable: bool,
 }
 
-/// So many waits that return at once and bring nothing are no accident. Few are: a loop may take the events of one read in
-/// several turns.
+/// This many immediate waits without progress mean that the loop spins. A few are normal, because a loop may take the
+/// events of one read in several turns.
 const MOST_IDLE_WAITS: u32 = 1000;
 
-/// # The test
+/// # For the test
 ///
-/// What the peer does.
+/// These methods write the script of the peer and observe the loop.
 impl NonBlockingTransport {
-    /// A transport whose peer says nothing yet, at the time zero.
+    /// Makes a transport with an empty script, at time zero.
     #[must_use]
     pub const fn new(trigger: Trigger) -> Self {
         Self {
@@ -259,92 +259,92 @@ impl NonBlockingTransport {
         }
     }
 
-    /// The peer sends these bytes, cut at `places`, which ascend. Places at either end cut nothing.
+    /// Lets the peer send these bytes, cut at `places`, which must be in ascending order. Places at either end have
+    /// no effect.
     ///
-    /// One piece arrives after the other, each [`latency`](Self::set_latency) after the one before. A read returns all that
-    /// has arrived, as far as it fits. Call this again for what the peer sends next, also while the loop runs, for instance
-    /// to answer what was [written](Self::written).
+    /// Each piece arrives one [`latency`](Self::set_latency) after the piece before. A read returns everything that
+    /// has arrived and fits. You can call this several times, also while the loop runs, for example to answer what
+    /// the loop has [written](Self::written).
     ///
     /// # Panics
     ///
-    /// If a place is before the place in front of it.
+    /// If a place is smaller than the place before it.
     pub fn peer_sends(&mut self, bytes: &[u8], places: &[usize]) {
         let pieces = pieces(bytes, places).into_iter();
         self.script
             .extend(pieces.map(|piece| Step::Send(piece.to_owned())));
     }
 
-    /// The peer sends nothing for so long, before it does what it is told next.
+    /// Lets the peer pause for this long before its next step.
     pub fn peer_pauses(&mut self, pause: Duration) {
         self.script.push_back(Step::Pause(pause));
     }
 
-    /// The peer ends its stream: the loop reads 0 bytes after all the others. Without this call the peer stays silent when it
-    /// has sent everything.
+    /// Lets the peer end its stream: after all other bytes, a read returns 0. Without this call, the peer stays
+    /// silent when it has sent everything.
     ///
-    /// What the peer is told to send after that is not sent. It still reads.
+    /// The peer ignores all later steps that send. It still reads.
     pub fn peer_ends(&mut self) {
         self.script.push_back(Step::End);
     }
 
-    /// When the peer reads what is written to it. At first it is [`PeerReads::Always`].
+    /// Sets when the peer reads. Default: [`PeerReads::Always`].
     pub fn set_peer_reads(&mut self, peer_reads: PeerReads) {
         self.peer_reads = peer_reads;
         self.reads_at = None;
     }
 
-    /// How many bytes the transport takes until the peer reads; a value of 0 counts as 1. At first there is no bound.
+    /// Sets how many bytes the transport accepts until the peer reads. 0 counts as 1. Default: no limit.
     ///
-    /// What is written fills the transport. The peer reads all of it at once, one [latency](Self::set_latency) after the loop
-    /// has begun to wait.
+    /// The peer reads everything at once, one [latency](Self::set_latency) after the loop has begun to wait.
     pub fn set_max_write(&mut self, max_write: usize) {
         self.max_write = max_write.max(1);
         self.room = self.room.min(self.max_write);
     }
 
-    /// How long it takes the peer to send the next piece, and to read what was written. At first it is 1 ms.
+    /// Sets how long the peer takes to send the next piece and to read. Default: 1 ms.
     ///
-    /// With several seconds the peer is slow enough for deadlines to matter.
+    /// With several seconds the peer is slow enough to test deadlines.
     pub fn set_latency(&mut self, latency: Duration) {
         self.latency = latency;
     }
 
-    /// All that was written, whether the peer has read it or not.
+    /// Returns everything that the loop has written, whether the peer has read it or not.
     #[must_use]
     pub fn written(&self) -> &[u8] {
         &self.written
     }
 
-    /// Whether the loop has [shut down](Self::shutdown_write) its writing side.
+    /// Returns whether the loop has [shut down](Self::shutdown_write) its writing side.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.writing == Writing::ShutDown
     }
 
-    /// How many bytes have arrived and were not read.
+    /// Returns the number of bytes that have arrived and are unread.
     #[must_use]
     pub fn unread_len(&self) -> usize {
         self.unread.len()
     }
 }
 
-/// # The loop under test
+/// # For the loop under test
 ///
-/// What takes the place of a socket, a poller and a clock. For reading and writing there are [`Read`] and [`Write`].
+/// These methods replace a socket, a poller and a clock. The loop reads and writes with [`Read`] and [`Write`].
 impl NonBlockingTransport {
-    /// Waits until the transport is ready, or until a time has come, and returns the time.
+    /// Waits until the transport is ready or the time `until` has come, and returns the time.
     ///
-    /// `readable` and `writable` say what the loop waits for now, also in edge-triggered mode, where a loop registers once for
-    /// both. So `readable` is true only while the loop would read, and `writable` only while it has output. `until` is a time
-    /// as [`now`](Self::now) returns it. One that has passed is no wait, as a timeout of 0 is for `poll`. During the
-    /// wait the peer does the next steps of its script.
+    /// Pass `readable` as true only if the loop would read now, and `writable` only if it has output. Do this in
+    /// edge-triggered mode as well. `until` is a time like the result of [`now`](Self::now). If it has passed, `wait`
+    /// returns immediately, like `poll` with a timeout of 0. During the wait the peer does the next steps of its
+    /// script.
     ///
-    /// A loop that asks what is ready calls [`is_readable`](Self::is_readable) and [`is_writable`](Self::is_writable) next.
-    /// Other loops just try to read and to write.
+    /// After it, a loop can ask [`is_readable`](Self::is_readable) and [`is_writable`](Self::is_writable), or just
+    /// try to read and write.
     ///
     /// # Panics
     ///
-    /// If the loop spins, waits for what is ready already, or waits for ever: see [What it finds](Self#what-it-finds).
+    /// If the loop has a fault: see [What it finds](Self#what-it-finds).
     pub fn wait(&mut self, readable: bool, writable: bool, until: Option<Duration>) -> Duration {
         let watched = Ready { readable, writable };
         let begin = self.now;
@@ -357,7 +357,7 @@ impl NonBlockingTransport {
             self.plan();
             let next = [self.steps_at, self.reads_at, until];
             let next = next.into_iter().flatten().min();
-            assert!(next.is_some(), "{}", self.why_for_ever(watched));
+            assert!(next.is_some(), "{}", self.describe_endless_wait(watched));
             self.now = self.now.max(next.unwrap_or_default());
             self.act();
         }
@@ -366,28 +366,29 @@ impl NonBlockingTransport {
         self.now
     }
 
-    /// The time, from the beginning: it passes only in [`wait`](Self::wait).
+    /// Returns the time since the beginning. It passes only in [`wait`](Self::wait).
     #[must_use]
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// Whether the last [`wait`](Self::wait) has reported that there is something to read. The end of the stream is.
+    /// Returns whether the last [`wait`](Self::wait) reported the transport as readable. At the end of the stream it
+    /// is readable.
     #[must_use]
     pub fn is_readable(&self) -> bool {
         self.reported.readable
     }
 
-    /// Whether the last [`wait`](Self::wait) has reported that the transport takes something.
+    /// Returns whether the last [`wait`](Self::wait) reported the transport as writable.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.reported.writable
     }
 
-    /// Shuts down the writing side, as [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite) asks for.
-    /// Writes fail from now on, with [`ErrorKind::BrokenPipe`]. A second call changes nothing.
+    /// Shuts down the writing side, for [`TransportAction::ShutdownWrite`](crate::TransportAction::ShutdownWrite).
+    /// Later writes fail with [`ErrorKind::BrokenPipe`]. A second call has no effect.
     ///
-    /// The peer goes on with its script. It ends its own stream only if you have called [`peer_ends`](Self::peer_ends).
+    /// The peer continues its script. It ends its own stream only after [`peer_ends`](Self::peer_ends).
     pub fn shutdown_write(&mut self) {
         self.progress |= self.writing != Writing::ShutDown;
         self.writing = Writing::ShutDown;
@@ -411,7 +412,7 @@ impl Read for NonBlockingTransport {
             };
         }
         self.progress = true;
-        // Of several parts of memory a read would take only the first.
+        // Without this, a read would return only the first of several parts of memory.
         self.unread.make_contiguous();
         self.unread.read(buffer)
     }
@@ -443,7 +444,7 @@ impl Write for NonBlockingTransport {
 }
 
 impl NonBlockingTransport {
-    /// What the poller reports to a loop that watches for everything.
+    /// Returns what the poller reports to a loop that watches both directions.
     fn ready(&self) -> Ready {
         match self.trigger {
             Trigger::Level => Ready {
@@ -454,7 +455,7 @@ impl NonBlockingTransport {
         }
     }
 
-    /// Decides when the peer acts next, where that is not decided.
+    /// Sets the times of the peer's next actions, if they are not set.
     fn plan(&mut self) {
         let after = |time| self.now.saturating_add(time);
         let first = self.script.front().map(|step| match step {
@@ -471,7 +472,7 @@ impl NonBlockingTransport {
         self.reads_at = self.reads_at.or(reads);
     }
 
-    /// Does what the peer does at this time.
+    /// Does the peer's actions of this time.
     fn act(&mut self) {
         let now = self.now;
         if self.steps_at.take_if(|at| *at <= now).is_some() {
@@ -494,18 +495,18 @@ impl NonBlockingTransport {
         }
     }
 
-    /// An edge-triggered poller has reported that before, or will never report it.
+    /// Finds a wait for something that an edge-triggered poller has already reported, or will never report.
     fn assert_not_ready_already(&self, watched: Ready) {
         let unread = watched.readable && self.has_unread();
         assert!(
             !unread,
-            "deadlock: the loop waits for what is ready already: {}, which an edge-triggered poller does not report again",
+            "deadlock: the loop waits for something that is already ready: {}, which an edge-triggered poller does not report again",
             self.unread_text()
         );
         let room = watched.writable && self.room > 0 && self.writing != Writing::ShutDown;
         assert!(
             !room,
-            "deadlock: the loop waits for what is ready already: the transport can be written to, which an edge-triggered \
+            "deadlock: the loop waits for something that is already ready: the transport can be written to, which an edge-triggered \
              poller reports only after it was full"
         );
     }
@@ -521,8 +522,8 @@ impl NonBlockingTransport {
         }
     }
 
-    /// The fault of a loop to which nothing can happen any more.
-    fn why_for_ever(&self, watched: Ready) -> String {
+    /// Describes the fault of a loop that would wait without end.
+    fn describe_endless_wait(&self, watched: Ready) -> String {
         let what = match (watched.readable, watched.writable) {
             (true, true) => "to read or write",
             (true, false) => "to read",
@@ -534,20 +535,20 @@ impl NonBlockingTransport {
             ready.push(self.unread_text());
         }
         if self.writing == Writing::CutShort && self.room > 0 {
-            ready.push("its last write was cut short and the transport takes more".to_owned());
+            ready.push("its last write was cut short and the transport accepts more".to_owned());
         }
         if !ready.is_empty() {
             let ready = ready.join(", and ");
-            return format!("deadlock: the loop waits for ever {what}, while {ready}");
+            return format!("deadlock: the loop waits without end {what}, while {ready}");
         }
         let peer = match self.end {
             End::NotYet => "the peer has nothing more to send",
             End::Unread | End::Read => "the peer has ended its stream",
         };
-        format!("the loop waits for ever {what}: {peer}, and there is no time to wait until")
+        format!("the loop waits without end {what}: {peer}, and the loop gave no time")
     }
 
-    /// Whether the loop gets on.
+    /// Panics if the loop spins.
     fn count_idle_waits(&mut self, at_once: bool) {
         if at_once && !self.progress {
             self.idle_waits = self.idle_waits.saturating_add(1);
@@ -556,14 +557,14 @@ impl NonBlockingTransport {
         }
         self.progress = false;
         let why = match (self.reported.readable, self.reported.writable) {
-            (true, true) => "it is told that it can read and write",
-            (true, false) => "it is told that it can read",
-            (false, true) => "it is told that it can write",
+            (true, true) => "the poller reports that it can read and write",
+            (true, false) => "the poller reports that it can read",
+            (false, true) => "the poller reports that it can write",
             (false, false) => "it waits until a time that has passed",
         };
         assert!(
             self.idle_waits < MOST_IDLE_WAITS,
-            "the loop spins: {MOST_IDLE_WAITS} times it has read and written nothing, and {why}"
+            "the loop spins: {MOST_IDLE_WAITS} times it read and wrote nothing, and {why}"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! The receiving rules of RFC 6455, written down once more as simply as possible. Uses nothing of the
-//! library, so that it cannot be wrong in the same way.
+//! The rules for receiving (RFC 6455), written a second time and as simply as possible. This file uses no code of the
+//! library, so it does not share the library's mistakes.
 
 use std::string::String;
 use std::vec::Vec;
@@ -7,38 +7,38 @@ use std::vec::Vec;
 use crate::test_util::{OwnedEvent, Role};
 use crate::{Config, Delivery};
 
-/// Who receives, and what it accepts.
+/// The role and the limits of the receiver.
 #[derive(Clone, Copy, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "tests make up rules of their own, and these are all that the oracle knows"
 )]
 pub struct Rules {
-    /// Whether the receiver is a server, whose peer masks.
+    /// Whether the receiver is a server, so its peer must mask.
     pub server: bool,
     /// [`Config::max_frame_size`].
     pub max_frame: u64,
     /// [`Config::max_message_size`].
     pub max_message: u64,
-    /// Whether parts of messages are delivered.
+    /// Whether messages are delivered in parts.
     pub chunks: bool,
 }
 
-/// What must come of a stream of bytes, with automatic replies.
+/// What must follow from a stream of bytes, with automatic replies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict {
-    /// Whole messages, where they end, and control frames.
+    /// The whole messages and the control frames, in order. A message is at the position of its end.
     pub events: Vec<OwnedEvent>,
-    /// What is to be delivered of a message that has not ended.
+    /// The part of an unfinished message that chunk delivery delivers.
     pub open: Option<OwnedEvent>,
     /// The close code of the violation.
     pub error: Option<u16>,
-    /// How many bytes show the violation.
+    /// The number of bytes that show the violation.
     pub refused_at: Option<usize>,
-    /// What the peer has to hear; the reason of a Close is left empty.
+    /// The frames that the peer must receive. The reason of a Close frame is empty here.
     pub replies: Vec<OwnedEvent>,
-    /// Where the last whole frame ends, or the Close frame.
+    /// The end of the last whole frame, or of the Close frame.
     pub end: usize,
 }
 
@@ -47,27 +47,27 @@ struct Violation {
     at: usize,
 }
 
-/// A message that has not ended.
+/// An unfinished message.
 #[derive(Default)]
 struct Message {
     text: bool,
-    /// What has come; of a text, the whole characters.
+    /// The bytes so far. Of text, the whole characters.
     bytes: Vec<u8>,
-    /// The character of a text that has begun.
+    /// The bytes of an unfinished character.
     character: Vec<u8>,
-    /// The lengths in the headers of its frames.
+    /// The sum of the lengths in the headers of its frames.
     announced: u64,
 }
 
-/// What is left of the stream.
+/// The rest of the stream.
 struct Stream<'b> {
     rest: &'b [u8],
-    /// How many bytes were taken before.
+    /// The number of bytes before the rest.
     at: usize,
 }
 
 impl<'b> Stream<'b> {
-    /// The next `n` bytes, or `None` if they have not all come.
+    /// Takes the next `n` bytes, or returns `None` if there are fewer.
     fn take(&mut self, n: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n)?;
         self.rest = rest;
@@ -75,7 +75,7 @@ impl<'b> Stream<'b> {
         Some(taken)
     }
 
-    /// The next `n` bytes, or as many of them as have come.
+    /// Takes the next `n` bytes, or fewer if the stream ends.
     fn take_what_is_there(&mut self, n: u64) -> &'b [u8] {
         let n = usize::try_from(n).map_or(self.rest.len(), |n| n.min(self.rest.len()));
         self.take(n).unwrap_or_default()
@@ -83,7 +83,7 @@ impl<'b> Stream<'b> {
 }
 
 impl Rules {
-    /// The rules of a connection without extensions.
+    /// Makes the rules for a connection without extensions.
     #[must_use]
     pub const fn new(role: Role, config: &Config) -> Self {
         Self {
@@ -95,9 +95,9 @@ impl Rules {
     }
 }
 
-/// Judges the stream from its beginning.
+/// Judges a stream of bytes from its beginning.
 ///
-/// It knows no bound on unsent Pongs and no extension.
+/// The oracle knows no extension and no limit for unsent Pongs.
 ///
 /// # Example
 ///
@@ -128,7 +128,7 @@ pub fn judge(rules: &Rules, bytes: &[u8]) -> Verdict {
     verdict
 }
 
-/// Reads up to a Close frame, a violation, or the end of what has come.
+/// Reads to a Close frame, a violation or the end of the bytes.
 fn read_frames(
     rules: &Rules,
     bytes: &[u8],
@@ -150,7 +150,7 @@ fn read_frames(
         {
             return violation(1002, stream.at);
         }
-        // Section 5.2, payload length: how many bytes it takes, and which lengths need them.
+        // Section 5.2, payload length: the size of its form, and the lengths that need this form.
         let (size, least) = match short {
             126 => (2, 126),
             127 => (8, 65536),
@@ -191,7 +191,8 @@ fn read_frames(
         if control && whole {
             read_control(opcode, &payload, stream.at, verdict)?;
             if opcode == 8 {
-                // Section 5.5.1: nothing after a Close frame counts, nor what was open before it.
+                // Section 5.5.1: the receiver ignores everything after a Close frame, and a message that was
+                // unfinished.
                 return Ok(());
             }
         }
@@ -203,7 +204,7 @@ fn read_frames(
             open.announced = announced;
             read_data(open, &payload, start)?;
             if fin && whole {
-                // Section 8.1: a message ends with a whole character.
+                // Section 8.1: a message must not end inside a character.
                 if !open.character.is_empty() {
                     return violation(1007, stream.at);
                 }
@@ -222,7 +223,7 @@ fn read_frames(
     Ok(())
 }
 
-/// Takes in data that begins at `start` in the stream.
+/// Adds data that begins at `start` in the stream.
 fn read_data(message: &mut Message, payload: &[u8], start: usize) -> Result<(), Violation> {
     if !message.text {
         message.bytes.extend(payload);
@@ -263,7 +264,7 @@ fn read_control(
             if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                 return violation(1002, end);
             }
-            // Section 8.1: the reason is UTF-8, as a text is.
+            // Section 8.1: the reason is UTF-8 as well.
             let mut message = Message {
                 text: true,
                 ..Message::default()
@@ -285,12 +286,12 @@ enum Character {
     Wrong,
 }
 
-/// What `bytes` (one or more, no whole character before the last) is, by the table of RFC 3629 section 4.
+/// Judges one or more bytes of a single character by the table of RFC 3629, section 4.
 fn character(bytes: &[u8]) -> Character {
     let Some((first, tail)) = bytes.split_first() else {
         return Character::Begun;
     };
-    // How many bytes follow the first one, and what the second one may be.
+    // The number of bytes after the first one, and the range of the second one.
     let (length, second) = match first {
         0x00..=0x7f => (0, 0..=0),
         0xc2..=0xdf => (1, 0x80..=0xbf),
@@ -318,7 +319,7 @@ fn violation(code: u16, at: usize) -> Result<(), Violation> {
     Err(Violation { code, at })
 }
 
-/// Bytes that are UTF-8 by the table. If the table were wrong, the replaced characters would show it.
+/// Converts bytes that are UTF-8 by the table. If the table were wrong, replacement characters would show it.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

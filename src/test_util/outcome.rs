@@ -1,4 +1,4 @@
-//! One stream of bytes, cut in many ways: the result must always be the same.
+//! Runs one stream of bytes in many pieces, and compares the results.
 
 use std::vec::Vec;
 
@@ -7,28 +7,28 @@ use crate::test_util::{
 };
 use crate::{Config, Delivery, ProtocolError, TransportAction};
 
-/// All there is to see of a connection that was given a stream of bytes.
+/// Everything that a connection shows after it received a stream of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "tests take it apart, so that they look at all there is to see"
 )]
 pub struct Outcome {
-    /// What was delivered, with the parts of a message joined.
+    /// The events, with the parts of each message joined.
     pub events: Vec<OwnedEvent>,
-    /// What was delivered of a message that has not ended.
+    /// The delivered part of an unfinished message.
     pub open: Option<OwnedEvent>,
     /// Why the connection failed.
     pub error: Option<ProtocolError>,
-    /// All that it wrote.
+    /// Everything that it wrote.
     pub output: Vec<u8>,
     /// How it ended.
     pub ending: Option<OwnedCloseEvent>,
-    /// What it asks of the transport in the end, with the output still to be written.
+    /// The transport action at the end, before the output is written.
     pub action: TransportAction,
 }
 
-/// Gives the bytes to a fresh connection, cut at `places`, which ascend.
+/// Passes the bytes to a new connection, cut at `places`, which must be in ascending order.
 ///
 /// # Panics
 ///
@@ -38,7 +38,7 @@ pub fn run(role: Role, config: &Config, bytes: &[u8], places: &[usize]) -> Outco
     run_peer(Peer::new(role, config), bytes, places)
 }
 
-/// The same for a connection that exists already.
+/// The same for an existing connection.
 ///
 /// # Panics
 ///
@@ -48,7 +48,7 @@ pub fn run_peer(mut peer: Peer, bytes: &[u8], places: &[usize]) -> Outcome {
     for piece in cuts_at(bytes, places) {
         peer.receive(piece);
     }
-    // RFC 6455 section 5.4: an empty part in the middle of a message would say nothing.
+    // An empty part inside a message would have no meaning.
     let empty = |part: &OwnedEvent| {
         matches!(part, OwnedEvent::TextPart(_) | OwnedEvent::BinaryPart(_))
             && part.data().is_empty()
@@ -65,17 +65,17 @@ pub fn run_peer(mut peer: Peer, bytes: &[u8], places: &[usize]) -> Outcome {
     }
 }
 
-/// Gives the bytes to fresh connections, cut in [`every_cut`], and returns what came out every time.
+/// Passes the bytes to new connections in each way of [`every_cut`], and returns the common outcome.
 ///
 /// # Panics
 ///
-/// If something else came out of one of them.
+/// If one outcome differs.
 #[must_use]
 pub fn same_however_cut(role: Role, config: &Config, bytes: &[u8]) -> Outcome {
     let whole = run(role, config, bytes, &[]);
     for places in every_cut(bytes.len()) {
         let mut outcome = run(role, config, bytes, &places);
-        // Of a message that failed, chunks of any number may have been delivered before.
+        // Any number of chunks may have been delivered before a message failed.
         if config.delivery == Delivery::Chunks && whole.error.is_some() {
             outcome.open.clone_from(&whole.open);
         }
@@ -84,7 +84,7 @@ pub fn same_however_cut(role: Role, config: &Config, bytes: &[u8]) -> Outcome {
     whole
 }
 
-/// After how many bytes, given one at a time, the connection fails.
+/// Returns the number of bytes after which the connection fails, if it gets single bytes.
 #[must_use]
 pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     let mut peer = Peer::new(role, config);
@@ -96,13 +96,13 @@ pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     Some(n)
 }
 
-/// The connection makes of these bytes what the [oracle](judge) does, and fails at the same byte.
+/// Asserts that a connection agrees with the [oracle](judge) about these bytes, and fails at the same byte.
 ///
-/// It needs a configuration with automatic replies and [`Config::max_unsent_pongs`] out of reach.
+/// `config` must have automatic replies and a large [`Config::max_unsent_pongs`].
 ///
 /// # Panics
 ///
-/// If it does not.
+/// If they do not agree.
 pub fn assert_agrees_with_oracle(role: Role, config: &Config, bytes: &[u8]) {
     let verdict = judge(&Rules::new(role, config), bytes);
     let all: Vec<usize> = (1..bytes.len()).collect();
@@ -119,7 +119,7 @@ pub fn assert_agrees_with_oracle(role: Role, config: &Config, bytes: &[u8]) {
     assert_eq!(refused_at(role, config, bytes), verdict.refused_at);
 }
 
-/// What was delivered of an open message is all that came; of one that failed, no more than that.
+/// The delivered part of an unfinished message must be complete. If the message failed, it may be less.
 fn assert_open_parts_agree(open: Option<&OwnedEvent>, verdict: &Verdict) {
     match (open, &verdict.open) {
         (None, _) if verdict.error.is_some() => {}
@@ -130,8 +130,8 @@ fn assert_open_parts_agree(open: Option<&OwnedEvent>, verdict: &Verdict) {
     }
 }
 
-/// What a connection in this role has written, judged by the rules of its peer: it must be legal and end
-/// with a whole frame, and nothing may follow a Close frame.
+/// Asserts that the output of a connection in this role is legal, ends with a whole frame, and has nothing after a
+/// Close frame.
 ///
 /// # Panics
 ///

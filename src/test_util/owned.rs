@@ -1,4 +1,4 @@
-//! Owned events, made and compared in tests, and endings that outlive their connection.
+//! Owned events and close events, which tests create and compare.
 
 use std::string::String;
 use std::vec::Vec;
@@ -7,37 +7,37 @@ use crate::{CloseEvent, Initiator, OwnedEvent, ProtocolError, Timeout};
 
 /// # For tests
 impl OwnedEvent {
-    /// A whole text message.
+    /// Makes a whole text message.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(text.into())
     }
 
-    /// A whole binary message.
+    /// Makes a whole binary message.
     #[must_use]
     pub fn binary(data: &[u8]) -> Self {
         Self::Binary(data.into())
     }
 
-    /// A Ping.
+    /// Makes a Ping.
     #[must_use]
     pub fn ping(payload: &[u8]) -> Self {
         Self::Ping(payload.into())
     }
 
-    /// A Pong.
+    /// Makes a Pong.
     #[must_use]
     pub fn pong(payload: &[u8]) -> Self {
         Self::Pong(payload.into())
     }
 
-    /// A Close frame; without a code it is 1005.
+    /// Makes a Close frame. The code 1005 means a frame without a code.
     #[must_use]
     pub fn close(code: u16, reason: &str) -> Self {
         Self::Close(code, reason.into())
     }
 
-    /// Without the reason of a Close frame, which nobody prescribes where it tells of a violation.
+    /// Removes the reason of a Close frame. No rule prescribes the reason for a violation.
     #[must_use]
     pub fn without_reason(self) -> Self {
         match self {
@@ -46,7 +46,7 @@ impl OwnedEvent {
         }
     }
 
-    /// The bytes of a message or of a part of one.
+    /// Returns the bytes of a message or of a part of one.
     ///
     /// # Panics
     ///
@@ -63,12 +63,12 @@ impl OwnedEvent {
     }
 }
 
-/// The events with the parts of every message joined, each message where it ended, and what came of a
-/// message that did not end.
+/// Joins the parts of each message. Returns the events, with each message at the position of its last part, and the
+/// parts of an unfinished message.
 ///
 /// # Panics
 ///
-/// If a message of one type goes on as another.
+/// If a text message continues as binary, or the reverse.
 #[must_use]
 pub fn join_parts(events: &[OwnedEvent]) -> (Vec<OwnedEvent>, Option<OwnedEvent>) {
     let mut whole = Vec::new();
@@ -111,13 +111,13 @@ pub struct OwnedCloseEvent {
     pub code: u16,
     /// The reason.
     pub reason: String,
-    /// Whether it was clean.
+    /// Whether the end was clean.
     pub was_clean: bool,
-    /// Who ended it.
+    /// The side that ended the connection.
     pub initiator: Initiator,
-    /// The violation it failed for.
+    /// The violation, if one ended the connection.
     pub error: Option<ProtocolError>,
-    /// The deadline that ended it.
+    /// The deadline, if one ended the connection.
     pub timeout: Option<Timeout>,
 }
 

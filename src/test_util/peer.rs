@@ -1,4 +1,4 @@
-//! Connections in memory: one peer, or two that talk to each other.
+//! Connections in memory: a single peer, or a pair.
 
 use std::vec::Vec;
 
@@ -9,7 +9,7 @@ impl Role {
     /// Both roles.
     pub const BOTH: [Self; 2] = [Self::Client, Self::Server];
 
-    /// A connection after the opening handshake. A client's masking keys are the same every time.
+    /// Makes a connection after the opening handshake. A client always uses the same seed.
     #[must_use]
     pub fn connection(self, config: &Config) -> Connection {
         match self {
@@ -18,7 +18,7 @@ impl Role {
         }
     }
 
-    /// The peer of this role.
+    /// Returns the role of the peer.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -28,29 +28,29 @@ impl Role {
     }
 }
 
-/// A connection with its buffer, and what it has received so far.
+/// A connection with its read buffer and everything that it has received.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Peer {
     /// The connection.
     pub connection: Connection,
-    /// What it has not consumed yet.
+    /// Its read buffer.
     pub buffer: ReadBuffer,
-    /// What it has received.
+    /// The events that it has received.
     pub events: Vec<OwnedEvent>,
-    /// Why it failed.
+    /// The violation that it found.
     pub error: Option<ProtocolError>,
 }
 
 impl Peer {
-    /// A peer after an opening handshake that agreed on no extension: see [`Role::connection`]. For others, take what
-    /// both handshakes make of each other, with [`with`](Self::with).
+    /// Makes a peer after an opening handshake without extensions: see [`Role::connection`]. For other handshakes use
+    /// [`with`](Self::with).
     #[must_use]
     pub fn new(role: Role, config: &Config) -> Self {
         Self::with(role.connection(config), ReadBuffer::new())
     }
 
-    /// A peer after an opening handshake, which may have left bytes in the buffer.
+    /// Makes a peer from the results of an opening handshake, which may have left bytes in the buffer.
     #[must_use]
     pub fn with(connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Peer {
         }
     }
 
-    /// Takes in bytes and all events that they complete.
+    /// Adds bytes to the buffer and takes all events.
     ///
     /// # Panics
     ///
@@ -96,13 +96,13 @@ impl Peer {
         }
     }
 
-    /// The events since this was last called.
+    /// Returns the events since the last call.
     #[must_use]
     pub fn events(&mut self) -> Vec<OwnedEvent> {
         core::mem::take(&mut self.events)
     }
 
-    /// Writes all output, which is returned.
+    /// Takes all output and returns it.
     pub fn write_all(&mut self) -> Vec<u8> {
         let output: Vec<_> = self.connection.output_parts().collect();
         let output = output.concat();
@@ -110,14 +110,14 @@ impl Peer {
         output
     }
 
-    /// How the connection has ended, if it has.
+    /// Returns how the connection ended, or `None` if it has not.
     #[must_use]
     pub fn close_event(&self) -> Option<OwnedCloseEvent> {
         self.connection.close_event().map(OwnedCloseEvent::from)
     }
 }
 
-/// A client and a server, connected by memory.
+/// A client and a server that are connected in memory.
 ///
 /// # Example
 ///
@@ -141,7 +141,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Both after an opening handshake that agreed on no extension, whatever the configuration, which is the same.
+    /// Makes both with the same configuration, after an opening handshake without extensions.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -150,7 +150,7 @@ impl Pair {
         }
     }
 
-    /// One of the two.
+    /// Returns one of the two.
     pub const fn peer(&mut self, role: Role) -> &mut Peer {
         match role {
             Role::Client => &mut self.client,
@@ -158,9 +158,9 @@ impl Pair {
         }
     }
 
-    /// Moves the output of both to the other, in pieces of the given sizes, until there is none.
+    /// Moves the output of each side to the other, in pieces of the given sizes, until no output is left.
     ///
-    /// A size of 0 counts as 1; when `sizes` ends, the rest goes whole.
+    /// A size of 0 counts as 1. When `sizes` ends, the rest moves as one piece.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! proptest strategies for streams of frames, for the cutting of them, and for the headers of single frames.
+//! Strategies for proptest: streams of frames, places to cut them, and headers of single frames.
 
 use std::string::String;
 use std::vec;
@@ -11,17 +11,17 @@ use proptest::sample::select;
 use crate::test_util::{Change, Cuts, Frame, Frames, Item, Length, Role};
 use crate::{CloseCode, CloseFrame, Config, Delivery, FrameHeader, Opcode};
 
-/// Either role.
+/// Generates either role.
 pub fn roles() -> impl Strategy<Value = Role> {
     select(vec![Role::Client, Role::Server])
 }
 
-/// Up to 10 places to cut a stream.
+/// Generates up to 10 places to cut a stream.
 pub fn cuts() -> impl Strategy<Value = Cuts> {
     vec(any::<u16>(), 0..10).prop_map(Cuts)
 }
 
-/// Small limits or the default ones, both ways of delivery, and a Pong for every Ping.
+/// Generates configurations: small or default limits, both delivery modes, and a Pong for each Ping.
 pub fn configs() -> impl Strategy<Value = Config> {
     let limit = || prop_oneof![2 => Just(1_u64 << 24), 1 => 0..200_u64];
     let delivery = select(vec![Delivery::Messages, Delivery::Chunks]);
@@ -30,14 +30,14 @@ pub fn configs() -> impl Strategy<Value = Config> {
             max_frame_size: frame,
             max_message_size: message,
             delivery,
-            // The oracle answers every Ping.
+            // The oracle answers each Ping.
             max_unsent_pongs: usize::MAX,
             ..Config::default()
         }
     })
 }
 
-/// Up to 40 characters, those at the bounds of UTF-8's forms more often than others.
+/// Generates up to 40 characters. Characters at the bounds of UTF-8's forms are more frequent.
 pub fn text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         3 => prop::char::range(' ', '~'),
@@ -47,7 +47,7 @@ pub fn text() -> impl Strategy<Value = String> {
     vec(character, 0..40).prop_map(String::from_iter)
 }
 
-/// Up to 60 bytes, or about as many as the shortest form of a length holds.
+/// Generates up to 60 bytes, or a length near a bound of the length forms.
 pub fn binary() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         8 => vec(any::<u8>(), 0..60),
@@ -55,7 +55,7 @@ pub fn binary() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// One message in any number of fragments, with Pings between.
+/// Generates one message in any number of fragments, with Pings between them.
 pub fn messages() -> impl Strategy<Value = Item> {
     let ping = || prop::option::weighted(0.3, control_payload());
     let splits = move || vec((any::<u16>(), ping()), 0..5);
@@ -65,7 +65,7 @@ pub fn messages() -> impl Strategy<Value = Item> {
     ]
 }
 
-/// What a peer that breaks no rule may send: up to 6 messages and control frames, a Close among them.
+/// Generates legal streams of up to 6 messages and control frames, which may include a Close frame.
 pub fn legal_frames() -> impl Strategy<Value = Frames> {
     let item = prop_oneof![
         12 => messages(),
@@ -80,7 +80,7 @@ pub fn legal_frames() -> impl Strategy<Value = Frames> {
     })
 }
 
-/// The same with up to two [`Change`]s, and perhaps a stray end.
+/// Generates legal streams with up to two [`Change`]s, and sometimes with extra bytes at the end.
 pub fn nearly_legal_frames() -> impl Strategy<Value = Frames> {
     let tail = prop_oneof![3 => Just(vec![]), 1 => vec(any::<u8>(), 0..20)];
     (legal_frames(), vec(changes(), 0..3), tail).prop_map(|(frames, changes, tail)| Frames {
@@ -90,7 +90,7 @@ pub fn nearly_legal_frames() -> impl Strategy<Value = Frames> {
     })
 }
 
-/// One change of a legal stream.
+/// Generates one change of a legal stream.
 pub fn changes() -> impl Strategy<Value = Change> {
     let i = any::<usize>;
     let length = prop_oneof![
@@ -115,11 +115,12 @@ pub fn changes() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Headers that [`FrameHeader::parse`] accepts: every opcode, with and without a masking key, and every form of the length.
+/// Generates headers that [`FrameHeader::parse`] accepts: all opcodes, with and without a masking key, and all forms
+/// of the length.
 ///
-/// Lengths of data frames are often at the places where the form changes. They go up to 2^63 - 1, so a header is not meant to
-/// be followed by its payload. Control frames are whole and have at most 125 bytes. One header in four may have reserved
-/// bits, which only an extension makes legal.
+/// Lengths of data frames are often at a bound between two forms. They go up to 2^63 - 1, so do not generate the
+/// payload. Control frames have FIN and at most 125 bytes. One header in four may have reserved bits, which are legal
+/// only with an extension.
 ///
 /// # Example
 ///
@@ -159,7 +160,7 @@ pub fn frame_headers() -> impl Strategy<Value = FrameHeader> {
     })
 }
 
-/// Each of the three forms, and the places where it changes.
+/// Generates lengths in each of the three forms, and at their bounds.
 fn data_lengths() -> impl Strategy<Value = u64> {
     const LARGEST: u64 = u64::MAX >> 1;
     let bounds = [

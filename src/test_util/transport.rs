@@ -1,4 +1,4 @@
-//! A transport in memory that always has what is asked of it.
+//! A transport in memory that never returns `WouldBlock`.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -6,11 +6,11 @@ use std::vec::Vec;
 
 use crate::test_util::cutter::pieces;
 
-/// A stream of bytes from a peer that is not there, in pieces, and what is written to it.
+/// A transport in memory that delivers a fixed stream of bytes in pieces, and records what is written to it.
 ///
-/// Each read gives one piece at the most, each write takes at most [`max_write`](Self::set_max_write)
-/// bytes. After the last piece the stream is at its end. It always has what is asked of it, as a transport that blocks. For
-/// loops that do not block, and for deadlines, there is [`NonBlockingTransport`](super::NonBlockingTransport).
+/// Each read returns at most one piece. Each write accepts at most [`max_write`](Self::set_max_write) bytes. After
+/// the last piece the stream ends. It behaves like a blocking transport that is always ready. For non-blocking loops
+/// and for deadlines, use [`NonBlockingTransport`](super::NonBlockingTransport).
 ///
 /// # Example
 ///
@@ -30,18 +30,19 @@ use crate::test_util::cutter::pieces;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Transport {
-    /// What is still to come. A piece may have been read in part.
+    /// The pieces that are left. The first one may have been read in part.
     pieces: VecDeque<VecDeque<u8>>,
     written: Vec<u8>,
     max_write: usize,
 }
 
 impl Transport {
-    /// A stream of these bytes, cut at `places`, which ascend. Places at either end cut nothing.
+    /// Makes a transport that delivers these bytes, cut at `places`, which must be in ascending order. Places at
+    /// either end have no effect.
     ///
     /// # Panics
     ///
-    /// If a place is before the place in front of it.
+    /// If a place is smaller than the place before it.
     #[must_use]
     pub fn new(bytes: &[u8], places: &[usize]) -> Self {
         let pieces = pieces(bytes, places).into_iter();
@@ -52,12 +53,12 @@ impl Transport {
         }
     }
 
-    /// How many bytes a write takes at the most; a value of 0 counts as 1. At first there is no bound.
+    /// Sets how many bytes one write accepts at most. 0 counts as 1. Default: no limit.
     pub fn set_max_write(&mut self, max_write: usize) {
         self.max_write = max_write.max(1);
     }
 
-    /// What was written to it.
+    /// Returns everything that was written.
     #[must_use]
     pub fn written(&self) -> &[u8] {
         &self.written
