@@ -10,10 +10,7 @@ use crate::wire::Bytes;
 /// An [`Event`] that owns its content, for queues and other threads: see [`Event::into_owned`].
 #[doc(alias = "Message")]
 #[derive(Clone, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "the RFC has no other events"
-)]
+#[expect(clippy::exhaustive_enums, reason = "the RFC has no other events")]
 pub enum OwnedEvent {
     /// A text message, or its last part.
     Text(String),
