@@ -94,7 +94,6 @@ impl fmt::Debug for PeerClose {
 }
 
 impl Closing {
-    /// An open connection.
     pub(crate) const fn new() -> Self {
         Self {
             state: State::Open,
@@ -114,7 +113,6 @@ impl Closing {
         }
     }
 
-    /// The connection is a stream of an HTTP/2 or HTTP/3 connection.
     pub(crate) const fn over_http_stream(&mut self) {
         self.transport = Transport::HttpStream;
     }
@@ -150,7 +148,6 @@ impl Closing {
         }
     }
 
-    /// The peer broke the protocol.
     pub(crate) const fn failed(&mut self, error: ProtocolError) {
         self.state = State::Failed(error);
     }
@@ -175,7 +172,6 @@ impl Closing {
         self.output_dropped(unsent);
     }
 
-    /// The caller has shut down the writing side.
     pub(crate) const fn shut_down(&mut self) {
         if matches!(self.stream, Stream::Flowing) {
             self.stream = Stream::ShutDown;
@@ -240,7 +236,6 @@ impl Closing {
         )
     }
 
-    /// What to do with the transport.
     pub(crate) fn transport_action(&self, role: Role, output: &Output) -> TransportAction {
         match (self.state, self.stream) {
             // Section 7.1.5: the peer's Close frame decides the code, and it may still be on its way.
@@ -427,7 +422,6 @@ impl fmt::Display for Initiator {
 /// [`Wait`](Self::Wait).
 ///
 /// # Example
-///
 ///
 /// ```
 /// use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};

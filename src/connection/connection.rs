@@ -478,7 +478,7 @@ impl Connection {
 /// Each sending method queues one frame in the [`output`](Self::output), or fails and changes nothing. Write the output
 /// to the transport afterwards.
 impl Connection {
-    /// Queues a text message in one frame.
+    /// Queues a text message in one frame (RFC 6455, section 5.6).
     ///
     /// # Errors
     ///
@@ -495,7 +495,7 @@ impl Connection {
         self.sender.message(MessageType::Text, text.as_bytes())
     }
 
-    /// Queues a binary message in one frame.
+    /// Queues a binary message in one frame (RFC 6455, section 5.6).
     ///
     /// # Errors
     ///
@@ -581,7 +581,6 @@ impl Connection {
     /// if a binary message has begun. It then queues nothing.
     ///
     /// # Example
-    ///
     ///
     /// ```
     /// use sockless::{Config, Connection};
@@ -963,7 +962,6 @@ impl Connection {
     /// connection has nothing to send, it owns no memory for output.
     ///
     /// # Example
-    ///
     ///
     /// ```
     /// use sockless::{Config, Connection};

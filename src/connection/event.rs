@@ -34,14 +34,14 @@ use crate::wire::{Bytes, CloseFrame};
     reason = "the RFC has no other events, and a loop that forgets one should not compile"
 )]
 pub enum Event<'b> {
-    /// A text message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A text message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks) (RFC 6455, section 5.6).
     Text {
         /// The text. It never ends inside a character.
         text: &'b str,
         /// Whether the message ends here. Always true with [`Delivery::Messages`](crate::Delivery::Messages).
         fin: bool,
     },
-    /// A binary message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A binary message, or its next part with [`Delivery::Chunks`](crate::Delivery::Chunks) (RFC 6455, section 5.6).
     Binary {
         /// The data.
         data: &'b [u8],

@@ -91,7 +91,6 @@ impl MaskingKeys {
         Some(word.to_le_bytes())
     }
 
-    /// Makes the next keys.
     #[inline(never)]
     pub(crate) fn refill(&mut self) {
         self.0.cipher.generate(&mut self.0.words);

@@ -98,7 +98,6 @@ impl Connection {
     ///
     /// If the transport claims to have written more bytes than it got.
     ///
-    ///
     /// # Example
     ///
     /// ```

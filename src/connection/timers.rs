@@ -12,7 +12,7 @@ use crate::connection::deadlines::{Deadlines, Timeout};
 pub(crate) struct Limit {
     /// The time without progress. [`Duration::MAX`] is no limit.
     pub(crate) period: Duration,
-    /// How much progress may extend the deadline, in all.
+    /// The longest time by which progress may extend the deadline, in total.
     pub(crate) extension: Duration,
 }
 
@@ -193,14 +193,12 @@ pub(crate) enum Awaited {
     Close,
     /// The peer must read the rest of the output and end the stream.
     EndOfStream,
-    /// Nothing.
     Nothing,
 }
 
 /// What has moved since the time was last passed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Activity {
-    /// What was received.
     pub(crate) received: Moved,
     /// How many bytes of output were written so far, modulo 2^32.
     pub(crate) written: u32,

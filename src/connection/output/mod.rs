@@ -117,7 +117,7 @@ impl Output {
         self.end += size;
     }
 
-    /// The same, if the frame does not fit. A separate function, so the usual path saves fewer registers.
+    /// The same, if the frame does not fit. A separate function, so the usual path saves fewer registers on the stack.
     #[cold]
     #[inline(never)]
     fn push_short_in_new_room(&mut self, first: u8, payload: &[u8]) {
@@ -473,7 +473,6 @@ mod tests {
             output.end(start, &[0xc2, payload.len() as u8]);
             pushed.extend_from_slice(&[0xc2, payload.len() as u8]);
             pushed.extend_from_slice(&payload);
-            // Never all of it.
             let n = (output.len() - 1).min(i % 10);
             sent.extend_from_slice(&output.unsent()[..n]);
             output.advance(n);
@@ -512,7 +511,6 @@ mod tests {
                 }
             }
             most = output.len().max(most);
-            // Sometimes all of it.
             let n = output.len().min(i * 13 % 150);
             sent.extend_from_slice(&output.unsent()[..n]);
             output.advance(n);

@@ -92,7 +92,6 @@ impl Shared {
     }
 }
 
-/// See [`Shared::frames`].
 pub(super) struct Frames<'a>(vec_deque::Iter<'a, Frame>);
 
 impl<'a> Iterator for Frames<'a> {

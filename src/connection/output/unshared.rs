@@ -2,7 +2,6 @@
 
 use core::iter::Empty;
 
-/// There are no shared frames.
 pub(super) enum Shared {}
 
 impl Shared {

@@ -171,7 +171,6 @@ impl ReadBuffer {
             .saturating_add(self.message.capacity())
     }
 
-    /// The received bytes.
     #[inline]
     pub(crate) const fn received(&self) -> &Region {
         &self.received

@@ -262,7 +262,6 @@ impl Region {
         &mut self.bytes[self.read..self.filled]
     }
 
-    /// Whether no bytes are held and none are unread.
     pub(super) const fn is_empty(&self) -> bool {
         self.read == self.filled && self.holds_nothing()
     }

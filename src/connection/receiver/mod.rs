@@ -49,7 +49,6 @@ pub(crate) struct Receiver {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// At the beginning of a frame.
     Header,
     /// Inside the payload of a data frame.
     Payload(Payload),
@@ -311,7 +310,6 @@ impl Receiver {
         Ok(())
     }
 
-    /// Begins a message with its first frame.
     fn begin(&mut self, message: MessageType, start: FrameStart, buffer: &mut ReadBuffer) {
         self.message = Some(message);
         if let Some(inflation) = &mut self.inflation {

@@ -8,7 +8,6 @@ pub(crate) struct ShortHeader {
     pub(crate) first: u8,
     /// Bytes up to the payload.
     pub(crate) size: usize,
-    /// Bytes of payload.
     pub(crate) length: usize,
 }
 

@@ -119,7 +119,6 @@ impl Sender {
         Ok(())
     }
 
-    /// Queues a Close frame.
     pub(crate) fn close(&mut self, close: CloseFrame<'_>) -> Result<(), SendError> {
         let mut buffer = [0; CloseFrame::MAX_SIZE];
         let payload = close

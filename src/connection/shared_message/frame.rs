@@ -45,7 +45,6 @@ impl SharedFrame {
         &self.bytes
     }
 
-    /// The reserved bits of the header.
     pub(crate) const fn rsv(&self) -> u8 {
         self.rsv
     }

@@ -144,7 +144,6 @@ impl SharedMessage {
         self.0.kind
     }
 
-    /// The uncompressed frame.
     pub(crate) fn plain(&self) -> &SharedFrame {
         &self.0.plain
     }
