@@ -27,7 +27,7 @@ use crate::wire::{Bytes, accept_key};
 /// 3. Read from the transport, and call [`read_response`](Self::read_response) after each read. It returns the
 ///    response, and an open [`Connection`] if the server accepts.
 ///
-/// This type does no I/O. With tokio, mio or threads, you read and write between the calls: see
+/// You read and write between the calls, with tokio, mio or threads: see
 /// [`guide::event_loop`](crate::guide::event_loop). For transports of `std::io`, [`connect_on`](Self#method.connect_on)
 /// does steps 2 and 3.
 ///

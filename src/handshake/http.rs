@@ -33,8 +33,8 @@ impl<'a> Header<'a> {
 
     /// A map of these headers.
     ///
-    /// A header that a map cannot hold is left out. This never happens to headers that this crate writes: their names
-    /// are tokens, and their values have no control characters. A map holds about 24,576 names.
+    /// A header that a map cannot hold is left out. A map holds every name that is a token and every value without
+    /// control characters. It has room for about 24,576 names, and headers beyond that are left out.
     #[must_use]
     pub fn to_map(headers: &[Header<'_>]) -> HeaderMap {
         let mut map = HeaderMap::new();

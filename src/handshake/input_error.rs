@@ -13,8 +13,8 @@ pub enum InputError {
     /// [`ClientOptions::host`](crate::handshake::ClientOptions::host) is not a host with an optional port (RFC 9110,
     /// section 7.2).
     Host,
-    /// A header name is not a token (RFC 9110, section 5.6.2). Over HTTP/2 and HTTP/3 it is also this error if the name
-    /// has an upper-case letter (RFC 9113, section 8.2.1).
+    /// A header name is not a token (RFC 9110, section 5.6.2). Over HTTP/2 and HTTP/3, a name with an upper-case letter
+    /// is also this error (RFC 9113, section 8.2.1).
     HeaderName,
     /// A header value has a control character, or white space at its ends (RFC 9110, section 5.5).
     HeaderValue,

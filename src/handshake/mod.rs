@@ -46,7 +46,8 @@
 //!   sockless does not send that request. After the proxy's answer, the tunnel is the transport. TLS starts inside it.
 //! - **A server at a reverse proxy** needs a proxy that forwards `Upgrade` and `Connection`. Proxies drop these headers
 //!   unless you configure them. Let the proxy forward `Host` unchanged, or see [`Origins`].
-//! - Many proxies close a silent connection after about a minute. Set [`Config::deadlines`]: the Pings keep it alive.
+//! - Many proxies close a silent connection after about a minute. Set [`Config::deadlines`] on one side: its Pings keep
+//!   the connection alive.
 //! - The proxy may add the client's address as `X-Forwarded-For`. Any client can send this header, so trust it only if
 //!   your proxy overwrites it.
 //!

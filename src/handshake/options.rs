@@ -11,9 +11,8 @@ use crate::handshake::origin::Origins;
 /// By default a server accepts every host and path, web pages from the same host only, and no subprotocol. To choose by
 /// path, read the request first: see [`Request`](crate::handshake::Request#example-a-page-next-to-the-websocket).
 ///
-/// A header field in [`headers`](Self::headers) belongs to an accepted WebSocket. To serve a page, or to refuse with
-/// your own status, use [`Request::respond`](crate::handshake::Request::respond) and
-/// [`Connection::refused`](crate::Connection::refused).
+/// These options do not describe other responses. To serve a page, or to refuse with your own status, use
+/// [`Request::respond`](crate::handshake::Request::respond) and [`Connection::refused`](crate::Connection::refused).
 ///
 /// # Example
 ///

@@ -56,7 +56,8 @@ pub enum Origins<'a> {
     /// `https://example.com`. The comparison ignores upper and lower case. An entry with a slash at the end, with a
     /// default port or without a scheme matches no page.
     ///
-    /// `null` matches every page without an origin. Anybody can make such a page.
+    /// `null` is the origin of pages without their own, such as local files and sandboxed frames. Anybody can make such
+    /// a page.
     Only(&'a [&'a str]),
     /// All pages. Use it only if everybody that reaches the server may use it.
     Any,

@@ -209,7 +209,7 @@ impl<'b> Request<'b> {
 
     /// The path and the query, such as `/chat?room=1`.
     ///
-    /// To compare the path only, split it off: `request.target().split('?').next()`.
+    /// For the path alone, write `request.target().split('?').next()`.
     ///
     /// An absolute target, such as `http://example.com/chat?room=1`, gives the same result (RFC 9112, section 3.2.2).
     /// An empty path is `/`. Another form, such as `*`, is here as received, and [`accept`](Self::accept) refuses it.

@@ -16,7 +16,8 @@ use crate::handshake::response::write_response;
 /// the library write the [`status`](Self::status) and the [`headers`](Self::headers), or
 /// [`over_http2`](Self::over_http2).
 ///
-/// The text of the error is also the body of the response. Each text names the RFC section of the rule.
+/// The text of the error names the RFC section of the rule. It is also the body of the response over HTTP/1.1, except
+/// for [`Host`](Self::Host) and [`Method`](Self::Method): the request may be a HEAD, so their responses have no body.
 ///
 /// # Example
 ///

@@ -14,7 +14,7 @@ pub enum ResponseError {
     /// A status line or header line breaks the grammar (RFC 9112, sections 2 to 5). Examples are a bare CR or LF, NUL,
     /// a folded line, a space before the colon, and an empty or invalid name.
     ///
-    /// This often means that the server does not speak HTTP on this port, for instance because it expects TLS.
+    /// One cause is a port that does not speak HTTP, for instance because it expects TLS.
     MalformedHead,
     /// The status line alone exceeds [`Config::max_head_size`](crate::Config::max_head_size).
     StartLineTooLong,

@@ -21,8 +21,9 @@ use crate::handshake::request_error::RequestError;
 /// Both ways end with a [`Connection`]. Drive it until [`Connection::transport_action`] says to close the transport,
 /// also if it is refused. Its output begins with the response.
 ///
-/// This type does no I/O. With tokio, mio or threads, you read from the transport and call it after each read: see
-/// [`guide::event_loop`](crate::guide::event_loop). If an HTTP library reads the request, you do not need this type:
+/// You read from the transport, with tokio, mio or threads, and call this type after each read: see
+/// [`guide::event_loop`](crate::guide::event_loop). For transports of `std::io`,
+/// [`accept_on`](Self#method.accept_on) reads for you. If an HTTP library reads the request, you do not need this type:
 /// see [`Request::new`].
 ///
 /// # Example: one step
@@ -199,9 +200,9 @@ impl ServerHandshake {
 
     /// Reads the request, or returns `None` if it is not complete. Then read more and call again.
     ///
-    /// Every valid request over HTTP/1.1 or HTTP/1.0 is accepted here, whether it asks for a WebSocket or not. The head
-    /// may arrive in pieces of any size: the total time is linear in its size. The limits are [`Config::max_head_size`]
-    /// and [`Config::max_headers`].
+    /// This returns every valid request over HTTP/1.1 or HTTP/1.0, also one that does not ask for a WebSocket. The head
+    /// may arrive in pieces of any size, and the total time is linear in its size. The limits are
+    /// [`Config::max_head_size`] and [`Config::max_headers`].
     ///
     /// Call this after every read, and before [`handle_timeout`](Self::handle_timeout). Do not call it again after it
     /// has returned the request.

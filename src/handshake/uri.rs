@@ -39,7 +39,8 @@ pub struct Uri {
     query: Option<String>,
 }
 
-/// Shows the host, the port, and the lengths of the path and the query. They may contain a token, so they stay hidden.
+/// Shows the host, the port, and the lengths of the path and the query. The path and the query may contain a token, so
+/// they stay hidden.
 impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uri")
@@ -95,8 +96,8 @@ impl Uri {
     /// - The scheme is neither `ws` nor `wss`.
     /// - The host is empty, or the port is over 65535.
     /// - The URI has user information or a fragment. RFC 6455, section 3, excludes both.
-    /// - A character is not allowed there by RFC 3986. Percent-encode such characters, and spaces. Write a host that is
-    ///   not ASCII in its `xn--` form.
+    /// - A character is illegal there (RFC 3986). Percent-encode it, for instance a space as `%20`. Write a host that
+    ///   is not ASCII in its `xn--` form.
     pub fn parse(uri: &str) -> Result<Self, InputError> {
         Self::parse_parts(uri).ok_or(InputError::Uri)
     }
