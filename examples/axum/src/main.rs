@@ -1,11 +1,13 @@
-//! An echo server that is a route of an axum application: axum and hyper read the requests and write the answers, what the
-//! answers are is decided by sockless, and the upgraded transport goes to the connection of the tokio example.
+//! An echo server as a route of an axum application.
+//!
+//! axum and hyper read the requests and write the responses. sockless decides what the response is. The connection of
+//! the tokio example then takes the upgraded transport.
 //!
 //! ```text
 //! cargo run --package example-axum [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one.
+//! ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,8 +60,10 @@ async fn run(arguments: Listen) -> Result<(), String> {
     Ok(())
 }
 
-/// Answers all requests of a client. `axum::serve` would do as well, but for two things: it has no deadline for the head of
-/// a request, which is `patience` here, and it does not tell connections that were upgraded when the server is to end.
+/// Answers all requests of a client.
+///
+/// `axum::serve` lacks two things: a deadline for the head of a request, which is `patience` here, and a notice to the
+/// upgraded connections when the server ends.
 async fn requests(
     transport: TcpStream,
     application: Router,
@@ -70,7 +74,7 @@ async fn requests(
     let connection = http1::Builder::new()
         .timer(PatientTimer)
         .header_read_timeout(patience)
-        // A client that has ended its side still gets the answer.
+        // A client that has ended its side still gets the response.
         .half_close(true)
         .serve_connection(
             TokioIo::new(transport),
@@ -78,18 +82,18 @@ async fn requests(
         )
         .with_upgrades();
     tokio::pin!(connection);
-    // An error is a client that left or did not keep to HTTP, which is nothing to complain about.
+    // An error means that the client has left or has violated HTTP, which is not this server's fault.
     tokio::select! {
         _ = connection.as_mut() => {}
         () = ending.begins() => {
-            // The answer to a request that was read is still written.
+            // hyper still writes the response to a request that it has read.
             connection.as_mut().graceful_shutdown();
             _ = connection.await;
         }
     }
 }
 
-/// The route of the WebSocket, and of a line about it.
+/// The route of the WebSocket. Any other request gets a line of text.
 async fn echo(
     Extension(ending): Extension<Ending>,
     Extension(options): Extension<ServerOptions<'static>>,
@@ -101,18 +105,18 @@ async fn echo(
     }
     match asked.negotiate(&options) {
         Ok((answer, connection)) => {
-            tokio::spawn(converse(request, connection, ending));
+            tokio::spawn(talk(request, connection, ending));
             answer.to_http().map(|()| Body::empty())
         }
         Err(error) => error.to_http().map(Body::from),
     }
 }
 
-/// Waits until hyper has written the answer; then the transport is the connection's.
-async fn converse(request: Request, connection: Connection, ending: Ending) {
-    // An error is a client that left before.
+/// Waits until hyper has written the response. Then the connection takes the transport.
+async fn talk(request: Request, connection: Connection, ending: Ending) {
+    // An error means that the client has left.
     if let Ok(upgraded) = hyper::upgrade::on(request).await {
-        // What hyper read behind the request is the first that is read from it.
+        // This transport first returns the bytes that hyper has read after the request.
         let transport = TokioIo::new(upgraded);
         let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
         server::echo(websocket, ending).await;

@@ -3,11 +3,12 @@
 #[path = "../../tokio/tests/support/program.rs"]
 mod program;
 
+use std::io;
 use std::time::{Duration, Instant};
 
-use example_tokio::{ConnectError, Message, WebSocket};
+use example_tokio::{Message, WebSocket};
 use sockless::CloseCode;
-use sockless::handshake::ClientOptions;
+use sockless::handshake::{ClientOptions, ResponseError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -20,7 +21,7 @@ fn start(arguments: &[&str]) -> Program {
     Program::start(env!("CARGO_BIN_EXE_example-axum"), "http", arguments)
 }
 
-async fn connect(server: &Program, path: &str) -> Result<WebSocket<TcpStream>, ConnectError> {
+async fn connect(server: &Program, path: &str) -> io::Result<WebSocket<TcpStream>> {
     let transport = TcpStream::connect(&server.address).await.unwrap();
     let uri = format!("ws://{}{path}", server.address).parse().unwrap();
     WebSocket::connect(transport, &uri, &ClientOptions::new()).await
@@ -80,8 +81,11 @@ async fn other_routes_and_refusals() {
         assert!(answer.starts_with(status), "{answer}");
         assert!(answer.to_ascii_lowercase().contains(contained), "{answer}");
     }
-    let refused = connect(&server, "/nowhere").await;
-    assert!(matches!(refused, Err(ConnectError::Refused(404))));
+    let refused = connect(&server, "/nowhere").await.unwrap_err();
+    assert_eq!(
+        refused.downcast::<ResponseError>().unwrap(),
+        ResponseError::Refused(404)
+    );
 }
 
 /// The deadline is that of `--timeout`, not the default of 10 seconds.

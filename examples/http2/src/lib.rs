@@ -1,4 +1,4 @@
-//! A stream of HTTP/2 as a transport: what h2 gives a client, made readable and writable.
+//! A stream of h2 as a transport, for clients.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The most that goes into one DATA frame, whatever the window.
+/// The largest DATA frame, at any window.
 const LARGEST: usize = 16 << 10;
 
 /// Both directions of a stream.
@@ -16,7 +16,7 @@ const LARGEST: usize = 16 << 10;
 pub struct Stream {
     send: SendStream<Bytes>,
     recv: RecvStream,
-    /// What came and was not read.
+    /// Received bytes that were not read.
     unread: Bytes,
 }
 
@@ -49,7 +49,7 @@ impl AsyncRead for Stream {
         let n = this.unread.len().min(buffer.remaining());
         buffer.put_slice(&this.unread[..n]);
         this.unread.advance(n);
-        // The peer may send as much again. If the stream has failed meanwhile, the next read says so: this was received.
+        // The peer may send as much again. If the stream has failed, the next read reports the error.
         _ = this.recv.flow_control().release_capacity(n);
         Poll::Ready(Ok(()))
     }
@@ -64,7 +64,7 @@ impl AsyncWrite for Stream {
         let this = self.get_mut();
         let wanted = bytes.len().min(LARGEST);
         this.send.reserve_capacity(wanted);
-        // The peer says how much it takes. What it has given before may be enough.
+        // The window of the peer limits this. An earlier window may be enough.
         while this.send.capacity() == 0 {
             match ready!(this.send.poll_capacity(cx)) {
                 Some(Ok(_)) => {}
@@ -79,11 +79,11 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Whoever has the HTTP connection writes as soon as it can.
+        // The task of the HTTP/2 connection writes as soon as it can.
         Poll::Ready(Ok(()))
     }
 
-    /// Sends `END_STREAM`, for which there is always room. Without it, dropping the stream would reset it.
+    /// Sends `END_STREAM`, which needs no window. Without it, dropping the stream would reset it.
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let sent = self.get_mut().send.send_data(Bytes::new(), true);
         Poll::Ready(sent.map_err(broken))

@@ -1,13 +1,15 @@
-//! A server of HTTP/2 and HTTP/1.1 behind TLS that has a page and echoes WebSocket messages over both: in a stream of HTTP/2 by the
-//! extended CONNECT (RFC 8441), on a transport of their own by the upgrade of HTTP/1.1.
+//! An echo server over HTTP/2 and HTTP/1.1 with TLS, and a page.
+//!
+//! Over HTTP/2, a WebSocket is a stream that the extended CONNECT opens (RFC 8441). Over HTTP/1.1, the upgrade makes
+//! the whole transport a WebSocket.
 //!
 //! ```text
 //! cargo run --package example-http2 [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8443` unless given; port 0 takes a free one. FILEs are PEM. Without a certificate one is made for
-//! `localhost`, which browsers have to be told to trust. For every WebSocket it prints over what it came. There is a client
-//! beside it: `cargo run --package example-http2 --bin client`.
+//! ADDRESS defaults to `127.0.0.1:8443`. Port 0 means a free port. The files are in PEM. Without `--cert`, the server
+//! makes a certificate for `localhost`, which you must tell the browser to trust. The server prints the version of
+//! HTTP for each WebSocket. A client is in the same package: `cargo run --package example-http2 --bin client`.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -37,8 +39,8 @@ mod patient_timer;
 
 const PAGE: &str = include_str!("page.html");
 
-/// How many bytes all streams of a client may have on their way together. Each WebSocket may send many short messages at
-/// once; h2 takes those for an attack when they are too many for this window.
+/// The window of a connection, in bytes, for all streams together. h2 treats many short messages as an attack if they
+/// exceed this window.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
 #[tokio::main]
@@ -68,7 +70,7 @@ async fn run(arguments: Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Answers all requests of a client. Each WebSocket has a task of its own.
+/// Answers all requests of a client. Each WebSocket has its own task.
 async fn requests(
     transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     deadlines: Deadlines,
@@ -79,9 +81,9 @@ async fn requests(
         .http1()
         .timer(PatientTimer)
         .header_read_timeout(deadlines.handshake)
-        // A client that has ended its side still gets the answer.
+        // A client that has ended its side still gets the response.
         .half_close(true);
-    // RFC 8441 section 3: the server says that it can.
+    // RFC 8441, section 3: the setting permits the extended CONNECT.
     builder
         .http2()
         .timer(PatientTimer)
@@ -112,7 +114,7 @@ async fn requests(
     }
 }
 
-/// Whether the client went, perhaps while it was being written to or in the middle of a request: nothing to report.
+/// Whether the client has left, for example during a request or a response. This is not worth a line on stderr.
 fn is_break(error: &(dyn Error + 'static)) -> bool {
     let left = |error: &hyper::Error| error.is_incomplete_message() || error.is_canceled();
     error.is::<io::Error>()
@@ -130,7 +132,7 @@ fn answer(
         Some(protocol) => handshake::Request::from_http_connect(&request, protocol.as_str()),
         None => handshake::Request::from_http(&request),
     };
-    // Another protocol over HTTP/2 is refused below.
+    // `negotiate` refuses other protocols over HTTP/2.
     if protocol.is_none() && !asked.is_websocket() {
         return page(&request);
     }
@@ -145,11 +147,11 @@ fn answer(
     }
 }
 
-/// Waits until the answer is sent; then the stream, or all of the transport, is the connection's.
+/// Waits until hyper has sent the response. Then the connection takes the stream, or the whole transport.
 async fn echo(request: Request<Incoming>, connection: Connection, ending: Ending) {
     match hyper::upgrade::on(request).await {
         Ok(upgraded) => {
-            // Bytes that came behind the request are in there.
+            // This transport first returns the bytes that hyper has read after the request.
             let transport = TokioIo::new(upgraded);
             let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
             server::echo(websocket, ending).await;
@@ -164,16 +166,12 @@ fn page(request: &Request<Incoming>) -> Response<Vec<u8>> {
     let (status, kind, body) = if found {
         (200, "text/html; charset=utf-8", PAGE)
     } else {
-        (
-            404,
-            "text/plain; charset=utf-8",
-            "there is only the page at /\n",
-        )
+        (404, "text/plain; charset=utf-8", "the only page is at /\n")
     };
     let response = Response::builder()
         .status(status)
         .header("content-type", kind)
         .body(body.as_bytes().to_vec());
-    // The parts are constant.
+    // The parts are constant and valid, so this never fails.
     response.unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! TLS for the example servers on tokio: certificates from files, or one that is made for the occasion.
+//! TLS for the example servers on tokio, with a certificate from a file or a new one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,40 +12,40 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sockless::Deadlines;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// What the command line says: where to listen, with which certificate, and how long to wait for clients.
+/// The command line: the address, the certificate, and the deadlines.
 #[derive(Debug)]
 pub struct Options {
     pub address: String,
-    /// What `--timeout` asks for.
+    /// The deadlines of `--timeout`.
     pub deadlines: Option<Deadlines>,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
     write: Option<PathBuf>,
 }
 
-/// A server that has the arguments of [`Options`].
+/// A server with the arguments of [`Options`].
 #[must_use]
 pub const fn program(name: &'static str) -> Program {
     Program {
         name,
         arguments: "[ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]",
-        options: "  ADDRESS            where to listen, 127.0.0.1:8443 unless given; port 0 takes a free one
-  --cert FILE        the certificate, in PEM; without one, one is made for localhost
-  --key FILE         its key, in PEM
-  --write-cert FILE  where to put the certificate that is made, for clients that are to trust it",
+        options: "  ADDRESS            where to listen (127.0.0.1:8443). Port 0 means a free port
+  --cert FILE        the certificate, in PEM. Without it, the server makes one for localhost
+  --key FILE         the key of the certificate, in PEM
+  --write-cert FILE  where to write the new certificate, for clients that must trust it",
     }
 }
 
 impl Options {
-    /// Reads the command line; `None` if it asks for help.
+    /// Reads the command line. Returns `None` if it asks for help.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// If an argument is invalid. The text names the argument.
     pub fn read(parser: &mut Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut address = None;
         let mut options = Self {
@@ -69,19 +69,20 @@ impl Options {
         if options.certificate.is_some() != options.key.is_some()
             || options.certificate.is_some() && options.write.is_some()
         {
-            return Err("--cert and --key go together, without --write-cert".into());
+            return Err(
+                "--cert needs --key, --key needs --cert, and neither allows --write-cert".into(),
+            );
         }
         options.address = address.unwrap_or(options.address);
         Ok(Some(options))
     }
 
-    /// TLS with the certificate that was asked for, and these application protocols, the preferred first.
-    ///
-    /// Without one it is made for `localhost`, and whoever is to trust it finds it where `--write-cert` says.
+    /// TLS with the certificate of `--cert`, or with a new one. `protocols` are the application protocols in order of
+    /// preference.
     ///
     /// # Errors
     ///
-    /// What is wrong with which file.
+    /// If a file cannot be read or written, or has no valid certificate or key. The text names the file.
     pub fn acceptor(&self, protocols: &[&[u8]]) -> Result<TlsAcceptor, String> {
         let origin;
         let (certificates, key) =
@@ -93,7 +94,7 @@ impl Options {
                 );
                 (read_certificates(certificate)?, read_key(key)?)
             } else {
-                origin = String::from("the certificate that was made");
+                origin = String::from("the new certificate");
                 self.make_certificate()?
             };
         let mut config = ServerConfig::builder()
@@ -115,18 +116,37 @@ impl Options {
                 .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
         }
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
-            .map_err(|error| format!("cannot use the key that was made: {error}"))?;
+            .map_err(|error| format!("cannot use the new key: {error}"))?;
         Ok((vec![made.cert.der().clone()], key))
     }
 }
 
+/// TLS for a client that trusts the certificates in `file`, with these application protocols in order of preference.
+///
+/// # Errors
+///
+/// If the file cannot be read or has no valid certificate. The text names the file.
+pub fn connector(file: &Path, protocols: &[&[u8]]) -> Result<TlsConnector, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(file)? {
+        roots
+            .add(certificate)
+            .map_err(|error| format!("cannot use a certificate of {}: {error}", file.display()))?;
+    }
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
 fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let cannot = |error| format!("cannot read the certificate {}: {error}", file.display());
+    let cannot = |error| format!("cannot read the certificates {}: {error}", file.display());
     let certificates = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(cannot)?;
     if certificates.is_empty() {
-        return Err(format!("there is no certificate in {}", file.display()));
+        return Err(format!("{} contains no certificate", file.display()));
     }
     Ok(certificates)
 }
@@ -136,19 +156,19 @@ fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, String> {
         .map_err(|error| format!("cannot read the key {}: {error}", file.display()))
 }
 
-/// The client behind TLS, for whose handshake it has so long.
+/// Makes the TLS handshake with a client, which has `patience` for it.
 ///
 /// # Errors
 ///
-/// Why there is none: mostly it does not trust the certificate, or speaks no TLS.
+/// If the handshake fails or is too slow. Most such clients do not trust the certificate or do not use TLS.
 pub async fn accept(
     acceptor: &TlsAcceptor,
     transport: TcpStream,
     patience: Duration,
 ) -> Result<TlsStream<TcpStream>, String> {
-    // It takes several steps. After a time in which the process stood still, each of them is late at once.
+    // The handshake takes several steps. If the process was stopped, all of them are late at the same time.
     let accepted = example_tokio::within(patience, acceptor.accept(transport)).await;
     accepted
-        .ok_or_else(|| String::from("no TLS handshake in time"))?
-        .map_err(|error| format!("no TLS: {error}"))
+        .ok_or_else(|| String::from("the TLS handshake was too slow"))?
+        .map_err(|error| format!("the TLS handshake failed: {error}"))
 }

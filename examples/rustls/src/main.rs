@@ -1,11 +1,11 @@
-//! An echo server behind TLS (`wss:`), with rustls on the transport of the tokio example.
+//! An echo server with TLS (`wss:`). It uses rustls and the connection of the tokio example.
 //!
 //! ```text
 //! cargo run --package example-rustls [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8443` unless given; port 0 takes a free one. FILEs are PEM. Without a certificate one is made for
-//! `localhost`, which clients have to be told to trust: `--write-cert` says where to put it.
+//! ADDRESS defaults to `127.0.0.1:8443`. Port 0 means a free port. The files are in PEM. Without `--cert`, the server
+//! makes a certificate for `localhost`. `--write-cert` writes it to a file, for clients that must trust it.
 
 use std::process::ExitCode;
 
@@ -34,11 +34,11 @@ async fn run(arguments: Options) -> Result<(), String> {
         async move {
             let transport = tokio::select! {
                 transport = accept(&acceptor, transport, patience) => transport,
-                // It has not been told anything, and need not be.
+                // Before the TLS handshake there is nothing to close.
                 () = ending.begins() => return,
             };
             match transport {
-                // A client that left, or got another answer, is nothing to complain about.
+                // An error means that the client has left, which is normal.
                 Ok(transport) => _ = server::talk(transport, &options, ending).await,
                 Err(error) => complain(format_args!("rustls: {error}")),
             }

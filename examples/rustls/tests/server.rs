@@ -26,7 +26,7 @@ fn start(test: &str) -> Server {
 
 async fn connect(server: &Server) -> WebSocket<TlsStream<TcpStream>> {
     let uri = Uri::parse("wss://localhost/").unwrap();
-    let tls = server.tls(&["h2", "http/1.1"]).await;
+    let tls = server.tls(&[b"h2", b"http/1.1"]).await;
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     let connected = WebSocket::connect(tls, &uri, &ClientOptions::new()).await;
     connected.unwrap()
@@ -70,7 +70,7 @@ async fn the_server_sends_close_notify() {
         // A protocol error. The close code is 1002.
         ([request, b"\x7f\x7f"].concat(), "HTTP/1.1 101 ", b""),
     ] {
-        let mut tls = server.tls(&["http/1.1"]).await;
+        let mut tls = server.tls(&[b"http/1.1"]).await;
         tls.write_all(&sent).await.unwrap();
         let mut answer = Vec::new();
         tls.read_to_end(&mut answer).await.unwrap();

@@ -1,9 +1,9 @@
-//! Deadlines that do not come before what arrived in time.
+//! Deadlines that leave time to read what has arrived.
 //!
-//! When the process has stood still, a deadline and the bytes that meet it are noticed together. The bytes may be in a
-//! layer below: in the runtime's poller, in TLS, or with the task of an HTTP/2 connection. Each of them needs turns of its
-//! own to hand them over. So a deadline that has passed is followed by some short waits, and each ends with a look at the
-//! transport.
+//! If the process was stopped, it notices a deadline and the bytes that meet it at the same time. The bytes may still
+//! be in a layer below: in the runtime's poller, in TLS, or with the task of an HTTP/2 connection. Each layer needs
+//! turns of the runtime to pass them on. So several short waits follow a deadline, and the transport is read after
+//! each of them.
 
 use std::iter::{once, repeat_n};
 use std::pin::{Pin, pin};
@@ -12,20 +12,21 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-/// One short wait.
-const TURN: Duration = Duration::from_millis(250);
+/// The length of a short wait.
+const WAIT: Duration = Duration::from_millis(250);
 
-/// How many of them follow a deadline: one second. It is more than one, since the process may stand still again.
-const GRACE: usize = 4;
+/// How many short waits follow a deadline: one second in all. One wait is not enough if the process is stopped again.
+const WAITS: usize = 4;
 
-/// Time since the connection was made, and something that wakes when a deadline comes.
+/// The time since the connection began, and a timer.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// How many short waits are left, and when the first of them ends.
-    turns: usize,
-    turn: Duration,
+    /// How many short waits are left.
+    waits: usize,
+    /// When the current short wait ends.
+    wait_end: Duration,
 }
 
 impl Clock {
@@ -33,8 +34,8 @@ impl Clock {
         Self {
             origin: Instant::now(),
             sleep: None,
-            turns: 0,
-            turn: Duration::ZERO,
+            waits: 0,
+            wait_end: Duration::ZERO,
         }
     }
 
@@ -42,40 +43,40 @@ impl Clock {
         self.origin.elapsed()
     }
 
-    /// The time to pass to a connection or a handshake; `None` during the short waits. Look at the transport before each
-    /// call. The wait that runs ends at `first`, or else after one turn at most.
+    /// The time to pass to `handle_timeout`, or `None` during the short waits. Read the transport before each call.
+    ///
+    /// The current wait ends at `first`, or after one short wait if that is later.
     pub(crate) fn due(&mut self, first: Duration) -> Option<Duration> {
         let now = self.now();
-        if self.turns > 0 {
-            if now >= self.turn {
-                self.wait(self.turns - 1);
+        if self.waits > 0 {
+            if now >= self.wait_end {
+                self.wait(self.waits - 1);
             }
-            self.turn = self.turn.min(first.max(now.saturating_add(TURN)));
+            self.wait_end = self.wait_end.min(first.max(now.saturating_add(WAIT)));
         }
-        (self.turns == 0).then_some(now)
+        (self.waits == 0).then_some(now)
     }
 
-    /// Begins the short waits if a deadline has passed, the first until `first` at least.
+    /// Starts the short waits if a deadline has passed. The first one lasts until `first` or longer.
     ///
-    /// `next` is what `timeout_at` says just after `handle_timeout`. All that begins to count has its time then, so zero
-    /// means that a deadline has passed.
+    /// `next` is the result of `timeout_at` just after `handle_timeout`. Zero then means that a deadline has passed.
     pub(crate) fn passed(&mut self, next: Option<Duration>, first: Duration) {
         if next == Some(Duration::ZERO) {
-            self.wait(GRACE);
-            self.turn = self.turn.max(first);
+            self.wait(WAITS);
+            self.wait_end = self.wait_end.max(first);
         }
     }
 
-    /// Begins so many short waits.
-    pub(crate) fn wait(&mut self, turns: usize) {
-        self.turns = turns;
-        self.turn = self.now().saturating_add(TURN);
+    /// Starts this many short waits.
+    pub(crate) fn wait(&mut self, waits: usize) {
+        self.waits = waits;
+        self.wait_end = self.now().saturating_add(WAIT);
     }
 
-    /// Ready at the end of a short wait, or else when this time has come; pending for ever without one.
+    /// Ready at the end of a short wait. Outside the short waits, ready at `until`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, until: Option<Duration>) -> Poll<()> {
-        let until = if self.turns > 0 {
-            Some(self.turn)
+        let until = if self.waits > 0 {
+            Some(self.wait_end)
         } else {
             until
         };
@@ -95,13 +96,12 @@ impl Clock {
     }
 }
 
-/// What `future` gives, or `None` if it takes longer than `limit`.
+/// The output of `future`, or `None` if it takes longer than `limit`.
 ///
-/// It is as [`tokio::time::timeout`], but leaves a second more for bytes that have arrived and are still on their way through
-/// the layers below.
+/// Unlike [`tokio::time::timeout`], this allows one more second for bytes that have arrived in a layer below.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    for wait in once(limit).chain(repeat_n(TURN, GRACE)) {
+    for wait in once(limit).chain(repeat_n(WAIT, WAITS)) {
         if let Ok(value) = timeout(wait, &mut future).await {
             return Some(value);
         }

@@ -1,4 +1,4 @@
-//! What the example servers on tokio have in common before they serve.
+//! Command lines, and how a server starts to listen.
 
 use tokio::net::TcpListener;
 
@@ -7,13 +7,13 @@ mod shared;
 
 pub use shared::{Listen, Program, complain, say, timeout};
 
-/// Listens, and says where, in the first line of the output.
+/// Binds a listener, and prints its URL in the first line of the output.
 ///
 /// # Errors
 ///
-/// What the system says, for instance that the address is in use.
+/// The error of the system, with the address. For instance, the address is in use.
 pub async fn listen(scheme: &str, address: &str) -> Result<TcpListener, String> {
-    // A file for each client; as many as the system lets it have.
+    // Each client needs a file. If the limit cannot be raised, the server works with fewer.
     _ = rlimit::increase_nofile_limit(u64::MAX);
     let cannot = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(cannot)?;

@@ -1,6 +1,6 @@
-//! A connection with its transport and its clock, as functions to poll.
+//! A connection with its transport and its clock, as poll functions.
 //!
-//! All state is in here and none is in a future, so every future on it is safe to drop.
+//! All state is in the driver and none is in a future. So each future is cancel-safe.
 
 use std::io::{ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -13,24 +13,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::clock::Clock;
 use crate::message::{Closed, Message};
 
-/// How much is read at once: what stays in the fastest cache.
+/// How many bytes to read at once. This size fits into the L1 cache.
 const READ: usize = 16 << 10;
 
-/// How much memory of either direction an idle connection keeps: enough for the next short message.
+/// How much memory an idle connection keeps for each direction. This is enough for the next short message.
 const KEPT: usize = 2 * READ;
 
-/// How many reads one turn makes before other tasks have theirs.
+/// How many reads a poll makes before it lets other tasks run.
 const READS: u32 = 32;
 
-/// More bytes than a transport holds. After so many, all that had arrived when the time was last passed has been read, even
-/// if there is always more.
+/// More bytes than a transport holds. After this many, the driver has read all bytes that had arrived at the last
+/// call of `handle_timeout`, even if more bytes always follow.
 const BACKLOG: usize = 16 << 20;
 
-/// How many pieces of output go into one write.
+/// How many parts of the output go into one write.
 const PARTS: usize = 16;
 
-/// How long the last bytes may stay in a transport that holds back what it was given, as TLS does: 10 s, in the short waits
-/// of the clock.
+/// How long a transport that buffers, such as TLS, may take to write the last bytes: 10 s, in short waits of the clock.
 const LINGER: usize = 40;
 
 #[derive(Debug)]
@@ -39,37 +38,37 @@ pub(crate) struct Driver<S> {
     pub(crate) connection: Connection,
     buffer: ReadBuffer,
     clock: Clock,
-    /// The reads of this turn.
+    /// The reads since other tasks could run.
     reads: u32,
-    /// How many bytes were read since the time was last passed.
+    /// The bytes read since the last call of `handle_timeout`.
     unpassed: usize,
     outgoing: Outgoing,
-    /// Since when output waits and the transport takes none of it.
+    /// Since when the transport takes no output. `None` if no output waits.
     stuck: Option<Duration>,
-    /// How far away the next deadline was when the time was last passed, in other words how long one of them is.
+    /// The length of a deadline: the time from the last call of `handle_timeout` to the next deadline.
     patience: Duration,
-    /// Whether the connection is over, and waits only for what the transport holds back.
+    /// Whether only the buffer of the transport remains to be written.
     lingering: bool,
-    /// Whether the transport can be dropped.
+    /// Whether the caller can drop the transport.
     over: bool,
-    /// Changes whenever something did that the other half of a split connection may wait for.
+    /// Counts the changes that the other half of a split connection may wait for.
     pub(crate) progress: u64,
 }
 
-/// The way to the peer.
+/// The state of the writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outgoing {
-    /// All that was written has gone.
+    /// The transport has passed on all bytes.
     Flushed,
-    /// The transport may hold back some of what was written.
+    /// The transport may still buffer bytes.
     Unflushed,
     ShutDown,
-    /// Writing has failed. What the peer sent before can still be read.
+    /// Writing has failed. Bytes that the peer sent before can still be read.
     Broken,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// `buffer` has what was read behind the opening handshake.
+    /// `buffer` holds the bytes that were read after the opening handshake.
     pub(crate) fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
             transport,
@@ -87,16 +86,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// The next message, `None` when the connection has ended and the transport can be dropped.
+    /// The next message, or `None` at the end of the connection.
     ///
-    /// Writes what is to be written, answers to Pings included, and keeps to all deadlines.
+    /// Writes the output, answers Pings, and keeps all deadlines.
     ///
-    /// It reads even while the output is full. An application that answers waits for room in [`poll_room`](Self::poll_room),
-    /// and Pongs have a limit of their own. If each side read only after the other, neither would ever go on.
+    /// This reads even while the output is full: if both sides stopped reading, they would deadlock. An application
+    /// that answers waits for room in [`poll_room`](Self::poll_room). The connection bounds its Pongs separately.
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if let Some(message) = self.take_message() {
-                // What waits, a Pong perhaps, need not wait for the next call.
+                // For example a Pong.
                 _ = self.poll_write(cx);
                 return Poll::Ready(Some(message));
             }
@@ -106,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let unread = self.reads == READS;
             self.reads = 0;
-            // What is still unread may be the Pong that is awaited.
+            // The expected Pong may be among the unread bytes.
             if !unread || self.unpassed >= BACKLOG {
                 self.pass_time(Duration::ZERO);
             }
@@ -118,12 +117,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            // When a deadline comes, the transport is read before the time is passed again.
+            // At a deadline, read the transport again before the next call of `handle_timeout`.
             ready!(due);
         }
     }
 
-    /// Ready when a message may be sent.
+    /// Ready when there is room for a message.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         self.poll_until(cx, |driver| {
             if driver.over || !driver.connection.can_send() {
@@ -133,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         })
     }
 
-    /// Ready when all that was sent is written, or never will be.
+    /// Ready when all output is written, or can no longer be written.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         self.poll_until(cx, |driver| {
             let sent = matches!(driver.outgoing, Outgoing::Flushed | Outgoing::ShutDown);
@@ -144,10 +143,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         })
     }
 
-    /// Writes until `found` has something to say.
+    /// Writes until `found` returns a result.
     ///
-    /// It reads nothing, so the Pong that is awaited may be unread. It passes the time only while output waits, and gives a
-    /// peer up only when the transport has taken nothing for as long as a deadline is.
+    /// This does not read, so the expected Pong may be unread. A deadline ends the connection only if the transport
+    /// has taken no byte for the length of that deadline.
     fn poll_until<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -168,7 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Passes the time, unless a deadline has just passed. Then there are short waits, the first until `first` at least.
+    /// Calls `handle_timeout`, except during the short waits after a deadline. The first wait lasts until `first` or
+    /// longer.
     fn pass_time(&mut self, first: Duration) {
         if let Some(now) = self.clock.due(first) {
             self.unpassed = 0;
@@ -181,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Writes, and ends the transport when that is due. Ready when the next deadline has come.
+    /// Writes, and ends the transport if the connection asks for it. Ready at the next deadline.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         _ = self.poll_write(cx);
         match self.connection.transport_action() {
@@ -195,11 +195,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.clock.poll(cx, self.connection.timeout_at())
     }
 
-    /// The next message that has come whole.
+    /// The next complete message in the buffer.
     fn take_message(&mut self) -> Option<Message> {
         loop {
             let before = self.connection.output_len();
-            // After an error the Close frame that tells the peer is in the output, and there are no more events.
+            // After an error, the output contains the Close frame, and no more events follow.
             let event = self.connection.next_event(&mut self.buffer).ok().flatten();
             if self.connection.output_len() != before {
                 self.progress += 1;
@@ -212,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Reads once. At the end of the stream it is pending, and wakes nobody: nothing more comes.
+    /// Reads once. At the end of the stream, this is pending and registers no waker.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.over || !self.connection.wants_read() {
             return Poll::Pending;
@@ -230,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(());
             }
             Ok(()) => self.connection.handle_eof(),
-            // TLS that ends without close_notify: what waits may still be written.
+            // TLS ended without close_notify. The output may still be written.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
             Err(_) => {
                 self.connection.handle_reset();
@@ -241,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(())
     }
 
-    /// Gives memory back that a large message has left, when there is nothing to do.
+    /// Frees the memory of a large message while the connection is idle.
     fn give_back(&mut self) {
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
             self.buffer = ReadBuffer::new();
@@ -255,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Writes until all is written, or the transport takes no more.
+    /// Writes until all output is written or the transport takes no more.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let written = self.poll_write_all(cx);
         self.stuck = match written {
@@ -279,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.connection.advance_output(n);
                     self.outgoing = Outgoing::Unflushed;
                     self.progress += 1;
-                    // The peer reads, which may extend the deadline. That counts from now.
+                    // The peer reads, which may extend the deadline. It counts from now.
                     self.stuck = None;
                     self.clock.wait(0);
                 }
@@ -296,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(())
     }
 
-    /// Drops the output. Reading goes on: the peer's last messages and its Close frame may be there.
+    /// Drops the output. Reading continues: the peer's last messages and its Close frame may have arrived.
     fn write_failed(&mut self) {
         self.connection.handle_write_error();
         self.outgoing = Outgoing::Broken;
@@ -306,21 +306,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ends the writing side, once.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !matches!(self.outgoing, Outgoing::ShutDown | Outgoing::Broken) {
-            // If it fails, reading shows what is wrong.
+            // If this fails, the next read reports the error.
             _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
             self.outgoing = Outgoing::ShutDown;
         }
         Poll::Ready(())
     }
 
-    /// Ready when the transport can be dropped. What it holds back, the Close frame perhaps, goes first.
+    /// Ready when the caller can drop the transport. The transport first writes its buffer, for example the Close
+    /// frame.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.lingering {
             self.lingering = true;
             self.clock.wait(LINGER);
         }
         let shutdown = self.poll_shutdown(cx);
-        // A peer that has not read the output in time will not read what the transport holds back either.
+        // A peer that has not read the output in time does not read the buffer of the transport either.
         if self.connection.output_len() > 0 || self.clock.due(Duration::ZERO).is_some() {
             return Poll::Ready(());
         }

@@ -1,13 +1,17 @@
-//! WebSocket connections on tokio, over any transport that can be read and written.
+//! WebSocket connections on tokio, over any transport that implements [`AsyncRead`] and [`AsyncWrite`].
 //!
-//! - [`WebSocket`]: one connection: receive, send, close. Made by [`accept`](WebSocket::accept),
-//!   [`connect`](WebSocket::connect), or [`new`](WebSocket::new) after an upgrade made elsewhere.
-//! - [`split`](WebSocket::split): its two halves, for two tasks.
-//! - [`server`]: accepts clients, and ends gracefully.
-//! - [`command_line`], [`advice`]: what the programs say before they begin, and why they cannot.
+//! - [`WebSocket`] is a connection in one task. [`accept`](WebSocket::accept) and [`connect`](WebSocket::connect)
+//!   make the
+//!   opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
+//! - [`split`](WebSocket::split) divides a connection into two halves, for two tasks.
+//! - [`server`] accepts clients and ends gracefully.
+//! - [`command_line`] and [`advice`] read arguments and explain errors.
 //!
-//! Every method of a connection can be dropped while it waits, as `select!` and `timeout` do, and nothing is lost: what was received waits in
-//! the buffer, what was sent in the output, and the next call goes on.
+//! All futures are cancel-safe: you can drop them in `select!` or `timeout`. Received bytes stay in the read buffer
+//! and sent bytes in the output. The next call continues there.
+//!
+//! [`AsyncRead`]: tokio::io::AsyncRead
+//! [`AsyncWrite`]: tokio::io::AsyncWrite
 
 #[path = "../../common/advice.rs"]
 pub mod advice;
@@ -21,7 +25,6 @@ mod split;
 mod websocket;
 
 pub use clock::within;
-pub use handshake::{AcceptError, ConnectError};
 pub use message::{Closed, Message};
 pub use split::{Receiver, Sender};
 pub use websocket::WebSocket;

@@ -1,12 +1,14 @@
-//! An echo server on tokio that ends gracefully: on Ctrl-C or SIGTERM it takes no more clients, closes all connections
-//! with code 1001, and ends when they have.
+//! An echo server on tokio that ends gracefully.
+//!
+//! On Ctrl-C or SIGTERM it stops listening, closes all connections with code 1001 (going away), and waits for their
+//! end.
 //!
 //! ```text
 //! cargo run --package example-tokio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. All that is worth copying is in the library of this
-//! package.
+//! ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port. Copy from the library of this package: all
+//! reusable code is there.
 
 use std::process::ExitCode;
 
@@ -29,7 +31,7 @@ async fn run(arguments: Listen) -> Result<(), String> {
     server::serve(listener, end, |transport, ending| {
         let options = options.clone();
         async move {
-            // A client that left, or got another answer, is nothing to complain about.
+            // An error means that the client has left, which is normal.
             _ = server::talk(transport, &options, ending).await;
         }
     })

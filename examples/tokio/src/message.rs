@@ -1,15 +1,15 @@
-//! Messages that own what they say.
+//! Messages that own their payload.
 
 use std::fmt;
 
-/// What was received, or is to be sent.
+/// A message to send, or a received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     Text(String),
     Binary(Vec<u8>),
 }
 
-/// Nothing can be sent any more: one side has closed, or the transport has ended.
+/// The error of a send: one side has closed, or the transport has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 

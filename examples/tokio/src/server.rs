@@ -1,4 +1,4 @@
-//! A server that ends gracefully, and an echo for it.
+//! A server that ends gracefully, and its echo application.
 
 use std::io;
 use std::time::Duration;
@@ -11,55 +11,48 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::command_line::complain;
-use crate::handshake::AcceptError;
 use crate::websocket::WebSocket;
 
-/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+/// The pause after a failed `accept`. Most likely no file is free, and a client that leaves frees one.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The end of a server: tells the tasks of its clients, and waits for them.
-#[derive(Debug)]
+/// The end of a server. It notifies the tasks of the clients and waits for them.
+#[derive(Debug, Default)]
 pub struct End(watch::Sender<bool>);
 
 impl End {
     #[must_use]
     pub fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self::default()
     }
 
-    /// For the task of one client more.
+    /// For the task of one more client.
     #[must_use]
     pub fn ending(&self) -> Ending {
         Ending(self.0.subscribe())
     }
 
-    /// Tells all tasks, and waits until they are gone: the deadlines of their connections see to it that they go.
+    /// Notifies all tasks and waits until they end. The deadlines of their connections bound this time.
     pub async fn begin(self) {
         self.0.send_replace(true);
         self.0.closed().await;
     }
 }
 
-impl Default for End {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Tells a client's task that the server is ending. The server waits until it is dropped.
+/// Tells a client's task that the server ends. The server waits until this value is dropped.
 #[derive(Clone, Debug)]
 pub struct Ending(watch::Receiver<bool>);
 
 impl Ending {
-    /// Waits for the end of the server. Once that has begun, it returns at once.
+    /// Waits for the end of the server. After that, it returns at once.
     pub async fn begins(&mut self) {
-        // An error means that the server is gone, which is an end, too.
+        // An error means that the server was dropped, which is also an end.
         _ = self.0.wait_for(|begun| *begun).await;
     }
 }
 
-/// Accepts clients until `end` comes, and has each served by a task of its own. Then waits for those that are there, which
-/// are told.
+/// Accepts clients until `end` is ready, and serves each client in its own task. Then notifies these tasks and waits
+/// for them.
 pub async fn serve<F>(
     listener: TcpListener,
     end: impl Future<Output = ()>,
@@ -72,12 +65,12 @@ pub async fn serve<F>(
         () = accept(&listener, &clients, client) => {}
         () = end => {}
     }
-    // Who comes now is refused by the system.
+    // The system refuses new clients from now on.
     drop(listener);
     clients.begin().await;
 }
 
-/// Goes on for ever.
+/// Never returns.
 async fn accept<F>(listener: &TcpListener, clients: &End, client: impl Fn(TcpStream, Ending) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -87,14 +80,14 @@ where
         match listener.accept().await {
             Ok((transport, _)) => {
                 fails = false;
-                // What is written is meant to go.
+                // Without this option, small frames may wait for an acknowledgement.
                 _ = transport.set_nodelay(true);
                 tokio::spawn(client(transport, clients.ending()));
             }
-            // This client left before it was accepted.
+            // The client has left already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Said once, not ten times a second.
+                // One line is enough for repeated failures.
                 if !fails {
                     complain(format_args!("cannot accept: {error}"));
                 }
@@ -105,11 +98,11 @@ where
     }
 }
 
-/// Waits for Ctrl-C or SIGTERM, which no longer end the program from this call on.
+/// Waits for Ctrl-C or SIGTERM. From this call on, these signals no longer kill the program.
 ///
 /// # Errors
 ///
-/// When the system refuses to tell of them.
+/// If the system refuses to report the signals.
 pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -121,38 +114,40 @@ pub fn signalled() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// On what terms the example servers take connections, with these deadlines.
+/// The options of the example servers, with these deadlines.
 #[must_use]
 pub fn options(deadlines: Deadlines) -> ServerOptions<'static> {
     ServerOptions::new()
         .with_config(Config::new().with_deadlines(deadlines))
-        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+        // An echo has no secrets and no users, so it accepts pages of any origin.
         .with_origins(Origins::Any)
 }
 
-/// Reads a request over HTTP/1.1, and sends everything back if it is for a WebSocket.
+/// Serves one request over HTTP/1.1. If it asks for a WebSocket, sends every message back.
 ///
 /// # Errors
 ///
-/// As of [`WebSocket::accept`].
+/// As [`WebSocket::accept`].
 pub async fn talk(
     transport: impl AsyncRead + AsyncWrite + Unpin,
     options: &ServerOptions<'_>,
     mut ending: Ending,
-) -> Result<(), AcceptError> {
+) -> io::Result<()> {
     let accept = WebSocket::accept(transport, &options.config, |request| {
         answer(request, options)
     });
-    let websocket = tokio::select! {
+    let accepted = tokio::select! {
         accepted = accept => accepted?,
-        // It has not been told anything, and need not be.
+        // Before the response there is nothing to close.
         () = ending.begins() => return Ok(()),
     };
-    echo(websocket, ending).await;
+    if let Some(websocket) = accepted {
+        echo(websocket, ending).await;
+    }
     Ok(())
 }
 
-/// A WebSocket, or the plain HTTP answer to anything else.
+/// Accepts a WebSocket. Answers any other request with a line of text.
 fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Connection {
     if request.is_websocket() {
         let accepted = request.accept(options);
@@ -163,28 +158,28 @@ fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Connection {
         value: b"text/plain; charset=utf-8",
     };
     let answer = request.respond(200, &[text], b"an echo server: connect with a WebSocket\n");
-    // The header is constant, so it is never refused; an empty answer would only close.
+    // The header is constant and valid, so this never fails.
     Connection::refused(answer.unwrap_or_default(), &options.config)
 }
 
-/// Sends everything back until the client closes, or the server ends.
+/// Sends every message back until the client closes or the server ends.
 pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     mut websocket: WebSocket<S>,
     mut ending: Ending,
 ) {
     let echo = async {
         while let Some(message) = websocket.recv().await {
-            // If it cannot be sent the connection is closing, and there is more to receive until it is closed.
+            // This fails only if the connection is closing. `recv` then continues until the end.
             _ = websocket.send(&message).await;
         }
     };
-    // Also while a client does not read. What is cut off is in the connection, which goes on.
+    // The end may interrupt a send to a client that does not read. The connection keeps its output.
     let ended = tokio::select! {
         () = echo => false,
         () = ending.begins() => true,
     };
     if ended {
-        // The code may be sent.
+        // The code is valid, so this never fails.
         _ = websocket.close(CloseCode::GOING_AWAY, "").await;
     }
 }

@@ -1,17 +1,18 @@
 //! One connection in two tasks.
 //!
-//! Both share the driver in a mutex, which is held only while it is polled and never while anybody waits. A task of its own
-//! with channels would need queues with limits, and answers for who waits until something is written; here a send is in the
+//! Both halves share the driver in a mutex. A half holds the mutex only while it polls the driver, never while it
+//! waits. A task with channels would need bounded queues and a way to report what is written. Here, a send is in the
 //! output or has not happened, as with one task.
 //!
-//! A transport remembers one task that waits to read and one that waits to write. Here either half may wait for both: the
-//! receiver writes Pongs, too. So the transport gets a waker that wakes both halves, and each half remembers its own task in
-//! it before it looks. Whoever finds nothing to do waits again.
+//! A transport remembers one task that waits to read and one task that waits to write. Here, each half may wait for
+//! both, because the receiver also writes Pongs. So the transport gets a waker that wakes both halves. Each half
+//! registers its own task before it polls. A half that was woken without reason waits again.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
+use atomic_waker::AtomicWaker;
 use sockless::{CloseCode, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -19,7 +20,7 @@ use crate::driver::Driver;
 use crate::message::{Closed, Message};
 use crate::websocket::{WebSocket, close, queue};
 
-/// The half that receives. Keep receiving: it also answers Pings and notices the end.
+/// The half that receives. Keep receiving: this half also answers Pings and notices the end.
 #[derive(Debug)]
 pub struct Receiver<S>(Arc<Shared<S>>);
 
@@ -35,31 +36,15 @@ struct Shared<S> {
 
 /// The tasks of both halves.
 #[derive(Debug, Default)]
-struct Tasks([Mutex<Option<Waker>>; 2]);
-
-#[derive(Clone, Copy, Debug)]
-enum Half {
-    Receiver,
-    Sender,
+struct Tasks {
+    receiver: AtomicWaker,
+    sender: AtomicWaker,
 }
 
 impl Wake for Tasks {
     fn wake(self: Arc<Self>) {
-        self.wake_half(Half::Receiver);
-        self.wake_half(Half::Sender);
-    }
-}
-
-impl Tasks {
-    fn remember(&self, half: Half, waker: &Waker) {
-        *lock(&self.0[half as usize]) = Some(waker.clone());
-    }
-
-    fn wake_half(&self, half: Half) {
-        let waker = lock(&self.0[half as usize]).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.receiver.wake();
+        self.sender.wake();
     }
 }
 
@@ -71,46 +56,45 @@ pub(crate) fn halves<S>(driver: Driver<S>) -> (Receiver<S>, Sender<S>) {
     (Receiver(Arc::clone(&shared)), Sender(shared))
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    /// Polls the driver for one half. What it changed may be what the other waits for.
+impl<S> Shared<S> {
+    fn lock(&self) -> MutexGuard<'_, Driver<S>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Polls the driver for the half `own`. If the driver changes, wakes the `other` half, which may wait for that.
     fn poll<T>(
         &self,
-        half: Half,
+        own: &AtomicWaker,
+        other: &AtomicWaker,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.tasks.remember(half, cx.waker());
+        own.register(cx.waker());
         let both = Waker::from(Arc::clone(&self.tasks));
-        let mut driver = lock(&self.driver);
+        let mut driver = self.lock();
         let before = driver.progress;
         let result = poll(&mut driver, &mut Context::from_waker(&both));
         let changed = driver.progress != before;
         drop(driver);
         if changed {
-            self.tasks.wake_half(match half {
-                Half::Receiver => Half::Sender,
-                Half::Sender => Half::Receiver,
-            });
+            other.wake();
         }
         result
-    }
-
-    async fn recv(&self) -> Option<Message> {
-        poll_fn(|cx| self.poll(Half::Receiver, cx, Driver::poll_recv)).await
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// As [`WebSocket::recv`].
     pub async fn recv(&mut self) -> Option<Message> {
-        self.0.recv().await
+        let Tasks { receiver, sender } = &*self.0.tasks;
+        poll_fn(|cx| self.0.poll(receiver, sender, cx, Driver::poll_recv)).await
     }
 
-    /// The whole connection, if `sender` is its other half.
+    /// The whole connection, if `sender` is the other half of it.
     ///
     /// # Errors
     ///
-    /// Both halves, if they are not of one connection.
+    /// Both halves, if they belong to different connections.
     pub fn reunite(self, sender: Sender<S>) -> Result<WebSocket<S>, (Self, Sender<S>)> {
         if !Arc::ptr_eq(&self.0, &sender.0) {
             return Err((self, sender));
@@ -121,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
                 let driver = shared.driver.into_inner();
                 Ok(WebSocket(driver.unwrap_or_else(PoisonError::into_inner)))
             }
-            // There are never more than the two.
+            // Unreachable: only the two halves share the connection.
             Err(shared) => Err((Self(Arc::clone(&shared)), Sender(shared))),
         }
     }
@@ -132,15 +116,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     ///
-    /// If one side has closed, or the transport has ended. The message was not sent.
+    /// If one side has closed or the transport has ended. The message was not sent.
     pub async fn send(&mut self, message: &Message) -> Result<(), Closed> {
-        poll_fn(|cx| {
-            self.0.poll(Half::Sender, cx, |driver, cx| {
-                std::task::ready!(driver.poll_room(cx))?;
-                queue(&mut driver.connection, message)?;
-                _ = driver.poll_write(cx);
-                Poll::Ready(Ok(()))
-            })
+        self.poll(|driver, cx| {
+            ready!(driver.poll_room(cx))?;
+            queue(&mut driver.connection, message)?;
+            _ = driver.poll_write(cx);
+            Poll::Ready(Ok(()))
         })
         .await
     }
@@ -149,24 +131,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     ///
-    /// If the transport ended before.
+    /// If the transport has ended before.
     pub async fn flush(&mut self) -> Result<(), Closed> {
-        poll_fn(|cx| self.0.poll(Half::Sender, cx, Driver::poll_flush)).await
+        self.poll(Driver::poll_flush).await
     }
 
-    /// Sends a Close frame and waits until it is written, or never will be. The receiver then sees the end.
+    /// Sends a Close frame, and waits until it is written or can no longer be written. The receiver then sees the end.
     ///
     /// # Errors
     ///
-    /// [`SendError::InvalidCloseCode`]; nothing was done.
+    /// [`SendError::InvalidCloseCode`]. The connection is unchanged.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        close(&mut lock(&self.0.driver).connection, code, reason)?;
-        // A deadline begins, which is the receiver's to wait for from the time that this is written.
+        close(&mut self.0.lock().connection, code, reason)?;
+        // This write starts the close deadline, and wakes the receiver to wait for it.
         _ = self.flush().await;
         Ok(())
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn poll<T>(
+        &self,
+        mut poll: impl FnMut(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
+        let Tasks { receiver, sender } = &*self.0.tasks;
+        poll_fn(|cx| self.0.poll(sender, receiver, cx, &mut poll)).await
+    }
 }

@@ -1,6 +1,7 @@
 //! One connection in one task.
 
 use std::future::poll_fn;
+use std::task::{Poll, ready};
 
 use sockless::{CloseCode, CloseEvent, Connection, ReadBuffer, SendError};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,101 +12,105 @@ use crate::split::{Receiver, Sender, halves};
 
 /// A WebSocket connection over a transport.
 ///
-/// While you wait for one of its methods, output is written and deadlines are kept. Only [`recv`](Self::recv) reads, and with
-/// it Pings are answered and Pongs are seen. So keep receiving. To send and receive at the same time,
-/// [split](Self::split) the connection.
+/// Every method writes output and keeps deadlines while you wait for it. Only [`recv`](Self::recv) reads, answers
+/// Pings and sees Pongs. So keep receiving. To send and receive at the same time, [split](Self::split) the
+/// connection.
 ///
-/// A deadline that has passed ends the connection a second later. Bytes that arrived in time may still be on their way
-/// through the layers below, such as TLS or HTTP/2.
+/// The connection ends one second after a deadline. Until then, it reads bytes that arrived in time but are still in
+/// a layer below, such as TLS or HTTP/2.
 #[derive(Debug)]
 pub struct WebSocket<S>(pub(crate) Driver<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// After an opening handshake that was made elsewhere; `buffer` has what was read behind it.
+    /// Takes a connection after an opening handshake that was made elsewhere. `buffer` holds the bytes that were read
+    /// after the handshake.
     pub fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self(Driver::new(transport, connection, buffer))
     }
 
-    /// The next message; `None` when the connection has ended. Then [`close_event`](Self::close_event) says how, and the
-    /// transport can be dropped.
+    /// The next message, or `None` at the end of the connection.
     ///
-    /// If writing fails you still get the messages that the peer sent before. A peer that sends faster than you receive has
-    /// to wait: its messages stay in the transport.
+    /// After `None` you can drop the transport, and [`close_event`](Self::close_event) says how the connection ended.
+    ///
+    /// If writing fails, you still receive the messages that the peer sent before. A peer that sends faster than you
+    /// receive must wait, because its messages stay in the transport.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.0.poll_recv(cx)).await
     }
 
-    /// Sends a message. It waits until there is room for the message, and writes what the transport takes at once. The rest
-    /// goes out with the next calls, at the latest with [`flush`](Self::flush).
+    /// Waits for room and sends a message. Writes as much as the transport takes at once.
     ///
-    /// It does not read while it waits. That is right for an answer: a peer that does not read its answers may send no more.
-    /// But if both sides only send, each waits for the other to read, until a deadline ends the connection. So if you send
-    /// much, or without being asked, [split](Self::split) the connection and receive in another task.
+    /// Later calls write the rest. [`flush`](Self::flush) waits until everything is written.
     ///
-    /// It gives the peer up at a deadline only if the transport has taken no byte for 20 s.
+    /// This does not read while it waits. That is right for an answer: a peer that does not read its answers must not
+    /// send more. But if both sides only send, each waits for the other side to read, until a deadline ends the
+    /// connection. So if you send much, or without a request, [split](Self::split) the connection and receive in
+    /// another task.
+    ///
+    /// A deadline ends the connection here only if the transport has taken no byte for the length of that deadline.
+    /// This is 20 s by default.
     ///
     /// If you drop the future while it waits, the message is not sent.
     ///
     /// # Errors
     ///
-    /// If one side has closed, or the transport has ended. The message was not sent.
+    /// If one side has closed or the transport has ended. The message was not sent.
     pub async fn send(&mut self, message: &Message) -> Result<(), Closed> {
-        poll_fn(|cx| self.0.poll_room(cx)).await?;
-        queue(&mut self.0.connection, message)?;
         poll_fn(|cx| {
+            ready!(self.0.poll_room(cx))?;
+            queue(&mut self.0.connection, message)?;
             _ = self.0.poll_write(cx);
-            std::task::Poll::Ready(())
+            Poll::Ready(Ok(()))
         })
-        .await;
-        Ok(())
+        .await
     }
 
-    /// Waits until all that was sent is written. It does not read meanwhile, as [`send`](Self::send) does not.
+    /// Waits until all output is written. Like [`send`](Self::send), this does not read.
     ///
     /// # Errors
     ///
-    /// If the transport ended before.
+    /// If the transport has ended before.
     pub async fn flush(&mut self) -> Result<(), Closed> {
         poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
-    /// Closes the connection and waits for its end. Messages that still come are dropped.
+    /// Closes the connection and waits for its end. Drops the messages that still arrive.
     ///
-    /// If you drop the future while it waits, the Close frame is sent, and [`recv`](Self::recv) goes on from there.
+    /// If you drop the future while it waits, the Close frame is still sent. [`recv`](Self::recv) then continues.
     ///
     /// # Errors
     ///
-    /// [`SendError::InvalidCloseCode`]; nothing was done.
+    /// [`SendError::InvalidCloseCode`]. The connection is unchanged.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         close(&mut self.0.connection, code, reason)?;
         while self.recv().await.is_some() {}
         Ok(())
     }
 
-    /// How the connection ended, once it has.
+    /// How the connection ended. `None` before its end.
     #[must_use]
     pub fn close_event(&self) -> Option<CloseEvent<'_>> {
         self.0.connection.close_event()
     }
 
-    /// Two halves, for two tasks. Neither waits for the other: one receives while the other waits for room.
+    /// Two halves, for two tasks. The receiver also reads while the sender waits for room.
     #[must_use]
     pub fn split(self) -> (Receiver<S>, Sender<S>) {
         halves(self.0)
     }
 }
 
-/// Queues a message for which there is room.
+/// Queues a message. The connection must have room.
 pub(crate) fn queue(connection: &mut Connection, message: &Message) -> Result<(), Closed> {
     let sent = match message {
         Message::Text(text) => connection.send_text(text),
         Message::Binary(data) => connection.send_binary(data),
     };
-    // There is room, and no other message is half sent.
+    // `Closed` is the only error that is left: there is room, and no other message is in progress.
     sent.map_err(|_| Closed)
 }
 
-/// Queues a Close frame, unless one side has closed before.
+/// Queues a Close frame, unless one side has already closed.
 pub(crate) fn close(
     connection: &mut Connection,
     code: CloseCode,
@@ -113,7 +118,7 @@ pub(crate) fn close(
 ) -> Result<(), SendError> {
     match connection.close(code, reason) {
         Err(SendError::InvalidCloseCode(code)) => Err(SendError::InvalidCloseCode(code)),
-        // Whoever was first, it is closing.
+        // Otherwise the connection is closing, by either side.
         _ => Ok(()),
     }
 }

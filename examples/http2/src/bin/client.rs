@@ -1,14 +1,13 @@
-//! A client whose WebSocket is a stream of HTTP/2 (RFC 8441), on h2: sends each MESSAGE and prints what comes back.
+//! A client whose WebSocket is a stream of HTTP/2 (RFC 8441), on h2. It sends each MESSAGE and prints the answer.
 //!
 //! ```text
 //! cargo run --package example-http2 --bin client -- wss://HOST[:PORT]/PATH --ca FILE [--timeout SECONDS] [MESSAGE]...
 //! ```
 //!
-//! FILE has the certificates to trust, in PEM: that of the server beside it, say, which `--write-cert` writes.
+//! FILE contains the certificates to trust, in PEM. The server of this package writes such a file with `--write-cert`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use example_http2::Stream;
 use example_tokio::command_line::{Program, say, timeout};
@@ -17,20 +16,17 @@ use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{Ping, client};
 use lexopt::prelude::*;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 use sockless::handshake::{ClientHandshake, ClientOptions, Response, Uri};
 use sockless::{CloseCode, Config, Deadlines, ReadBuffer, Seed};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 const PROGRAM: Program = Program {
     name: "client",
     arguments: "wss://HOST[:PORT]/PATH --ca FILE [--timeout SECONDS] [--] [MESSAGE]...",
     options: "  --ca FILE          the certificates to trust, in PEM
-  MESSAGE            what to send; those that begin with a dash come after --",
+  MESSAGE            a text message. Put -- before the first one that starts with a dash",
 };
 
 struct Arguments {
@@ -63,11 +59,11 @@ fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
     }
     let url = url.ok_or("the URL is missing, such as wss://127.0.0.1:8443/")?;
     if !advice::uri(&url)?.is_secure() {
-        return Err(format!("{url:?}: only wss: is over TLS").into());
+        return Err(format!("{url:?}: use wss:, because HTTP/2 needs TLS here").into());
     }
     Ok(Some(Arguments {
         url,
-        certificates: certificates.ok_or("--ca is missing: the certificates to trust")?,
+        certificates: certificates.ok_or("--ca FILE is missing, with the certificates to trust")?,
         messages,
         deadlines,
     }))
@@ -77,7 +73,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let patience = arguments.deadlines.handshake;
     let opened = within(patience, open(&arguments)).await;
     let (mut websocket, connection) =
-        opened.ok_or_else(|| String::from("no WebSocket in time"))??;
+        opened.ok_or_else(|| String::from("the opening handshake was too slow"))??;
     for message in arguments.messages {
         let sent = websocket.send(&Message::Text(message)).await;
         sent.map_err(|error| error.to_string())?;
@@ -87,7 +83,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
             None => break,
         }
     }
-    // The code may be sent.
+    // The code is valid, so this never fails.
     _ = websocket.close(CloseCode::NORMAL, "").await;
     let ending = websocket
         .close_event()
@@ -98,17 +94,18 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         "not cleanly"
     };
     say(format_args!("closed with {}, {cleanly}", ending.code));
-    // END_STREAM is still to be written, and the end of the HTTP/2 connection.
+    // The task of the HTTP/2 connection still writes END_STREAM and its own end.
     drop(websocket);
     _ = within(patience, connection).await;
     Ok(())
 }
 
-/// A WebSocket in a stream of a new HTTP/2 connection, and the task of that connection. It ends after the WebSocket.
+/// A WebSocket in a stream of a new HTTP/2 connection, and the task of that connection. The task ends after the
+/// WebSocket.
 async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()>), String> {
     let uri = &advice::uri(&arguments.url)?;
     let (requests, task) = connect(uri, &arguments.certificates).await?;
-    // RFC 8441 section 3: without the setting such a request would be malformed.
+    // RFC 8441, section 3: without the setting, the request would be malformed.
     if !requests.is_extended_connect_protocol_enabled() {
         return Err(String::from(
             "the server does not offer WebSocket over HTTP/2",
@@ -143,41 +140,33 @@ async fn open(arguments: &Arguments) -> Result<(WebSocket<Stream>, JoinHandle<()
     }
 }
 
-/// A new HTTP/2 connection, after the server's settings have come, and its task.
+/// A new HTTP/2 connection that has received the server's settings, and its task.
 async fn connect(
     uri: &Uri,
-    file: &Path,
+    certificates: &Path,
 ) -> Result<(SendRequest<bytes::Bytes>, JoinHandle<()>), String> {
-    let mut roots = RootCertStore::empty();
-    let cannot = |error| format!("cannot read the certificates {}: {error}", file.display());
-    for certificate in CertificateDer::pem_file_iter(file).map_err(cannot)? {
-        roots
-            .add(certificate.map_err(cannot)?)
-            .map_err(|error| format!("cannot use a certificate of {}: {error}", file.display()))?;
-    }
-    let mut config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    let connector = example_rustls::connector(certificates, &[b"h2"])?;
     let host = uri.host().trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host.clone()).map_err(|error| format!("{host}: {error}"))?;
     let transport = TcpStream::connect((&*host, uri.port()))
         .await
         .map_err(|error| format!("cannot connect to {host}: {error}"))?;
     _ = transport.set_nodelay(true);
-    let transport = TlsConnector::from(Arc::new(config))
+    let transport = connector
         .connect(name, transport)
         .await
-        .map_err(|error| format!("no TLS: {error}"))?;
+        .map_err(|error| format!("the TLS handshake failed: {error}"))?;
 
-    let failed = |error: h2::Error| format!("no HTTP/2: {error}");
+    let failed = |error: h2::Error| format!("HTTP/2: {error}");
     let (requests, mut connection) = client::handshake(transport).await.map_err(failed)?;
-    let mut pings = connection.ping_pong().ok_or("no HTTP/2: no ping")?;
+    let mut pings = connection
+        .ping_pong()
+        .ok_or("HTTP/2: the connection has no PING")?;
     let task = tokio::spawn(async {
-        // If it fails, so does its only stream, which is where that is noticed.
+        // If this fails, its only stream fails as well and reports the error.
         _ = connection.await;
     });
-    // Settings are the first that a server sends, so they have come when it answers.
+    // SETTINGS is the first frame of a server. So the settings have arrived before the answer to a PING.
     pings.ping(Ping::opaque()).await.map_err(failed)?;
     Ok((requests, task))
 }

@@ -1,19 +1,17 @@
-//! A server with TLS as a process, and TLS that ends without `close_notify`. The tests of example-http2 include this file, too.
+//! A server with TLS as a process, and TLS that ends without `close_notify`. The tests of example-http2 include this
+//! file, too.
 
 #[path = "../../../tokio/tests/support/program.rs"]
 pub mod program;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use example_rustls::connector;
+use rustls_pki_types::ServerName;
 use sockless::test_util::{Frame, OPENING_REQUEST, Role};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use self::program::Program;
 
@@ -35,18 +33,11 @@ impl Server {
     }
 
     /// A TLS client that offers these application protocols.
-    pub async fn tls(&self, protocols: &[&str]) -> TlsStream<TcpStream> {
-        let mut roots = RootCertStore::empty();
-        let certificate = CertificateDer::from_pem_file(&self.certificate).unwrap();
-        roots.add(certificate).unwrap();
-        let mut config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|&name| name.into()).collect();
+    pub async fn tls(&self, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+        let connector = connector(&self.certificate, protocols).unwrap();
         let transport = TcpStream::connect(&self.program.address).await.unwrap();
         transport.set_nodelay(true).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let connector = TlsConnector::from(Arc::new(config));
         connector.connect(name, transport).await.unwrap()
     }
 
@@ -66,13 +57,13 @@ pub async fn cut(tls: &mut TlsStream<TcpStream>) -> Vec<u8> {
     received
 }
 
-/// Ends TLS without `close_notify` at each place of a WebSocket over HTTP/1.1. The server answers each complete message, and
-/// continues to serve other clients.
+/// Ends TLS without `close_notify` at each place of a WebSocket over HTTP/1.1. The server answers each complete
+/// message, and continues to serve other clients.
 pub async fn cut_http1(server: Server) {
     let upgrade = OPENING_REQUEST;
     let message = &Frame::new(0x81, "Hello").encode(Role::Server)[..];
     let close = &Frame::close(1000, "").encode(Role::Server)[..];
-    let connect = || server.tls(&["http/1.1"]);
+    let connect = || server.tls(&[b"http/1.1"]);
 
     let mut stays = connect().await;
     stays.write_all(upgrade).await.unwrap();

@@ -1,18 +1,19 @@
-//! A client for the terminal, in two tasks: each line of stdin is sent as a message, each message that comes is a line.
+//! A client for the terminal, in two tasks. It sends each line of stdin as a message, and prints each message as a
+//! line.
 //!
 //! ```text
 //! cargo run --package example-tokio --bin tokio-client -- [--timeout SECONDS] ws://127.0.0.1:8080/
 //! ```
 //!
-//! The end of stdin closes the connection.
+//! At the end of stdin, it closes the connection.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use example_tokio::command_line::{Program, timeout};
-use example_tokio::{ConnectError, Message, Receiver, Sender, WebSocket, advice};
+use example_tokio::{Message, Receiver, Sender, WebSocket, advice};
 use lexopt::prelude::*;
-use sockless::handshake::ClientOptions;
+use sockless::handshake::{ClientOptions, ResponseError};
 use sockless::{CloseCode, Config, Deadlines};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 use tokio::net::TcpStream;
@@ -63,25 +64,24 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let options = ClientOptions::new().with_config(config);
     let websocket = WebSocket::connect(transport, &uri, &options)
         .await
-        .map_err(|error| format!("{url}: {}", explain(error)))?;
+        .map_err(|error| format!("{url}: {}", explain(&error)))?;
 
     let (receiver, sender) = websocket.split();
     let sending = tokio::spawn(send_lines(sender));
     print_messages(receiver).await;
-    // It may still wait for a line, which nobody would get.
+    // This task may still wait for a line of stdin.
     sending.abort();
     Ok(())
 }
 
-fn explain(error: ConnectError) -> String {
-    match error {
-        ConnectError::Refused(status) => advice::refused(status, |_| None),
-        ConnectError::Response(error) => advice::broken(error, &[]),
-        ConnectError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            String::from(advice::ENDED)
-        }
-        ConnectError::Io(error) => format!("{error}: {}", advice::OTHER),
-        error => error.to_string(),
+fn explain(error: &io::Error) -> String {
+    let response = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match (response, error.kind()) {
+        (Some(ResponseError::Refused(status)), _) => advice::refused(*status, |_| None),
+        (Some(error), _) => advice::broken(*error, &[]),
+        (None, ErrorKind::UnexpectedEof) => String::from(advice::ENDED),
+        (None, ErrorKind::Other) => error.to_string(),
+        (None, _) => format!("{error}: {}", advice::OTHER),
     }
 }
 

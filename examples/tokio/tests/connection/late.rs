@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use example_tokio::server::{End, options, talk};
 use example_tokio::{Closed, WebSocket, within};
-use sockless::handshake::ClientOptions;
+use sockless::handshake::{ClientOptions, ResponseError};
 use sockless::test_util::OPENING_REQUEST;
 use sockless::{CloseCode, Config, Deadlines, Timeout};
 use tokio::io::{
@@ -143,7 +143,8 @@ async fn a_request() {
     yield_now().await;
     peer.write_all(OPENING_REQUEST).await.unwrap();
     advance(STOP).await;
-    accepting.await.unwrap().expect("the request is in time");
+    let accepted = accepting.await.unwrap().unwrap();
+    assert!(accepted.is_some(), "the request is in time");
     assert!(read(&mut peer, 12).await == b"HTTP/1.1 101");
 }
 
@@ -165,8 +166,12 @@ async fn a_response() {
         } else {
             drop(peer);
         }
-        let error = connecting.await.unwrap().expect_err("a refusal");
-        assert_eq!(error.to_string(), "the server answered with status 503");
+        let error = connecting
+            .await
+            .unwrap()
+            .unwrap_err()
+            .downcast::<ResponseError>();
+        assert_eq!(error.unwrap(), ResponseError::Refused(503));
     }
 }
 
@@ -189,8 +194,8 @@ async fn a_handshake_below() {
     assert_eq!(start.elapsed().as_secs(), 11);
 }
 
-/// The transport takes the output, which shows that the peer is alive. Its Pong is unread only because the application does
-/// not receive.
+/// The transport takes the output, which shows that the peer is alive. Its Pong is unread only because the
+/// application does not receive.
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_passes_while_the_application_only_sends() {
     let (mut server, mut peer) = server(&config().with_max_output(100), 64);
