@@ -1,19 +1,26 @@
-//! permessage-deflate (RFC 7692) through the opening handshake and over the wire.
+//! permessage-deflate (RFC 7692): the opening handshake and the messages.
 
-// A test that cannot go on has failed; a table has as many rows as the rule has cases; bytes are made up
-// from numbers.
+// A failed test stops. Rules with many cases have long tables. Tests make bytes from numbers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::too_many_lines, clippy::type_complexity)]
 #![allow(clippy::cast_possible_truncation)]
 
 mod support;
 
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "deflate/codecs.rs"]
 mod codecs;
+#[path = "support/data.rs"]
+mod data;
+#[path = "support/extension.rs"]
+mod extension;
 #[path = "deflate/keepalive.rs"]
 mod keepalive;
 #[path = "deflate/limits.rs"]
 mod limits;
+#[path = "deflate/listener.rs"]
+mod listener;
 #[path = "deflate/negotiation.rs"]
 mod negotiation;
 #[path = "deflate/properties.rs"]
@@ -27,91 +34,29 @@ mod sending;
 #[path = "deflate/shared.rs"]
 mod shared;
 
-use sockless::accept_key;
-use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, RequestError, Response, ResponseError, ServerHandshake,
-    ServerOptions, Uri,
-};
+use extension::{ask, pair, serve};
 use sockless::test_util::{
-    Frame, Outcome, OwnedEvent, Pair, Peer, Role, encode, every_cut, run_peer,
+    Frame, Outcome, OwnedEvent, Peer, Role, cuts_at, encode, every_cut, run_peer,
 };
 use sockless::{
-    Config, Connection, Deflate, Delivery, FrameHeader, ProtocolError, ReadBuffer, Seed, apply_mask,
+    Config, Connection, Deflate, Delivery, FrameHeader, ProtocolError, ReadBuffer, apply_mask,
 };
 
-const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
-
-/// The whole offer of a client with default wishes.
+/// The offer of a client with default wishes.
 const OFFER: &str = "permessage-deflate; client_max_window_bits";
+
+const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
 fn with(deflate: Deflate) -> Config {
     Config::new().with_deflate(deflate)
 }
 
-/// Default limits and wishes, but with nothing left uncompressed for being short.
+/// Default limits and wishes, except that short messages are compressed too.
 fn everything() -> Config {
     with(Deflate::new().with_min_size(0))
 }
 
-/// A server that is offered the headers `offers`, and its answer, taken off the output.
-fn serve(offers: &[&str], config: &Config) -> Result<(Connection, Option<String>), RequestError> {
-    let mut request = String::from(
-        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
-    );
-    for offer in offers {
-        request.extend([EXTENSIONS, ": ", offer, "\r\n"]);
-    }
-    request += "\r\n";
-    let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(request.as_bytes());
-    let options = ServerOptions::new().with_config(config.clone());
-    let mut connection = ServerHandshake::new(config)
-        .read_request(&mut buffer)
-        .expect("well-formed")
-        .expect("whole")
-        .accept(&options)?;
-    let output = String::from_utf8(connection.output().to_vec()).unwrap();
-    connection.advance_output(output.len());
-    let answers: Vec<_> = output
-        .lines()
-        .filter_map(|line| line.strip_prefix(EXTENSIONS)?.strip_prefix(": "))
-        .collect();
-    assert!(answers.len() < 2, "{answers:?}");
-    Ok((connection, answers.first().map(ToString::to_string)))
-}
-
-/// A client that is answered with the headers `answers`, and its offer.
-fn ask(answers: &[&str], config: &Config) -> (Result<Connection, ResponseError>, Option<String>) {
-    let options = ClientOptions::new().with_config(config.clone());
-    let uri = Uri::parse("ws://localhost/").unwrap();
-    let mut handshake = ClientHandshake::new(&uri, &options, Seed::new([3; 32])).unwrap();
-    let request = String::from_utf8(handshake.request().to_vec()).unwrap();
-    let values = |name: &str| {
-        let name = format!("{name}: ");
-        let lines = request.lines();
-        let found: Vec<_> = lines.filter_map(|line| line.strip_prefix(&name)).collect();
-        assert!(found.len() < 2, "{found:?}");
-        found.first().map(ToString::to_string)
-    };
-    let accept = accept_key(values("Sec-WebSocket-Key").unwrap().as_bytes());
-    let header = |name, value| Header { name, value };
-    let mut headers = vec![
-        header("Upgrade", b"websocket"),
-        header("Connection", b"Upgrade"),
-        header("Sec-WebSocket-Accept", &accept[..]),
-    ];
-    headers.extend(
-        answers
-            .iter()
-            .map(|answer| header(EXTENSIONS, answer.as_bytes())),
-    );
-    let outcome = handshake.establish(Response::new(101, headers));
-    let connection = outcome.map(|(_, connection)| connection.expect("a 101 refuses nothing"));
-    (connection, values(EXTENSIONS))
-}
-
-/// A role that has agreed with a peer of default wishes.
+/// A connection in this role that has agreed with a peer of default wishes.
 fn agreed(role: Role, config: &Config) -> Connection {
     let connection = match role {
         Role::Server => serve(&[OFFER], config).unwrap().0,
@@ -121,38 +66,39 @@ fn agreed(role: Role, config: &Config) -> Connection {
     connection
 }
 
-/// A server and a client that have agreed with each other.
-fn pair(server: &Config, client: &Config) -> Pair {
-    let (_, offer) = ask(&[], client);
-    let offers: Vec<_> = offer.as_deref().into_iter().collect();
-    let (server, answer) = serve(&offers, server).unwrap();
-    let answers: Vec<_> = answer.as_deref().into_iter().collect();
-    let client = ask(&answers, client).0.unwrap();
-    assert_eq!(server.uses_deflate(), answer.is_some());
-    assert_eq!(client.uses_deflate(), answer.is_some());
-    Pair {
-        server: Peer::with(server, ReadBuffer::new()),
-        client: Peer::with(client, ReadBuffer::new()),
+/// The same with a buffer.
+fn agreed_peer(role: Role, config: &Config) -> Peer {
+    Peer::with(agreed(role, config), ReadBuffer::new())
+}
+
+/// A connection in this role whose peer refers to no earlier message.
+fn without_peer_takeover(role: Role, config: &Config) -> Connection {
+    match role {
+        Role::Server => agreed(role, config),
+        Role::Client => {
+            let answer = "permessage-deflate; server_no_context_takeover";
+            ask(&[answer], config).0.unwrap()
+        }
     }
 }
 
-/// What comes of a stream in pieces.
+/// The result of a stream that arrives in pieces.
 fn run(connection: Connection, bytes: &[u8], cuts: &[usize]) -> Outcome {
     run_peer(Peer::with(connection, ReadBuffer::new()), bytes, cuts)
 }
 
-/// What comes of the frames on either role and in either delivery mode, however they are cut: the same.
-/// After an error, its Close frame is the last thing sent.
+/// What both roles receive in both delivery modes, however the frames are cut: always the same. After an error, its Close
+/// frame is the last frame sent.
 fn received(config: &Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<ProtocolError>) {
     let mut results = Vec::new();
     for role in Role::BOTH {
-        for delivery in [Delivery::Messages, Delivery::Chunks] {
+        for delivery in DELIVERIES {
             let config = config.clone().with_delivery(delivery);
             let bytes = encode(frames, role);
             let whole = run(agreed(role, &config), &bytes, &[]);
             for cuts in every_cut(bytes.len()) {
                 let mut outcome = run(agreed(role, &config), &bytes, &cuts);
-                // Of a message that fails, chunks of any number may have been delivered before.
+                // Chunks of a bad message may arrive before the error is found.
                 if delivery == Delivery::Chunks && whole.error.is_some() {
                     outcome.open.clone_from(&whole.open);
                 }
@@ -163,9 +109,7 @@ fn received(config: &Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<Proto
                 assert_eq!(whole.open, None);
             }
             if let Some(error) = whole.error {
-                let code = u16::from(error.close_code()).to_be_bytes();
-                let (first, payload) = sent(&whole.output).pop().unwrap();
-                assert_eq!((first, &payload[..2]), (0x88, &code[..]));
+                assert_closes(&whole.output, error);
             }
             results.push((whole.events, whole.error));
         }
@@ -177,7 +121,14 @@ fn received(config: &Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<Proto
     first
 }
 
-/// The frames in the output of a role, unmasked: first byte and payload.
+/// The last frame of the output is the Close frame for this error.
+fn assert_closes(output: &[u8], error: ProtocolError) {
+    let (first, payload) = sent(output).pop().unwrap();
+    let code = u16::from(error.close_code()).to_be_bytes();
+    assert_eq!((first, &payload[..2]), (0x88, &code[..]));
+}
+
+/// The frames in an output: the first byte and the unmasked payload of each.
 fn sent(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let Some((header, size)) = FrameHeader::parse(bytes).unwrap() {
@@ -191,7 +142,29 @@ fn sent(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     frames
 }
 
-/// Bytes that do not compress, the same every time.
+/// Takes the output, and returns its only frame.
+fn take_frame(connection: &mut Connection) -> (u8, Vec<u8>) {
+    let mut frames = sent(&written(connection));
+    connection.advance_output(connection.output_len());
+    assert_eq!(frames.len(), 1);
+    frames.remove(0)
+}
+
+/// All bytes of the output.
+fn written(connection: &Connection) -> Vec<u8> {
+    connection.output_parts().collect::<Vec<_>>().concat()
+}
+
+/// A message in fragments: `first` is the first byte of the message in one frame.
+fn fragments(first: u8, payload: &[u8], places: &[usize]) -> Vec<Frame> {
+    let pieces = cuts_at(payload, places);
+    let mut frames: Vec<_> = pieces.map(|piece| Frame::new(0x00, piece)).collect();
+    frames[0].first = first & 0x7f;
+    frames.last_mut().unwrap().first |= first & 0x80;
+    frames
+}
+
+/// Bytes that do not compress. Other seeds give other bytes.
 fn noise(length: usize, seed: u32) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     (0..length)
@@ -201,6 +174,15 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
             state ^= state << 5;
             (state >> 11) as u8
         })
+        .collect()
+}
+
+/// Data with repetitions at distances that need each window from 9 bits to `most` bits. A compressor uses 262 bytes less than
+/// its window.
+fn repetitions(most: u8) -> Vec<u8> {
+    let periods = (9..=most).map(|bits| 100 << (bits - 8));
+    periods
+        .flat_map(|period| noise(period, 77).repeat(2))
         .collect()
 }
 
@@ -216,8 +198,7 @@ fn repeat(distance: usize) -> Vec<u8> {
             at += 1;
         }
     };
-    // Huffman codes begin with their most significant bit, everything else with its least (RFC 1951
-    // section 3.1.1).
+    // RFC 1951, section 3.1.1: Huffman codes begin with their most significant bit, other values with the least.
     let code =
         |value: usize, count: usize| (0..count).fold(0, |code, i| code << 1 | value >> i & 1);
     put(0b010, 3);
@@ -235,7 +216,7 @@ fn repeat(distance: usize) -> Vec<u8> {
     bytes
 }
 
-/// A payload with the data as it is, in stored blocks.
+/// A payload with the data in stored blocks, without compression.
 fn stored(data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for piece in data.chunks(0xffff) {

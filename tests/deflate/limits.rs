@@ -1,12 +1,13 @@
-//! Limits count what is delivered, to the byte (RFC 6455 section 10.4): a little input can make much output.
+//! The limit for messages counts decompressed bytes, because a few bytes can inflate to many (RFC 6455, section 10.4).
 
+use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode};
 use sockless::{Config, Deflate, Delivery, Event, ProtocolError, ReadBuffer};
 
 use super::support::hex;
-use super::{agreed, everything, noise, repeat, run, sent, stored};
-use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode};
-
-const MODES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
+use super::{
+    DELIVERIES, agreed, agreed_peer, assert_closes, everything, fragments, noise, pair, repeat,
+    run, stored, take_frame, with,
+};
 
 fn limited(limit: u64, delivery: Delivery) -> Config {
     everything()
@@ -14,27 +15,26 @@ fn limited(limit: u64, delivery: Delivery) -> Config {
         .with_delivery(delivery)
 }
 
-/// A payload for `data` that is as small as this library makes it.
+/// The payload of a sockless server for `data`.
 fn compressed(data: &[u8]) -> Vec<u8> {
     let deflate = Deflate::new().with_min_size(0).with_context_takeover(false);
-    let mut server = agreed(Role::Server, &super::with(deflate));
+    let mut server = agreed(Role::Server, &with(deflate));
     server.send_binary(data).unwrap();
-    let mut frames = sent(server.output());
-    let (first, payload) = frames.pop().unwrap();
-    assert!(frames.is_empty() && first == 0xc2);
+    let (first, payload) = take_frame(&mut server);
+    assert_eq!(first, 0xc2);
     payload
 }
 
-/// Ways to cut a stream that are few enough for long ones.
+/// A few ways to cut a long stream.
 fn some_cuts(length: usize) -> Vec<Vec<usize>> {
     let every = |n| (0..length).step_by(n).collect();
     vec![vec![], every(length.div_ceil(3)), every(length / 97 + 1)]
 }
 
-/// Either the message or 1009, and in the latter case no more than the limit.
+/// The message is delivered, or the connection fails with 1009 and has delivered at most the limit.
 fn check(limit: u64, frames: &[Frame], data: &[u8]) {
     for role in Role::BOTH {
-        for delivery in MODES {
+        for delivery in DELIVERIES {
             let config = limited(limit, delivery);
             let bytes = encode(frames, role);
             for cuts in some_cuts(bytes.len()) {
@@ -48,8 +48,7 @@ fn check(limit: u64, frames: &[Frame], data: &[u8]) {
                     let error = Some(ProtocolError::MessageTooLarge);
                     assert_eq!(outcome.error, error, "{what}");
                     assert_eq!(outcome.events, [], "{what}");
-                    let code = sent(&outcome.output).pop().unwrap().1;
-                    assert_eq!(code[..2], 1009_u16.to_be_bytes(), "{what}");
+                    assert_closes(&outcome.output, ProtocolError::MessageTooLarge);
                     if let Some(open) = outcome.open {
                         assert_eq!(delivery, Delivery::Chunks, "{what}: {open:?}");
                         assert!(open.data().len() as u64 <= limit, "{what}");
@@ -63,7 +62,7 @@ fn check(limit: u64, frames: &[Frame], data: &[u8]) {
 
 #[test]
 fn exact_to_the_byte() {
-    // Around the sizes in which the decompressor is given space, and around its window.
+    // Sizes near the steps of the decompressor and near its window.
     for length in [
         1, 255, 256, 257, 16_383, 16_384, 16_385, 32_768, 32_769, 65_537,
     ] {
@@ -82,13 +81,12 @@ fn summed_over_fragments() {
     let data = [noise(3000, 3), vec![0; 3000]].concat();
     for payload in [compressed(&data), stored(&data)] {
         for pieces in [2, 3, 50] {
-            let mut frames: Vec<_> = payload
-                .chunks(payload.len().div_ceil(pieces))
-                .map(|piece| Frame::new(0x00, piece))
-                .collect();
-            frames[0].first |= 0x42;
-            frames.insert(1, Frame::new(0x00, ""));
-            frames.push(Frame::new(0x80, ""));
+            let piece = payload.len().div_ceil(pieces);
+            // An empty fragment after the first one, and at the end.
+            let mut places: Vec<_> = (piece..payload.len()).step_by(piece).collect();
+            places.extend([piece, payload.len()]);
+            places.sort_unstable();
+            let frames = fragments(0xc2, &payload, &places);
             for limit in [data.len() - 1, data.len()].map(|limit| limit as u64) {
                 check(limit, &frames, &data);
             }
@@ -96,12 +94,12 @@ fn summed_over_fragments() {
     }
 }
 
-/// One message does not count for the next, nor do other frames.
+/// Earlier messages and control frames do not count.
 #[test]
 fn every_message_anew() {
     let full = [b'x'; 1000];
     for role in Role::BOTH {
-        for delivery in MODES {
+        for delivery in DELIVERIES {
             let config = limited(full.len() as u64, delivery);
             let good = [
                 Frame::new(0xc2, compressed(&full)),
@@ -131,73 +129,59 @@ fn every_message_anew() {
     }
 }
 
-/// Nothing is small enough to be empty but an empty message.
 #[test]
-fn a_limit_of_nothing() {
+fn the_smallest_and_the_largest_limit() {
     for payload in ["", "00", "02 00", "01", "00 00 00 ff ff 00"] {
         check(0, &[Frame::new(0xc2, hex(payload))], b"");
     }
     check(0, &[Frame::new(0xc2, stored(b"a"))], b"a");
-}
-
-/// The largest limit there is can be reckoned with, too.
-#[test]
-fn no_limit() {
     let data = noise(3000, 3);
     let payload = stored(&data);
-    let (first, rest) = payload.split_at(payload.len() / 2);
-    let frames = [Frame::new(0x42, first), Frame::new(0x80, rest)];
-    check(u64::MAX, &frames, &data);
+    check(
+        u64::MAX,
+        &fragments(0xc2, &payload, &[payload.len() / 2]),
+        &data,
+    );
 }
 
-/// What a frame of a compressed message may have on the wire, as `Config::max_frame_size` states it.
-fn on_the_wire(max_frame_size: u64) -> u64 {
-    max_frame_size + max_frame_size / 8 + max_frame_size / 64 + 32
-}
-
-/// The other limit counts what a frame has on the wire, and allows for what compression adds.
+/// The limit for frames counts compressed bytes.
 #[test]
-fn frames_are_measured_compressed() {
+fn a_payload_may_be_shorter_or_longer_than_its_data() {
     let data = vec![b'a'; 100_000];
     let payload = compressed(&data);
     assert!(payload.len() < 500);
-    // The smallest limit that lets it pass.
-    let least = (0..1000).find(|limit| on_the_wire(*limit) >= payload.len() as u64);
+    // The smallest limit that allows the frame.
+    let allows = |limit: &u64| limit + limit / 8 + limit / 64 + 32 >= payload.len() as u64;
+    let least = (0..1000).find(allows).unwrap();
     for role in Role::BOTH {
-        for delivery in MODES {
-            for less in [0, 1] {
-                let config = limited(data.len() as u64, delivery)
-                    .with_max_frame_size(least.unwrap() - less as u64);
-                let bytes = Frame::new(0xc2, &payload).encode(role);
+        let bytes = Frame::new(0xc2, &payload).encode(role);
+        for delivery in DELIVERIES {
+            for (limit, error) in [
+                (least, None),
+                (least - 1, Some(ProtocolError::FrameTooLarge)),
+            ] {
+                let config = limited(data.len() as u64, delivery).with_max_frame_size(limit);
                 let outcome = run(agreed(role, &config), &bytes, &[]);
-                let error = (less == 1).then_some(ProtocolError::FrameTooLarge);
                 assert_eq!(outcome.error, error);
-                assert_eq!(outcome.events.len(), 1 - less);
-                if less == 1 {
-                    // Told with 1009 when the length is there, before any payload.
-                    let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
-                    let at = if payload.len() > 125 { 4 } else { 2 };
-                    peer.receive(&bytes[..at - 1]);
-                    assert_eq!(peer.error, None);
-                    peer.receive(&bytes[at - 1..at]);
-                    assert_eq!(peer.error, error);
-                    let code = sent(peer.connection.output()).pop().unwrap().1;
-                    assert_eq!(code[..2], 1009_u16.to_be_bytes());
+                assert_eq!(outcome.events.len(), usize::from(error.is_none()));
+                if let Some(error) = error {
+                    assert_closes(&outcome.output, error);
                 }
             }
         }
     }
-    // And a message may have more on the wire than it delivers.
+    // Empty blocks make the payload longer than its data.
     let mut padded = hex("00 00 00 ff ff").repeat(40);
     padded.extend(stored(b"small"));
     check(5, &[Frame::new(0xc2, &padded)], b"small");
     check(4, &[Frame::new(0xc2, &padded)], b"small");
 }
 
-/// A plain frame is as long as what it delivers, on a compressed connection, too.
+/// A compressed frame may be longer than the limit, as `Config::max_frame_size` documents. A frame without compression may
+/// not. The header alone decides.
 #[test]
 fn only_compressed_frames_may_be_longer() {
-    // A frame up to its length, which alone decides.
+    // The header of a frame up to its length.
     let start = |first, length: u64, role| {
         let (frame, size) = match length {
             0..=125 => (Frame::new(first, vec![0; length as usize]), 2),
@@ -210,7 +194,7 @@ fn only_compressed_frames_may_be_longer() {
         frame.encode(role)[..size].to_vec()
     };
     for role in Role::BOTH {
-        for delivery in MODES {
+        for delivery in DELIVERIES {
             for limit in [
                 0_u64,
                 1,
@@ -233,7 +217,7 @@ fn only_compressed_frames_may_be_longer() {
                     (Some(0x02), 0x80, limit),
                     (Some(0x02), 0x00, limit),
                 ] {
-                    // Longer ones are refused for another reason, and some do not fit into memory.
+                    // Whole messages without compression must fit into memory.
                     let fits = first == 0xc2
                         || before == Some(0x42)
                         || delivery == Delivery::Chunks
@@ -244,7 +228,7 @@ fn only_compressed_frames_may_be_longer() {
                         if length >> 63 > 0 || (error.is_none() && !fits) {
                             continue;
                         }
-                        let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
+                        let mut peer = agreed_peer(role, &config);
                         if let Some(before) = before {
                             peer.receive(&Frame::new(before, "").encode(role));
                         }
@@ -257,7 +241,7 @@ fn only_compressed_frames_may_be_longer() {
     }
 }
 
-/// A message of the largest size comes through in one frame, though compression made it longer.
+/// Compression makes noise longer. A message of the largest size still passes in one frame.
 #[test]
 fn noise_of_the_largest_size_passes() {
     fn takes(delivery: Delivery, data: &[u8], payload: &[u8], what: &str) {
@@ -267,7 +251,7 @@ fn noise_of_the_largest_size_passes() {
         let outcome = run(agreed(Role::Client, &config), &frame, &[]);
         assert_eq!(outcome.error, None, "{what}");
         assert!(outcome.events == [OwnedEvent::binary(data)], "{what}");
-        // One byte less is one byte too few.
+        // A limit of one byte less refuses it.
         config.max_message_size -= 1;
         let outcome = run(agreed(Role::Client, &config), &frame, &[]);
         assert_eq!(
@@ -285,27 +269,27 @@ fn noise_of_the_largest_size_passes() {
                     .with_level(level)
                     .with_memory_level(memory_level)
                     .with_min_size(0);
-                let mut server = agreed(Role::Server, &super::with(deflate));
+                let mut server = agreed(Role::Server, &with(deflate));
                 server.send_binary(&data).unwrap();
-                let (first, payload) = sent(server.output()).pop().unwrap();
+                let (first, payload) = take_frame(&mut server);
                 assert_eq!(first, 0xc2);
                 longest = longest.max(payload.len().saturating_sub(length));
-                // The last bytes of a flush may be there, too.
+                // Some peers do not remove the marker of their flush.
                 let flushed = [&payload[..], &[0, 0, 0xff, 0xff, 0]].concat();
-                for delivery in MODES {
+                for delivery in DELIVERIES {
                     let what = format!("{length} B, level {level}, memory level {memory_level}");
                     takes(delivery, &data, &payload, &what);
                     takes(delivery, &data, &flushed, &what);
                 }
             }
-            // Another implementation.
+            // The same from another library.
             let mut other = flate2::Compress::new(flate2::Compression::new(level.into()), false);
             let mut payload = Vec::with_capacity(2 * length + 100);
             other
                 .compress_vec(&data, &mut payload, flate2::FlushCompress::Sync)
                 .unwrap();
             assert_eq!(payload.split_off(payload.len() - 4), [0, 0, 0xff, 0xff]);
-            for delivery in MODES {
+            for delivery in DELIVERIES {
                 takes(
                     delivery,
                     &data,
@@ -315,11 +299,11 @@ fn noise_of_the_largest_size_passes() {
             }
         }
     }
-    // It does become longer, and not by a few bytes alone.
+    // The noise becomes much longer.
     assert!(longest > 1000, "{longest}");
 }
 
-/// Each fragment ends with a flush, which the limit for frames allows for.
+/// Each fragment ends with a flush. The limit for frames allows this.
 #[test]
 fn fragments_of_noise_pass() {
     for length in [1, 5, 64, 1000] {
@@ -328,10 +312,10 @@ fn fragments_of_noise_pass() {
             let deflate = Deflate::new()
                 .with_level(level)
                 .with_memory_level(memory_level);
-            let config = super::with(deflate)
+            let config = with(deflate)
                 .with_max_frame_size(length as u64)
                 .with_max_message_size(data.len() as u64);
-            let mut pair = super::pair(&config, &config);
+            let mut pair = pair(&config, &config);
             for _ in 0..2 {
                 for (i, piece) in data.chunks(length).enumerate() {
                     let server = &mut pair.server.connection;
@@ -349,70 +333,26 @@ fn fragments_of_noise_pass() {
     }
 }
 
-/// The same with the default limits, from one connection to another.
+/// The default limits allow the flushes of a sender too.
 #[test]
 fn noise_of_16_mib_passes_by_default() {
-    let data = noise(16 << 20, 13);
-    let config = super::with(Deflate::new().with_level(1));
-    let mut pair = super::pair(&config, &config);
-    pair.server.connection.send_binary(&data).unwrap();
-    let output = pair.server.connection.output();
-    assert!(output.len() > data.len() + 100);
-    pair.client.receive(output);
+    let piece = noise(1 << 20, 13);
+    let config = with(Deflate::new().with_level(1).with_context_takeover(false));
+    let mut pair = pair(&config, &config);
+    pair.server.connection.send_binary(&piece).unwrap();
+    let (_, mut payload) = take_frame(&mut pair.server.connection);
+    assert!(payload.len() > piece.len() + 100);
+    // The same piece 16 times, with a flush after each.
+    payload.extend([0, 0, 0xff, 0xff]);
+    payload = payload.repeat(16);
+    payload.truncate(payload.len() - 4);
+    let frame = Frame::new(0xc2, payload).encode(Role::Client);
+    pair.client.receive(&frame);
     assert_eq!(pair.client.error, None);
-    assert!(pair.client.events == [OwnedEvent::binary(&data)]);
+    assert!(pair.client.events == [OwnedEvent::Binary(piece.repeat(16))]);
 }
 
-/// What is stored grows to the limit and no further, however much the input would make.
-#[test]
-fn a_bomb_takes_no_more_than_the_limit() {
-    // 1 MiB of zeros, and more of them by reference.
-    let mut bomb = compressed(&vec![0; 1 << 20]);
-    let one = bomb.clone();
-    for _ in 0..7 {
-        bomb.extend([0, 0, 0xff, 0xff]);
-        bomb.extend(&one);
-    }
-    assert!(bomb.len() < 16 << 10);
-    for role in Role::BOTH {
-        for delivery in MODES {
-            let limit = 300_000;
-            let mut peer = Peer::with(
-                agreed(role, &limited(limit as u64, delivery)),
-                ReadBuffer::new(),
-            );
-            peer.receive(&Frame::new(0xc2, &bomb).encode(role));
-            assert_eq!(peer.error, Some(ProtocolError::MessageTooLarge));
-            let capacity = peer.buffer.capacity();
-            let most = if delivery == Delivery::Messages {
-                limit + 1
-            } else {
-                2 * (48 << 10)
-            };
-            assert!(
-                capacity <= most + bomb.len() + 1024,
-                "{delivery:?}: {capacity}"
-            );
-
-            // Within the limit, chunks need no more memory than their size.
-            let config = limited(8 << 20, delivery);
-            let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
-            peer.receive(&Frame::new(0xc2, &bomb).encode(role));
-            assert_eq!(peer.error, None);
-            let capacity = peer.buffer.capacity();
-            let total: usize = peer.events.iter().map(|event| event.data().len()).sum();
-            assert_eq!(total, 8 << 20);
-            if delivery == Delivery::Chunks {
-                assert!(peer.events.len() >= 100);
-                assert!(capacity <= 2 * (48 << 10) + bomb.len() + 1024, "{capacity}");
-            } else {
-                assert_eq!(peer.events.len(), 1);
-            }
-        }
-    }
-}
-
-/// Text is cut into chunks at characters, wherever the decompressor stops.
+/// Chunks of text end with whole characters, wherever the decompressor stops.
 #[test]
 fn chunks_of_text() {
     let config = limited(1 << 20, Delivery::Chunks);
@@ -430,15 +370,15 @@ fn chunks_of_text() {
     }
 }
 
-/// All that the input makes is delivered before more input is waited for, though a chunk was full when it ended.
+/// The input may end when a chunk is full. sockless still delivers the rest of its data.
 #[test]
 fn chunks_do_not_wait_for_more_input() {
     fn length(peer: &Peer) -> usize {
         peer.events.iter().map(|event| event.data().len()).sum()
     }
     let config = limited(1 << 20, Delivery::Chunks);
-    let peer = || Peer::with(agreed(Role::Client, &config), ReadBuffer::new());
-    // A chunk is full somewhere within 258 bytes that come from the same few bits.
+    let peer = || agreed_peer(Role::Client, &config);
+    // A few bits inflate to 258 bytes, and a chunk is full somewhere among them.
     for shift in (0..258).step_by(6) {
         let data = [noise(shift, 5), vec![0; 70_000]].concat();
         let bytes = Frame::new(0xc2, compressed(&data)).encode(Role::Client);
@@ -455,7 +395,7 @@ fn chunks_do_not_wait_for_more_input() {
     }
 }
 
-/// Control frames wait for the payload before them, though it comes out in several chunks.
+/// A control frame is delivered after the payload before it, even if that makes several chunks.
 #[test]
 fn chunks_come_in_order() {
     let payload = compressed(&vec![0; 200_000]);
@@ -468,10 +408,7 @@ fn chunks_come_in_order() {
     ];
     for role in Role::BOTH {
         let bytes = encode(&frames, role);
-        let mut peer = Peer::with(
-            agreed(role, &limited(1 << 20, Delivery::Chunks)),
-            ReadBuffer::new(),
-        );
+        let mut peer = agreed_peer(role, &limited(1 << 20, Delivery::Chunks));
         peer.receive(&bytes);
         assert_eq!(peer.error, None);
         let ping = peer
@@ -487,40 +424,34 @@ fn chunks_come_in_order() {
     }
 }
 
-/// A message may end right behind a chunk, when all of its bytes are read and the last ones still have to come
-/// out.
+/// A message may end shortly after a full chunk. Then all its input is consumed, and some of its data is not yet delivered.
 #[test]
 fn the_last_chunk_is_a_small_one() {
     let config = limited(1 << 20, Delivery::Chunks);
-    for role in Role::BOTH {
-        let lengths = |size: usize| {
-            let bytes = Frame::new(0xc2, compressed(&vec![0; size])).encode(role);
-            let mut connection = agreed(role, &config);
-            let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(&bytes);
-            let mut lengths = Vec::new();
-            while let Some(event) = connection.next_event(&mut buffer).unwrap() {
-                let Event::Binary { data, .. } = event else {
-                    panic!("{event:?}")
-                };
-                lengths.push(data.len());
-            }
-            assert!(buffer.is_empty());
-            lengths
-        };
-        let mut end = 0;
-        for length in lengths(500_000) {
-            end += length;
-            for more in [1, 20, 100, 200, 257, 258] {
-                let size = end + more;
-                assert_eq!(lengths(size).iter().sum::<usize>(), size);
+    let lengths = |role, size: usize, payload: &[u8]| {
+        let mut peer = agreed_peer(role, &config);
+        peer.receive(&Frame::new(0xc2, payload).encode(role));
+        assert!(peer.error.is_none() && peer.buffer.is_empty());
+        let lengths: Vec<_> = peer.events.iter().map(|event| event.data().len()).collect();
+        assert_eq!(lengths.iter().sum::<usize>(), size);
+        lengths
+    };
+    let size = 300_000;
+    let chunks = lengths(Role::Client, size, &compressed(&vec![0; size]));
+    assert!(chunks.len() > 4);
+    let mut end = 0;
+    for length in chunks {
+        end += length;
+        for more in [1, 20, 100, 200, 257, 258] {
+            let payload = compressed(&vec![0; end + more]);
+            for role in Role::BOTH {
+                lengths(role, end + more, &payload);
             }
         }
     }
 }
 
-/// Chunks may be taken one at a time, with reads in between: what came earlier and was unmasked is not unmasked
-/// again.
+/// Reads between two chunks do not unmask earlier bytes again.
 #[test]
 fn reads_between_chunks() {
     let data = noise(5_000, 1).repeat(40);
@@ -540,7 +471,7 @@ fn reads_between_chunks() {
                 received.extend_from_slice(data);
                 true
             };
-            // What is left of a piece waits behind the chunk that it brought.
+            // One event per piece leaves the rest of the piece in the buffer.
             let (first, rest) = bytes.split_at(5_100);
             for piece in std::iter::once(first).chain(rest.chunks(piece)) {
                 buffer.extend_from_slice(piece);
@@ -552,10 +483,9 @@ fn reads_between_chunks() {
     }
 }
 
-/// A buffer mixed up with another one in the middle of what one frame inflates to garbles the message and
-/// breaks nothing else.
+/// The caller passes the wrong buffer inside a message. The message is wrong, and nothing panics.
 #[test]
-fn a_buffer_that_was_mixed_up() {
+fn the_wrong_buffer_inside_a_message() {
     let config = limited(16 << 20, Delivery::Chunks);
     let bomb = Frame::new(0xc2, compressed(&vec![0; 1 << 20])).encode(Role::Server);
     for others in [&[][..], &[0], &[0; 100]] {

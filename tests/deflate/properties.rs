@@ -1,29 +1,28 @@
-//! What must hold for all messages under all terms (RFC 7692 section 7), tried on many.
+//! Properties of all messages with all options (RFC 7692, section 7).
 
 use std::fmt;
 
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use flate2::{Compress, Compression, FlushCompress};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::RngSeed;
-use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, ReadBuffer, SharedMessage};
+use sockless::test_util::strategies::roles;
+use sockless::test_util::{Frame, OwnedEvent, Pair, Role, cuts_at, encode, join_parts};
+use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, SharedMessage};
 
+use super::cases::cases;
+use super::listener::Listener;
 use super::reference::{TAIL, inflate};
-use super::{agreed, ask, noise, pair, run, sent, with};
-use sockless::test_util::{Frame, OwnedEvent, Pair, Peer, Role, encode, join_parts};
+use super::{
+    DELIVERIES, agreed, agreed_peer, everything, fragments, noise, pair, run, with,
+    without_peer_takeover,
+};
 
-/// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
-fn cases(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
-        config.rng_seed = RngSeed::Fixed(7692);
-    }
-    config.failure_persistence = None;
-    config
+/// Ascending places between 0 and `length`.
+fn places(cuts: &[Index], length: usize) -> Vec<usize> {
+    let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(length + 1)).collect();
+    places.sort_unstable();
+    places
 }
 
 // ---- Messages ----
@@ -32,7 +31,7 @@ fn cases(cases: u32) -> ProptestConfig {
 struct Message {
     text: bool,
     data: Vec<u8>,
-    /// Where it is cut into fragments; whole if nowhere.
+    /// Where the message is cut into fragments. Without a cut it is sent whole.
     cuts: Vec<usize>,
 }
 
@@ -46,9 +45,13 @@ impl fmt::Debug for Message {
 }
 
 impl Message {
+    fn as_text(&self) -> &str {
+        std::str::from_utf8(&self.data).unwrap()
+    }
+
     fn owned(&self) -> OwnedEvent {
         if self.text {
-            OwnedEvent::text(std::str::from_utf8(&self.data).unwrap())
+            OwnedEvent::text(self.as_text())
         } else {
             OwnedEvent::binary(&self.data)
         }
@@ -56,21 +59,14 @@ impl Message {
 
     fn shared(&self) -> SharedMessage {
         if self.text {
-            SharedMessage::text(std::str::from_utf8(&self.data).unwrap())
+            SharedMessage::text(self.as_text())
         } else {
             SharedMessage::binary(&self.data)
         }
     }
-
-    fn fragments(&self) -> Vec<&[u8]> {
-        let mut from = 0;
-        let ends = self.cuts.iter().copied().chain([self.data.len()]);
-        ends.map(|to| &self.data[std::mem::replace(&mut from, to)..to])
-            .collect()
-    }
 }
 
-/// Text that repeats itself and other texts, near and far.
+/// Text that repeats parts of itself and of other texts.
 fn text() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         6 => select(vec!["{\"id\": ", "\"name\"", ", ", "the value ", "}\n", "\u{20ac}", "\u{1f496}\u{1f496}"])
@@ -87,7 +83,7 @@ fn text() -> impl Strategy<Value = String> {
 
 fn binary() -> impl Strategy<Value = Vec<u8>> {
     let few = select(vec![b'a', b'b', 0, 0xff]);
-    // Of a few sources, so that messages repeat each other at all distances.
+    // Excerpts of three sources, because messages must repeat each other at many distances.
     let excerpt = |most: usize| {
         (0..3_u32, 0..most, 0..1500_usize).prop_map(|(seed, from, length): (u32, usize, usize)| {
             noise(from + length, seed).split_off(from)
@@ -109,22 +105,26 @@ fn message() -> impl Strategy<Value = Message> {
     ];
     let cuts = prop_oneof![1 => Just(vec![]), 1 => vec(any::<Index>(), 1..5)];
     (body, cuts).prop_map(|((text, data), cuts)| {
-        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(data.len() + 1)).collect();
-        cuts.sort_unstable();
+        let mut cuts = places(&cuts, data.len());
+        if text {
+            // Fragments to send have whole characters.
+            let text = std::str::from_utf8(&data).unwrap();
+            for cut in &mut cuts {
+                *cut = (0..=*cut).rfind(|at| text.is_char_boundary(*at)).unwrap();
+            }
+        }
         Message { text, data, cuts }
     })
 }
 
 fn deliveries() -> impl Strategy<Value = Delivery> {
-    select(vec![Delivery::Messages, Delivery::Chunks])
+    select(DELIVERIES.to_vec())
 }
 
-/// Sizes of reads, to be used in turn.
+/// Sizes of reads, which are used in turn.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    vec(
-        prop_oneof![2 => 1..20_usize, 2 => 20..3000_usize, 1 => Just(100_000)],
-        1..6,
-    )
+    let size = prop_oneof![2 => 1..20_usize, 2 => 20..3000_usize, 1 => Just(100_000)];
+    vec(size, 1..6)
 }
 
 fn cuts(length: usize, sizes: &[usize]) -> Vec<usize> {
@@ -133,7 +133,7 @@ fn cuts(length: usize, sizes: &[usize]) -> Vec<usize> {
         at += size;
         at
     });
-    // Byte by byte would take long for a long message.
+    // Single bytes of a long message would take too long.
     let least = length / 300;
     let mut cuts: Vec<_> = ends.take_while(|end| *end < length).collect();
     cuts.dedup_by(|next, last| *next - *last < least);
@@ -160,346 +160,194 @@ fn wishes() -> impl Strategy<Value = Deflate> {
     )
 }
 
+/// A configuration of one side.
+fn configs() -> impl Strategy<Value = Config> {
+    (wishes(), deliveries()).prop_map(|(wishes, delivery)| {
+        let config = with(wishes).with_delivery(delivery);
+        config.with_max_output(usize::MAX)
+    })
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-    Send(Role, Message, bool),
-    /// A message with a Ping behind every fragment, moved on there.
-    Interrupted(Role, Message),
-    /// A message of all, compressed ahead with such wishes or not, and with the connection's or not.
-    Share(Role, Message, Option<Deflate>, bool),
-    /// The last such message once more.
-    ShareAgain(Role),
-    Move(Role),
-    Lend(Role),
-    Reclaim(Role),
+    Send(Message),
+    /// A message with a Ping after every fragment. The peer receives each Ping at once.
+    Interrupted(Message),
+    /// One of the messages that all connections share.
+    Share(usize),
+    /// Whether the next messages are compressed.
+    Compress(bool),
+    Move,
+    Lend,
+    Reclaim,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let role = || select(Role::BOTH.to_vec());
+fn steps() -> impl Strategy<Value = Vec<(Role, Step)>> {
     let step = prop_oneof![
-        6 => (role(), message(), prop::bool::weighted(0.8)).prop_map(|(s, m, c)| Step::Send(s, m, c)),
-        2 => (role(), message()).prop_map(|(role, message)| Step::Interrupted(role, message)),
-        2 => (role(), message(), prop::option::of(wishes()), prop::bool::weighted(0.8))
-            .prop_map(|(role, message, ahead, c)| Step::Share(role, message, ahead, c)),
-        2 => role().prop_map(Step::ShareAgain),
-        3 => role().prop_map(Step::Move),
-        2 => role().prop_map(Step::Lend),
-        2 => role().prop_map(Step::Reclaim),
+        6 => message().prop_map(Step::Send),
+        2 => message().prop_map(Step::Interrupted),
+        5 => (0..3_usize).prop_map(Step::Share),
+        2 => prop::bool::weighted(0.8).prop_map(Step::Compress),
+        3 => Just(Step::Move),
+        2 => Just(Step::Lend),
+        2 => Just(Step::Reclaim),
     ];
-    vec(step, 1..14)
+    vec((roles(), step), 1..20)
 }
 
-/// What crosses the wire in one direction, as another library reads it.
-struct Listener {
-    bits: u8,
-    takeover: bool,
+/// One direction of a connection.
+struct Direction {
     min_size: usize,
-    before: Vec<u8>,
-    stream: Decompress,
-    /// The frames of the open message.
-    open: Vec<(u8, Vec<u8>)>,
-    messages: Vec<OwnedEvent>,
+    listener: Listener,
+    sent: Vec<OwnedEvent>,
+    heard: Vec<OwnedEvent>,
 }
 
-impl Listener {
+impl Direction {
+    fn new(from: &Config, to: &Config) -> Self {
+        let (from, to) = (from.deflate.as_ref(), to.deflate.as_ref());
+        let (from, to) = (from.unwrap(), to.unwrap());
+        let bits = from.max_window_bits.min(to.peer_max_window_bits);
+        let takeover = from.context_takeover && to.peer_context_takeover;
+        Self {
+            min_size: from.min_size,
+            listener: Listener::new(bits, takeover),
+            sent: Vec::new(),
+            heard: Vec::new(),
+        }
+    }
+
     fn hear(&mut self, output: &[u8]) {
-        for (first, payload) in sent(output) {
-            if first & 0x08 != 0 {
-                assert_eq!(first & 0x70, 0);
-                continue;
-            }
-            assert!(
-                first & 0x70 == 0
-                    || first & 0x7f == 0x41
-                    || first & 0x7f == 0x42
-                    || first & 0x70 == 0x40
-            );
-            assert!(first & 0x0f != 0 || first & 0x40 == 0);
-            self.open.push((first, payload));
-            if first & 0x80 != 0 {
-                self.message();
-            }
+        for message in self.listener.hear(output) {
+            let size = message.event.data().len();
+            assert!(!message.compressed || message.fragments > 1 || size >= self.min_size);
+            self.heard.push(message.event);
         }
-    }
-
-    fn message(&mut self) {
-        let frames = std::mem::take(&mut self.open);
-        let payload: Vec<_> = frames.iter().flat_map(|(_, part)| part.clone()).collect();
-        let first = frames[0].0;
-        let data = if first & 0x40 == 0 {
-            payload
-        } else {
-            let data = self.inflate(&payload);
-            assert!(frames.len() > 1 || data.len() >= self.min_size);
-            data
-        };
-        self.messages.push(if first & 0x0f == 1 {
-            OwnedEvent::text(std::str::from_utf8(&data).unwrap())
-        } else {
-            OwnedEvent::Binary(data)
-        });
-    }
-
-    fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
-        if !self.takeover {
-            self.before.clear();
-            self.stream.reset(false);
-        }
-        let inflated = inflate(payload, &self.before);
-        assert!(inflated.whole);
-        assert!(inflated.reach <= 1 << self.bits, "{}", inflated.reach);
-        self.before.extend(&inflated.data);
-        assert_eq!(decompress(&mut self.stream, payload), inflated.data);
-        inflated.data
-    }
-}
-
-/// Decompresses a whole message with the other library.
-pub(crate) fn decompress(stream: &mut Decompress, payload: &[u8]) -> Vec<u8> {
-    let input = [payload, &TAIL].concat();
-    let mut data = Vec::with_capacity(1024);
-    let start = stream.total_in();
-    loop {
-        let before = (stream.total_in(), stream.total_out());
-        let read = usize::try_from(before.0 - start).unwrap();
-        stream
-            .decompress_vec(&input[read..], &mut data, FlushDecompress::Sync)
-            .unwrap();
-        if before == (stream.total_in(), stream.total_out()) {
-            assert_eq!(read, input.len());
-            return data;
-        }
-        data.reserve(1024);
     }
 }
 
 struct Talk {
     pair: Pair,
-    listeners: [Listener; 2],
-    codecs: Codecs,
+    from_client: Direction,
+    from_server: Direction,
 }
 
 impl Talk {
     fn new(server: &Config, client: &Config) -> Self {
-        let s = server.deflate.as_ref().unwrap();
-        let c = client.deflate.as_ref().unwrap();
-        let listener = |from: &Deflate, to: &Deflate| Listener {
-            bits: from.max_window_bits.min(to.peer_max_window_bits),
-            takeover: from.context_takeover && to.peer_context_takeover,
-            min_size: from.min_size,
-            before: Vec::new(),
-            stream: Decompress::new(false),
-            open: Vec::new(),
-            messages: Vec::new(),
-        };
         Self {
             pair: pair(server, client),
-            listeners: [listener(c, s), listener(s, c)],
-            codecs: Codecs::new(),
+            from_client: Direction::new(client, server),
+            from_server: Direction::new(server, client),
         }
     }
 
+    fn from(&mut self, role: Role) -> &mut Direction {
+        match role {
+            Role::Client => &mut self.from_client,
+            Role::Server => &mut self.from_server,
+        }
+    }
+
+    /// Sends the message, and does something after each fragment.
     fn send(&mut self, role: Role, message: &Message, mut after: impl FnMut(&mut Self)) {
-        let fragments = message.fragments();
-        for (i, fragment) in fragments.iter().enumerate() {
-            let fin = i + 1 == fragments.len();
+        let last = message.cuts.len();
+        for (i, piece) in cuts_at(&message.data, &message.cuts).enumerate() {
             let connection = &mut self.pair.peer(role).connection;
-            // Text fragments are `str`, so that cut characters go out as the next fragment's.
-            if message.text {
-                let whole = std::str::from_utf8(&message.data).unwrap();
-                let boundary =
-                    |end: usize| (0..=end).rfind(|at| whole.is_char_boundary(*at)).unwrap();
-                let end = if fin {
-                    whole.len()
-                } else {
-                    boundary(message.cuts[i])
-                };
-                let start = if i == 0 {
-                    0
-                } else {
-                    boundary(message.cuts[i - 1])
-                };
-                if fragments.len() == 1 {
-                    connection.send_text(whole).unwrap();
-                } else {
-                    connection
-                        .send_text_fragment(&whole[start..end], fin)
-                        .unwrap();
-                }
-            } else if fragments.len() == 1 {
-                connection.send_binary(fragment).unwrap();
-            } else {
-                connection.send_binary_fragment(fragment, fin).unwrap();
+            let text = || std::str::from_utf8(piece).unwrap();
+            match (message.text, last) {
+                (true, 0) => connection.send_text(text()),
+                (false, 0) => connection.send_binary(piece),
+                (true, _) => connection.send_text_fragment(text(), i == last),
+                (false, _) => connection.send_binary_fragment(piece, i == last),
             }
+            .unwrap();
             after(self);
         }
+        self.from(role).sent.push(message.owned());
     }
 
     /// Brings the output of one role to the other.
     fn deliver(&mut self, role: Role, sizes: &[usize]) {
         let output = self.pair.peer(role).write_all();
-        self.listeners[usize::from(role == Role::Server)].hear(&output);
+        self.from(role).hear(&output);
         let other = self.pair.peer(role.other());
-        let mut from = 0;
-        for to in cuts(output.len(), sizes).into_iter().chain([output.len()]) {
-            other.receive(&output[from..to]);
-            from = to;
+        for piece in cuts_at(&output, &cuts(output.len(), sizes)) {
+            other.receive(piece);
         }
         assert_eq!(other.error, None);
     }
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(100))]
 
-    /// Everything that is sent arrives, however it is compressed, cut, and moved, and what is on the wire
-    /// keeps to what was agreed on.
+    /// Connections with different options use the same codecs and send the same shared messages, among others. The peer and
+    /// another library receive everything that was sent, however it is compressed and cut.
     #[test]
     fn both_sides_understand_each_other(
-        server in wishes(),
-        client in wishes(),
-        deliveries in (deliveries(), deliveries()),
-        steps in steps(),
+        shared in vec((message(), prop::option::of(wishes())), 3),
+        connections in vec((configs(), configs(), steps()), 1..4),
         sizes in sizes(),
     ) {
-        let (mut server, mut client) = (with(server), with(client));
-        (server.delivery, client.delivery) = deliveries;
-        (server.max_output, client.max_output) = (usize::MAX, usize::MAX);
-        let mut talk = Talk::new(&server, &client);
-        let mut said = [vec![], vec![]];
-        let mut all = (SharedMessage::text("all"), OwnedEvent::text("all"));
-        for step in &steps {
-            match step {
-                Step::Send(role, message, compress) => {
-                    talk.pair.peer(*role).connection.compress_messages(*compress);
-                    talk.send(*role, message, |_| ());
-                    said[usize::from(*role == Role::Server)].push(message.owned());
-                }
-                Step::Interrupted(role, message) => {
-                    talk.send(*role, message, |talk| {
-                        talk.pair.peer(*role).connection.send_ping(b"ping").unwrap();
-                        talk.deliver(*role, &sizes);
-                    });
-                    said[usize::from(*role == Role::Server)].push(message.owned());
-                }
-                Step::Share(role, message, ahead, compress) => {
-                    all = (message.shared(), message.owned());
-                    if let Some(wishes) = ahead {
-                        all.0.compress(wishes);
-                    }
-                    talk.pair.peer(*role).connection.compress_messages(*compress);
-                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
-                    said[usize::from(*role == Role::Server)].push(all.1.clone());
-                }
-                Step::ShareAgain(role) => {
-                    talk.pair.peer(*role).connection.send_shared(&all.0).unwrap();
-                    said[usize::from(*role == Role::Server)].push(all.1.clone());
-                }
-                Step::Move(role) => talk.deliver(*role, &sizes),
-                Step::Lend(role) => talk.pair.peer(*role).connection.lend_codecs(&mut talk.codecs),
-                Step::Reclaim(role) => {
-                    talk.pair.peer(*role).connection.reclaim_codecs(&mut talk.codecs);
-                }
+        let mut codecs = Codecs::new();
+        let all: Vec<_> = shared.iter().map(|(message, ahead)| {
+            let all = message.shared();
+            if let Some(wishes) = ahead {
+                all.compress(wishes);
             }
-        }
-        for role in [Role::Client, Role::Server, Role::Client, Role::Server] {
-            talk.deliver(role, &sizes);
-        }
-        for (said, (role, listener)) in said.iter().zip(Role::BOTH.iter().zip(&talk.listeners)) {
-            prop_assert!(*said == listener.messages);
-            let other = match role {
-                Role::Client => &talk.pair.server,
-                Role::Server => &talk.pair.client,
-            };
-            let (mut heard, open) = join_parts(&other.events);
-            heard.retain(|event| !matches!(event, OwnedEvent::Ping(_) | OwnedEvent::Pong(_)));
-            prop_assert!(*said == heard);
-            prop_assert_eq!(open, None);
-            prop_assert!(other.buffer.is_empty());
-        }
-    }
-}
-
-// ---- Messages of all between a connection's own ----
-
-#[derive(Clone, Debug)]
-enum Say {
-    Own(Message),
-    Shared(usize),
-    /// Whether the next messages are compressed.
-    Compress(bool),
-    Lend,
-    Reclaim,
-    Move,
-}
-
-fn say() -> impl Strategy<Value = Say> {
-    prop_oneof![
-        5 => message().prop_map(Say::Own),
-        5 => (0..3_usize).prop_map(Say::Shared),
-        1 => prop::bool::weighted(0.7).prop_map(Say::Compress),
-        1 => Just(Say::Lend),
-        1 => Just(Say::Reclaim),
-        1 => Just(Say::Move),
-    ]
-}
-
-proptest! {
-    #![proptest_config(cases(60))]
-
-    /// Several connections with terms of their own send the same few messages at different times, between others.
-    #[test]
-    fn what_is_shared_is_understood_by_all(
-        role in select(Role::BOTH.to_vec()),
-        shared in vec(message(), 3),
-        connections in vec((wishes(), deliveries(), vec(say(), 4..25)), 1..4),
-        min_size in select(vec![0, 30, 128]),
-        sizes in sizes(),
-    ) {
-        let shared: Vec<_> = shared.iter().map(|message| (message.shared(), message.owned())).collect();
-        for (mut wishes, delivery, says) in connections {
-            wishes.min_size = min_size;
-            let config = with(wishes).with_delivery(delivery).with_max_output(usize::MAX);
-            let mut talk = Talk::new(&config, &config);
-            let mut said = Vec::new();
-            for say in &says {
+            (all, message.owned())
+        }).collect();
+        for (server, client, steps) in connections {
+            let mut talk = Talk::new(&server, &client);
+            for (role, step) in steps {
                 let connection = &mut talk.pair.peer(role).connection;
-                match say {
-                    Say::Own(message) => {
-                        talk.send(role, message, |_| ());
-                        said.push(message.owned());
+                match step {
+                    Step::Send(message) => talk.send(role, &message, |_| ()),
+                    Step::Interrupted(message) => talk.send(role, &message, |talk| {
+                        talk.pair.peer(role).connection.send_ping(b"ping").unwrap();
+                        talk.deliver(role, &sizes);
+                    }),
+                    Step::Share(i) => {
+                        connection.send_shared(&all[i].0).unwrap();
+                        talk.from(role).sent.push(all[i].1.clone());
                     }
-                    Say::Shared(i) => {
-                        connection.send_shared(&shared[*i].0).unwrap();
-                        said.push(shared[*i].1.clone());
-                    }
-                    Say::Compress(compress) => connection.compress_messages(*compress),
-                    Say::Lend => connection.lend_codecs(&mut talk.codecs),
-                    Say::Reclaim => connection.reclaim_codecs(&mut talk.codecs),
-                    Say::Move => talk.deliver(role, &sizes),
+                    Step::Compress(compress) => connection.compress_messages(compress),
+                    Step::Move => talk.deliver(role, &sizes),
+                    Step::Lend => connection.lend_codecs(&mut codecs),
+                    Step::Reclaim => connection.reclaim_codecs(&mut codecs),
                 }
             }
-            talk.deliver(role, &sizes);
-            let (heard, open) = join_parts(&talk.pair.peer(role.other()).events);
-            prop_assert!(said == heard);
-            prop_assert_eq!(open, None);
-            prop_assert!(said == talk.listeners[usize::from(role == Role::Server)].messages);
+            for role in [Role::Client, Role::Server, Role::Client, Role::Server] {
+                talk.deliver(role, &sizes);
+            }
+            for role in Role::BOTH {
+                let other = talk.pair.peer(role.other());
+                prop_assert!(other.buffer.is_empty());
+                let (mut received, open) = join_parts(&other.events());
+                received.retain(|event| !matches!(event, OwnedEvent::Ping(_) | OwnedEvent::Pong(_)));
+                prop_assert_eq!(open, None);
+                let direction = talk.from(role);
+                prop_assert!(direction.sent == direction.heard);
+                prop_assert!(direction.sent == received);
+                talk.pair.peer(role).connection.reclaim_codecs(&mut codecs);
+            }
         }
     }
 }
 
-// ---- What another library compresses ----
+// ---- Messages from another library ----
 
-/// How a message is compressed by the other library.
+/// How the other library compresses a message.
 #[derive(Clone, Debug)]
 struct Style {
     level: u32,
-    /// Where blocks end within the message.
+    /// Where blocks end inside the message.
     flushes: Vec<Index>,
-    /// Whether the last block has BFINAL; the next message then begins a stream of its own.
+    /// Whether the last block has BFINAL. The next message then refers to nothing before it.
     bfinal: bool,
-    /// Without compression.
+    /// Whether the message is not compressed.
     plain: bool,
+    /// Whether a Ping follows each fragment.
     ping: bool,
 }
 
@@ -517,22 +365,14 @@ fn style() -> impl Strategy<Value = Style> {
 }
 
 fn compress(stream: &mut Compress, data: &[u8], style: &Style) -> Vec<u8> {
-    let mut ends: Vec<_> = style
-        .flushes
-        .iter()
-        .map(|at| at.index(data.len() + 1))
-        .collect();
-    ends.sort_unstable();
-    let mut from = 0;
+    let ends = places(&style.flushes, data.len());
     let mut payload = Vec::new();
-    for (i, to) in ends.iter().copied().chain([data.len()]).enumerate() {
-        let finish = style.bfinal && i == ends.len();
-        let flush = if finish {
+    for (i, mut input) in cuts_at(data, &ends).enumerate() {
+        let flush = if style.bfinal && i == ends.len() {
             FlushCompress::Finish
         } else {
             FlushCompress::Sync
         };
-        let mut input = &data[from..to];
         loop {
             payload.reserve(input.len() + 128);
             let read = stream.total_in();
@@ -542,10 +382,9 @@ fn compress(stream: &mut Compress, data: &[u8], style: &Style) -> Vec<u8> {
                 break;
             }
         }
-        from = to;
     }
     if style.bfinal {
-        // Section 7.2.3.4.
+        // RFC 7692, section 7.2.3.4.
         payload.push(0);
         stream.reset();
     } else if payload.ends_with(&TAIL) {
@@ -557,55 +396,42 @@ fn compress(stream: &mut Compress, data: &[u8], style: &Style) -> Vec<u8> {
     payload
 }
 
-/// The frames of a message, with Pings between them.
-fn frames(
-    message: &Message,
-    payload: &[u8],
-    compressed: bool,
-    cuts: &[Index],
-    ping: bool,
-) -> Vec<Frame> {
-    let mut ends: Vec<_> = cuts.iter().map(|at| at.index(payload.len() + 1)).collect();
-    ends.sort_unstable();
-    let mut frames = Vec::new();
-    let mut from = 0;
-    for to in ends.into_iter().chain([payload.len()]) {
-        frames.push(Frame::new(0x00, &payload[from..to]));
-        if ping {
-            frames.push(Frame::new(0x89, "ping"));
-        }
-        from = to;
-    }
-    frames[0].first |= if message.text { 0x01 } else { 0x02 } | if compressed { 0x40 } else { 0 };
-    let last = frames.len() - 1 - usize::from(ping);
-    frames[last].first |= 0x80;
+/// The frames of a message.
+fn frames(text: bool, payload: &[u8], style: &Style, cuts: &[Index]) -> Vec<Frame> {
+    let opcode = if text { 0x81 } else { 0x82 };
+    let rsv1 = if style.plain { 0 } else { 0x40 };
+    let frames = fragments(opcode | rsv1, payload, &places(cuts, payload.len()));
+    let ping = style.ping.then(|| Frame::new(0x89, "ping"));
+    let frames = frames.into_iter();
     frames
+        .flat_map(|frame| [Some(frame), ping.clone()])
+        .flatten()
+        .collect()
 }
 
 proptest! {
     #![proptest_config(cases(100))]
 
-    /// What another library sends is understood.
     #[test]
-    fn others_are_understood(
-        role in select(Role::BOTH.to_vec()),
+    fn messages_of_another_library_are_understood(
+        role in roles(),
         takeover in any::<bool>(),
         delivery in deliveries(),
         messages in vec((message(), style(), vec(any::<Index>(), 0..4)), 1..8),
         sizes in sizes(),
     ) {
-        let mut stream_ = Compress::new(Compression::new(messages[0].1.level), false);
+        let mut stream = Compress::new(Compression::new(messages[0].1.level), false);
         let (mut all, mut expected) = (Vec::new(), Vec::new());
         for (message, style, cuts) in &messages {
             let payload = if style.plain {
                 message.data.clone()
             } else {
-                compress(&mut stream_, &message.data, style)
+                compress(&mut stream, &message.data, style)
             };
             if !takeover {
-                stream_.reset();
+                stream.reset();
             }
-            all.extend(frames(message, &payload, !style.plain, cuts, style.ping));
+            all.extend(frames(message.text, &payload, style, cuts));
             expected.push(message.owned());
         }
         let deflate = Deflate::new().with_peer_context_takeover(takeover);
@@ -613,12 +439,7 @@ proptest! {
         let connection = if takeover {
             agreed(role, &config)
         } else {
-            match role {
-                Role::Server => super::serve(&[super::OFFER], &config).unwrap().0,
-                Role::Client => {
-                    ask(&["permessage-deflate; server_no_context_takeover"], &config).0.unwrap()
-                }
-            }
+            without_peer_takeover(role, &config)
         };
         let bytes = encode(&all, role);
         let mut outcome = run(connection, &bytes, &cuts(bytes.len(), &sizes));
@@ -629,7 +450,7 @@ proptest! {
     }
 }
 
-// ---- What nobody should send ----
+// ---- Damaged messages ----
 
 #[derive(Clone, Debug)]
 enum Damage {
@@ -639,7 +460,7 @@ enum Damage {
     Remove(Index, usize),
     Append(Vec<u8>),
     Replace(Vec<u8>),
-    /// Nothing at all.
+    /// The message stays as it is.
     None,
 }
 
@@ -670,7 +491,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         prop_oneof![
             vec(any::<u8>(), 1..40),
             vec(select(vec![0, 0xff]), 1..7),
-            // Beginnings of blocks, and whole ones.
+            // Whole blocks and beginnings of blocks.
             Just(vec![0, 0, 0xff, 0xff]),
             Just(vec![0x03, 0x00]),
             Just(vec![0x04, 0xc0, 0x81, 0x08]),
@@ -690,10 +511,10 @@ fn damage() -> impl Strategy<Value = Damage> {
 proptest! {
     #![proptest_config(cases(500))]
 
-    /// Damaged messages fail, or are what the reference says they are: never anything else.
+    /// Damaged messages fail or are delivered, as the reference decides.
     #[test]
     fn damage_is_found(
-        role in select(Role::BOTH.to_vec()),
+        role in roles(),
         delivery in deliveries(),
         limit in prop_oneof![2 => Just(1_usize << 24), 1 => 0..300_usize],
         messages in vec((message(), style(), vec(any::<Index>(), 0..3), damage()), 1..4),
@@ -708,13 +529,14 @@ proptest! {
             message.text &= std::str::from_utf8(&message.data).is_ok();
             let mut payload = compress(&mut other, &message.data, style);
             damage.apply(&mut payload);
-            all.extend(frames(&message, &payload, true, cuts, false));
+            let style = Style { plain: false, ping: false, ..style.clone() };
+            all.extend(frames(message.text, &payload, &style, cuts));
             if verdict.is_some() {
                 continue;
             }
             let inflated = inflate(&payload, &before);
             let text = std::str::from_utf8(&inflated.data);
-            // Which of several errors is met first depends on what comes in one read.
+            // The reads decide which of several errors sockless finds first.
             let mut wrong = Vec::new();
             if inflated.data.len() > limit {
                 wrong.push(ProtocolError::MessageTooLarge);
@@ -735,7 +557,7 @@ proptest! {
                 verdict = Some((wrong, inflated.data));
             }
         }
-        let config = super::everything().with_delivery(delivery).with_max_message_size(limit as u64);
+        let config = everything().with_delivery(delivery).with_max_message_size(limit as u64);
         let bytes = encode(&all, role);
         let cuts = cuts(bytes.len(), &sizes);
         let mut outcome = run(agreed(role, &config), &bytes, &cuts);
@@ -754,28 +576,25 @@ proptest! {
         }
     }
 
-    /// Nothing that a peer can send, right or wrong, makes a panic.
     #[test]
-    fn any_bytes(
-        role in select(Role::BOTH.to_vec()),
+    fn no_bytes_cause_a_panic(
+        role in roles(),
         delivery in deliveries(),
         frames in vec((select(vec![0x00, 0x01, 0x40, 0x41, 0x42, 0x80, 0x81, 0xc0, 0xc1, 0xc2, 0x89, 0xc9]), vec(any::<u8>(), 0..30)), 1..6),
         sizes in sizes(),
         lend in any::<bool>(),
     ) {
         let frames: Vec<_> = frames.into_iter().map(|(first, payload)| Frame::new(first, payload)).collect();
-        let config = super::everything().with_delivery(delivery);
+        let config = everything().with_delivery(delivery);
         let bytes = encode(&frames, role);
         let mut codecs = Codecs::new();
-        let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
-        let mut from = 0;
-        for to in cuts(bytes.len(), &sizes).into_iter().chain([bytes.len()]) {
+        let mut peer = agreed_peer(role, &config);
+        for piece in cuts_at(&bytes, &cuts(bytes.len(), &sizes)) {
             if lend {
                 peer.connection.lend_codecs(&mut codecs);
             }
-            peer.receive(&bytes[from..to]);
+            peer.receive(piece);
             peer.connection.reclaim_codecs(&mut codecs);
-            from = to;
         }
         if let Some(error) = peer.error {
             prop_assert!([1002, 1007, 1009].contains(&u16::from(error.close_code())));

@@ -1,14 +1,19 @@
-//! Compressed messages on their way in (RFC 7692 sections 6, 7.2.2 and 7.2.3).
+//! Received compressed messages (RFC 7692, sections 6, 7.2.2 and 7.2.3).
 
-use sockless::{Deflate, Delivery, ProtocolError, ReadBuffer};
+use sockless::ProtocolError;
+use sockless::test_util::{Frame, OwnedEvent, Role, encode};
 
 use super::reference::inflate;
 use super::support::hex;
-use super::{agreed, everything, noise, received, repeat, run, stored};
-use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
+use super::{
+    DELIVERIES, agreed, agreed_peer, ask, everything, fragments, noise, received, repeat, run,
+    serve, stored,
+};
 
 const HELLO: &str = "f2 48 cd c9 c9 07 00";
 const AGAIN: &str = "f2 00 11 00 00";
+const FLUSHED: &str = "f2 48 cd c9 c9 07 00 00 00 ff ff";
+const FLUSHED_AGAIN: &str = "f2 00 11 00 00 00 00 ff ff";
 const FINAL: &str = "f3 48 cd c9 c9 07 00 00";
 
 fn frames(rows: &[(u8, &str)]) -> Vec<Frame> {
@@ -24,7 +29,7 @@ fn texts(texts: &[&str]) -> Vec<OwnedEvent> {
 #[test]
 fn good_messages() {
     let table: &[(&[(u8, &str)], &[&str])] = &[
-        // The examples of section 7.2.3.
+        // The examples of RFC 7692, section 7.2.3.
         (&[(0xc1, HELLO)], &["Hello"]),
         (&[(0x41, "f2 48 cd"), (0x80, "c9 c9 07 00")], &["Hello"]),
         (&[(0xc1, HELLO), (0xc1, AGAIN)], &["Hello", "Hello"]),
@@ -34,10 +39,10 @@ fn good_messages() {
             &[(0xc1, "f2 48 05 00 00 00 ff ff ca c9 c9 07 00")],
             &["Hello"],
         ),
-        // Section 7.2.3.6.
+        // Section 7.2.3.6: an empty message.
         (&[(0xc1, "00")], &[""]),
         (&[(0xc1, "02 00")], &[""]),
-        // Nothing compressed to nothing.
+        // An empty message without payload.
         (&[(0xc1, "")], &[""]),
         (&[(0x41, ""), (0x00, ""), (0x80, "")], &[""]),
         (&[(0x41, "00"), (0x80, "")], &[""]),
@@ -47,7 +52,7 @@ fn good_messages() {
             &[(0xc1, HELLO), (0xc1, ""), (0xc1, "00"), (0xc1, AGAIN)],
             &["Hello", "", "", "Hello"],
         ),
-        // Fragments of every size, empty ones too.
+        // Fragments of many sizes, also empty ones.
         (
             &[
                 (0x41, ""),
@@ -59,7 +64,7 @@ fn good_messages() {
             ],
             &["Hello"],
         ),
-        // The window outlives a block with BFINAL, within a message and beyond it (section 7.2.3.4).
+        // The window stays after a block with BFINAL, inside a message and after it (section 7.2.3.4).
         (&[(0xc1, FINAL), (0xc1, AGAIN)], &["Hello", "Hello"]),
         (
             &[(0xc1, FINAL), (0xc1, FINAL), (0xc1, AGAIN), (0xc1, AGAIN)],
@@ -73,7 +78,7 @@ fn good_messages() {
             &[(0xc1, HELLO), (0xc1, "03 00 03 00 f2 00 11 00 00")],
             &["Hello", "Hello"],
         ),
-        // Section 7.2.1: any block may have BFINAL, also the empty one that is cut off.
+        // Section 7.2.1: any block may have BFINAL, also the empty block at the end.
         (&[(0xc1, "01")], &[""]),
         (&[(0xc1, "01"), (0xc1, HELLO)], &["", "Hello"]),
         (
@@ -84,7 +89,22 @@ fn good_messages() {
             &[(0xc1, "f3 48 cd c9 c9 07 00 01"), (0xc1, AGAIN)],
             &["Hello", "Hello"],
         ),
-        // Plain messages do not touch the window.
+        // Section 7.2.1: only the last fragment leaves out the marker of its flush, `00 00 ff ff`.
+        (&[(0x41, FLUSHED), (0x80, AGAIN)], &["HelloHello"]),
+        (
+            &[(0x41, FLUSHED), (0x00, FLUSHED_AGAIN), (0x80, "00")],
+            &["HelloHello"],
+        ),
+        (
+            &[
+                (0x41, "00 00 00 ff ff"),
+                (0x00, FLUSHED),
+                (0x00, "00 00 00 ff ff"),
+                (0x80, AGAIN),
+            ],
+            &["HelloHello"],
+        ),
+        // Messages without compression do not change the window.
         (
             &[(0xc1, HELLO), (0x81, "48 69"), (0xc1, AGAIN)],
             &["Hello", "Hi", "Hello"],
@@ -106,7 +126,7 @@ fn good_messages() {
             (texts(messages), None),
             "{rows:?}"
         );
-        // The reference, which judges the other tables, agrees.
+        // The reference agrees. Other tests use it as the judge.
         let (mut before, mut payload) = (Vec::new(), Vec::new());
         let mut messages_left = messages.iter();
         let mut compressed = false;
@@ -123,7 +143,7 @@ fn good_messages() {
                 }
             }
         }
-        // As binary messages, too.
+        // The same as binary messages.
         let mut binary = frames(rows);
         for frame in binary.iter_mut().filter(|frame| frame.first & 1 == 1) {
             frame.first ^= 0x03;
@@ -139,55 +159,19 @@ fn good_messages() {
     }
 }
 
-/// Section 7.2.1: only the last fragment leaves out the marker of its flush, `00 00 ff ff`. In the others it stays.
-#[test]
-fn a_flush_marker_may_end_any_fragment_but_the_last() {
-    let table: &[&[(u8, &str)]] = &[
-        &[(0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"), (0x80, AGAIN)],
-        // The last fragment is an empty block, and a Ping comes between.
-        &[
-            (0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"),
-            (0x89, "70"),
-            (0x00, "f2 00 11 00 00 00 00 ff ff"),
-            (0x80, "00"),
-        ],
-        // A fragment of nothing but an empty block, first and in the middle.
-        &[
-            (0x41, "00 00 00 ff ff"),
-            (0x00, "f2 48 cd c9 c9 07 00 00 00 ff ff"),
-            (0x00, "00 00 00 ff ff"),
-            (0x80, AGAIN),
-        ],
-    ];
-    for rows in table {
-        let (events, error) = received(&everything(), &frames(rows));
-        assert_eq!(error, None, "{rows:?}");
-        let messages = events
-            .iter()
-            .filter(|event| matches!(event, OwnedEvent::Text(_)));
-        assert!(messages.eq(&texts(&["HelloHello"])), "{rows:?}");
-    }
-    // At the end of a message it stands for nothing.
-    let last = [(0x41, "f2 48 cd c9 c9 07 00 00 00 ff ff"), (0x80, "")];
-    let (events, error) = received(&everything(), &frames(&last));
-    assert_eq!(events, []);
-    assert_eq!(error, Some(ProtocolError::CorruptCompression));
-}
-
-/// Fragments may end anywhere, also in the marker of a flush.
 #[test]
 fn a_flush_marker_split_over_fragments() {
-    // "He", flushed, and "llo", and the same message with the window of the first one.
+    // "He", a flush, and "llo". Then a message that repeats the one before it.
     for (before, message) in [
-        ("", "f2 48 05 00 00 00 ff ff ca c9 c9 07 00"),
-        (HELLO, "f2 00 11 00 00 00 00 ff ff 00"),
+        (&[][..], "f2 48 05 00 00 00 ff ff ca c9 c9 07 00"),
+        (&[(0xc1, HELLO)], "f2 00 11 00 00 00 00 ff ff 00"),
     ] {
         let payload = hex(message);
         let marker = payload
             .windows(4)
             .position(|bytes| bytes == [0, 0, 0xff, 0xff]);
         let marker = marker.unwrap();
-        // One place to split at, two, and every byte of the marker alone.
+        // One cut, two cuts, and a cut after every byte of the marker.
         let mut places: Vec<Vec<usize>> = Vec::new();
         for a in marker..=marker + 4 {
             places.push(vec![a]);
@@ -195,32 +179,16 @@ fn a_flush_marker_split_over_fragments() {
         }
         places.push((marker..=marker + 4).collect());
         for places in places {
-            let mut all = Vec::new();
-            if !before.is_empty() {
-                all.push(Frame::new(0xc1, hex(before)));
-            }
-            let mut start = 0;
-            for (i, &end) in places.iter().chain(&[payload.len()]).enumerate() {
-                let first = if i == 0 { 0x41 } else { 0x00 };
-                all.push(Frame::new(first, &payload[start..end]));
-                start = end;
-            }
-            all.last_mut().unwrap().first |= 0x80;
-            let expected = if before.is_empty() {
-                texts(&["Hello"])
-            } else {
-                texts(&["Hello", "Hello"])
-            };
-            assert_eq!(
-                received(&everything(), &all),
-                (expected, None),
-                "{places:?}"
-            );
+            let mut all = frames(before);
+            let expected = texts(&["Hello"].repeat(before.len() + 1));
+            all.extend(fragments(0xc1, &payload, &places));
+            let found = received(&everything(), &all);
+            assert_eq!(found, (expected, None), "{places:?}");
         }
     }
 }
 
-/// RFC 6455 section 5.4: control frames between the fragments; they are never compressed (section 6).
+/// RFC 6455, section 5.4. Control frames are never compressed (RFC 7692, section 6).
 #[test]
 fn control_frames_between_fragments() {
     let rows = &[
@@ -231,7 +199,9 @@ fn control_frames_between_fragments() {
         (0x89, ""),
         (0x80, "c9 c9 07 00"),
         (0x89, "00"),
-        (0xc1, AGAIN),
+        (0x41, FLUSHED_AGAIN),
+        (0x89, "70"),
+        (0x80, "00"),
         (0x88, "03 e8"),
     ];
     let events = vec![
@@ -240,17 +210,18 @@ fn control_frames_between_fragments() {
         OwnedEvent::ping(b""),
         OwnedEvent::text("Hello"),
         OwnedEvent::ping(b"\0"),
+        OwnedEvent::ping(b"p"),
         OwnedEvent::text("Hello"),
         OwnedEvent::close(1000, ""),
     ];
     assert_eq!(received(&everything(), &frames(rows)), (events, None));
-    // A Close frame may stand there, too, and is the end.
+    // A Close frame between fragments ends the connection.
     let rows = &[(0x41, "f2 48 cd"), (0x88, "03 e8"), (0x80, "c9 c9 07 00")];
     let close = vec![OwnedEvent::close(1000, "")];
     assert_eq!(received(&everything(), &frames(rows)), (close, None));
 }
 
-/// Section 6: RSV1 belongs to the first frame of a data message, RSV2 and RSV3 to nobody.
+/// RFC 7692, section 6: only the first frame of a data message may have RSV1. No frame may have RSV2 or RSV3.
 #[test]
 fn reserved_bits() {
     let table: &[&[(u8, &str)]] = &[
@@ -267,58 +238,56 @@ fn reserved_bits() {
         &[(0xd2, HELLO)],
         &[(0xf1, HELLO)],
     ];
+    let error = Some(ProtocolError::ReservedBits);
     for rows in table {
         let mut rows = frames(rows);
         let wrong = rows.pop().unwrap();
         for role in Role::BOTH {
-            let mut peer = Peer::with(agreed(role, &everything()), ReadBuffer::new());
+            let mut peer = agreed_peer(role, &everything());
             peer.receive(&encode(&rows, role));
-            assert_eq!(peer.error, None, "{rows:?}");
             let bytes = wrong.encode(role);
             peer.receive(&bytes[..1]);
             assert_eq!(peer.error, None, "{rows:?}");
-            // Shown by the first two bytes.
+            // The first two bytes of the frame are enough.
             peer.receive(&bytes[1..2]);
-            assert_eq!(
-                peer.error,
-                Some(ProtocolError::ReservedBits),
-                "{rows:?} {wrong:?}"
-            );
+            assert_eq!(peer.error, error, "{rows:?} {wrong:?}");
         }
         rows.push(wrong);
-        let error = Some(ProtocolError::ReservedBits);
         assert_eq!(received(&everything(), &rows), (vec![], error));
     }
-    // Other rules hold for compressed messages as well.
+    // A compressed message inside another one.
     let inside = frames(&[(0x41, "f2 48 cd"), (0xc1, HELLO)]);
     let error = Some(ProtocolError::ExpectedContinuation);
     assert_eq!(received(&everything(), &inside), (vec![], error));
 }
 
-/// Without the extension RSV1 means nothing (RFC 6455 section 5.2).
+/// RFC 6455, section 5.2: without the extension, RSV1 is a violation.
 #[test]
 fn not_agreed() {
     let bytes = |role| Frame::new(0xc1, hex(HELLO)).encode(role);
-    // Wanted, and not agreed on.
-    let (server, None) = super::serve(&[], &everything()).unwrap() else {
-        panic!("an answer to no offer");
-    };
-    let client = super::ask(&[], &everything()).0.unwrap();
-    for (role, connection) in [(Role::Server, server), (Role::Client, client)] {
+    let (server, answer) = serve(&[], &everything()).unwrap();
+    assert_eq!(answer, None);
+    let client = ask(&[], &everything()).0.unwrap();
+    for (role, connection) in [
+        // This side wants the extension, and the peer does not.
+        (Role::Server, server),
+        (Role::Client, client),
+        // A handshake of somebody else has agreed on no extension.
+        (Role::Server, Role::Server.connection(&everything())),
+        (Role::Client, Role::Client.connection(&everything())),
+    ] {
         assert!(!connection.uses_deflate());
         let error = run(connection, &bytes(role), &[]).error;
-        assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
-        let error = run(role.connection(&everything()), &bytes(role), &[]).error;
         assert_eq!(error, Some(ProtocolError::ReservedBits), "{role:?}");
     }
 }
 
-/// No DEFLATE data, or not all of it, or more than all: 1007, and nothing is delivered.
+/// Data that is not DEFLATE, ends too early or goes on after its end. The connection fails with 1007 and delivers nothing.
 #[test]
 fn corrupt_messages() {
     let far = |distance| [hex("f2 48 cd c9 c9 07 00 00 00 ff ff"), repeat(distance)].concat();
     let table = [
-        // A block of type 3; a stored block whose lengths differ; nothing to repeat.
+        // A block of type 3, a stored block with two lengths, references to data that does not exist.
         hex("06"),
         hex("07 00"),
         hex("00 05 00 fa fe 48 65 6c 6c 6f 00"),
@@ -327,14 +296,14 @@ fn corrupt_messages() {
         // Impossible codes of a dynamic block.
         hex("04 00"),
         hex("fc ff 00"),
-        // Without the header of the last, empty block, where the tail would become data.
+        // No header of the empty block at the end, so the tail becomes data.
         hex("00 05 00 fa ff 48 65 6c 6c 6f"),
         hex("f2 48 cd c9 c9 07"),
-        // Nothing behind BFINAL, where section 7.2.1 demands an empty block.
+        // No empty block after BFINAL, which RFC 7692, section 7.2.1, demands.
         hex("f3 48 cd c9 c9 07 00"),
         hex("01 05 00 fa ff 48 65 6c 6c 6f"),
         hex("03 00"),
-        // With the tail that was to be cut off, or half of it, or anything else behind.
+        // More bytes at the end: the whole tail, a part of it, or others.
         hex("f2 48 cd c9 c9 07 00 00 00 ff ff"),
         hex("f2 48 cd c9 c9 07 00 00 00"),
         hex("00 00 00 ff ff"),
@@ -343,7 +312,7 @@ fn corrupt_messages() {
         hex("f3 48 cd c9 c9 07 00 00 00"),
         hex("f3 48 cd c9 c9 07 00 ff"),
         hex("00 00"),
-        // In the middle of a stored block that goes on with the tail.
+        // An incomplete stored block, so the tail becomes data.
         hex("00 05 00 fa ff 48"),
         hex("00 0a 00 f5 ff 48 65 6c 6c 6f 00"),
         // Not compressed at all.
@@ -354,11 +323,8 @@ fn corrupt_messages() {
         assert!(!inflate(&payload, b"").whole, "{payload:02x?}");
         for rows in [
             vec![Frame::new(0xc2, &payload)],
-            vec![
-                Frame::new(0x42, &payload[..1]),
-                Frame::new(0x80, &payload[1..]),
-            ],
-            vec![Frame::new(0x42, &payload), Frame::new(0x80, "")],
+            fragments(0xc2, &payload, &[1]),
+            fragments(0xc2, &payload, &[payload.len()]),
         ] {
             let error = Some(ProtocolError::CorruptCompression);
             let good = [Frame::new(0x82, "before"), Frame::new(0x89, "ping")];
@@ -374,7 +340,7 @@ fn corrupt_messages() {
     }
 }
 
-/// The beginning of a message is whole only if the reference says so.
+/// The reference decides whether the beginning of a message is whole.
 #[test]
 fn messages_cut_short() {
     for payload in [
@@ -402,7 +368,7 @@ fn messages_cut_short() {
     }
 }
 
-/// RFC 6455 section 8.1 holds for what was decompressed: wrong text fails as soon as its byte is known.
+/// RFC 6455, section 8.1: decompressed text must be UTF-8. The connection fails at the first wrong byte.
 #[test]
 fn text_is_utf8() {
     let invalid = Some(ProtocolError::InvalidUtf8);
@@ -418,15 +384,15 @@ fn text_is_utf8() {
             received(&everything(), &[Frame::new(0xc1, &payload)]),
             (vec![], invalid)
         );
-        // Known though the message goes on, and the frame too.
+        // The error does not wait for the end of the message or of the frame.
         let open = [Frame::new(0x41, &payload)];
         assert_eq!(received(&everything(), &open), (vec![], invalid));
         for role in Role::BOTH {
-            for delivery in [Delivery::Messages, Delivery::Chunks] {
+            for delivery in DELIVERIES {
                 let config = everything().with_delivery(delivery);
                 let bytes = open[0].encode(role);
                 let header = bytes.len() - payload.len();
-                let mut peer = Peer::with(agreed(role, &config), ReadBuffer::new());
+                let mut peer = agreed_peer(role, &config);
                 let at = (1..=bytes.len()).find(|n| {
                     peer.receive(&bytes[n - 1..*n]);
                     peer.error.is_some()
@@ -435,18 +401,19 @@ fn text_is_utf8() {
                 assert_eq!(peer.error, invalid);
             }
         }
-        // As data it is right.
+        // Binary messages may have any bytes.
         assert_eq!(
             received(&everything(), &[Frame::new(0xc2, &payload)]),
             (vec![OwnedEvent::binary(wrong)], None)
         );
     }
-    // A message ends with a whole character; fragments, reads and blocks may end anywhere.
+    // A message must end with a whole character. Fragments, reads and blocks may end anywhere.
     for cut in [&b"Hello \xe2"[..], b"\xe2\x82", b"\xf0\x9f\x92"] {
-        let frames = [Frame::new(0xc1, stored(cut))];
-        assert_eq!(received(&everything(), &frames), (vec![], invalid));
-        let frames = [Frame::new(0x41, stored(cut)), Frame::new(0x80, "")];
-        assert_eq!(received(&everything(), &frames), (vec![], invalid));
+        let payload = stored(cut);
+        for places in [&[][..], &[payload.len()]] {
+            let frames = fragments(0xc1, &payload, places);
+            assert_eq!(received(&everything(), &frames), (vec![], invalid));
+        }
     }
     let euro = "\u{20ac}\u{1f496}\u{e9}";
     for cut in 0..=euro.len() {
@@ -461,19 +428,20 @@ fn text_is_utf8() {
     }
 }
 
-/// Of two violations the first one counts, however much is decompressed at once: the wrong byte that comes out
-/// before the block that is corrupt, the limit, or the end that is missing.
+/// The first of two violations counts, however much sockless decompresses at once. The second one is a corrupt block, the
+/// limit, or a missing end.
 #[test]
 fn wrong_text_counts_before_what_follows_it() {
     let block = |data: &[u8]| {
         let mut bytes = stored(data);
-        // Without the empty block behind it.
+        // Removes the empty block at the end.
         bytes.pop();
         bytes
     };
     let wrong_block = &[0x07][..];
     let wrong = ProtocolError::InvalidUtf8;
     let corrupt = ProtocolError::CorruptCompression;
+    let too_large = ProtocolError::MessageTooLarge;
     let full = &everything();
     let limited = &everything().with_max_message_size(5);
     for (config, payload, error) in [
@@ -482,60 +450,17 @@ fn wrong_text_counts_before_what_follows_it() {
         (full, block(b"ok\xff"), wrong),
         (full, block(b"ok\xce"), corrupt),
         (limited, stored(b"abcd\xffefg"), wrong),
-        (
-            limited,
-            stored(b"abcde\xfffg"),
-            ProtocolError::MessageTooLarge,
-        ),
-        (
-            limited,
-            stored(b"abcd\xcefg"),
-            ProtocolError::MessageTooLarge,
-        ),
+        (limited, stored(b"abcde\xfffg"), too_large),
+        (limited, stored(b"abcd\xcefg"), too_large),
     ] {
-        let (first, second) = payload.split_at(payload.len() / 2);
-        let one = [Frame::new(0xc1, &payload)];
-        let two = [Frame::new(0x41, first), Frame::new(0x80, second)];
-        for frames in [&one[..], &two] {
-            assert_eq!(
-                received(config, frames),
-                (vec![], Some(error)),
-                "{payload:02x?}"
-            );
+        for places in [&[][..], &[payload.len() / 2]] {
+            let found = received(config, &fragments(0xc1, &payload, places));
+            assert_eq!(found, (vec![], Some(error)), "{payload:02x?}");
         }
     }
 }
 
-/// A peer that may not refer to earlier messages has no earlier messages (section 7.1.1).
-#[test]
-fn no_takeover() {
-    let deflate = Deflate::new().with_peer_context_takeover(false);
-    let answer = "permessage-deflate; server_no_context_takeover";
-    let config = super::with(deflate);
-    for first in [HELLO, FINAL] {
-        for role in Role::BOTH {
-            let connection = || match role {
-                Role::Server => agreed(role, &config),
-                Role::Client => super::ask(&[answer], &config).0.unwrap(),
-            };
-            let bytes = encode(&frames(&[(0xc1, first), (0xc1, HELLO)]), role);
-            let outcome = run(connection(), &bytes, &[]);
-            assert_eq!(outcome.events, texts(&["Hello", "Hello"]));
-            assert_eq!(outcome.error, None);
-            let bytes = encode(&frames(&[(0xc1, first), (0xc1, AGAIN)]), role);
-            let outcome = run(connection(), &bytes, &[]);
-            assert_eq!(outcome.events, texts(&["Hello"]));
-            assert_eq!(outcome.error, Some(ProtocolError::CorruptCompression));
-            // Within a message it may.
-            let both = "f3 48 cd c9 c9 07 00 f2 00 11 00 00";
-            let bytes = encode(&frames(&[(0xc1, first), (0xc1, both)]), role);
-            let outcome = run(connection(), &bytes, &[]);
-            assert_eq!(outcome.events, texts(&["Hello", "HelloHello"]));
-        }
-    }
-}
-
-/// The whole window counts, across messages, stored blocks and blocks with BFINAL.
+/// A message may refer to everything in the window, over messages, stored blocks and blocks with BFINAL.
 #[test]
 fn the_window_is_whole() {
     let data = noise(70_000, 1);
@@ -550,7 +475,7 @@ fn the_window_is_whole() {
         for bfinal in [false, true] {
             let mut first = stored(&data[..length]);
             if bfinal {
-                // An empty block with BFINAL, and the one to be cut off.
+                // An empty block with BFINAL, and the empty block at the end.
                 first.extend([0, 0, 0xff, 0xff, 0x03, 0x00, 0x00]);
             }
             let frames = [
@@ -559,7 +484,7 @@ fn the_window_is_whole() {
                 Frame::new(0xc2, repeat(distance)),
             ];
             for role in Role::BOTH {
-                for delivery in [Delivery::Messages, Delivery::Chunks] {
+                for delivery in DELIVERIES {
                     let config = everything().with_delivery(delivery);
                     let bytes = encode(&frames, role);
                     for cuts in [vec![], (0..bytes.len()).step_by(977).collect()] {
@@ -577,17 +502,17 @@ fn the_window_is_whole() {
     }
 }
 
-/// Inside a compressed message the buffer is the connection's, and giving memory back loses nothing of it.
+/// The buffer holds decompressed data until the message ends. [`ReadBuffer::shrink_to`](sockless::ReadBuffer::shrink_to)
+/// keeps this data.
 #[test]
 fn a_buffer_inside_a_message_is_not_empty() {
     let payload = stored(b"Hello");
     for role in Role::BOTH {
         let bytes = Frame::new(0xc1, &payload).encode(role);
         let (first, rest) = bytes.split_at(bytes.len() - 3);
-        let mut peer = Peer::with(agreed(role, &everything()), ReadBuffer::new());
+        let mut peer = agreed_peer(role, &everything());
         assert!(peer.buffer.is_empty());
         peer.receive(first);
-        // All that came was decompressed, and is held until the message ends.
         assert!(peer.buffer.unread().is_empty() && !peer.buffer.is_empty());
         let before = peer.buffer.capacity();
         peer.buffer.shrink_to(0);

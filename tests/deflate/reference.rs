@@ -1,43 +1,32 @@
-//! DEFLATE (RFC 1951) decompressed bit by bit, as plainly as the RFC tells it, to compare with. It accepts
-//! nothing that permessage-deflate (RFC 7692) does not allow, and says how far back a message reaches.
+//! A second decompressor for DEFLATE (RFC 1951), as simple as possible, to compare with. It refuses everything that
+//! permessage-deflate (RFC 7692) forbids, and finds the largest distance in a message.
 
-/// What section 7.2.2 of RFC 7692 has a receiver append.
+/// RFC 7692, section 7.2.2: a receiver appends these bytes to a message.
 pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// What comes of the payload of one message.
+/// The content of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Inflated {
-    /// All data before the end, or before what is wrong.
+    /// All data before the end or before the error.
     pub(crate) data: Vec<u8>,
-    /// The largest distance, 0 if nothing is repeated.
+    /// The largest distance of a repetition, or 0.
     pub(crate) reach: usize,
-    /// Whether the message is whole: with the tail appended, it ends with an empty stored block of which
-    /// the tail is the rest (section 7.2.1 of RFC 7692).
+    /// Whether the message is whole. Then it ends with the header of an empty stored block, and the tail completes this block
+    /// (RFC 7692, section 7.2.1).
     pub(crate) whole: bool,
-    /// How many blocks have BFINAL.
-    pub(crate) finals: usize,
-    /// How many blocks are stored, have fixed codes, have dynamic codes.
-    pub(crate) kinds: [usize; 3],
 }
 
 /// Decompresses a payload that may refer to the data before.
 pub(crate) fn inflate(payload: &[u8], before: &[u8]) -> Inflated {
-    // Section 7.2.3.6 of RFC 7692 prescribes at least one byte; a message without any is empty.
+    // RFC 7692, section 7.2.3.6, demands at least one byte. A message without any byte is empty.
+    let mut message = Inflated::default();
     if payload.is_empty() {
-        return Inflated {
-            whole: true,
-            ..Inflated::default()
-        };
+        message.whole = true;
+        return message;
     }
-    let bytes = [payload, &TAIL].concat();
-    let mut bits = Bits {
-        bytes: &bytes,
-        at: 0,
-    };
-    let mut message = Inflated {
-        data: before.to_vec(),
-        ..Inflated::default()
-    };
+    let bytes = &[payload, &TAIL].concat();
+    let mut bits = Bits { bytes, at: 0 };
+    message.data = before.to_vec();
     message.whole = message.blocks(&mut bits, payload.len()).is_some();
     message.data.drain(..before.len());
     message
@@ -49,7 +38,7 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
-    /// An integer of `n` bits, the least significant first (RFC 1951 section 3.1.1).
+    /// An integer of `n` bits, the least significant bit first (RFC 1951, section 3.1.1).
     fn take(&mut self, n: usize) -> Option<usize> {
         (0..n).try_fold(0, |sum, i| {
             let byte = *self.bytes.get(self.at / 8)?;
@@ -69,8 +58,6 @@ impl Inflated {
         loop {
             let last = bits.take(1)? == 1;
             let kind = bits.take(2)?;
-            *self.kinds.get_mut(kind)? += 1;
-            self.finals += usize::from(last);
             if kind == 0 {
                 bits.align();
                 let start = bits.at / 8;
@@ -79,24 +66,27 @@ impl Inflated {
                     return None;
                 }
                 for _ in 0..size {
-                    let byte = bits.take(8)?;
-                    self.data.push(byte as u8);
+                    self.data.push(bits.take(8)? as u8);
                 }
                 if start == length {
                     return (size == 0).then_some(());
                 }
             } else {
-                let (literals, distances) = if kind == 1 { fixed()? } else { dynamic(bits)? };
+                let (literals, distances) = match kind {
+                    1 => fixed()?,
+                    2 => dynamic(bits)?,
+                    _ => return None,
+                };
                 self.codes(bits, &literals, &distances)?;
             }
             if last {
-                // Section 7.2.1 of RFC 7692: what follows a block with BFINAL begins with a byte.
+                // RFC 7692, section 7.2.1: the block after BFINAL begins at a byte.
                 bits.align();
             }
         }
     }
 
-    /// Section 3.2.5.
+    /// RFC 1951, section 3.2.5.
     fn codes(&mut self, bits: &mut Bits<'_>, literals: &Code, distances: &Code) -> Option<()> {
         const LENGTHS: [usize; 29] = [
             3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99,
@@ -136,15 +126,14 @@ impl Inflated {
     }
 }
 
-/// A Huffman code: how many codes there are of each length, and their symbols in order.
+/// A Huffman code: the number of codes of each length, and their symbols in order.
 struct Code {
     counts: [usize; 16],
     symbols: Vec<usize>,
 }
 
 impl Code {
-    /// Section 3.2.2. A code that leaves bits without meaning is wrong, unless it has one symbol alone
-    /// (section 3.2.7).
+    /// RFC 1951, section 3.2.2. A code is wrong if some bits have no meaning, except a code with one symbol (section 3.2.7).
     fn new(lengths: &[usize]) -> Option<Self> {
         let mut counts = [0; 16];
         for length in lengths {
@@ -178,7 +167,7 @@ impl Code {
     }
 }
 
-/// Section 3.2.6.
+/// RFC 1951, section 3.2.6.
 fn fixed() -> Option<(Code, Code)> {
     let literals: Vec<usize> = (0..288)
         .map(|symbol| match symbol {
@@ -190,7 +179,7 @@ fn fixed() -> Option<(Code, Code)> {
     Some((Code::new(&literals)?, Code::new(&[5; 32])?))
 }
 
-/// Section 3.2.7.
+/// RFC 1951, section 3.2.7.
 fn dynamic(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
     const ORDER: [usize; 19] = [
         16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
@@ -219,7 +208,7 @@ fn dynamic(bits: &mut Bits<'_>) -> Option<(Code, Code)> {
         };
         lengths.extend(std::iter::repeat_n(length, times));
     }
-    // The repetitions must not go beyond the end, and there must be a code for the end of the block.
+    // The repetitions must end with the lengths, and the end of the block needs a code.
     if lengths.len() > literals + distances || lengths[256] == 0 {
         return None;
     }

@@ -1,74 +1,20 @@
-//! Compressed messages on their way out (RFC 7692 sections 6.1 and 7.2.1).
+//! Sent compressed messages (RFC 7692, sections 6.1 and 7.2.1).
 
-use flate2::Decompress;
-use sockless::{CloseCode, Config, Connection, Deflate, SendError, SharedMessage};
-
-use super::properties::decompress;
-use super::reference::inflate;
-use super::support::hex;
-use super::{OFFER, agreed, ask, everything, noise, pair, sent, serve, with};
 use sockless::test_util::{OwnedEvent, Role};
+use sockless::{CloseCode, Config, Connection, Deflate, Delivery, SendError, SharedMessage};
 
-/// What the peer makes of output: the reference and another library agree on every message.
-struct Reader {
-    takeover: bool,
-    before: Vec<u8>,
-    stream: Decompress,
-}
+use super::listener::Listener;
+use super::support::hex;
+use super::{agreed, agreed_peer, everything, noise, pair, sent, take_frame, with, written};
 
-impl Reader {
-    fn new(takeover: bool) -> Self {
-        Self {
-            takeover,
-            before: Vec::new(),
-            stream: Decompress::new(false),
-        }
-    }
-
-    /// All messages in the output, and whether they were compressed.
-    fn read(&mut self, connection: &mut Connection) -> Vec<(bool, Vec<u8>)> {
-        let frames = sent(connection.output());
-        connection.advance_output(connection.output().len());
-        let mut messages = Vec::new();
-        let (mut compressed, mut payload) = (false, Vec::new());
-        for (first, part) in frames {
-            if first & 0x08 != 0 {
-                assert_eq!(first & 0x70, 0, "RSV1 on a control frame");
-                continue;
-            }
-            if first % 16 == 0 {
-                assert_eq!(first & 0x70, 0, "RSV1 on a continuation");
-            } else {
-                assert_eq!(first & 0x30, 0);
-                compressed = first & 0x40 != 0;
-            }
-            payload.extend(part);
-            if first & 0x80 != 0 {
-                let payload = std::mem::take(&mut payload);
-                let data = if compressed {
-                    self.inflate(&payload)
-                } else {
-                    payload
-                };
-                messages.push((compressed, data));
-            }
-        }
-        messages
-    }
-
-    fn inflate(&mut self, payload: &[u8]) -> Vec<u8> {
-        // Section 7.2.3.6: an empty message has one byte, too.
-        assert!(!payload.is_empty());
-        if !self.takeover {
-            self.before.clear();
-            self.stream.reset(false);
-        }
-        let inflated = inflate(payload, &self.before);
-        assert!(inflated.whole, "{payload:02x?}");
-        self.before.extend(&inflated.data);
-        assert_eq!(decompress(&mut self.stream, payload), inflated.data);
-        inflated.data
-    }
+/// Takes the output. Returns the data of its messages, and whether they are compressed.
+fn take(listener: &mut Listener, connection: &mut Connection) -> Vec<(bool, Vec<u8>)> {
+    let heard = listener.hear(&written(connection));
+    connection.advance_output(connection.output_len());
+    let messages = heard.into_iter();
+    messages
+        .map(|heard| (heard.compressed, heard.event.data().to_vec()))
+        .collect()
 }
 
 fn both(config: &Config, mut test: impl FnMut(Connection)) {
@@ -77,7 +23,7 @@ fn both(config: &Config, mut test: impl FnMut(Connection)) {
     }
 }
 
-/// The examples of section 7.2.3.
+/// The examples of RFC 7692, section 7.2.3.
 #[test]
 fn vectors() {
     both(&everything(), |mut connection| {
@@ -105,37 +51,49 @@ fn vectors() {
     });
 }
 
-/// Messages shorter than wished go out as they are; of fragmented ones nobody knows.
+/// The length of a message in fragments is unknown when it begins, so such a message is always compressed.
 #[test]
 fn short_messages_are_left_alone() {
     for min_size in [0, 1, 5, 128, 1000, usize::MAX] {
         let deflate = Deflate::new().with_min_size(min_size);
         both(&with(deflate), |mut connection| {
-            let mut reader = Reader::new(true);
+            let mut listener = Listener::new(15, true);
             for length in [0, 1, 4, 5, 6, 127, 128, 129, 999, 1000, 1001] {
                 let text = "x".repeat(length);
                 connection.send_text(&text).unwrap();
                 connection.send_binary(text.as_bytes()).unwrap();
-                // One fragment alone is known.
+                // One fragment alone is a whole message.
                 connection.send_text_fragment(&text, true).unwrap();
-                let message = (length >= min_size, text.into_bytes());
-                assert_eq!(reader.read(&mut connection), vec![message; 3]);
+                let message = (length >= min_size, text.clone().into_bytes());
+                assert_eq!(
+                    take(&mut listener, &mut connection),
+                    vec![message.clone(); 3]
+                );
+                // A shared message is also compressed only if that makes it shorter.
+                if length > 100 {
+                    let shared = SharedMessage::text(&text);
+                    connection.send_shared(&shared).unwrap();
+                    assert_eq!(take(&mut listener, &mut connection), [message]);
+                }
             }
             connection.send_text_fragment("a", false).unwrap();
             connection.send_text_fragment("", true).unwrap();
-            assert_eq!(reader.read(&mut connection), [(true, b"a".to_vec())]);
+            assert_eq!(
+                take(&mut listener, &mut connection),
+                [(true, b"a".to_vec())]
+            );
         });
     }
     // The default.
     both(&with(Deflate::default()), |mut connection| {
         for (length, first) in [(127, 0x82), (128, 0xc2)] {
             connection.send_binary(&vec![0; length]).unwrap();
-            assert_eq!(sent(connection.output()).pop().unwrap().0, first);
+            assert_eq!(take_frame(&mut connection).0, first);
         }
     });
 }
 
-/// The choice is made where a message begins, and plain messages are not in the window.
+/// The choice counts from the next message. Messages without compression are not in the window.
 #[test]
 fn compression_can_be_left_out() {
     for takeover in [true, false] {
@@ -143,7 +101,7 @@ fn compression_can_be_left_out() {
             .with_min_size(0)
             .with_context_takeover(takeover);
         both(&with(deflate), |mut connection| {
-            let mut reader = Reader::new(takeover);
+            let mut listener = Listener::new(15, takeover);
             let text = |i: i32| format!("message {i} and {i} again").into_bytes();
             for i in 0..30 {
                 let compress = i % 3 != 1;
@@ -154,18 +112,18 @@ fn compression_can_be_left_out() {
                     let text = text(i);
                     let (left, right) = text.split_at(4);
                     connection.send_binary_fragment(left, false).unwrap();
-                    // Too late for this message.
+                    // Counts only for the next message.
                     connection.compress_messages(!compress);
                     connection.send_binary_fragment(b"", false).unwrap();
                     connection.send_ping(b"").unwrap();
                     connection.send_binary_fragment(right, true).unwrap();
                 }
-                // The reader would notice a reference to what it has not seen.
-                assert_eq!(reader.read(&mut connection), [(compress, text(i))]);
+                // The listener fails if the window holds other data.
+                assert_eq!(take(&mut listener, &mut connection), [(compress, text(i))]);
             }
         });
     }
-    // Without the extension it changes nothing.
+    // Without the extension, the choice changes nothing.
     let mut plain = Connection::server(&everything());
     for compress in [true, false] {
         plain.compress_messages(compress);
@@ -180,7 +138,7 @@ fn fragments() {
     for takeover in [true, false] {
         let deflate = Deflate::new().with_context_takeover(takeover);
         both(&with(deflate), |mut connection| {
-            let mut reader = Reader::new(takeover);
+            let mut listener = Listener::new(15, takeover);
             for sizes in [
                 &[0][..],
                 &[0, 0, 0],
@@ -208,23 +166,21 @@ fn fragments() {
                 let frames = sent(connection.output());
                 let data_frames = frames.iter().filter(|(first, _)| first & 8 == 0);
                 assert_eq!(data_frames.count(), sizes.len());
-                // One fragment alone is as good as a message, and short.
+                // One fragment alone is a whole message, and a short one.
                 let compressed = sizes.len() > 1;
-                assert_eq!(reader.read(&mut connection), [(compressed, whole)]);
+                assert_eq!(take(&mut listener, &mut connection), [(compressed, whole)]);
             }
         });
     }
-    // What a fragment says is there when it arrives, before the next one.
-    let mut pair = pair(&everything(), &everything());
-    let config = everything().with_delivery(sockless::Delivery::Chunks);
+    // The peer can decompress each fragment when it arrives.
+    let config = everything().with_delivery(Delivery::Chunks);
     for role in Role::BOTH {
-        pair.peer(role.other()).connection = agreed(role.other(), &config);
+        let mut connection = agreed(role, &everything());
+        let mut other = agreed_peer(role.other(), &config);
         for (text, fin) in [("Hel", false), ("lo, wor", false), ("ld", true)] {
-            let peer = pair.peer(role);
-            peer.connection.send_text_fragment(text, fin).unwrap();
-            let output = peer.write_all();
-            let other = pair.peer(role.other());
-            other.receive(&output);
+            connection.send_text_fragment(text, fin).unwrap();
+            other.receive(connection.output());
+            connection.advance_output(connection.output_len());
             let part = if fin {
                 OwnedEvent::text(text)
             } else {
@@ -235,12 +191,12 @@ fn fragments() {
     }
 }
 
-/// A send that is refused leaves no trace in the window.
+/// A refused send does not change the window.
 #[test]
 fn refused_sends() {
     let config = everything().with_max_output(200);
     both(&config, |mut connection| {
-        let mut reader = Reader::new(true);
+        let mut listener = Listener::new(15, true);
         let messages: Vec<_> = (0..10).map(|i| vec![b'a' + i; 20]).collect();
         for message in &messages {
             // Inside another message.
@@ -254,8 +210,8 @@ fn refused_sends() {
             connection.send_text_fragment(" and shut", true).unwrap();
             connection.send_binary(message).unwrap();
             let expected = [(true, b"open and shut".to_vec()), (true, message.clone())];
-            assert_eq!(reader.read(&mut connection), expected);
-            // Into a full output.
+            assert_eq!(take(&mut listener, &mut connection), expected);
+            // The output is full.
             let full = noise(200, message[0].into());
             connection.send_binary(&full).unwrap();
             assert_eq!(connection.send_binary(message), Err(SendError::Full));
@@ -263,7 +219,7 @@ fn refused_sends() {
                 connection.send_text_fragment("f", false),
                 Err(SendError::Full)
             );
-            assert_eq!(reader.read(&mut connection), [(true, full)]);
+            assert_eq!(take(&mut listener, &mut connection), [(true, full)]);
         }
         connection.send_text_fragment("given up", false).unwrap();
         connection.close(CloseCode::NORMAL, "").unwrap();
@@ -273,7 +229,7 @@ fn refused_sends() {
     });
 }
 
-/// Every size in which output may grow, with data that does not compress and data that does.
+/// Many sizes of output, with data that compresses and data that does not.
 #[test]
 fn sizes() {
     for (level, memory_level) in [(1, 1), (6, 8), (9, 1)] {
@@ -282,23 +238,25 @@ fn sizes() {
             .with_level(level)
             .with_memory_level(memory_level);
         both(&with(deflate), |mut connection| {
-            let mut reader = Reader::new(true);
+            let mut listener = Listener::new(15, true);
             let lengths = (0..40).chain((100..3000).step_by(577)).chain([40_000]);
             for length in lengths {
                 for data in [noise(length, length as u32), vec![b'z'; length]] {
                     connection.send_binary(&data).unwrap();
-                    // The fastest level encodes a byte in 9 bits at worst.
+                    // The fastest level needs at most 9 bits for a byte.
                     assert!(connection.output().len() <= length + length / 8 + 40);
-                    assert!(reader.read(&mut connection) == [(true, data)], "{length}");
+                    assert!(
+                        take(&mut listener, &mut connection) == [(true, data)],
+                        "{length}"
+                    );
                 }
             }
         });
     }
 }
 
-/// Values out of their range count as the nearest.
 #[test]
-fn levels() {
+fn levels_beyond_the_range_count_as_the_nearest() {
     let text = b"some words to look for, some words to find, and more of some words. ".repeat(300);
     let output = |level, memory_level| {
         let deflate = Deflate::new()
@@ -308,7 +266,7 @@ fn levels() {
         connection.send_binary(&text).unwrap();
         let output = connection.output().to_vec();
         assert_eq!(
-            Reader::new(true).read(&mut connection),
+            take(&mut Listener::new(15, true), &mut connection),
             [(true, text.clone())]
         );
         output
@@ -321,101 +279,26 @@ fn levels() {
     assert!(output(1, 8).len() < text.len() / 10);
 }
 
-/// The output's window is the one agreed on, and it is used.
-#[test]
-fn windows() {
-    for bits in 9..=15_u8 {
-        // The compressor looks 262 bytes less far than the window is wide.
-        let periods: Vec<_> = (9..=15).map(|bits: u8| 100 << (bits - 8)).collect();
-        let data: Vec<_> = periods
-            .iter()
-            .flat_map(|period| noise(*period, 77).repeat(2))
-            .collect();
-        let offer = format!("permessage-deflate; server_max_window_bits={bits}");
-        let answer = format!("permessage-deflate; client_max_window_bits={bits}");
-        for mut connection in [
-            serve(&[&offer], &everything()).unwrap().0,
-            ask(&[&answer], &everything()).0.unwrap(),
-        ] {
-            let mut before = Vec::new();
-            for _ in 0..2 {
-                connection.send_binary(&data).unwrap();
-                let (_, payload) = sent(connection.output()).pop().unwrap();
-                connection.advance_output(connection.output().len());
-                let inflated = inflate(&payload, &before);
-                assert!(inflated.whole && inflated.data == data);
-                assert!(inflated.reach <= 1 << bits, "{} {bits}", inflated.reach);
-                assert!(
-                    inflated.reach >= 100 << (bits - 8),
-                    "{} {bits}",
-                    inflated.reach
-                );
-                before.extend(inflated.data);
-            }
-        }
-    }
-    // A window of 256 bytes can be demanded of a client, which then never compresses.
-    let answer = "permessage-deflate; client_max_window_bits=8";
-    let mut client = ask(&[answer], &everything()).0.unwrap();
-    client.send_text("Hello").unwrap();
-    client.send_text_fragment("Hello", false).unwrap();
-    client.send_text_fragment("", true).unwrap();
-    let firsts: Vec<_> = sent(client.output()).iter().map(|frame| frame.0).collect();
-    assert_eq!(firsts, [0x81, 0x01, 0x80]);
-}
-
-/// The other direction of everything: a pair talks through all of it.
-#[test]
-fn a_pair_talks() {
-    let (server, answer) = serve(&[OFFER], &everything()).unwrap();
-    assert!(server.uses_deflate());
-    assert_eq!(answer.as_deref(), Some("permessage-deflate"));
-    let mut pair = pair(&everything(), &everything());
-    for i in 0..50 {
-        let text = format!("{{\"id\":{i},\"name\":\"value of the thing\"}}").repeat(i * 20);
-        for role in Role::BOTH {
-            let peer = pair.peer(role);
-            peer.connection.send_text(&text).unwrap();
-            peer.connection.send_text_fragment(&text, false).unwrap();
-            peer.connection.send_text_fragment("", false).unwrap();
-            peer.connection.send_text_fragment(&text, false).unwrap();
-            peer.connection.send_text_fragment("", true).unwrap();
-        }
-        pair.exchange(&mut [1, 3000, 7].into_iter().cycle());
-        for role in Role::BOTH {
-            let peer = pair.peer(role);
-            let expected = [OwnedEvent::text(&text), OwnedEvent::text(&text.repeat(2))];
-            assert!(peer.events() == expected);
-            assert_eq!(peer.error, None);
-            assert!(peer.buffer.is_empty());
-        }
-    }
-}
-
-/// A message that could be sent without a copy is compressed as any other.
+/// Compression makes a copy in any case.
 #[test]
 fn messages_without_copies_are_compressed_too() {
     let data = "the same again and again, ".repeat(1000);
     let message = SharedMessage::text(&data);
     let mut servers = [(); 3].map(|()| pair(&everything(), &everything()).server.connection);
-    servers[0].send_text(&data).unwrap();
-    servers[1].send_shared(&message).unwrap();
-    drop(servers[2].send_text_borrowed(&data).unwrap());
-    for server in &servers {
-        assert!(server.output().len() < 1000);
-        assert_eq!(server.output(), servers[0].output());
-        assert_eq!(server.output_parts().count(), 1);
-    }
-    // And as it is where the application says so.
-    for server in &mut servers {
-        server.advance_output(server.output().len());
-        server.compress_messages(false);
-    }
-    servers[0].send_text(&data).unwrap();
-    servers[1].send_shared(&message).unwrap();
-    drop(servers[2].send_text_borrowed(&data).unwrap());
-    for server in &servers {
-        assert_eq!(server.output(), servers[0].output());
-        assert!(server.output().len() > data.len());
+    for compress in [true, false] {
+        for server in &mut servers {
+            server.compress_messages(compress);
+        }
+        servers[0].send_text(&data).unwrap();
+        servers[1].send_shared(&message).unwrap();
+        drop(servers[2].send_text_borrowed(&data).unwrap());
+        let expected = written(&servers[0]);
+        assert_eq!(expected.len() < 1000, compress);
+        assert!(compress || expected.len() > data.len());
+        for server in &mut servers {
+            assert_eq!(server.output(), expected);
+            assert!(!compress || server.output_parts().count() == 1);
+            server.advance_output(expected.len());
+        }
     }
 }
