@@ -167,8 +167,8 @@ async fn a_goaway_in_mid_message() {
     tokio::join!(serve, talk);
 }
 
-/// A reset is an abnormal closure (1006). The client still receives the messages before it. A GOAWAY that excludes the stream
-/// has the same effect.
+/// A reset is an abnormal closure (1006). The client still receives the messages before it. A GOAWAY that excludes
+/// the stream has the same effect.
 #[tokio::test]
 async fn a_reset_in_mid_message() {
     for (kind, payload) in [(RST_STREAM, &8_u32.to_be_bytes()[..]), (GOAWAY, &[0; 8])] {

@@ -33,7 +33,8 @@ async fn a_goaway_of_the_client_in_mid_message() {
     server.finish();
 }
 
-/// The server ends while both sides are in mid-message. It writes its output, and each stream has its closing handshake.
+/// The server ends while both sides are in mid-message. It writes its output, and each stream has its closing
+/// handshake.
 #[tokio::test]
 async fn a_goaway_of_the_server_in_mid_message() {
     let (mut server, mut peer, streams) = open::<2>("goaway-server", 1_000).await;

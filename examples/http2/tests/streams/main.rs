@@ -22,7 +22,7 @@ fn start(test: &str) -> Server {
 
 /// A client of the server. Each of its streams has this window.
 async fn connect(server: &Server, window: u32) -> Peer<TlsStream<TcpStream>> {
-    Peer::client(server.tls(&["h2"]).await, window).await
+    Peer::client(server.tls(&[b"h2"]).await, window).await
 }
 
 /// A server, a client, and the streams of its WebSockets. Each stream has this window.

@@ -1,5 +1,5 @@
-//! One end of an HTTP/2 connection, frame by frame. It can send what h2 would not send, and it holds the other end to the
-//! windows of RFC 9113, section 5.2.
+//! One end of an HTTP/2 connection, frame by frame. It can send what h2 would not send, and it holds the other end to
+//! the windows of RFC 9113, section 5.2.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -15,7 +15,7 @@ async fn over_http2() {
     let (message, echo) = frames(0x81, b"Hello");
     for _ in 0..3 {
         // Before any byte of HTTP/2, and before any request.
-        cut(&mut server.tls(&["h2"]).await).await;
+        cut(&mut server.tls(&[b"h2"]).await).await;
         cut(&mut connect(&server, 65_535).await.transport).await;
         let mut peer = connect(&server, 65_535).await;
         let [_, mid, closed] = [peer.open().await, peer.open().await, peer.open().await];
