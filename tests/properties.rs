@@ -1,44 +1,29 @@
-//! What must hold for every input, tried on many (RFC 6455 sections 5 to 8).
+//! Properties of every input (RFC 6455, sections 4 to 8).
 
 #![cfg(feature = "alloc")]
-// A test that cannot go on has failed.
+// A failed test stops.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/cases.rs"]
+mod cases;
+
+use cases::cases;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::RngSeed;
 use sockless::accept_key;
 use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions, Uri};
-use sockless::test_util::strategies::{binary, configs, nearly_legal_frames, roles, text};
+use sockless::test_util::strategies::{
+    binary, configs, cuts, frame_headers, messages, nearly_legal_frames, roles, text,
+};
 use sockless::test_util::{
-    Frame, Frames, OwnedEvent, Pair, Peer, Role, assert_agrees_with_oracle, assert_legal, encode,
-    join_parts, run,
+    Cuts, Frame, Frames, Item, OPENING_REQUEST, OwnedEvent, Pair, Peer, Role,
+    assert_agrees_with_oracle, assert_legal, cuts_at, encode, join_parts, run,
 };
 use sockless::{
-    CloseCode, CloseFrame, Config, Delivery, FrameHeader, Initiator, Opcode, ProtocolError,
-    ReadBuffer, Reply, Seed, SendError, TransportAction, Utf8Validator, apply_mask,
+    CloseCode, CloseFrame, Config, Connection, Delivery, Event, FrameHeader, Initiator,
+    ProtocolError, ReadBuffer, Reply, Seed, SendError, TransportAction, Utf8Validator, apply_mask,
 };
-
-/// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
-fn cases(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
-        config.rng_seed = RngSeed::Fixed(6455);
-    }
-    config.failure_persistence = None;
-    config
-}
-
-/// Ascending places between 0 and `length`.
-fn places(cuts: &[Index], length: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(length + 1)).collect();
-    places.sort_unstable();
-    places
-}
 
 proptest! {
     #![proptest_config(cases(600))]
@@ -54,7 +39,7 @@ proptest! {
     fn the_receiver_agrees_with_the_oracle_on_noise(
         mut bytes in vec(any::<u8>(), 0..200), plausible: bool, role in roles(), config in configs(),
     ) {
-        // Few random bytes are a legal beginning.
+        // Random bytes seldom begin with a legal header.
         if let (true, [first, second, ..]) = (plausible, &mut bytes[..]) {
             *first = [0x81, 0x02, 0x01, 0x89][usize::from(*first % 4)];
             *second = *second & 0x3f | if role == Role::Server { 0x80 } else { 0 };
@@ -64,23 +49,23 @@ proptest! {
 
     #[test]
     fn cutting_changes_nothing(
-        frames in nearly_legal_frames(), cuts in vec(any::<Index>(), 0..10), role in roles(), config in configs(),
+        frames in nearly_legal_frames(), cuts in cuts(), role in roles(), config in configs(),
     ) {
         let bytes = frames.encode(role);
         let whole = run(role, &config, &bytes, &[]);
-        let cuts = places(&cuts, bytes.len());
-        let mut cut = run(role, &config, &bytes, &cuts);
+        let places = cuts.places(bytes.len());
+        let mut cut = run(role, &config, &bytes, &places);
         if whole.error.is_some() {
-            // Chunks that came before the violation was seen are the one thing that may differ.
+            // Chunks of a bad message may arrive before the error is found.
             cut.open.clone_from(&whole.open);
         }
         prop_assert_eq!(&cut, &whole);
 
-        // Nor does it matter when the output is written.
+        // The time of writing changes nothing.
         let mut peer = Peer::new(role, &config);
         let mut written = Vec::new();
-        for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
-            peer.receive(&bytes[*from..*to]);
+        for piece in cuts_at(&bytes, &places) {
+            peer.receive(piece);
             let n = peer.connection.output().len().min(7);
             written.extend_from_slice(&peer.connection.output()[..n]);
             peer.connection.advance_output(n);
@@ -94,10 +79,10 @@ proptest! {
 proptest! {
     #![proptest_config(cases(300))]
 
-    /// While a buffer is empty it holds nothing of the connection, so that many connections can share one.
+    /// Connections can share a buffer while it is empty.
     #[test]
     fn an_empty_buffer_can_be_exchanged(
-        frames in nearly_legal_frames(), cuts in vec(any::<Index>(), 0..10), role in roles(), config in configs(),
+        frames in nearly_legal_frames(), cuts in cuts(), role in roles(), config in configs(),
     ) {
         let bytes = frames.encode(role);
         let whole = run(role, &config, &bytes, &[]);
@@ -106,11 +91,11 @@ proptest! {
             *end += frame.encode(role).len();
             Some(*end)
         });
-        let mut cuts = places(&cuts, bytes.len());
-        cuts.extend(ends);
-        cuts.sort_unstable();
-        for (from, to) in std::iter::once(&0).chain(&cuts).zip(cuts.iter().chain([&bytes.len()])) {
-            peer.receive(&bytes[*from..*to]);
+        let mut places = cuts.places(bytes.len());
+        places.extend(ends);
+        places.sort_unstable();
+        for piece in cuts_at(&bytes, &places) {
+            peer.receive(piece);
             if peer.buffer.is_empty() {
                 let mut other = Peer::with(role.connection(&config), std::mem::take(&mut peer.buffer));
                 other.receive(&Frame::new(0x89, "of another connection").encode(role));
@@ -128,72 +113,60 @@ proptest! {
 
 #[derive(Clone, Debug)]
 enum Action {
-    Message(Body, Vec<Index>, Vec<u8>),
-    Ping(Vec<u8>),
+    Send(Item),
     Exchange(Vec<usize>),
 }
 
-#[derive(Clone, Debug)]
-enum Body {
-    Text(String),
-    Binary(Vec<u8>),
-}
-
 fn action() -> impl Strategy<Value = Action> {
-    let large = (65_530..65_545_usize).prop_map(|size| vec![0xa5; size]);
-    let body = prop_oneof![
-        12 => text().prop_map(Body::Text),
-        12 => binary().prop_map(Body::Binary),
-        1 => large.prop_map(Body::Binary),
-    ];
+    // A length near the largest that has 16 bits.
+    let large = (65_530..65_545_usize, messages()).prop_map(|(size, message)| match message {
+        Item::Text(_, splits) | Item::Binary(_, splits) => Item::Binary(vec![0xa5; size], splits),
+        other => other,
+    });
+    let ping = vec(any::<u8>(), 0..=125).prop_map(Item::Ping);
+    let sizes = vec(prop_oneof![1..10_usize, 10..9000_usize], 0..20);
     prop_oneof![
-        4 => (body, vec(any::<Index>(), 0..4), vec(any::<u8>(), 0..9))
-            .prop_map(|(body, cuts, ping)| Action::Message(body, cuts, ping)),
-        1 => vec(any::<u8>(), 0..=125).prop_map(Action::Ping),
-        1 => vec(prop_oneof![1..10_usize, 10..9000_usize], 0..20).prop_map(Action::Exchange),
+        24 => messages().prop_map(Action::Send),
+        1 => large.prop_map(Action::Send),
+        6 => ping.prop_map(Action::Send),
+        6 => sizes.prop_map(Action::Exchange),
     ]
 }
 
-/// Sends the message in one frame, or in fragments with a Ping behind each. Returns what the other role is
-/// to receive.
-fn send(peer: &mut Peer, body: &Body, cuts: &[Index], ping: &[u8]) -> Vec<OwnedEvent> {
-    let connection = &mut peer.connection;
+/// Sends the item: a message in fragments if it has splits. Returns what the other role receives.
+fn send(connection: &mut Connection, item: &Item) -> Vec<OwnedEvent> {
     let mut expected = Vec::new();
-    match body {
-        Body::Text(text) if cuts.is_empty() => connection.send_text(text).unwrap(),
-        Body::Binary(data) if cuts.is_empty() => connection.send_binary(data).unwrap(),
-        Body::Text(text) => {
-            // The interface takes whole characters.
-            let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-            let mut from = 0;
-            for to in places(cuts, ends.len()) {
-                let to = ends.get(to).copied().unwrap_or(text.len());
-                let piece = &text[from..to];
-                connection.send_text_fragment(piece, false).unwrap();
-                connection.send_ping(ping).unwrap();
-                expected.push(OwnedEvent::ping(ping));
-                from = to;
-            }
-            connection.send_text_fragment(&text[from..], true).unwrap();
+    let (text, data, splits) = match item {
+        Item::Text(text, splits) => (Some(&**text), text.as_bytes(), splits),
+        Item::Binary(data, splits) => (None, &**data, splits),
+        Item::Ping(payload) => {
+            connection.send_ping(payload).unwrap();
+            return vec![OwnedEvent::ping(payload)];
         }
-        Body::Binary(data) => {
-            let mut from = 0;
-            for to in places(cuts, data.len()) {
-                let piece = &data[from..to];
-                connection.send_binary_fragment(piece, false).unwrap();
-                connection.send_ping(ping).unwrap();
-                expected.push(OwnedEvent::ping(ping));
-                from = to;
-            }
-            connection
-                .send_binary_fragment(&data[from..], true)
-                .unwrap();
+        other => panic!("{other:?} is not sent here"),
+    };
+    let mut places = Cuts(splits.iter().map(|(at, _)| *at).collect()).places(data.len());
+    if let Some(text) = text {
+        // Fragments to send have whole characters.
+        for place in &mut places {
+            *place = (0..=*place).rfind(|at| text.is_char_boundary(*at)).unwrap();
         }
     }
-    expected.push(match body {
-        Body::Text(text) => OwnedEvent::text(text),
-        Body::Binary(data) => OwnedEvent::binary(data),
-    });
+    for (i, piece) in cuts_at(data, &places).enumerate() {
+        let fin = i == splits.len();
+        match text {
+            Some(text) if splits.is_empty() => connection.send_text(text),
+            Some(_) => connection.send_text_fragment(std::str::from_utf8(piece).unwrap(), fin),
+            None if splits.is_empty() => connection.send_binary(piece),
+            None => connection.send_binary_fragment(piece, fin),
+        }
+        .unwrap();
+        if let Some((_, Some(ping))) = splits.get(i) {
+            connection.send_ping(ping).unwrap();
+            expected.push(OwnedEvent::ping(ping));
+        }
+    }
+    expected.push(text.map_or_else(|| OwnedEvent::binary(data), OwnedEvent::text));
     expected
 }
 
@@ -203,46 +176,39 @@ proptest! {
     #[test]
     fn what_is_sent_is_received(
         actions in vec((roles(), action()), 0..12),
-        chunks: bool,
+        delivery in select(vec![Delivery::Messages, Delivery::Chunks]),
         closer in roles(),
         code in select(vec![1000, 1001, 1005, 3000, 4999]),
         reason in text(),
         sizes in vec(1..2000_usize, 1..10),
     ) {
-        let config = Config::new().with_max_unsent_pongs(usize::MAX).with_delivery(if chunks { Delivery::Chunks } else { Delivery::Messages });
+        let config = Config::new().with_max_unsent_pongs(usize::MAX).with_delivery(delivery);
         let mut pair = Pair::new(&config);
-        // What the client and the server are to receive, and the Pongs they are to get.
-        let mut expected = [vec![], vec![]];
-        let mut pongs = [vec![], vec![]];
+        // What the client sends, and what the server sends.
+        let mut sent = [vec![], vec![]];
         for (role, action) in &actions {
-            let (own, other) = if *role == Role::Client { (0, 1) } else { (1, 0) };
             match action {
-                Action::Message(body, cuts, ping) => {
-                    let events = send(pair.peer(*role), body, cuts, ping);
-                    pongs[own].extend(events.iter().filter_map(|event| match event {
-                        OwnedEvent::Ping(payload) => Some(OwnedEvent::Pong(payload.clone())),
-                        _ => None,
-                    }));
-                    expected[other].extend(events);
-                }
-                Action::Ping(payload) => {
-                    pair.peer(*role).connection.send_ping(payload).unwrap();
-                    expected[other].push(OwnedEvent::ping(payload));
-                    pongs[own].push(OwnedEvent::pong(payload));
+                Action::Send(item) => {
+                    let events = send(&mut pair.peer(*role).connection, item);
+                    sent[usize::from(*role == Role::Server)].extend(events);
                 }
                 Action::Exchange(sizes) => pair.exchange(&mut sizes.iter().copied()),
             }
         }
         pair.exchange(&mut sizes.iter().copied().cycle());
-        for (role, i) in [(Role::Client, 0), (Role::Server, 1)] {
+        for (role, own, other) in [(Role::Client, 0, 1), (Role::Server, 1, 0)] {
             let peer = pair.peer(role);
             prop_assert_eq!(peer.error, None);
             let (events, open) = join_parts(&peer.events());
             prop_assert_eq!(open, None);
-            let (got_pongs, got): (Vec<_>, Vec<_>) =
+            let (pongs, received): (Vec<_>, Vec<_>) =
                 events.into_iter().partition(|event| matches!(event, OwnedEvent::Pong(_)));
-            prop_assert_eq!(&got, &expected[i]);
-            prop_assert_eq!(&got_pongs, &pongs[i]);
+            prop_assert_eq!(&received, &sent[other]);
+            let answers: Vec<_> = sent[own].iter().filter_map(|event| match event {
+                OwnedEvent::Ping(payload) => Some(OwnedEvent::Pong(payload.clone())),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(pongs, answers);
             prop_assert!(peer.buffer.is_empty());
         }
 
@@ -269,7 +235,7 @@ enum Step {
     Noise(Vec<u8>),
     Frames(Frames),
     Next,
-    /// From now on the other buffer is used.
+    /// The next steps use the other buffer.
     OtherBuffer,
     ClearBuffer,
     ShrinkBuffer(usize),
@@ -328,7 +294,7 @@ fn tight_configs() -> impl Strategy<Value = Config> {
 proptest! {
     #![proptest_config(cases(400))]
 
-    /// No order of calls panics, and whatever is called and received, what comes out is legal.
+    /// No order of calls panics. The output is legal, whatever the caller and the peer do.
     #[test]
     fn wrong_use_does_no_harm(
         steps in vec(step(), 0..40), role in roles(), config in tight_configs(),
@@ -352,11 +318,11 @@ proptest! {
                         Ok(Some(event)) => {
                             prop_assert_eq!(error, None);
                             prop_assert!(!closed, "{:?} after the end", event);
-                            closed = matches!(event, sockless::Event::Close(_));
+                            closed = matches!(event, Event::Close(_));
                         }
                         Ok(None) => {
                             prop_assert_eq!(error, None);
-                            // What came before the end of the stream is delivered, and nothing after it.
+                            // Nothing follows the data before the end of the stream.
                             closed |= stream_ended;
                             break;
                         }
@@ -418,7 +384,7 @@ proptest! {
                 }
                 None => {}
             }
-            // The end, once there, is told, and nothing opens the connection again.
+            // A connection that has ended stays so.
             prop_assert!(open || !connection.can_send());
             if error.is_some() {
                 prop_assert_eq!(connection.close_event().unwrap().error, error);
@@ -433,7 +399,7 @@ proptest! {
         }
     }
 
-    /// With the limits of output and Pongs: they bound what a peer can make this role store.
+    /// The limit for Pongs bounds what a peer that never reads can make this side store.
     #[test]
     fn the_output_is_bounded(
         pings in vec(vec(any::<u8>(), 0..=125), 0..60), limit in 0..600_usize, role in roles(),
@@ -443,13 +409,13 @@ proptest! {
         for ping in &pings {
             peer.receive(&Frame::new(0x89, ping).encode(role));
         }
-        // One Pong may always wait.
+        // One Pong is always allowed.
         prop_assert!(peer.connection.output().len() <= limit.max(2 + 4 + 125));
         let mut said = peer.write_all();
         said.extend(peer.write_all());
         prop_assert_eq!(peer.write_all(), vec![]);
         let said = assert_legal(role, &said);
-        // The oldest, in their order, then the newest of all.
+        // The oldest Pongs in their order, then the newest one.
         let answers: Vec<OwnedEvent> = pings.iter().map(|ping| OwnedEvent::pong(ping)).collect();
         prop_assert_eq!(said.last(), answers.last());
         if let Some((_, first)) = said.split_last() {
@@ -465,7 +431,7 @@ proptest! {
 
     #[test]
     fn utf8_against_the_standard_library(
-        text in text(), changes in vec((any::<Index>(), any::<u8>()), 0..3), cuts in vec(any::<Index>(), 0..6),
+        text in text(), changes in vec((any::<Index>(), any::<u8>()), 0..3), cuts in cuts(),
     ) {
         let mut bytes = text.into_bytes();
         for (at, byte) in changes {
@@ -473,18 +439,18 @@ proptest! {
             bytes.splice(at..at, [byte]);
         }
         let mut validator = Utf8Validator::new();
-        let mut from = 0;
-        for to in places(&cuts, bytes.len()).into_iter().chain([bytes.len()]) {
-            let result = validator.validate(&bytes[from..to]);
-            let reference = std::str::from_utf8(&bytes[..to]);
+        let mut given = 0;
+        for piece in cuts_at(&bytes, &cuts.places(bytes.len())) {
+            given += piece.len();
+            let result = validator.validate(piece);
+            let reference = std::str::from_utf8(&bytes[..given]);
             let wrong = reference.is_err_and(|error| error.error_len().is_some());
             prop_assert_eq!(result, if wrong { Err(ProtocolError::InvalidUtf8) } else { Ok(()) });
             prop_assert_eq!(validator.is_complete(), reference.is_ok());
-            from = to;
         }
     }
 
-    /// Section 5.3: "transformed-octet-i = original-octet-i XOR masking-key-octet-(i MOD 4)".
+    /// RFC 6455, section 5.3: "transformed-octet-i = original-octet-i XOR masking-key-octet-(i MOD 4)".
     #[test]
     fn masking_against_the_formula(
         data in vec(any::<u8>(), 0..100), key: [u8; 4], offset in prop_oneof![0..9_usize, any::<usize>()],
@@ -499,25 +465,7 @@ proptest! {
     }
 
     #[test]
-    fn headers_round_trip(
-        fin: bool,
-        rsv in 0..8_u8,
-        opcode in select(vec![
-            Opcode::Continuation, Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping, Opcode::Pong,
-        ]),
-        masking_key: Option<[u8; 4]>,
-        bits in 0..64_u32,
-        length: u64,
-        more in vec(any::<u8>(), 0..5),
-    ) {
-        let length = length & !(u64::MAX << bits);
-        let header = FrameHeader {
-            fin: fin || opcode.is_control(),
-            rsv,
-            opcode,
-            masking_key,
-            payload_length: if opcode.is_control() { length % 126 } else { length },
-        };
+    fn headers_round_trip(header in frame_headers(), more in vec(any::<u8>(), 0..5)) {
         let mut buffer = [0; FrameHeader::MAX_SIZE];
         let bytes = header.write(&mut buffer);
         let followed = [bytes, &more].concat();
@@ -527,7 +475,7 @@ proptest! {
         }
     }
 
-    /// A header has one form only: what parses is what would be written.
+    /// A header has only one legal form.
     #[test]
     fn parsed_headers_are_written_as_they_were(mut bytes in vec(any::<u8>(), 0..20), zeros in 0..10_usize) {
         bytes.iter_mut().skip(2).take(zeros).for_each(|byte| *byte = 0);
@@ -549,7 +497,7 @@ proptest! {
                     prop_assert!(payload.is_empty());
                 } else {
                     prop_assert!(reason.starts_with(parsed.reason));
-                    // Cut only where no further character fits.
+                    // No further character fits.
                     let next = reason[parsed.reason.len()..].chars().next();
                     prop_assert!(next.is_none_or(|next| payload.len() + next.len_utf8() > 125));
                 }
@@ -564,36 +512,34 @@ proptest! {
 
 // ---- Heads ----
 
-const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nbehind\r\n\r\n";
-
 fn client(options: &ClientOptions<'_>) -> ClientHandshake {
     let uri = Uri::parse("ws://a").unwrap();
     ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
 }
 
-/// The right response to that client, with more behind it.
-fn response() -> String {
+/// The response that this client accepts, with more bytes after it.
+fn response() -> Vec<u8> {
     let client = client(&ClientOptions::default());
-    let request = std::str::from_utf8(client.request()).unwrap();
-    let (_, key) = request.split_once("Sec-WebSocket-Key: ").unwrap();
-    let accept = accept_key(&key.as_bytes()[..24]);
+    let headers = client.headers();
+    let key = headers.iter().find(|header| header.is("Sec-WebSocket-Key"));
+    let accept = accept_key(key.unwrap().value);
     let accept = std::str::from_utf8(&accept).unwrap();
     format!(
         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
          Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nbehind\r\n\r\n"
     )
+    .into_bytes()
 }
 
-/// A head with some bytes replaced, inserted or taken out.
-fn heads(base: String) -> impl Strategy<Value = Vec<u8>> {
+/// The head with some bytes replaced, inserted or removed.
+fn heads(base: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         select(b"\r\n\0\t :,;=\"aA19/HTP%\x7f\x80\xff".to_vec()),
         any::<u8>(),
     ];
     let change = (any::<Index>(), 0..3_usize, vec(byte, 0..3));
     vec(change, 0..4).prop_map(move |changes| {
-        let mut bytes = base.as_bytes().to_vec();
+        let mut bytes = base.clone();
         for (at, out, put) in changes {
             let at = at.index(bytes.len());
             let to = bytes.len().min(at + out);
@@ -603,7 +549,7 @@ fn heads(base: String) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Heads of up to 40 headers with lines as they are and should not be, and with something behind them or nothing.
+/// Heads of up to 40 headers, with good and bad lines, and perhaps with bytes after their end.
 fn many_heads() -> impl Strategy<Value = Vec<u8>> {
     let line = select(vec![
         "Host: a",
@@ -626,7 +572,7 @@ fn many_heads() -> impl Strategy<Value = Vec<u8>> {
         "(: b",
         "!#$%&'*+-.^_`|~: b",
     ]);
-    // Most of them right, or hardly a head were.
+    // Most lines are good, because one bad line refuses the head.
     let right = select(vec![
         "Host: a",
         "A: b",
@@ -650,40 +596,69 @@ fn many_heads() -> impl Strategy<Value = Vec<u8>> {
     ];
     let host =
         prop_oneof![8 => Just("Host: a\r\n"), 1 => select(vec!["", "Host: \r\n", "Host: a\n"])];
-    (
-        start,
-        end.clone(),
-        host,
-        vec((line, end.clone()), 0..40),
-        end,
-        tail,
-    )
-        .prop_map(|(start, first, host, lines, last, tail)| {
-            let lines: String = lines
-                .into_iter()
-                .flat_map(|(line, end)| [line, end])
-                .collect();
+    let lines = vec((line, end.clone()), 0..40);
+    (start, end.clone(), host, lines, end, tail).prop_map(
+        |(start, first, host, lines, last, tail)| {
+            let lines = lines.into_iter().flat_map(|(line, end)| [line, end]);
+            let lines: String = lines.collect();
             format!("{start}{first}{host}{lines}{last}{tail}").into_bytes()
-        })
+        },
+    )
 }
 
-/// Gives the bytes piece by piece until there is a verdict, and returns it with what is left unread then.
+/// What was found in a head.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict {
+    found: String,
+    /// How many bytes were given before.
+    at: usize,
+    /// The bytes after the head.
+    rest: Vec<u8>,
+}
+
+/// Gives the bytes piece by piece until `read` finds something.
 fn verdict(
     bytes: &[u8],
-    cuts: &[usize],
+    places: &[usize],
     mut read: impl FnMut(&mut ReadBuffer) -> Option<String>,
-) -> Option<(String, Vec<u8>)> {
+) -> Option<Verdict> {
     let mut buffer = ReadBuffer::new();
-    let mut from = 0;
-    for to in cuts.iter().copied().chain([bytes.len()]) {
-        buffer.extend_from_slice(&bytes[from..to]);
-        if let Some(verdict) = read(&mut buffer) {
-            let rest = [buffer.unread(), &bytes[to..]].concat();
-            return Some((verdict, rest));
+    let mut at = 0;
+    for piece in cuts_at(bytes, places) {
+        buffer.extend_from_slice(piece);
+        at += piece.len();
+        if let Some(found) = read(&mut buffer) {
+            let rest = [buffer.unread(), &bytes[at..]].concat();
+            return Some(Verdict { found, at, rest });
         }
-        from = to;
     }
     None
+}
+
+/// What a server finds in a head.
+fn request_verdict(bytes: &[u8], places: &[usize], options: &ServerOptions<'_>) -> Option<Verdict> {
+    let mut server = ServerHandshake::new(&options.config);
+    verdict(bytes, places, |buffer| match server.read_request(buffer) {
+        Ok(None) => None,
+        Ok(Some(request)) => {
+            let answer = request.accept(options).map(|c| c.output().to_vec());
+            Some(format!("{request:?} {answer:?}"))
+        }
+        Err(error) => Some(format!("{error:?}")),
+    })
+}
+
+/// The head has the same verdict whole, cut, and in single bytes.
+fn assert_same_however_cut(
+    bytes: &[u8],
+    cuts: &Cuts,
+    verdict: impl Fn(&[usize]) -> Option<Verdict>,
+) {
+    let found = |places: &[usize]| verdict(places).map(|it| (it.found, it.rest));
+    let whole = found(&[]);
+    assert_eq!(found(&cuts.places(bytes.len())), whole);
+    let all: Vec<usize> = (0..bytes.len()).collect();
+    assert_eq!(found(&all), whole);
 }
 
 proptest! {
@@ -691,76 +666,51 @@ proptest! {
 
     #[test]
     fn cutting_a_request_changes_nothing(
-        bytes in heads(REQUEST.to_owned()), cuts in vec(any::<Index>(), 0..10), size in 1..300_usize, count in 0..8_usize,
+        bytes in heads([OPENING_REQUEST, b"behind\r\n\r\n"].concat()),
+        cuts in cuts(),
+        size in 1..300_usize,
+        count in 0..8_usize,
     ) {
         let mut options = ServerOptions::default();
         options.config.max_head_size = size;
         options.config.max_headers = count;
-        let judge = |cuts: &[usize]| {
-            let mut server = ServerHandshake::new(&options.config);
-            verdict(&bytes, cuts, |buffer| match server.read_request(buffer) {
-                Ok(None) => None,
-                Ok(Some(request)) => {
-                    let answer = request.accept(&options).map(|c| c.output().to_vec());
-                    Some(format!("{request:?} {answer:?}"))
-                }
-                Err(error) => Some(format!("{error:?}")),
-            })
-        };
-        let whole = judge(&[]);
-        prop_assert_eq!(&judge(&places(&cuts, bytes.len())), &whole);
-        let all: Vec<usize> = (0..bytes.len()).collect();
-        prop_assert_eq!(&judge(&all), &whole);
+        assert_same_however_cut(&bytes, &cuts, |places| request_verdict(&bytes, places, &options));
     }
 
-    /// Whatever lies in the buffer at the first call, the verdict is that of single bytes: nothing before the byte
-    /// that decides, and the same from then on.
+    #[test]
+    fn cutting_a_response_changes_nothing(
+        bytes in heads(response()), cuts in cuts(), size in 1..300_usize, count in 0..8_usize,
+    ) {
+        let mut options = ClientOptions::default();
+        options.config.max_head_size = size;
+        options.config.max_headers = count;
+        assert_same_however_cut(&bytes, &cuts, |places| {
+            let mut client = client(&options);
+            verdict(&bytes, places, |buffer| match client.read_response(buffer) {
+                Ok(None) => None,
+                other => Some(format!("{other:?}")),
+            })
+        });
+    }
+
+    /// The first read may have any number of bytes. The verdict is the one for single bytes, and needs the same bytes.
     #[test]
     fn a_request_at_once_is_judged_as_in_single_bytes(
         bytes in many_heads(), size in prop_oneof![Just(16 << 10), 1..900_usize], count in prop_oneof![0..45_usize, Just(100)],
     ) {
         let config = Config::new().with_max_head_size(size).with_max_headers(count);
-        let judge = |bytes: &[u8], cuts: &[usize]| {
-            let mut server = ServerHandshake::new(&config);
-            verdict(bytes, cuts, |buffer| match server.read_request(buffer) {
-                Ok(None) => None,
-                Ok(Some(request)) => Some(format!("{request:?}")),
-                Err(error) => Some(format!("{error:?}")),
-            })
-        };
+        let options = ServerOptions::new().with_config(config);
         let singly: Vec<usize> = (0..bytes.len()).collect();
-        let decided = judge(&bytes, &singly);
-        let at = decided.as_ref().map_or(bytes.len() + 1, |_| {
-            (1..=bytes.len()).find(|n| judge(&bytes[..*n], &singly[..*n]).is_some()).unwrap()
-        });
+        let decided = request_verdict(&bytes, &singly, &options);
         for n in 0..=bytes.len() {
-            let at_once = judge(&bytes[..n], &[]);
-            let expected = decided.as_ref().filter(|_| n >= at).map(|(verdict, _)| verdict);
-            prop_assert_eq!(at_once.as_ref().map(|(verdict, _)| verdict), expected, "{} of {}", n, at);
+            let at_once = request_verdict(&bytes[..n], &[], &options);
+            let expected = decided.as_ref().filter(|decided| n >= decided.at);
+            let found = |verdict: &Verdict| verdict.found.clone();
+            prop_assert_eq!(at_once.as_ref().map(found), expected.map(found), "{} of {:?}", n, decided);
             if n == bytes.len() {
-                prop_assert_eq!(&at_once, &decided);
+                prop_assert_eq!(at_once.map(|it| it.rest), decided.as_ref().map(|it| it.rest.clone()));
             }
         }
-    }
-
-    #[test]
-    fn cutting_a_response_changes_nothing(
-        bytes in heads(response()), cuts in vec(any::<Index>(), 0..10), size in 1..300_usize, count in 0..8_usize,
-    ) {
-        let mut options = ClientOptions::default();
-        options.config.max_head_size = size;
-        options.config.max_headers = count;
-        let judge = |cuts: &[usize]| {
-            let mut client = client(&options);
-            verdict(&bytes, cuts, |buffer| match client.read_response(buffer) {
-                Ok(None) => None,
-                other => Some(format!("{other:?}")),
-            })
-        };
-        let whole = judge(&[]);
-        prop_assert_eq!(&judge(&places(&cuts, bytes.len())), &whole);
-        let all: Vec<usize> = (0..bytes.len()).collect();
-        prop_assert_eq!(&judge(&all), &whole);
     }
 
     #[test]
@@ -782,32 +732,15 @@ proptest! {
             prop_assert_eq!(request.headers().len(), 5);
             drop(request);
             prop_assert!(buffer.is_empty());
-            // What it says of itself is the same URI.
+            // The text of the URI is the same URI.
             prop_assert_eq!(uri.to_string().parse(), Ok(uri));
         }
     }
 }
 
-/// Events borrow the buffer and not the connection, so that the loop everyone writes compiles: the reply is
-/// sent while the event is held.
+/// Events borrow the buffer and not the connection, so a loop can reply while it holds the event.
 #[test]
 fn a_reply_inside_the_loop() {
-    fn echo(
-        connection: &mut sockless::Connection,
-        buffer: &mut ReadBuffer,
-    ) -> Result<(), Box<dyn std::error::Error>> {
-        use sockless::Event;
-        while let Some(event) = connection.next_event(buffer)? {
-            match event {
-                Event::Text { text, fin } => connection.send_text_fragment(text, fin)?,
-                Event::Binary { data, fin } => connection.send_binary_fragment(data, fin)?,
-                Event::Ping(payload) => connection.send_pong(payload)?,
-                Event::Close(close) => connection.close(close.code, close.reason)?,
-                Event::Pong(_) => {}
-            }
-        }
-        Ok(())
-    }
     let config = Config::new()
         .with_ping_reply(Reply::Manual)
         .with_close_reply(Reply::Manual);
@@ -818,17 +751,25 @@ fn a_reply_inside_the_loop() {
         Frame::close(1000, "bye"),
     ];
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, &config);
-        peer.buffer.extend_from_slice(&encode(&frames, role));
-        echo(&mut peer.connection, &mut peer.buffer).unwrap();
-        assert_eq!(
-            assert_legal(role, peer.connection.output()),
-            [
-                OwnedEvent::text("text"),
-                OwnedEvent::pong(b"ping"),
-                OwnedEvent::binary(b"data"),
-                OwnedEvent::close(1000, "bye")
-            ]
-        );
+        let mut connection = role.connection(&config);
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(&encode(&frames, role));
+        while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+            match event {
+                Event::Text { text, fin } => connection.send_text_fragment(text, fin),
+                Event::Binary { data, fin } => connection.send_binary_fragment(data, fin),
+                Event::Ping(payload) => connection.send_pong(payload),
+                Event::Close(close) => connection.close(close.code, close.reason),
+                Event::Pong(_) => Ok(()),
+            }
+            .unwrap();
+        }
+        let replies = [
+            OwnedEvent::text("text"),
+            OwnedEvent::pong(b"ping"),
+            OwnedEvent::binary(b"data"),
+            OwnedEvent::close(1000, "bye"),
+        ];
+        assert_eq!(assert_legal(role, connection.output()), replies);
     }
 }
