@@ -306,6 +306,25 @@ impl Request<'_> {
     /// # Errors
     ///
     /// The same as those of [`accept`](Self::accept). Over HTTP/2 and HTTP/3, answer with [`RequestError::over_http2`].
+    ///
+    /// # Example: choose a subprotocol
+    ///
+    /// ```
+    /// # use sockless::handshake::{Header, Request, RequestError, ServerOptions};
+    /// # let request = Request::new("GET", "/chat", vec![
+    /// #     Header { name: "Host", value: b"example.com" },
+    /// #     Header { name: "Upgrade", value: b"websocket" },
+    /// #     Header { name: "Connection", value: b"Upgrade" },
+    /// #     Header { name: "Sec-WebSocket-Key", value: b"dGhlIHNhbXBsZSBub25jZQ==" },
+    /// #     Header { name: "Sec-WebSocket-Version", value: b"13" },
+    /// #     Header { name: "Sec-WebSocket-Protocol", value: b"chat.v3, chat.v2, chat.v1" },
+    /// # ]);
+    /// // The client offers `chat.v3, chat.v2, chat.v1`.
+    /// let options = ServerOptions::new().with_subprotocols(&["chat.v1", "chat.v2"]);
+    /// let (response, connection) = request.negotiate(&options)?;
+    /// assert_eq!(response.subprotocol(), Some("chat.v2")); // the first in the client's list
+    /// # Ok::<(), RequestError>(())
+    /// ```
     #[doc(alias = "subprotocol")]
     #[doc(alias = "upgrade")]
     pub fn negotiate(

@@ -23,6 +23,21 @@ impl ServerHandshake {
     /// - Each error of the transport. After [`ErrorKind::WouldBlock`], or [`ErrorKind::TimedOut`] on Windows, you can
     ///   call this again. It continues where it stopped. A read timeout of the transport is such an error.
     /// - [`ErrorKind::UnexpectedEof`] if the stream ends before the request is complete.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use std::io;
+    /// use std::net::TcpStream;
+    /// use sockless::handshake::{ServerHandshake, ServerOptions};
+    /// use sockless::{Connection, ReadBuffer};
+    ///
+    /// /// The first messages may already be in `buffer`.
+    /// fn accept(tcp: &mut TcpStream, buffer: &mut ReadBuffer) -> io::Result<Connection> {
+    ///     let options = ServerOptions::new();
+    ///     ServerHandshake::new(&options.config).accept_on(tcp, buffer, &options)
+    /// }
+    /// ```
     #[doc(alias = "upgrade")]
     pub fn accept_on(
         &mut self,
