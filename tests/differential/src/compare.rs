@@ -1,66 +1,54 @@
-//! What one receiver made of a stream, against sockless, and why.
+//! What sockless makes of a stream, and why another receiver makes something else of it.
 
-use std::path::Path;
+use sockless::test_util::{Rules, assert_agrees_with_oracle, judge, run};
 
-use crate::differences::{Class, Classes, DIFFERENCES};
 use crate::model::predict;
 use crate::outcome::Outcome;
-use crate::peers::{Peer, fastwebsockets, tungstenite, wsproto};
+use crate::peers::Name;
 use crate::stream::Stream;
+use crate::table::Switches;
 
-/// How an outcome compares with sockless's.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Comparison {
-    Equal,
-    /// Each of these is needed to come to the peer's outcome, and together they do.
-    Explained(Vec<Class>),
-    Unexplained,
+/// What sockless makes of the stream.
+///
+/// # Panics
+///
+/// If sockless does not agree with the oracle, or depends on where the stream is cut. Also if the model without
+/// switches does not agree with the oracle.
+pub fn ours(stream: &Stream) -> Outcome {
+    let (role, config) = (stream.role, stream.limits.config());
+    assert_agrees_with_oracle(role, &config, &stream.bytes);
+    let whole = run(role, &config, &stream.bytes, &[]);
+    assert_eq!(run(role, &config, &stream.bytes, &stream.places), whole);
+    let verdict = judge(&Rules::new(role, &config), &stream.bytes);
+    let outcome = Outcome {
+        events: verdict.events,
+        refused: verdict.error,
+        replies: verdict.replies,
+    };
+    for peer in Name::ALL {
+        let model = predict(peer, Switches::default(), stream);
+        assert_eq!(model, outcome, "the model does not agree with the oracle");
+    }
+    outcome
 }
 
-/// The oracle is what sockless does: see [`ours`](crate::ours).
-pub fn compare(peer: Peer, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> Comparison {
-    let all = Classes::of(peer);
+/// The smallest set of switches with which the model gives the outcome of the peer. `None` means that no set explains it.
+///
+/// The model with all switches of a peer must always give its outcome, also where it equals the outcome of sockless.
+pub fn explain(peer: Name, stream: &Stream, ours: &Outcome, theirs: &Outcome) -> Option<Switches> {
+    let all = Switches::of(peer);
     if predict(peer, all, stream) != *theirs {
-        // Even an equal outcome, if the table says that it would differ.
-        return Comparison::Unexplained;
+        return None;
     }
     if theirs == ours {
-        return Comparison::Equal;
+        return Some(Switches::default());
     }
     let mut needed = all;
-    let mut classes = Vec::new();
-    for difference in DIFFERENCES
-        .iter()
-        .filter(|difference| difference.peer == peer)
-    {
-        let fewer = needed.without(difference.class);
+    for switch in all.iter() {
+        let fewer = needed.without(switch);
         if predict(peer, fewer, stream) == *theirs {
             needed = fewer;
-        } else {
-            classes.push(difference.class);
         }
     }
-    Comparison::Explained(classes)
-}
-
-/// What the peer makes of each stream, whole and cut.
-pub fn receive(peer: Peer, python: &Path, streams: &[Stream]) -> Result<Vec<[Outcome; 2]>, String> {
-    let both = |receive: fn(&Stream, &[usize]) -> Outcome| {
-        let both = |stream: &Stream| [receive(stream, &[]), receive(stream, &stream.places)];
-        Ok(streams.iter().map(both).collect())
-    };
-    match peer {
-        Peer::Tungstenite => both(tungstenite::receive),
-        Peer::Fastwebsockets => both(fastwebsockets::receive),
-        Peer::Wsproto => {
-            let jobs: Vec<_> = streams.iter().flat_map(whole_and_cut).collect();
-            let (_, outcomes) = wsproto::receive(python, &jobs)?;
-            let (pairs, _) = outcomes.as_chunks();
-            Ok(pairs.to_vec())
-        }
-    }
-}
-
-fn whole_and_cut(stream: &Stream) -> [wsproto::Job<'_>; 2] {
-    [(stream, &[]), (stream, &stream.places)]
+    Some(needed)
 }

@@ -1,9 +1,9 @@
-//! As much of a frame as has come (RFC 6455 section 5.2). Uses nothing of sockless.
+//! A frame, as far as it has come (RFC 6455, section 5.2). This uses nothing of sockless.
 
-/// A frame, perhaps not whole.
+/// A frame, which may be incomplete.
 pub struct Frame {
     pub fin: bool,
-    /// Whether any of the three is set.
+    /// Whether any reserved bit is set.
     pub rsv: bool,
     pub opcode: u8,
     pub masked: bool,
@@ -11,31 +11,31 @@ pub struct Frame {
     pub short_length: u8,
     /// The payload length, once it is complete.
     pub length: Option<u64>,
-    /// What has come of the payload.
+    /// The part of the payload that has come.
     pub payload: Vec<u8>,
-    /// How much has come.
     reached: Moment,
-    /// Of what has come.
+    /// The number of bytes that have come.
     pub size: usize,
 }
 
 /// How much of a frame has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Moment {
-    /// Two bytes.
+    /// The first two bytes.
     Start,
-    /// All of the payload length.
+    /// The payload length.
     Length,
-    /// The masking key, too.
+    /// The masking key.
     Header,
     /// The first byte of the payload, or an empty payload.
     Payload,
-    /// All of it.
+    /// The whole frame.
     Whole,
 }
 
 impl Frame {
-    /// What `bytes` begin with; nothing if there are less than two. The payload is unmasked if `unmask`.
+    /// Reads the first frame of `bytes`. `None` if there are fewer than two bytes. `unmask` says whether to unmask the
+    /// payload.
     pub fn read(bytes: &[u8], unmask: bool) -> Option<Self> {
         let (&[first, second], rest) = bytes.split_first_chunk()?;
         let (masked, short_length) = (second >= 0x80, second & 0x7f);
@@ -89,7 +89,7 @@ impl Frame {
         self.opcode >= 8
     }
 
-    /// The least length that needs the form it is written in.
+    /// The least length that needs the form in which the length is written (RFC 6455, section 5.2).
     pub const fn least_length(&self) -> u64 {
         match self.short_length {
             126 => 126,

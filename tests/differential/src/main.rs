@@ -3,41 +3,36 @@
 //! See README.md.
 
 mod compare;
-mod differences;
 mod frame;
-mod minimise;
 mod model;
-mod ours;
 mod outcome;
 mod peers;
 mod stream;
-mod survey;
 mod table;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use sockless::test_util::Role;
 
-use crate::compare::{compare, receive};
-use crate::differences::{Classes, DIFFERENCES, Difference, Example};
-use crate::model::predict;
+use crate::compare::{explain, ours};
 use crate::peers::Peer;
-use crate::stream::{Limits, Stream};
-use crate::survey::Survey;
+use crate::stream::{Limits, Stream, streams};
+use crate::table::{ROWS, Row, Switches, parse_hex};
 
-const USAGE: &str = "usage: differential PYTHON [--seed N] [--count N] [--write-table]
+const USAGE: &str = "usage: differential PYTHON [--seed N] [--count N]
        differential PYTHON --stream (client|server) HEX...";
 
-/// So many that every class shows.
-const COUNT: usize = 200_000;
+/// Every row of the table explains some of this many streams.
+const COUNT: u32 = 20_000;
 const SEED: u64 = 6455;
 
 struct Options {
-    python: PathBuf,
+    python: String,
     seed: u64,
-    count: usize,
-    write_table: bool,
+    count: u32,
     stream: Option<Stream>,
 }
 
@@ -47,32 +42,28 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let result = match &options.stream {
-        Some(stream) => show(&options, stream),
+        Some(stream) => show(&options.python, stream),
         None => run(&options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            println!("not ok: {error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = result {
+        println!("not ok: {error}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 fn options() -> Option<Options> {
     let mut arguments = std::env::args().skip(1);
     let mut options = Options {
-        python: arguments.next()?.into(),
+        python: arguments.next()?,
         seed: SEED,
         count: COUNT,
-        write_table: false,
         stream: None,
     };
     while let Some(argument) = arguments.next() {
         match &argument[..] {
             "--seed" => options.seed = arguments.next()?.parse().ok()?,
             "--count" => options.count = arguments.next()?.parse().ok().filter(|n| *n > 0)?,
-            "--write-table" => options.write_table = true,
             "--stream" => {
                 let role = match &arguments.next()?[..] {
                     "client" => Role::Client,
@@ -80,7 +71,7 @@ fn options() -> Option<Options> {
                     _ => return None,
                 };
                 let hex = arguments.by_ref().collect::<Vec<_>>().join(" ");
-                options.stream = Some(stream(role, Limits::Default, table::parse_hex(&hex)?));
+                options.stream = Some(Stream::new(role, Limits::Default, parse_hex(&hex)?));
             }
             _ => return None,
         }
@@ -88,101 +79,104 @@ fn options() -> Option<Options> {
     Some(options)
 }
 
-/// A stream that is cut everywhere.
-fn stream(role: Role, limits: Limits, bytes: Vec<u8>) -> Stream {
-    let places = (1..bytes.len()).collect();
-    Stream {
-        role,
-        limits,
-        bytes,
-        places,
-    }
-}
-
-/// What each receiver makes of one stream.
-fn show(options: &Options, stream: &Stream) -> Result<(), String> {
-    let ours = ours::receive(stream)?;
+/// Prints what each receiver makes of one stream.
+fn show(python: &str, stream: &Stream) -> Result<(), String> {
+    let ours = ours(stream);
     println!("sockless: {ours:?}");
-    for peer in Peer::ALL {
-        let outcomes = receive(peer, &options.python, std::slice::from_ref(stream))?;
-        for theirs in &outcomes[0] {
-            let comparison = compare(peer, stream, &ours, theirs);
-            println!("{}: {comparison:?} {theirs:?}", peer.name());
+    for peer in &mut peers::all(python)? {
+        for places in [&[], &stream.places[..]] {
+            let theirs = peer.receive(stream, places);
+            let switches = explain(peer.name(), stream, &ours, &theirs);
+            println!("{}: {theirs:?} {switches:?}", peer.name());
         }
     }
     Ok(())
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let about = check_versions(options)?;
-    check_examples(options)?;
-    if options.write_table {
-        table::write()?;
+    let mut peers = peers::all(&options.python)?;
+    for row in ROWS.iter() {
+        check_example(row, &mut peers)?;
     }
-    table::check()?;
-
-    let survey = Survey::take(&options.python, options.seed, options.count)?;
-    println!(
-        "{} streams from seed {}, each given whole and cut: {about}\n",
-        survey.streams, options.seed
-    );
-    println!("{}", survey.table());
-    survey.check(options.count >= COUNT)
+    let half = |half| thread_counts(options, half);
+    let [one, other] = thread::scope(|scope| {
+        [0, 1]
+            .map(|i| scope.spawn(move || half(i)))
+            .map(|half| half.join().expect("no panic"))
+    });
+    let (one, other) = (one?, other?);
+    for ((row, one), other) in ROWS.iter().zip(one).zip(other) {
+        let (peer, switch, count) = (row.peer, row.switch, one + other);
+        println!("{peer} {switch:?}: {count} streams");
+        if count == 0 && options.count >= COUNT {
+            return Err(format!("{switch:?} of {peer} explains no stream"));
+        }
+    }
+    println!("ok: {} streams from seed {}", options.count, options.seed);
+    Ok(())
 }
 
-/// What runs is what the table is about.
-fn check_versions(options: &Options) -> Result<String, String> {
-    let (about, _) = peers::wsproto::receive(&options.python, &[])?;
-    let wanted = Peer::Wsproto.version();
-    if about.split(' ').next() != Some(wanted) {
-        return Err(format!("wsproto {wanted} is wanted, this is {about}"));
-    }
-    // Cargo sees to the other two.
-    let rust = [Peer::Tungstenite, Peer::Fastwebsockets]
-        .map(|peer| format!("{} {}", peer.name(), peer.version()))
-        .join(", ");
-    Ok(format!("{rust}, wsproto {about}"))
-}
-
-/// Each example shows its class and nothing else.
-fn check_examples(options: &Options) -> Result<(), String> {
-    for peer in Peer::ALL {
-        let rows: Vec<_> = DIFFERENCES.iter().filter(|row| row.peer == peer).collect();
-        let streams: Vec<_> = rows.iter().map(|row| example(&row.example)).collect();
-        let outcomes = receive(peer, &options.python, &streams)?;
-        for ((row, stream), outcomes) in rows.iter().zip(&streams).zip(&outcomes) {
-            check_example(row, stream, outcomes)?;
+/// The example of a row needs the switch of the row, and no others than it names.
+fn check_example(row: &Row, peers: &mut [Box<dyn Peer>]) -> Result<(), String> {
+    let mut peers = peers.iter_mut();
+    let peer = peers.find(|peer| peer.name() == row.peer);
+    let peer = peer.ok_or_else(|| format!("unknown peer: {}", row.peer))?;
+    let (stream, ours) = (&row.example, ours(&row.example));
+    for places in [&[], &stream.places[..]] {
+        let theirs = peer.receive(stream, places);
+        let switches = explain(row.peer, stream, &ours, &theirs);
+        if switches != Some(row.example_switches) {
+            return Err(format!(
+                "the example {stream:?} does not show {:?} of {}, but {switches:?}\n\
+                 sockless: {ours:?}\ntheirs: {theirs:?}",
+                row.switch, row.peer
+            ));
         }
     }
     Ok(())
 }
 
-fn example(example: &Example) -> Stream {
-    let bytes = table::parse_hex(example.bytes).expect("the table is written in hexadecimal");
-    stream(example.role, example.limits, bytes)
+/// Gives half of the streams to all receivers. Returns how many streams each row explains.
+fn thread_counts(options: &Options, half: u32) -> Result<Vec<usize>, String> {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&options.seed.to_be_bytes());
+    seed[8..12].copy_from_slice(&half.to_be_bytes());
+    let config = ProptestConfig {
+        cases: options.count / 2 + options.count % 2 * half,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let state = (peers::all(&options.python)?, vec![0; ROWS.len()]);
+    let state = std::cell::RefCell::new(state);
+    let result = runner.run(&streams(), |stream| {
+        let (peers, counts) = &mut *state.borrow_mut();
+        check(&stream, peers, counts).map_err(TestCaseError::fail)
+    });
+    result.map_err(|error| error.to_string())?;
+    Ok(state.into_inner().1)
 }
 
-fn check_example(
-    row: &Difference,
-    stream: &Stream,
-    outcomes: &[outcome::Outcome; 2],
-) -> Result<(), String> {
-    let classes = row.example.along.iter();
-    let classes = classes.fold(Classes::default().with(row.class), |all, along| {
-        all.with(*along)
-    });
-    let ours = ours::receive(stream).map_err(|error| format!("{}\n{error}", row.example.bytes))?;
-    for theirs in outcomes {
-        let found = match compare(row.peer, stream, &ours, theirs) {
-            compare::Comparison::Explained(found) => found,
-            _ => Vec::new(),
-        };
-        let found = found.into_iter().fold(Classes::default(), Classes::with);
-        if found != classes || predict(row.peer, found, stream) != *theirs {
-            let (peer, class, bytes) = (row.peer.name(), row.class, row.example.bytes);
-            return Err(format!(
-                "the example {bytes} does not show {class:?} of {peer}:\n  sockless: {ours:?}\n  {peer}: {theirs:?}"
-            ));
+/// Explains every difference on one stream, which each receiver gets whole and cut.
+fn check(stream: &Stream, peers: &mut [Box<dyn Peer>], counts: &mut [usize]) -> Result<(), String> {
+    let ours = ours(stream);
+    for peer in peers {
+        let name = peer.name();
+        let mut switches = Switches::default();
+        for places in [&[], &stream.places[..]] {
+            let theirs = peer.receive(stream, places);
+            let needed = explain(name, stream, &ours, &theirs);
+            switches = switches.and(needed.ok_or_else(|| {
+                let predicted = model::predict(name, Switches::of(name), stream);
+                format!(
+                    "no switches explain {name}, cut at {places:?}\n\
+                     sockless:  {ours:?}\n{name}: {theirs:?}\nthe table: {predicted:?}"
+                )
+            })?);
+        }
+        for (row, count) in ROWS.iter().zip(&mut *counts) {
+            *count += usize::from(row.peer == name && switches.contains(row.switch));
         }
     }
     Ok(())

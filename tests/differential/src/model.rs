@@ -1,18 +1,19 @@
-//! The receiving rules of RFC 6455 once more, with a switch for everything that another receiver does otherwise.
+//! The receiving rules of RFC 6455 a second time, with a switch for everything that another receiver does differently.
 //!
-//! With all switches off it must be the oracle, with all of a peer's on it must be that peer: the same
-//! events, the same end and the same replies. A switch that is needed for that explains a difference.
+//! With all switches off, the model must give the outcome of the oracle. With all switches of a peer on, it must give the
+//! outcome of that peer: the same events, the same refusal and the same replies. A switch that this needs explains a
+//! difference.
 
 use sockless::test_util::{OwnedEvent, Role};
 
-use crate::differences::{Class, Classes};
 use crate::frame::{Frame, Moment};
 use crate::outcome::{Outcome, TOO_LONG};
-use crate::peers::Peer;
+use crate::peers::Name;
 use crate::stream::Stream;
+use crate::table::{Switch, Switches};
 
-/// What comes of the stream if the receiver departs from the RFC, or from sockless, in these classes.
-pub fn predict(peer: Peer, on: Classes, stream: &Stream) -> Outcome {
+/// What comes of the stream if the receiver has these switches.
+pub fn predict(peer: Name, on: Switches, stream: &Stream) -> Outcome {
     let mut model = Model {
         peer,
         on,
@@ -38,187 +39,97 @@ pub fn predict(peer: Peer, on: Classes, stream: &Stream) -> Outcome {
 }
 
 struct Model {
-    peer: Peer,
-    on: Classes,
+    peer: Name,
+    on: Switches,
     server: bool,
     max_frame: u64,
     max_message: u64,
     message: Option<Message>,
-    /// A Close frame has come.
+    /// Whether a Close frame came.
     closed: bool,
     outcome: Outcome,
 }
 
+#[derive(Clone)]
 struct Message {
     text: bool,
     bytes: Vec<u8>,
 }
 
-/// What is looked at after a frame.
 enum Next {
     Frame,
-    /// The frame is not whole yet, or was the last one.
+    /// The frame is incomplete or the last one.
     Nothing,
 }
 
-/// Its close code.
+/// The close code of a violation.
 struct Violation(u16);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// Nothing comes after a Close frame.
-    End,
-    ReservedBits,
-    Opcode,
-    Unmasked,
-    Masked,
-    FragmentedControl,
-    ControlTooLong,
-    LengthForm,
-    TopBit,
-    FrameLimit,
-    MessageLimit,
-    /// A continuation needs a message.
-    Unexpected,
-    /// A message in fragments needs continuations.
-    Expected,
-    /// Text in one frame is UTF-8. For a receiver that looks at this apart from all other text.
-    TextFrame,
+/// How much of a frame must have come before a receiver checks a rule.
+struct Schedule {
+    reserved_bits: Moment,
+    opcode: Moment,
+    masking: Moment,
+    /// Whether a control frame is a fragment.
+    control_fin: Moment,
+    control_length: Moment,
+    length_form: Moment,
+    frame_limit: Moment,
+    message_limit: Moment,
+    /// The order of fragments.
+    order: Moment,
 }
 
-/// Which rules are looked at when, in their order.
-type Schedule = [(Moment, &'static [Rule])];
+/// Every rule as soon as the frame shows a violation, as in the oracle.
+const PROMPT: Schedule = Schedule {
+    reserved_bits: Moment::Start,
+    opcode: Moment::Start,
+    masking: Moment::Start,
+    control_fin: Moment::Start,
+    control_length: Moment::Start,
+    length_form: Moment::Length,
+    frame_limit: Moment::Length,
+    message_limit: Moment::Length,
+    order: Moment::Start,
+};
 
-/// As soon as a frame shows the violation, as the oracle does.
-const PROMPT: &Schedule = &[
-    (
-        Moment::Start,
-        &[
-            Rule::ReservedBits,
-            Rule::Opcode,
-            Rule::Unmasked,
-            Rule::Masked,
-            Rule::Unexpected,
-            Rule::Expected,
-            Rule::FragmentedControl,
-            Rule::ControlTooLong,
-        ],
-    ),
-    (
-        Moment::Length,
-        &[
-            Rule::ControlTooLong,
-            Rule::LengthForm,
-            Rule::TopBit,
-            Rule::FrameLimit,
-            Rule::MessageLimit,
-        ],
-    ),
-    (Moment::Whole, &[Rule::End]),
-];
+const TUNGSTENITE: Schedule = Schedule {
+    reserved_bits: Moment::Whole,
+    opcode: Moment::Header,
+    masking: Moment::Whole,
+    control_fin: Moment::Whole,
+    control_length: Moment::Whole,
+    length_form: Moment::Header,
+    frame_limit: Moment::Header,
+    message_limit: Moment::Whole,
+    order: Moment::Whole,
+};
 
-const TUNGSTENITE: &Schedule = &[
-    (
-        Moment::Header,
-        &[
-            Rule::Opcode,
-            Rule::LengthForm,
-            Rule::TopBit,
-            Rule::FrameLimit,
-        ],
-    ),
-    (
-        Moment::Whole,
-        &[
-            Rule::Unmasked,
-            Rule::End,
-            Rule::ReservedBits,
-            Rule::Masked,
-            Rule::FragmentedControl,
-            Rule::ControlTooLong,
-            Rule::Unexpected,
-            Rule::Expected,
-            Rule::MessageLimit,
-        ],
-    ),
-];
+const FASTWEBSOCKETS: Schedule = Schedule {
+    control_fin: Moment::Header,
+    control_length: Moment::Header,
+    length_form: Moment::Header,
+    frame_limit: Moment::Header,
+    message_limit: Moment::Whole,
+    order: Moment::Whole,
+    ..PROMPT
+};
 
-const FASTWEBSOCKETS: &Schedule = &[
-    (
-        Moment::Start,
-        &[
-            Rule::ReservedBits,
-            Rule::Opcode,
-            Rule::Unmasked,
-            Rule::Masked,
-        ],
-    ),
-    (
-        Moment::Header,
-        &[
-            Rule::LengthForm,
-            Rule::TopBit,
-            Rule::FragmentedControl,
-            Rule::ControlTooLong,
-            Rule::FrameLimit,
-        ],
-    ),
-    (
-        Moment::Whole,
-        &[
-            Rule::TextFrame,
-            Rule::Unexpected,
-            Rule::Expected,
-            Rule::MessageLimit,
-        ],
-    ),
-];
-
-const WSPROTO: &Schedule = &[
-    (
-        Moment::Start,
-        &[Rule::Opcode, Rule::FragmentedControl, Rule::ControlTooLong],
-    ),
-    (
-        Moment::Length,
-        &[
-            Rule::LengthForm,
-            Rule::TopBit,
-            Rule::ReservedBits,
-            Rule::Unmasked,
-            Rule::Masked,
-            Rule::FrameLimit,
-            Rule::MessageLimit,
-        ],
-    ),
-    (Moment::Payload, &[Rule::Unexpected, Rule::Expected]),
-];
+const WSPROTO: Schedule = Schedule {
+    reserved_bits: Moment::Length,
+    masking: Moment::Length,
+    order: Moment::Payload,
+    ..PROMPT
+};
 
 impl Model {
-    fn schedule(&self) -> &'static Schedule {
-        match self.peer {
-            _ if !self.on(Class::LateRules) => PROMPT,
-            Peer::Tungstenite => TUNGSTENITE,
-            Peer::Fastwebsockets => FASTWEBSOCKETS,
-            Peer::Wsproto => WSPROTO,
-        }
-    }
-
-    fn on(&self, class: Class) -> bool {
-        self.on.contains(class)
+    fn on(&self, switch: Switch) -> bool {
+        self.on.contains(switch)
     }
 
     fn receive(&mut self, frame: &Frame) -> Result<Next, Violation> {
-        for (moment, rules) in self.schedule() {
-            for rule in *rules {
-                if frame.has_reached(*moment) && self.is_broken(*rule, frame) {
-                    return Err(Violation(match rule {
-                        Rule::FrameLimit | Rule::MessageLimit => 1009,
-                        Rule::TextFrame => 1007,
-                        _ => 1002,
-                    }));
-                }
-            }
+        if let Some(code) = self.violation(frame) {
+            return Err(Violation(code));
         }
         if frame.is_control() {
             self.receive_control(frame)
@@ -227,49 +138,77 @@ impl Model {
         }
     }
 
-    fn is_broken(&self, rule: Rule, frame: &Frame) -> bool {
+    /// The close code of the first rule that the frame breaks, in the order in which this receiver checks the rules.
+    fn violation(&self, frame: &Frame) -> Option<u16> {
+        let late = self.on(Switch::LateRules);
+        let at = match self.peer {
+            _ if !late => PROMPT,
+            Name::Tungstenite => TUNGSTENITE,
+            Name::Fastwebsockets => FASTWEBSOCKETS,
+            Name::Wsproto => WSPROTO,
+        };
         let length = frame.length.unwrap_or_default();
-        let data = !frame.is_control();
-        let limits = !self.on(Class::NoLimits);
-        match rule {
-            Rule::End => self.closed,
-            Rule::ReservedBits => frame.rsv,
-            Rule::Opcode => !matches!(frame.opcode, 0..=2 | 8..=10),
-            Rule::Unmasked => self.server && !frame.masked && !self.on(Class::TakesUnmasked),
-            Rule::Masked => !self.server && frame.masked && !self.on(Class::TakesMasked),
-            Rule::FragmentedControl => !data && !frame.fin,
-            Rule::ControlTooLong if self.on(Class::LongCloseAndPong) && frame.opcode != 9 => false,
-            // Where any form of a length will do, its value decides, otherwise its form does.
-            Rule::ControlTooLong if self.on(Class::AnyLengthForm) => !data && length > 125,
-            Rule::ControlTooLong => !data && frame.short_length > 125,
-            Rule::LengthForm => length < frame.least_length() && !self.on(Class::AnyLengthForm),
-            Rule::TopBit => length >= 1 << 63 && !self.on(Class::TopBitTooBig),
-            Rule::FrameLimit => limits && length > self.max_frame,
-            Rule::MessageLimit => {
-                let before = match &self.message {
-                    Some(message) if frame.opcode == 0 => message.bytes.len() as u64,
-                    _ => 0,
-                };
-                let limited = limits && data && !self.on(Class::NoMessageLimit);
-                limited && before.saturating_add(length) > self.max_message
-            }
-            Rule::Unexpected => frame.opcode == 0 && self.message.is_none(),
-            Rule::Expected => {
-                let replaces = self.on(Class::MessageReplacesMessage) && !frame.fin;
-                matches!(frame.opcode, 1 | 2) && self.message.is_some() && !replaces
-            }
-            Rule::TextFrame => {
-                frame.opcode == 1 && frame.fin && str::from_utf8(&frame.payload).is_err()
-            }
-        }
+        let control = frame.is_control();
+        let opcode = frame.opcode;
+        // fastwebsockets checks text in one frame apart from other text.
+        let text_frame = late && self.peer == Name::Fastwebsockets && opcode == 1 && frame.fin;
+        let invalid_text = text_frame && str::from_utf8(&frame.payload).is_err();
+        let wrong_mask = if self.server {
+            !frame.masked && !self.on(Switch::TakesUnmasked)
+        } else {
+            frame.masked && !self.on(Switch::TakesMasked)
+        };
+        // A receiver that accepts any form of the length checks its value. The others check its form.
+        let (at_control_length, long) = if self.on(Switch::AnyLengthForm) {
+            (at.control_length.max(Moment::Length), length > 125)
+        } else {
+            (at.control_length, frame.short_length > 125)
+        };
+        let takes_long = self.on(Switch::LongCloseAndPong) && opcode != 9;
+        let wrong_form = length < frame.least_length() && !self.on(Switch::AnyLengthForm);
+        let too_large = length >= 1 << 63 && !self.on(Switch::TopBitTooBig);
+        let limits = !self.on(Switch::NoLimits);
+        let before = match &self.message {
+            Some(message) if opcode == 0 => message.bytes.len() as u64,
+            _ => 0,
+        };
+        let message_limit = limits && !control && !self.on(Switch::NoMessageLimit);
+        let replaces = self.on(Switch::MessageReplacesMessage) && !frame.fin;
+        let wrong_order = match (opcode, &self.message) {
+            (0, message) => message.is_none(),
+            (1 | 2, Some(_)) => !replaces,
+            _ => false,
+        };
+        // RFC 6455: section 8.1, UTF-8; 5.5.1, nothing after a Close frame; 5.2, reserved bits, opcodes and lengths; 5.1,
+        // masking; 5.5, control frames; 5.4, order of fragments; 10.4, limits.
+        let rules = [
+            (Moment::Whole, invalid_text, 1007),
+            (Moment::Whole, self.closed, 1002),
+            (at.reserved_bits, frame.rsv, 1002),
+            (at.opcode, !matches!(opcode, 0..=2 | 8..=10), 1002),
+            (at.masking, wrong_mask, 1002),
+            (at.control_fin, control && !frame.fin, 1002),
+            (at_control_length, control && long && !takes_long, 1002),
+            (at.length_form, wrong_form || too_large, 1002),
+            (at.order, wrong_order, 1002),
+            (at.frame_limit, limits && length > self.max_frame, 1009),
+            (
+                at.message_limit,
+                message_limit && before.saturating_add(length) > self.max_message,
+                1009,
+            ),
+        ];
+        let broken = rules
+            .iter()
+            .filter(|(at, broken, _)| *broken && frame.has_reached(*at));
+        let (_, _, code) = broken.min_by_key(|(at, ..)| *at)?;
+        Some(*code)
     }
 
     fn receive_data(&mut self, frame: &Frame) -> Result<Next, Violation> {
         let mut message = match (frame.opcode, &self.message) {
-            (0, Some(message)) => Message {
-                text: message.text,
-                bytes: message.bytes.clone(),
-            },
+            (0, Some(message)) => message.clone(),
+            // The violation shows in later bytes.
             (0, None) => return Ok(Next::Nothing),
             (opcode, _) => Message {
                 text: opcode == 1,
@@ -277,7 +216,7 @@ impl Model {
             },
         };
         message.bytes.extend_from_slice(&frame.payload);
-        if message.text && (frame.is_whole() || !self.on(Class::LateUtf8)) {
+        if message.text && (frame.is_whole() || !self.on(Switch::LateUtf8)) {
             let end = frame.is_whole() && frame.fin;
             self.check_text(&mut message.bytes, end, frame)?;
         }
@@ -297,19 +236,19 @@ impl Model {
         Ok(Next::Frame)
     }
 
-    /// RFC 6455 section 8.1.
+    /// RFC 6455, section 8.1.
     fn check_text(&self, bytes: &mut Vec<u8>, end: bool, frame: &Frame) -> Result<(), Violation> {
         match str::from_utf8(bytes) {
             Err(error) if error.error_len().is_some() => {
                 let begun = matches!(bytes[error.valid_up_to()..], [0xed, 0xa0..=0xbf]);
-                if begun && !end && self.on(Class::LateSurrogates) {
+                if begun && !end && self.on(Switch::LateSurrogates) {
                     Ok(())
                 } else {
                     Err(Violation(1007))
                 }
             }
             Err(error) if end => {
-                if !self.on(Class::CutCharacterDropped) || frame.opcode != 0 {
+                if !self.on(Switch::CutCharacterDropped) || frame.opcode != 0 {
                     return Err(Violation(1007));
                 }
                 bytes.truncate(error.valid_up_to());
@@ -327,7 +266,7 @@ impl Model {
         match frame.opcode {
             8 => return self.receive_close(payload),
             9 => {
-                if !self.on(Class::PingNotDelivered) {
+                if !self.on(Switch::PingNotDelivered) {
                     self.outcome.events.push(OwnedEvent::ping(payload));
                 }
                 self.outcome.replies.push(OwnedEvent::pong(payload));
@@ -337,7 +276,7 @@ impl Model {
         Ok(Next::Frame)
     }
 
-    /// RFC 6455 sections 5.5.1, 7.1.5 and 7.4.
+    /// RFC 6455, sections 5.5.1, 7.1.5 and 7.4.
     fn receive_close(&mut self, payload: &[u8]) -> Result<Next, Violation> {
         let (code, reason) = match payload {
             [] => (1005, Ok("")),
@@ -350,18 +289,18 @@ impl Model {
         let sent_back = if payload.len() > 125 { TOO_LONG } else { "" };
         let legal = match code {
             1005 => payload.is_empty(),
-            1014 => !self.on(Class::Refuses1014),
+            1014 => !self.on(Switch::Refuses1014),
             _ => matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999),
         };
         let delivered = if legal {
             OwnedEvent::close(code, reason?)
         } else {
-            if self.on(Class::ReasonBeforeCode) {
+            if self.on(Switch::ReasonBeforeCode) {
                 reason?;
             }
-            if !self.on(Class::InvalidCodeReplaced) {
-                // fastwebsockets tells of this violation only.
-                if self.on(Class::NoCloseFrame) && self.peer == Peer::Fastwebsockets {
+            if !self.on(Switch::InvalidCodeReplaced) {
+                // fastwebsockets writes a Close frame for this violation only.
+                if self.on(Switch::NoCloseFrame) && self.peer == Name::Fastwebsockets {
                     self.outcome
                         .replies
                         .push(OwnedEvent::close(1002, sent_back));
@@ -376,17 +315,17 @@ impl Model {
             .replies
             .push(OwnedEvent::close(code, sent_back));
         self.closed = true;
-        Ok(if self.on(Class::RefusesAfterClose) && !self.server {
+        Ok(if self.on(Switch::RefusesAfterClose) && !self.server {
             Next::Frame
         } else {
             Next::Nothing
         })
     }
 
-    /// RFC 6455 section 7.1.7.
+    /// RFC 6455, section 7.1.7.
     fn refuse(&mut self, Violation(code): Violation) {
         self.outcome.refused = Some(code);
-        if !self.closed && !self.on(Class::NoCloseFrame) {
+        if !self.closed && !self.on(Switch::NoCloseFrame) {
             self.outcome.replies.push(OwnedEvent::close(code, ""));
         }
     }

@@ -1,43 +1,45 @@
 //! The other receivers.
 
-pub mod fastwebsockets;
+mod fastwebsockets;
 mod memory;
-pub mod tungstenite;
-pub mod wsproto;
+mod tungstenite;
+mod wsproto;
 
-/// One of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
+use std::fmt;
+
+use crate::outcome::Outcome;
+use crate::stream::Stream;
+
+/// A receiver of frames.
+pub trait Peer {
+    fn name(&self) -> Name;
+
+    /// Gives the stream to a new connection, cut at `places`.
+    fn receive(&mut self, stream: &Stream, places: &[usize]) -> Outcome;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
     Tungstenite,
     Fastwebsockets,
     Wsproto,
 }
 
-impl Peer {
+impl Name {
     pub const ALL: [Self; 3] = [Self::Tungstenite, Self::Fastwebsockets, Self::Wsproto];
+}
 
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tungstenite => "tungstenite",
-            Self::Fastwebsockets => "fastwebsockets",
-            Self::Wsproto => "wsproto",
-        }
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
     }
+}
 
-    /// The version that is asked for.
-    ///
-    /// # Panics
-    ///
-    /// If none is.
-    pub fn version(self) -> &'static str {
-        let (file, pin) = match self {
-            Self::Wsproto => (include_str!("../requirements.txt"), "=="),
-            _ => (include_str!("../Cargo.toml"), "\"="),
-        };
-        let line = file.lines().find(|line| line.starts_with(self.name()));
-        let (_, version) = line
-            .and_then(|line| line.split_once(pin))
-            .expect("an exact version is asked for");
-        version.split('"').next().unwrap_or_default()
-    }
+/// All receivers. wsproto runs in this Python.
+pub fn all(python: &str) -> Result<[Box<dyn Peer>; 3], String> {
+    Ok([
+        Box::new(tungstenite::Tungstenite),
+        Box::new(fastwebsockets::Fastwebsockets),
+        Box::new(wsproto::Wsproto::start(python)?),
+    ])
 }

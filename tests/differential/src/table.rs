@@ -1,129 +1,156 @@
-//! The table in README.md, and bytes in hexadecimal.
+//! The table in README.md: one row for each difference of a receiver.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
+use std::fmt;
+use std::sync::LazyLock;
 
 use sockless::test_util::Role;
 
-use crate::differences::{DIFFERENCES, Difference, Kind};
-use crate::peers::Peer;
-use crate::stream::Limits;
+use crate::peers::Name;
+use crate::stream::{Limits, Stream};
 
-const BEGINNING: &str = "<!-- written by tests/differential/run --write-table -->\n";
-const END: &str = "<!-- the end of what is written -->\n";
-
-/// One row per class, with how many streams it explains if that is known.
-pub fn rows(counts: Option<&[usize]>) -> String {
-    let mut table = String::from("| peer | what it does | what sockless does | RFC | kind | ");
-    table.push_str(if counts.is_some() { "streams | " } else { "" });
-    table.push_str("example |\n|---|---|---|---|---|---|");
-    table.push_str(if counts.is_some() { "---|\n" } else { "\n" });
-    for (i, row) in DIFFERENCES.iter().enumerate() {
-        let (peer, theirs, ours) = (row.peer.name(), row.theirs, row.ours);
-        let (section, kind) = (row.section, row.kind.name());
-        let _ = write!(
-            table,
-            "| {peer} | {theirs} | {ours} | {section} | {kind} | "
-        );
-        if let Some(count) = counts.map(|counts| counts[i]) {
-            let _ = write!(table, "{count} | ");
+macro_rules! switches {
+    ($($name:ident)*) => {
+        /// One thing that a receiver does differently.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Switch {
+            $($name,)*
         }
-        let _ = writeln!(table, "{} |", example(row));
-    }
-    table
-}
 
-fn example(row: &Difference) -> String {
-    let role = match row.example.role {
-        Role::Client => "to a client",
-        Role::Server => "to a server",
-    };
-    let limits = match row.example.limits {
-        Limits::Default => String::new(),
-        small @ Limits::Small => {
-            format!(", limits {} and {}", small.max_frame(), small.max_message())
+        impl Switch {
+            const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
-    format!("`{}` {role}{limits}", row.example.bytes)
 }
 
-/// Everything between the two marks.
-fn written() -> String {
-    let mut text = String::from("\n");
-    let versions = Peer::ALL.map(|peer| format!("{} {}", peer.name(), peer.version()));
-    let _ = writeln!(text, "Versions: {}.\n", versions.join(", "));
-    for peer in Peer::ALL {
-        let count = |kind: Kind| {
-            let of = |row: &&Difference| row.peer == peer && row.kind == kind;
-            DIFFERENCES.iter().filter(of).count()
-        };
-        let _ = writeln!(
-            text,
-            "- {}: {} of kind violation, {} of kind leniency, {} against a SHOULD, {} choices",
-            peer.name(),
-            count(Kind::Violation),
-            count(Kind::Leniency),
-            count(Kind::Should),
-            count(Kind::Choice)
-        );
+switches! {
+    AnyLengthForm
+    TopBitTooBig
+    TakesUnmasked
+    TakesMasked
+    LongCloseAndPong
+    MessageReplacesMessage
+    CutCharacterDropped
+    NoCloseFrame
+    RefusesAfterClose
+    LateRules
+    LateUtf8
+    LateSurrogates
+    InvalidCodeReplaced
+    Refuses1014
+    ReasonBeforeCode
+    NoLimits
+    NoMessageLimit
+    PingNotDelivered
+}
+
+/// A set of switches.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Switches(u32);
+
+impl Switches {
+    /// The switches of all rows of this peer.
+    pub fn of(peer: Name) -> Self {
+        let rows = ROWS.iter().filter(|row| row.peer == peer);
+        rows.fold(Self::default(), |all, row| all.with(row.switch))
     }
-    text.push('\n');
-    text.push_str(&rows(None));
-    text.push('\n');
-    text
+
+    pub const fn contains(self, switch: Switch) -> bool {
+        self.0 & 1 << switch as u32 != 0
+    }
+
+    pub const fn with(self, switch: Switch) -> Self {
+        Self(self.0 | 1 << switch as u32)
+    }
+
+    pub const fn without(self, switch: Switch) -> Self {
+        Self(self.0 & !(1 << switch as u32))
+    }
+
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Switch> {
+        let all = Switch::ALL.iter().copied();
+        all.filter(move |switch| self.contains(*switch))
+    }
 }
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
+impl fmt::Debug for Switches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
 }
 
-/// README.md in three parts: before, between and after the marks.
-fn split(readme: &str) -> Result<(&str, &str, &str), String> {
-    let parts = readme.split_once(BEGINNING).and_then(|(before, rest)| {
-        let (between, after) = rest.split_once(END)?;
-        Some((before, between, after))
-    });
-    parts.ok_or_else(|| format!("{} has no place for the table", path().display()))
+/// A row of the table.
+pub struct Row {
+    pub peer: Name,
+    pub switch: Switch,
+    /// A stream that shows the difference.
+    pub example: Stream,
+    /// The switch of the row, and others that the example cannot avoid.
+    pub example_switches: Switches,
 }
 
-fn read() -> Result<String, String> {
-    fs::read_to_string(path()).map_err(|error| format!("{}: {error}", path().display()))
-}
+/// All rows.
+///
+/// # Panics
+///
+/// If a row is malformed.
+pub static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    let lines = include_str!("../README.md").lines();
+    let lines = lines
+        .skip_while(|line| !line.starts_with("| peer |"))
+        .skip(2);
+    let lines = lines.take_while(|line| line.starts_with('|'));
+    let row = |line| row(line).unwrap_or_else(|| panic!("malformed row: {line}"));
+    lines.map(row).collect()
+});
 
-/// Writes the table into README.md.
-pub fn write() -> Result<(), String> {
-    let readme = read()?;
-    let (before, _, after) = split(&readme)?;
-    let readme = [before, BEGINNING, &written(), END, after].concat();
-    fs::write(path(), readme).map_err(|error| format!("{}: {error}", path().display()))
-}
-
-/// The table in README.md is the one of the code.
-pub fn check() -> Result<(), String> {
-    if split(&read()?)?.1 == written() {
-        Ok(())
+/// Reads `| peer | switch | theirs | ours | section | kind | example |`.
+fn row(line: &str) -> Option<Row> {
+    let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+    let ["", peer, switch, _, _, section, kind, example, ""] = cells[..] else {
+        return None;
+    };
+    let kinds = ["violation", "leniency", "SHOULD", "choice"];
+    if !section.starts_with("RFC 6455, section ") || !kinds.contains(&kind) {
+        return None;
+    }
+    let switch = parse_switch(switch)?;
+    let mut parts = example.split('`').skip(1);
+    let (bytes, rest) = (parse_hex(parts.next()?)?, parts.next()?);
+    let role = match () {
+        () if rest.starts_with(" to a client") => Role::Client,
+        () if rest.starts_with(" to a server") => Role::Server,
+        () => return None,
+    };
+    let limits = if rest.contains("small limits") {
+        Limits::Small
     } else {
-        let path = path();
-        Err(format!(
-            "the table in {} is out of date: --write-table writes it",
-            path.display()
-        ))
+        Limits::Default
+    };
+    let mut example_switches = Switches::default().with(switch);
+    if rest.contains("also shows ") {
+        example_switches = example_switches.with(parse_switch(parts.next()?)?);
     }
+    Some(Row {
+        peer: Name::ALL
+            .into_iter()
+            .find(|name| name.to_string() == peer)?,
+        switch,
+        example: Stream::new(role, limits, bytes),
+        example_switches,
+    })
 }
 
-/// Bytes as `81 00*5 ff`.
-pub fn hex(bytes: &[u8]) -> String {
-    let runs = bytes.chunk_by(|one, other| one == other);
-    let words = runs.map(|run| match run {
-        [byte] => format!("{byte:02x}"),
-        [byte, ..] => format!("{byte:02x}*{}", run.len()),
-        [] => String::new(),
-    });
-    words.collect::<Vec<_>>().join(" ")
+fn parse_switch(name: &str) -> Option<Switch> {
+    let name = name.trim_matches('`');
+    let mut all = Switch::ALL.iter().copied();
+    all.find(|switch| format!("{switch:?}") == name)
 }
 
-/// The bytes of what [`hex`] wrote.
+/// Reads bytes such as `81 00*5 ff`, where `00*5` is five times `00`.
 pub fn parse_hex(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for word in text.split_whitespace() {
@@ -145,15 +172,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hexadecimal_is_read_and_written() {
+    fn every_row_is_read_and_every_switch_has_a_row() {
+        assert!(
+            Name::ALL
+                .iter()
+                .all(|name| Switches::of(*name) != Switches::default())
+        );
+        let used = |switch: &Switch| ROWS.iter().any(|row| row.switch == *switch);
+        assert!(Switch::ALL.iter().all(used));
+    }
+
+    #[test]
+    fn hexadecimal_is_read() {
         assert_eq!(
             parse_hex("81 02 00*3 ff"),
             Some(b"\x81\x02\0\0\0\xff".into())
-        );
-        assert_eq!(hex(b"\x81\x02\0\0\0\xff"), "81 02 00*3 ff");
-        assert_eq!(
-            parse_hex(&hex(b"\x00\x7f\xff")),
-            Some(b"\x00\x7f\xff".into())
         );
         for wrong in ["8", "8102", "81*", "gg", "81*x"] {
             assert_eq!(parse_hex(wrong), None, "{wrong}");

@@ -1,4 +1,4 @@
-//! fastwebsockets: its `FragmentCollector`, read up to a Close frame, as its documentation shows.
+//! The `FragmentCollector` of fastwebsockets, read until a Close frame, as its documentation shows.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -9,42 +9,50 @@ use fastwebsockets::{
 use sockless::test_util::{OwnedEvent, Role};
 
 use super::memory::Memory;
+use super::{Name, Peer};
 use crate::outcome::{Outcome, replies};
 use crate::stream::Stream;
 
-/// What it makes of the stream, cut at these places.
-pub fn receive(stream: &Stream, places: &[usize]) -> Outcome {
-    let role = match stream.role {
-        Role::Server => TheirRole::Server,
-        Role::Client => TheirRole::Client,
-    };
-    let memory = Memory::new(&stream.bytes, places);
-    let mut socket = WebSocket::after_handshake(memory, role);
-    // It refuses frames of this size, too; of messages it knows no limit.
-    socket.set_max_message_size(stream.limits.max_frame() + 1);
-    let mut socket = FragmentCollector::new(socket);
+pub struct Fastwebsockets;
 
-    let mut outcome = Outcome::default();
-    outcome.refused = loop {
-        match finish(socket.read_frame()) {
-            Ok(frame) => outcome.events.push(event(&frame)),
-            Err(WebSocketError::UnexpectedEOF) => break None,
-            Err(WebSocketError::InvalidUTF8) => break Some(1007),
-            Err(WebSocketError::FrameTooLarge) => break Some(1009),
-            Err(WebSocketError::IoError(error)) => {
-                panic!("{error} of a transport that cannot fail")
+impl Peer for Fastwebsockets {
+    fn name(&self) -> Name {
+        Name::Fastwebsockets
+    }
+
+    fn receive(&mut self, stream: &Stream, places: &[usize]) -> Outcome {
+        let role = match stream.role {
+            Role::Server => TheirRole::Server,
+            Role::Client => TheirRole::Client,
+        };
+        let memory = Memory::new(&stream.bytes, places);
+        let mut socket = WebSocket::after_handshake(memory, role);
+        // It also refuses a frame of exactly this size. It has no limit for messages.
+        socket.set_max_message_size(stream.limits.max_frame() + 1);
+        let mut socket = FragmentCollector::new(socket);
+
+        let mut outcome = Outcome::default();
+        outcome.refused = loop {
+            match finish(socket.read_frame()) {
+                Ok(frame) => outcome.events.push(event(&frame)),
+                Err(WebSocketError::UnexpectedEOF) => break None,
+                Err(WebSocketError::InvalidUTF8) => break Some(1007),
+                Err(WebSocketError::FrameTooLarge) => break Some(1009),
+                Err(WebSocketError::IoError(error)) => {
+                    panic!("a transport in memory cannot fail: {error}")
+                }
+                Err(_) => break Some(1002),
             }
-            Err(_) => break Some(1002),
-        }
-        if let Some(OwnedEvent::Close(..)) = outcome.events.last() {
-            break None;
-        }
-    };
-    outcome.replies = replies(stream.role, socket.into_inner().written());
-    outcome
+            if let Some(OwnedEvent::Close(..)) = outcome.events.last() {
+                break None;
+            }
+        };
+        outcome.replies = replies(stream.role, socket.into_inner().written());
+        outcome
+    }
 }
 
-/// A transport in memory is never to be waited for.
+/// Polls until the future is ready. A transport in memory needs no waker.
 fn finish<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -60,7 +68,7 @@ fn event(frame: &Frame<'_>) -> OwnedEvent {
     match (frame.opcode, payload) {
         (OpCode::Text, _) => match str::from_utf8(payload) {
             Ok(text) => OwnedEvent::text(text),
-            // Equals nothing.
+            // This part equals no event of sockless, which delivers whole messages.
             Err(_) => OwnedEvent::BinaryPart(payload.into()),
         },
         (OpCode::Ping, _) => OwnedEvent::ping(payload),
@@ -78,7 +86,7 @@ fn event(frame: &Frame<'_>) -> OwnedEvent {
 mod tests {
     use super::*;
 
-    /// As the table says of it.
+    /// The table says so.
     #[test]
     fn the_application_may_write_a_close_frame_after_a_violation() {
         let memory = Memory::new(b"\x83\x00", &[]);

@@ -1,4 +1,4 @@
-//! A transport in memory for the Rust receivers, which has to be asked twice for every piece.
+//! A transport in memory for the receivers in Rust.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use sockless::test_util::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Like a socket that does not block: nothing is there before the next piece is.
+/// Behaves as a socket that does not block. Before each piece, one read finds nothing.
 pub(super) struct Memory {
     transport: Transport,
     ready: bool,
@@ -15,9 +15,10 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn new(bytes: &[u8], places: &[usize]) -> Self {
-        let transport = Transport::new(bytes, places);
-        let ready = false;
-        Self { transport, ready }
+        Self {
+            transport: Transport::new(bytes, places),
+            ready: false,
+        }
     }
 
     pub(super) fn written(&self) -> &[u8] {
@@ -56,7 +57,7 @@ impl AsyncRead for Memory {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever is given this polls again without being woken.
+        // The caller polls again without a wake-up.
         if !self.is_ready() {
             return Poll::Pending;
         }

@@ -1,110 +1,99 @@
 //! wsproto, in a child process that runs `wsproto_peer.py`.
 
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use sockless::test_util::{OwnedEvent, Role};
 
+use super::{Name, Peer};
 use crate::outcome::{Outcome, replies};
 use crate::stream::Stream;
+use crate::table::parse_hex;
 
-/// A stream, and where it is cut.
-pub type Job<'a> = (&'a Stream, &'a [usize]);
-
-/// What it makes of all of them, and the version of it and of Python.
-///
-/// An error says why the child process did not answer all jobs.
-pub fn receive(python: &Path, jobs: &[Job<'_>]) -> Result<(String, Vec<Outcome>), String> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("wsproto_peer.py");
-    let mut child = Command::new(python)
-        .arg(&script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("{} cannot be started: {error}", python.display()))?;
-    let stdin = child.stdin.take().expect("stdin is piped");
-    let results = thread::scope(|scope| {
-        let writer = scope.spawn(move || write(stdin, jobs));
-        let results = read(&mut child, jobs);
-        // A child that ended early ends the writing, too, and says more about it than a broken pipe.
-        let written = writer.join().expect("writing does not panic");
-        results.and_then(|results| written.map(|()| results))
-    });
-    let status = child.wait().map_err(|error| error.to_string())?;
-    match results {
-        Ok(results) if status.success() => Ok(results),
-        Ok(_) => Err(format!("{}: {status}", script.display())),
-        Err(error) => Err(format!("{}: {error}, {status}", script.display())),
-    }
+pub struct Wsproto {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
 }
 
-fn write(stdin: ChildStdin, jobs: &[Job<'_>]) -> io::Result<()> {
-    let mut stdin = BufWriter::new(stdin);
-    for (stream, places) in jobs {
-        stdin.write_all(&[u8::from(stream.role == Role::Client)])?;
-        write_number(&mut stdin, places.len())?;
-        write_number(&mut stdin, stream.bytes.len())?;
-        for place in *places {
-            write_number(&mut stdin, *place)?;
+impl Wsproto {
+    pub fn start(python: &str) -> Result<Self, String> {
+        let mut child = Command::new(python)
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/wsproto_peer.py"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {python}: {error}"))?;
+        let mut wsproto = Self {
+            stdin: child.stdin.take().expect("stdin is piped"),
+            stdout: BufReader::new(child.stdout.take().expect("stdout is piped")),
+            child,
+        };
+        let version = wsproto.read_line();
+        let requirements = include_str!("../../requirements.txt");
+        if !requirements.lines().any(|line| line == version) {
+            return Err(format!("requirements.txt does not ask for {version}"));
         }
-        stdin.write_all(&stream.bytes)?;
+        Ok(wsproto)
     }
-    stdin.flush()
+
+    fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.stdout.read_line(&mut line);
+        assert!(read.is_ok_and(|n| n > 0), "wsproto_peer.py has ended");
+        line.trim_end_matches('\n').to_owned()
+    }
 }
 
-fn write_number(stdin: &mut impl Write, number: usize) -> io::Result<()> {
-    let number = u32::try_from(number).map_err(io::Error::other)?;
-    stdin.write_all(&number.to_be_bytes())
+impl Peer for Wsproto {
+    fn name(&self) -> Name {
+        Name::Wsproto
+    }
+
+    fn receive(&mut self, stream: &Stream, places: &[usize]) -> Outcome {
+        let role = match stream.role {
+            Role::Client => "CLIENT",
+            Role::Server => "SERVER",
+        };
+        let bytes = &stream.bytes;
+        // Rust shows lists of numbers and this string as JSON does.
+        let job = writeln!(self.stdin, "[{role:?}, {places:?}, {bytes:?}]");
+        job.expect("wsproto_peer.py reads stdin");
+        let line = self.read_line();
+        let mut words = line.split(',');
+        let mut word = || words.next().expect("a refusal and what was written");
+        let refused: u16 = word().parse().expect("a close code or 0");
+        let written = parse_hex(word()).expect("hexadecimal");
+        Outcome {
+            refused: (refused != 0).then_some(refused),
+            replies: replies(stream.role, &written),
+            events: words.map(event).collect(),
+        }
+    }
 }
 
-fn read(child: &mut Child, jobs: &[Job<'_>]) -> io::Result<(String, Vec<Outcome>)> {
-    let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
-    let version = read_text(&mut stdout)?;
-    let outcomes = jobs
-        .iter()
-        .map(|(stream, _)| read_outcome(stream.role, &mut stdout))
-        .collect::<io::Result<_>>()?;
-    Ok((version, outcomes))
+impl Drop for Wsproto {
+    fn drop(&mut self) {
+        // The child only waits for the next stream, so nothing is lost.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
-fn read_outcome(role: Role, stdout: &mut impl Read) -> io::Result<Outcome> {
-    let refused = u16::from_be_bytes(read_array(stdout)?);
-    let count = u32::from_be_bytes(read_array(stdout)?);
-    let events = (0..count).map(|_| read_event(stdout));
-    Ok(Outcome {
-        events: events.collect::<io::Result<_>>()?,
-        refused: (refused != 0).then_some(refused),
-        replies: replies(role, &read_bytes(stdout)?),
-    })
-}
-
-fn read_event(stdout: &mut impl Read) -> io::Result<OwnedEvent> {
-    let [kind] = read_array(stdout)?;
-    let code = u16::from_be_bytes(read_array(stdout)?);
-    Ok(match kind {
-        0 => OwnedEvent::Text(read_text(stdout)?),
-        1 => OwnedEvent::Binary(read_bytes(stdout)?),
-        2 => OwnedEvent::Ping(read_bytes(stdout)?),
-        3 => OwnedEvent::Pong(read_bytes(stdout)?),
-        4 => OwnedEvent::Close(code, read_text(stdout)?),
-        _ => return Err(io::Error::other("an event of no kind")),
-    })
-}
-
-fn read_text(stdout: &mut impl Read) -> io::Result<String> {
-    String::from_utf8(read_bytes(stdout)?).map_err(io::Error::other)
-}
-
-fn read_bytes(stdout: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; u32::from_be_bytes(read_array(stdout)?) as usize];
-    stdout.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn read_array<const N: usize>(stdout: &mut impl Read) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    stdout.read_exact(&mut bytes)?;
-    Ok(bytes)
+/// Reads `TYPE:CODE:HEX`.
+fn event(word: &str) -> OwnedEvent {
+    let parts: Vec<&str> = word.split(':').collect();
+    let [kind, code, hex] = parts[..] else {
+        panic!("an event has three parts, not {word}");
+    };
+    let data = parse_hex(hex).expect("hexadecimal");
+    let text = || String::from_utf8(data.clone()).expect("Python encodes text as UTF-8");
+    match kind {
+        "Text" => OwnedEvent::Text(text()),
+        "Binary" => OwnedEvent::Binary(data),
+        "Ping" => OwnedEvent::Ping(data),
+        "Pong" => OwnedEvent::Pong(data),
+        "Close" => OwnedEvent::Close(code.parse().expect("a close code"), text()),
+        _ => panic!("unknown event: {word}"),
+    }
 }
