@@ -36,10 +36,9 @@ class Websockets:
         options = options_of_websockets(deflate, permessage_deflate.ClientPerMessageDeflateFactory)
         options |= {"subprotocols": subprotocols, "additional_headers": headers, "proxy": None}
         try:
-            ws = websockets.sync.client.connect(url, **options)
+            ws = self.stack.enter_context(websockets.sync.client.connect(url, **options))
         except InvalidStatus as error:
             raise Refused(error.response.status_code) from None
-        self.stack.callback(ws.close_socket)
         return WebsocketsConnection(ws, [extension.name for extension in ws.protocol.extensions])
 
     def serve(self, *, subprotocol=None, headers=None, refuse=None, greeting=None, deflate=None):

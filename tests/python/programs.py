@@ -17,6 +17,7 @@ class Program:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, encoding="utf-8")
         # The lines of standard error. They are complete after `ends`.
         self.errors = []
+        self.stopped = False
         self._lines = queue.Queue()
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_errors)]
         for reader in self._readers:
@@ -77,5 +78,6 @@ class Program:
 
     def stop(self):
         """Sends SIGTERM, and waits for the end."""
+        self.stopped = True
         self.process.terminate()
         self._join()
