@@ -127,8 +127,7 @@ impl FrameHeader {
     /// The size of the longest header in bytes: 2, then 8 of extended length and 4 of masking key.
     pub const MAX_SIZE: usize = 14;
 
-    /// RSV1 in [`reserved_bits`](Self::reserved_bits). It is set in the first frame of a compressed message (RFC
-    /// 7692, section 6).
+    /// RSV1 in [`rsv`](Self::rsv). It is set in the first frame of a compressed message (RFC 7692, section 6).
     pub const RSV1: u8 = 0b100;
 
     /// Parses the header at the start of `bytes`. Returns it with its size in bytes.
