@@ -1,13 +1,13 @@
 //! The program: how it serves clients, and how it ends.
 
+#[path = "../../tokio/tests/support/ending.rs"]
+mod ending;
 #[path = "../../tokio/tests/support/program.rs"]
 mod program;
 
 use std::io;
-use std::time::{Duration, Instant};
 
-use example_tokio::{Message, WebSocket};
-use sockless::CloseCode;
+use example_tokio::WebSocket;
 use sockless::handshake::{ClientOptions, ResponseError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -17,8 +17,8 @@ use crate::program::Program;
 const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-fn start(arguments: &[&str]) -> Program {
-    Program::start(env!("CARGO_BIN_EXE_example-axum"), "http", arguments)
+fn start() -> Program {
+    Program::start(env!("CARGO_BIN_EXE_example-axum"), "http", &[])
 }
 
 async fn connect(server: &Program, path: &str) -> io::Result<WebSocket<TcpStream>> {
@@ -36,27 +36,10 @@ async fn ask(server: &Program, request: &[u8]) -> Vec<u8> {
     answer
 }
 
-#[tokio::test]
-async fn echoes() {
-    let server = start(&[]);
-    let mut client = connect(&server, "/").await.unwrap();
-    for length in [0, 1, 125, 126, 70_000] {
-        for message in [
-            Message::Text("x".repeat(length)),
-            Message::Binary(vec![7; length]),
-        ] {
-            client.send(&message).await.unwrap();
-            assert!(client.recv().await == Some(message), "{length}");
-        }
-    }
-    client.close(CloseCode::NORMAL, "enough").await.unwrap();
-    assert!(client.close_event().unwrap().was_clean);
-}
-
 /// hyper reads these frames together with the request.
 #[tokio::test]
 async fn frames_in_the_packet_of_the_request() {
-    let server = start(&[]);
+    let server = start();
     let frames = b"\x81\x82\0\0\0\0Hi\x88\x80\0\0\0\0";
     let answer = ask(&server, &[UPGRADE.as_bytes(), frames].concat()).await;
     let text = String::from_utf8_lossy(&answer);
@@ -67,7 +50,7 @@ async fn frames_in_the_packet_of_the_request() {
 
 #[tokio::test]
 async fn other_routes_and_refusals() {
-    let server = start(&[]);
+    let server = start();
     let get = |path| format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let old = UPGRADE.replace("Version: 13", "Version: 8");
     let old = old.replace("Connection: Upgrade", "Connection: Upgrade, close");
@@ -88,32 +71,12 @@ async fn other_routes_and_refusals() {
     );
 }
 
-/// The deadline is that of `--timeout`, not the default of 10 seconds.
-#[tokio::test]
-async fn a_request_that_is_never_complete() {
-    let server = start(&["--timeout", "0.5"]);
-    let start = Instant::now();
-    ask(&server, b"GET / HTTP/1.1\r\nHo").await;
-    let took = start.elapsed();
-    assert!(took >= Duration::from_millis(500), "{took:?}");
-    assert!(took < Duration::from_secs(9), "{took:?}");
-}
-
 #[tokio::test]
 async fn a_signal_ends_the_program() {
-    let mut server = start(&[]);
+    let server = start();
     let mut clients = Vec::new();
     for _ in 0..100 {
         clients.push(connect(&server, "/").await.unwrap());
     }
-    let idle = TcpStream::connect(&server.address).await.unwrap();
-    server.signal("TERM");
-    for client in &mut clients {
-        assert_eq!(client.recv().await, None);
-        let ending = client.close_event().unwrap();
-        assert_eq!(ending.code, CloseCode::GOING_AWAY);
-        assert!(ending.was_clean);
-    }
-    server.wait();
-    drop(idle);
+    ending::end(server, "TERM", clients).await;
 }

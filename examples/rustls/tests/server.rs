@@ -1,5 +1,7 @@
 //! The program: how it serves clients over TLS, and how it ends.
 
+#[path = "../../tokio/tests/support/ending.rs"]
+mod ending;
 mod support;
 
 use std::fs;
@@ -8,15 +10,13 @@ use std::path::Path;
 use std::process::Command;
 
 use example_tokio::{Message, WebSocket};
-use sockless::CloseCode;
 use sockless::handshake::{ClientOptions, Uri};
 use sockless::test_util::OPENING_REQUEST;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::program::Program;
-use crate::support::{Server, cut_http1};
+use crate::support::{Server, cut_http1, program};
 
 const PATH: &str = env!("CARGO_BIN_EXE_example-rustls");
 
@@ -30,23 +30,6 @@ async fn connect(server: &Server) -> WebSocket<TlsStream<TcpStream>> {
     assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     let connected = WebSocket::connect(tls, &uri, &ClientOptions::new()).await;
     connected.unwrap()
-}
-
-#[tokio::test]
-async fn echoes() {
-    let server = start("echoes");
-    let mut client = connect(&server).await;
-    for length in [0, 1, 125, 126, 70_000, 3_000_000] {
-        for message in [
-            Message::Text("x".repeat(length)),
-            Message::Binary(vec![7; length]),
-        ] {
-            client.send(&message).await.unwrap();
-            assert!(client.recv().await == Some(message), "{length}");
-        }
-    }
-    client.close(CloseCode::NORMAL, "enough").await.unwrap();
-    assert!(client.close_event().unwrap().was_clean);
 }
 
 /// The server sends `close_notify` at the end of each answer. Without it, `read_to_end` would fail.
@@ -88,16 +71,12 @@ async fn the_server_sends_close_notify() {
     }
 }
 
-/// Clients that cut TCP or do not use TLS do not disturb other clients.
+/// Clients that do not use TLS do not disturb other clients.
 #[tokio::test]
-async fn rude_clients() {
-    let server = start("rude");
+async fn clients_without_tls() {
+    let server = start("plain");
+    let mut client = connect(&server).await;
     for _ in 0..20 {
-        let mut client = connect(&server).await;
-        client.send(&Message::Text("hello".into())).await.unwrap();
-        client.recv().await.unwrap();
-        // Without close_notify.
-        drop(client);
         let mut plain = TcpStream::connect(&server.program.address).await.unwrap();
         plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         // The answer is an alert or a reset.
@@ -106,10 +85,10 @@ async fn rude_clients() {
             Ok(_) => assert!(!answer.starts_with(b"HTTP")),
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
+        let hello = Message::Text("hello".into());
+        client.send(&hello).await.unwrap();
+        assert_eq!(client.recv().await, Some(hello));
     }
-    let mut client = connect(&server).await;
-    client.send(&Message::Text("still".into())).await.unwrap();
-    assert!(client.recv().await.is_some());
 }
 
 #[tokio::test]
@@ -119,16 +98,9 @@ async fn an_end_without_close_notify() {
 
 #[tokio::test]
 async fn a_signal_ends_the_program() {
-    let mut server = start("signal");
-    let mut client = connect(&server).await;
-    // This client never starts the TLS handshake.
-    let idle = TcpStream::connect(&server.program.address).await.unwrap();
-    server.program.signal("TERM");
-    assert_eq!(client.recv().await, None);
-    let ending = client.close_event().unwrap();
-    assert_eq!(ending.code, CloseCode::GOING_AWAY);
-    server.program.wait();
-    drop(idle);
+    let server = start("signal");
+    let client = connect(&server).await;
+    ending::end(server.program, "TERM", vec![client]).await;
 }
 
 /// The files of `--cert` and `--key`. The error text names each file that is wrong.
@@ -140,8 +112,8 @@ fn certificate_files() {
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let make = || rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
-    let (made, unrelated) = (make(), make());
+    let generate = || rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
+    let (made, unrelated) = (generate(), generate());
     let cert = &*file("own-cert.pem", &made.cert.pem());
     let key = &*file("own-key.pem", &made.signing_key.serialize_pem());
     let other = &*file("other-key.pem", &unrelated.signing_key.serialize_pem());
@@ -150,7 +122,7 @@ fn certificate_files() {
     let missing = missing.to_str().unwrap();
     let unwritable = folder.join("no/such/folder.pem");
     let unwritable = unwritable.to_str().unwrap();
-    drop(Program::start(
+    drop(program::Program::start(
         PATH,
         "https",
         &["--cert", cert, "--key", key],
@@ -172,8 +144,6 @@ fn certificate_files() {
         (&["--cert", cert], &["--key"]),
         (&["--key", key], &["--cert"]),
         (&["--cert"], &["option '--cert'"]),
-        (&["--nonsense"], &["--nonsense"]),
-        (&["127.0.0.1:0", "more"], &["more"]),
     ] {
         let output = Command::new(PATH).args(arguments).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -182,6 +152,4 @@ fn certificate_files() {
             assert!(stderr.contains(named), "{arguments:?}: {stderr}");
         }
     }
-    let help = Command::new(PATH).arg("--help").status().unwrap();
-    assert_eq!(help.code(), Some(0));
 }

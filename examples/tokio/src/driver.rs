@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if let Some(message) = self.take_message() {
-                // For example a Pong.
+                // The output may contain a Pong, which must not wait for the next call.
                 _ = self.poll_write(cx);
                 return Poll::Ready(Some(message));
             }

@@ -1,8 +1,7 @@
 //! WebSocket connections on tokio, over any transport that implements [`AsyncRead`] and [`AsyncWrite`].
 //!
 //! - [`WebSocket`] is a connection in one task. [`accept`](WebSocket::accept) and [`connect`](WebSocket::connect)
-//!   make the
-//!   opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
+//!   make the opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
 //! - [`split`](WebSocket::split) divides a connection into two halves, for two tasks.
 //! - [`server`] accepts clients and ends gracefully.
 //! - [`command_line`] and [`advice`] read arguments and explain errors.

@@ -1,10 +1,11 @@
 //! The server, in this process and as a program.
 
+#[path = "support/ending.rs"]
+mod ending;
 #[path = "support/program.rs"]
 mod program;
 
 use std::io::ErrorKind;
-use std::process::Command;
 use std::time::Duration;
 
 use example_tokio::server::{echo, serve};
@@ -18,9 +19,11 @@ use tokio::time::{Instant, timeout};
 
 use crate::program::Program;
 
-const PATH: &str = env!("CARGO_BIN_EXE_example-tokio");
-
 const CLOSE: Duration = Duration::from_millis(500);
+
+fn start() -> Program {
+    Program::start(env!("CARGO_BIN_EXE_example-tokio"), "http", &[])
+}
 
 fn options() -> ServerOptions<'static> {
     let deadlines = Deadlines::new().with_close(CLOSE);
@@ -111,22 +114,16 @@ async fn a_client_that_leaves_during_its_request() {
 #[tokio::test]
 async fn a_signal_ends_the_program() {
     for signal in ["TERM", "INT"] {
-        let mut program = Program::start(PATH, "http", &[]);
+        let program = start();
         let mut client = connect(&program.address).await;
         exchange(&mut client).await;
-        // This client has not sent a request.
-        let waiting = TcpStream::connect(&program.address).await.unwrap();
-        program.signal(signal);
-        assert_eq!(client.recv().await, None);
-        assert_eq!(client.close_event().unwrap().code, CloseCode::GOING_AWAY);
-        program.wait();
-        drop(waiting);
+        ending::end(program, signal, vec![client]).await;
     }
 }
 
 #[tokio::test]
 async fn plain_http() {
-    let program = Program::start(PATH, "http", &[]);
+    let program = start();
     for (request, status) in [
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 "),
         ("nonsense\r\n\r\n", "HTTP/1.1 400 "),
@@ -136,29 +133,5 @@ async fn plain_http() {
         let mut answer = String::new();
         transport.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with(status), "{answer}");
-    }
-}
-
-#[test]
-fn wrong_arguments() {
-    let program = Program::start(PATH, "http", &[]);
-    for (arguments, status, stdout, stderr) in [
-        (&["--nonsense"][..], 2, "", "--nonsense"),
-        (&["127.0.0.1:0", "more"], 2, "", "more"),
-        (&["nowhere"], 2, "", "nowhere"),
-        (&[&program.address], 2, "", &program.address),
-        (&["--help"], 0, "usage: ", ""),
-    ] {
-        let output = Command::new(PATH).args(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
-        let said = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
-        for (said, expected) in said.iter().zip([stdout, stderr]) {
-            assert!(said.contains(expected), "{arguments:?}: {said}");
-            assert_eq!(
-                said.is_empty(),
-                expected.is_empty(),
-                "{arguments:?}: {said}"
-            );
-        }
     }
 }

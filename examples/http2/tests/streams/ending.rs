@@ -1,7 +1,7 @@
 //! Ends in the middle of a message: the connection by GOAWAY, a stream by `RST_STREAM` or `END_STREAM`.
 
 use crate::peer::{DATA, END_STREAM, GOAWAY, RST_STREAM};
-use crate::{frames, masked, open, pattern};
+use crate::{finish, frames, masked, open, pattern};
 
 // Codes of RFC 9113, section 7.
 const NO_ERROR: u32 = 0;
@@ -29,8 +29,7 @@ async fn a_goaway_of_the_client_in_mid_message() {
         peer.expect(stream, b"\x81\x05after").await;
         peer.close(stream).await;
     }
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// The server ends while both sides are in mid-message. It writes its output, and each stream has its closing
@@ -87,8 +86,7 @@ async fn a_reset_in_mid_message() {
         }
     }
     assert_eq!(peer.goaways, []);
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// `END_STREAM` in mid-message ends the transport without a closing handshake. The server echoes the complete messages.
@@ -104,6 +102,5 @@ async fn an_end_of_the_stream_in_mid_message() {
     peer.data(stays, &frame).await;
     peer.expect(stays, &expected).await;
     assert_eq!(peer.goaways, []);
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }

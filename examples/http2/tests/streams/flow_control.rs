@@ -1,6 +1,6 @@
 //! The server in small windows, and in windows that shrink.
 
-use crate::{frames, open, pattern};
+use crate::{finish, frames, open, pattern};
 
 /// The echoes of all forms of the payload length are complete and in order.
 #[tokio::test]
@@ -17,8 +17,7 @@ async fn a_window_of_a_few_bytes() {
         }
         peer.expect(stream, &all).await;
         peer.close(stream).await;
-        drop(peer);
-        server.finish();
+        finish(server, peer);
     }
 }
 
@@ -33,8 +32,7 @@ async fn an_empty_window() {
         peer.grant(stream, 1).await;
         assert_eq!(peer.read(stream, 1, false).await, [byte]);
     }
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// The server has used 20,000 bytes of its window when it becomes 100. The rest is -19,900 (RFC 9113, section 6.9.2).
@@ -63,8 +61,7 @@ async fn a_window_that_becomes_negative_in_mid_message() {
     let other = peer.open().await;
     peer.data(other, &frame).await;
     peer.expect(other, &expected).await;
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// The window shrinks before an echo, during an echo, and while the client is in mid-message.
@@ -92,8 +89,7 @@ async fn a_window_that_shrinks_and_grows_in_mid_message() {
     peer.grant(stream, 10).await;
     assert!(received == expected[..received.len()]);
     peer.expect(stream, &expected[received.len()..]).await;
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// A stream with a closed window does not block another stream.
@@ -109,6 +105,5 @@ async fn a_stream_that_waits_does_not_block_the_others() {
     assert_eq!(peer.stream(waiting).data.len(), 100);
     peer.grant(waiting, 100).await;
     peer.expect(waiting, &expected.repeat(5)).await;
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }

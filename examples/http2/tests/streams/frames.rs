@@ -1,7 +1,7 @@
 //! DATA frames with padding, and empty DATA frames.
 
 use crate::peer::{DATA, END_STREAM};
-use crate::{frames, masked, open, pattern};
+use crate::{finish, frames, masked, open, pattern};
 
 /// Padding counts for the windows, but is not part of the stream (RFC 9113, section 6.1).
 #[tokio::test]
@@ -14,8 +14,7 @@ async fn padding_is_left_out() {
         }
         peer.expect(stream, &expected).await;
     }
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// The padding of all frames exceeds every window. The server must grant these bytes anew.
@@ -30,8 +29,7 @@ async fn padding_uses_up_no_window() {
         }
         peer.expect(stream, &expected).await;
     }
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }
 
 /// Empty DATA frames before, in and after a message change nothing. h2 accepts at most 100 of them on a connection.
@@ -54,6 +52,5 @@ async fn empty_frames_change_nothing() {
     peer.send(DATA, END_STREAM, stream, b"").await;
     peer.expect(stream, b"\x88\x02\x03\xe8").await;
     peer.end(stream).await;
-    drop(peer);
-    server.finish();
+    finish(server, peer);
 }

@@ -39,6 +39,12 @@ async fn open<const N: usize>(
     (server, peer, streams)
 }
 
+/// Drops a client and ends its server.
+fn finish(server: Server, peer: Peer<TlsStream<TcpStream>>) {
+    drop(peer);
+    server.finish();
+}
+
 /// A frame with this first byte, from a client and from a server.
 fn frames(first: u8, payload: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (masked(first, payload), plain(first, payload))

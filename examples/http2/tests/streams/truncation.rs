@@ -1,7 +1,7 @@
 //! TLS that ends without `close_notify`. TCP ends with a FIN.
 
 use crate::support::{cut, cut_http1};
-use crate::{connect, frames, masked, open, start};
+use crate::{connect, finish, frames, masked, open, start};
 
 #[tokio::test]
 async fn over_http1() {
@@ -29,6 +29,5 @@ async fn over_http2() {
         stays.data(stream, &message).await;
         stays.expect(stream, &echo).await;
     }
-    drop(stays);
-    server.finish();
+    finish(server, stays);
 }
