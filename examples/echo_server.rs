@@ -1,17 +1,20 @@
-//! An echo server on threads: a page to play with at `/`, a WebSocket behind every path, and every
-//! frame it receives printed bit by bit.
+//! An echo server on threads. It serves a page at `/`, accepts a WebSocket at every path, and prints each received
+//! frame bit by bit.
 //!
 //! ```text
 //! cargo run --example echo_server [-- [ADDRESS] [--quiet] [--timeout SECONDS]]
 //! cargo run --features deflate --example echo_server -- --deflate
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. `--quiet` leaves out the greeting
-//! and the printing. A WebSocket to `/close/4001/bye` is closed by the server with that code and reason;
-//! one to `/refuse` is refused with status 403.
+//! - ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port.
+//! - `--quiet` omits the greeting and the printed frames.
+//! - `--deflate` accepts permessage-deflate. `--deflate=no-context-takeover` compresses each message without the
+//!   context of earlier messages.
 //!
-//! `--deflate` accepts compression with permessage-deflate; `--deflate=no-context-takeover` then
-//! compresses every message by itself.
+//! The server closes a WebSocket to `/close/4001/bye` with this code and reason. It refuses a WebSocket to `/refuse`
+//! with status 403.
+//!
+//! `open` and `answer` show a blocking opening handshake with a deadline, a page, a refusal, and subprotocols.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -42,17 +45,16 @@ mod threads;
 const PROGRAM: Program = Program {
     name: "echo_server",
     arguments: "[ADDRESS] [--quiet] [--deflate[=no-context-takeover]] [--timeout SECONDS]",
-    options:
-        "  ADDRESS            where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
-  --quiet            leaves out the greeting and the printing
-  --deflate          accepts compression; =no-context-takeover: of every message by itself",
+    options: "  ADDRESS            where to listen (127.0.0.1:8080). Port 0 means a free port
+  --quiet            omits the greeting and the printed frames
+  --deflate          accepts compression. =no-context-takeover compresses each message without context",
 };
 
-/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+/// The pause after a failed `accept`. Most likely no file is free, and a client that leaves frees one.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const PAGE: &[u8] = include_bytes!("echo_server.html");
-const GREETING: &str = "Hello! Whatever you send comes back to you.";
+const GREETING: &str = "Hello! This server sends every message back.";
 
 struct Arguments {
     address: String,
@@ -93,7 +95,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         quiet,
         config,
     } = arguments;
-    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    // An echo has no secrets and no users, so it accepts pages of any origin.
     let options = ServerOptions::new()
         .with_config(config)
         .with_subprotocols(&["echo", "chat"])
@@ -117,10 +119,10 @@ fn run(arguments: Arguments) -> Result<(), String> {
                     complain(format_args!("[{number}] no thread: {error}"));
                 }
             }
-            // This client left before it was accepted.
+            // The client has left already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // Said once, not ten times a second.
+                // One line is enough for repeated failures.
                 if !fails {
                     complain(format_args!("cannot accept: {error}"));
                 }
@@ -131,7 +133,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
     }
 }
 
-/// Answers one request, and stays for the whole connection if it is for a WebSocket.
+/// Serves one request. If it asks for a WebSocket, serves the connection until its end.
 fn serve(transport: &TcpStream, options: &ServerOptions<'_>, number: u64, quiet: bool) {
     let mut buffer = ReadBuffer::with_capacity(READ);
     let opened = transport
@@ -144,7 +146,7 @@ fn serve(transport: &TcpStream, options: &ServerOptions<'_>, number: u64, quiet:
                 say(format_args!("[{number}] {ending}"));
             }
         }
-        // What can send nothing was refused: the answer has to be written, and to arrive. There are no events.
+        // A refused connection has no events, but must write its response.
         Ok(Some((refused, _))) => {
             Shared::new(refused).run(transport, &mut buffer, Events::Heard, |_| {}, |_| {});
         }
@@ -153,7 +155,8 @@ fn serve(transport: &TcpStream, options: &ServerOptions<'_>, number: u64, quiet:
     }
 }
 
-/// Reads the request and answers it, unless the client goes away. The connection, and what it is to.
+/// Reads the request and answers it before the deadline. Returns the connection and the request target, or `None` if
+/// the client leaves.
 fn open(
     transport: &TcpStream,
     options: &ServerOptions<'_>,
@@ -182,29 +185,22 @@ fn open(
     }
 }
 
-/// A connection, also for what gets a plain HTTP answer.
+/// The connection that answers a request. A page is the response of a refused connection.
 fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-    let text = Header {
-        name: "Content-Type",
-        value: b"text/plain; charset=utf-8",
-    };
-    let html = Header {
-        name: "Content-Type",
-        value: b"text/html; charset=utf-8",
-    };
-    let (status, header, body) = match (request.is_websocket(), request.target()) {
-        (true, "/refuse") => (403, text, &b"refused, as asked for\n"[..]),
+    let text = &b"text/plain; charset=utf-8"[..];
+    let html = &b"text/html; charset=utf-8"[..];
+    let (status, value, body) = match (request.is_websocket(), request.target()) {
+        (true, "/refuse") => (403, text, &b"refused, as you requested\n"[..]),
         (true, _) => return request.accept(options),
         (false, "/") => (200, html, PAGE),
-        (false, _) => (404, text, &b"there is only the page at /\n"[..]),
+        (false, _) => (404, text, &b"the only page is at /\n"[..]),
     };
-    let answer = request
-        .respond(status, &[header], body)
-        .map_err(RequestError::Input)?;
+    let name = "Content-Type";
+    let answer = request.respond(status, &[Header { name, value }], body)?;
     Ok(Connection::refused(answer, &options.config))
 }
 
-/// Echoes until the end, and says how it ended.
+/// Sends every message back until the end. Returns how the connection ended.
 fn talk(
     transport: &TcpStream,
     mut connection: Connection,
@@ -218,11 +214,11 @@ fn talk(
     if !quiet {
         say(format_args!("[{number}] open {target}{extensions}"));
         log.watch(buffer.unread());
-        // The output is empty but for the handshake, so a greeting is never refused.
+        // There is room, since the output contains only the response. So this never fails.
         _ = connection.send_text(GREETING);
     }
     if let Some((code, reason)) = asked_to_close(target) {
-        // A code that must not be sent is refused, and the connection goes on as an echo.
+        // An invalid code is an error, which leaves the connection open.
         _ = connection.close(code, reason);
     }
     let shared = Shared::new(connection);
@@ -237,33 +233,29 @@ fn talk(
 }
 
 fn describe(ending: CloseEvent<'_>) -> String {
-    let clean = if ending.was_clean {
-        "clean"
-    } else {
-        "not clean"
-    };
-    let error = ending
-        .error
-        .map_or(String::new(), |error| format!(", failed: {error}"));
-    let timeout = ending
-        .timeout
-        .map_or(String::new(), |timeout| format!(", too late: {timeout:?}"));
+    let not = if ending.was_clean { "" } else { "not " };
+    let error = ending.error.map(|error| format!(", failed: {error}"));
+    let timeout = ending.timeout.map(|it| format!(", too late: {it:?}"));
     format!(
-        "closed {} {:?}, {clean}, by {:?}{error}{timeout}",
-        ending.code, ending.reason, ending.initiator
+        "closed {} {:?}, {not}clean, by {:?}{}{}",
+        ending.code,
+        ending.reason,
+        ending.initiator,
+        error.unwrap_or_default(),
+        timeout.unwrap_or_default()
     )
 }
 
 fn echo(shared: &Shared, event: Event<'_>) {
-    // Refused only if the connection closes: there is room.
+    // This fails only if the connection is closing, since there is room.
     _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),
         Event::Binary { data, .. } => connection.send_binary(data),
-        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // the connection has answered
     });
 }
 
-/// The code and reason in a target like `/close/4001/bye`.
+/// The code and the reason in a target such as `/close/4001/bye`.
 fn asked_to_close(target: &str) -> Option<(CloseCode, &str)> {
     let (code, reason) = target.strip_prefix("/close/")?.split_once('/')?;
     Some((CloseCode::new(code.parse().ok()?), reason))

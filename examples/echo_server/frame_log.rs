@@ -1,25 +1,25 @@
-//! Prints every frame that a client sends, bit by bit, for people who want to see the protocol.
+//! Prints every frame of a client, bit by bit, for readers who want to see the protocol.
 //!
-//! It watches the bytes beside the connection and needs only the crate's pure layer.
+//! The log watches the bytes beside the connection. It uses only the crate's pure layer.
 
 use std::fmt::Write;
 
 use crate::command_line::say;
 use sockless::{CloseFrame, FrameHeader, Opcode, apply_mask};
 
-/// How many bytes of a payload are shown.
+/// How many bytes of a payload to print.
 const SHOWN: usize = 125;
 
 pub(crate) struct FrameLog {
     connection: u64,
-    /// Whether permessage-deflate was agreed on, so that RSV1 means a compressed message.
+    /// Whether both sides agreed on permessage-deflate. RSV1 then marks a compressed message.
     deflate: bool,
-    /// Whether the message is compressed that the last data frame belongs to.
+    /// Whether the current message is compressed.
     compressed: bool,
-    /// The bytes of the next header, until it is whole.
+    /// The first bytes of an incomplete header.
     start: Vec<u8>,
     frame: Option<Frame>,
-    /// After an illegal header nobody knows where the next one begins.
+    /// Whether a header was illegal. The start of the next frame is then unknown.
     lost: bool,
 }
 
@@ -27,7 +27,7 @@ struct Frame {
     header: FrameHeader,
     compressed: bool,
     header_bytes: Vec<u8>,
-    /// The beginning of the payload, as it came.
+    /// The first bytes of the payload, still masked.
     payload: Vec<u8>,
     remaining: u64,
 }
@@ -44,7 +44,7 @@ impl FrameLog {
         }
     }
 
-    /// Takes in bytes as they were read, and prints the frames that end in them.
+    /// Takes received bytes, and prints the frames that end in them.
     pub(crate) fn watch(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.lost {
             let n = match &mut self.frame {
@@ -53,12 +53,12 @@ impl FrameLog {
             };
             bytes = &bytes[n..];
             if let Some(frame) = self.frame.take_if(|frame| frame.remaining == 0) {
-                say(describe(self.connection, &frame));
+                say(frame.describe(self.connection));
             }
         }
     }
 
-    /// Takes the next byte of a header, and says that it took one.
+    /// Takes one byte of a header, and returns 1.
     fn take_header(&mut self, bytes: &[u8]) -> usize {
         self.start.extend(bytes.first());
         match FrameHeader::parse(&self.start) {
@@ -73,19 +73,15 @@ impl FrameLog {
                 });
             }
             Err(error) => {
-                say(format_args!(
-                    "[{}] {}\n    {error}",
-                    self.connection,
-                    bits(&self.start)
-                ));
+                let (connection, bits) = (self.connection, bits(&self.start));
+                say(format_args!("[{connection}] {bits}\n    {error}"));
                 self.lost = true;
             }
         }
         1
     }
 
-    /// Only the first frame of a compressed message has RSV1 (RFC 7692 section 6), and control frames are
-    /// never compressed.
+    /// RFC 7692, section 6: only the first frame of a compressed message has RSV1. Control frames are never compressed.
     fn is_compressed(&mut self, header: &FrameHeader) -> bool {
         match header.opcode {
             Opcode::Text | Opcode::Binary => self.compressed = self.deflate && header.rsv & 4 != 0,
@@ -97,7 +93,7 @@ impl FrameLog {
 }
 
 impl Frame {
-    /// Takes what belongs to the payload, and says how much that was.
+    /// Takes bytes of the payload, and returns how many.
     fn take(&mut self, bytes: &[u8]) -> usize {
         let n =
             usize::try_from(self.remaining).map_or(bytes.len(), |length| length.min(bytes.len()));
@@ -106,74 +102,57 @@ impl Frame {
         self.remaining -= n as u64;
         n
     }
-}
 
-fn describe(connection: u64, frame: &Frame) -> String {
-    let FrameHeader {
-        fin,
-        rsv,
-        opcode,
-        masking_key,
-        payload_length,
-    } = frame.header;
-    let mut text = format!("[{connection}] {}\n", bits(&frame.header_bytes));
-    let key = masking_key.map_or(String::from("none"), |key| hex(&key));
-    _ = write!(
-        text,
-        "    FIN {}  RSV {rsv:03b}  opcode {:#x} ({})  MASK {}  payload length {payload_length}  masking key {key}",
-        u8::from(fin),
-        opcode.bits(),
-        name(opcode),
-        u8::from(masking_key.is_some()),
-    );
-    if !frame.payload.is_empty() {
+    fn describe(&self, connection: u64) -> String {
+        let FrameHeader {
+            fin,
+            rsv,
+            opcode,
+            masking_key,
+            payload_length,
+        } = self.header;
+        let key = masking_key.map_or(String::from("none"), |key| hex(&key));
+        let mut text = format!(
+            "[{connection}] {}\n    FIN {}  RSV {rsv:03b}  opcode {:#x} ({opcode:?})  MASK {}  \
+            payload length {payload_length}  masking key {key}",
+            bits(&self.header_bytes),
+            u8::from(fin),
+            opcode.bits(),
+            u8::from(masking_key.is_some()),
+        );
+        if self.payload.is_empty() {
+            return text;
+        }
         let more = if payload_length > SHOWN as u64 {
             " ..."
         } else {
             ""
         };
-        let mut unmasked = frame.payload.clone();
+        let mut unmasked = self.payload.clone();
         apply_mask(&mut unmasked, masking_key.unwrap_or_default(), 0);
-        _ = write!(text, "\n    as sent   {}{more}", hex(&frame.payload));
-        _ = write!(text, "\n    unmasked  {}{more}", hex(&unmasked));
+        _ = write!(text, "\n    as sent   {}{more}", hex(&self.payload));
+        _ = write!(
+            text,
+            "\n    unmasked  {}{more}\n              ",
+            hex(&unmasked)
+        );
         _ = match CloseFrame::parse(&unmasked) {
-            _ if frame.compressed => write!(text, "\n              compressed"),
+            _ if self.compressed => write!(text, "compressed"),
             Ok(close) if opcode == Opcode::Close => {
-                write!(text, "\n              {} {:?}", close.code, close.reason)
+                write!(text, "{} {:?}", close.code, close.reason)
             }
-            _ => write!(
-                text,
-                "\n              {:?}{more}",
-                String::from_utf8_lossy(&unmasked)
-            ),
+            _ => write!(text, "{:?}{more}", String::from_utf8_lossy(&unmasked)),
         };
-    }
-    text
-}
-
-fn name(opcode: Opcode) -> &'static str {
-    match opcode {
-        Opcode::Continuation => "continuation",
-        Opcode::Text => "text",
-        Opcode::Binary => "binary",
-        Opcode::Close => "close",
-        Opcode::Ping => "ping",
-        Opcode::Pong => "pong",
+        text
     }
 }
 
 fn bits(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|byte| format!("{byte:08b}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let bits: Vec<_> = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    bits.join(" ")
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.join(" ")
 }
