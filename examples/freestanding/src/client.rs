@@ -1,4 +1,4 @@
-//! One transport and what is on it, from the request to the end.
+//! One transport and its connection, from the request to the end.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -8,27 +8,22 @@ use rustix::event::PollFlags;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
-use sockless::handshake::{Header, Request, RequestError, ServerHandshake, ServerOptions};
-use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
+use sockless::handshake::ServerOptions;
+use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
 use crate::limits::READ;
+use crate::page::accept_or_page;
+use crate::stage::Stage;
 
-/// How often a client is read from before others have their turn.
+/// The number of reads from a client in one turn. Then other clients have their turns.
 const READS: usize = 8;
 
 /// A client and its transport.
 pub(crate) struct Client {
     transport: OwnedFd,
     stage: Stage,
-    /// What came and is not yet a whole frame. Owns no memory while that is nothing.
+    /// The bytes that are not yet a whole frame. Without such bytes it owns no memory.
     unread: ReadBuffer,
-}
-
-/// What a server waits for.
-enum Stage {
-    Request(ServerHandshake),
-    /// Also for a request that was refused, since that has to be written, too.
-    Connection(Connection),
 }
 
 impl Client {
@@ -36,137 +31,127 @@ impl Client {
     pub(crate) fn new(transport: OwnedFd, options: &ServerOptions<'_>) -> Self {
         Self {
             transport,
-            stage: Stage::Request(ServerHandshake::new(&options.config)),
+            stage: Stage::new(&options.config),
             unread: ReadBuffer::new(),
         }
     }
 
-    /// What to wait for. One of both is always set, so an error that poll reports unasked makes a read or a write fail.
+    /// What to wait for. At least one of both flags is set. So if poll reports an error, a read or a write fails next.
     pub(crate) fn interest(&self) -> PollFlags {
-        let to_write = self.connection().is_some_and(|it| it.output_len() > 0);
+        let connection = self.stage.connection();
         let mut interest = PollFlags::empty();
-        interest.set(PollFlags::IN, self.wants_read());
-        interest.set(PollFlags::OUT, to_write);
+        interest.set(PollFlags::IN, self.stage.wants_read());
+        interest.set(
+            PollFlags::OUT,
+            connection.is_some_and(|it| it.output_len() > 0),
+        );
         interest
     }
 
-    /// When its time comes.
+    /// The next deadline.
     pub(crate) fn timeout_at(&self) -> Option<Duration> {
-        match &self.stage {
-            Stage::Request(handshake) => handshake.timeout_at(),
-            Stage::Connection(connection) => connection.timeout_at(),
-        }
+        self.stage.timeout_at()
     }
 
     pub(crate) const fn transport(&self) -> &OwnedFd {
         &self.transport
     }
 
-    /// Reads, takes events and writes as far as that goes now, and passes the time. Whether that is not the end.
+    /// Reads, takes events and writes as much as possible now, and passes the time.
+    ///
+    /// Returns false at the end. Then close the transport.
     pub(crate) fn go_on(
         &mut self,
         options: &ServerOptions<'_>,
         lent: &mut ReadBuffer,
         now: Duration,
     ) -> bool {
-        // An empty buffer of one's own gives way to the one with memory.
         if self.unread.is_empty() {
             mem::swap(&mut self.unread, lent);
         }
-        self.turn(options, now);
+        self.turn(options);
+        // The client has read everything that arrived, unless there is no room for answers. It writes a Ping when poll says
+        // so. A write here could make room for events, and nothing would wake the client for them.
+        self.stage.handle_timeout(now, &options.config);
         if self.unread.is_empty() {
             if lent.capacity() == 0 {
                 mem::swap(&mut self.unread, lent);
             }
             self.unread = ReadBuffer::new();
         }
-        if let Stage::Connection(connection) = &mut self.stage {
-            if connection.output_len() == 0 {
-                // Who is idle has no memory for output either.
-                connection.swap_output(&mut Vec::new());
+        let Some(connection) = self.stage.connection_mut() else {
+            return true;
+        };
+        if connection.output_len() == 0 {
+            // An idle client has no memory for output.
+            connection.swap_output(&mut Vec::new());
+        }
+        match connection.transport_action() {
+            TransportAction::Close => return false,
+            TransportAction::ShutdownWrite => {
+                // This fails only if the peer is gone. The next read reports that.
+                _ = shutdown(&self.transport, Shutdown::Write);
+                connection.handle_shutdown();
             }
-            match connection.transport_action() {
-                TransportAction::Close => return false,
-                TransportAction::ShutdownWrite => {
-                    // Fails only if the peer is gone, which the next read shows.
-                    _ = shutdown(&self.transport, Shutdown::Write);
-                    connection.handle_shutdown();
-                }
-                _ => {}
-            }
+            _ => {}
         }
         true
     }
 
-    fn turn(&mut self, options: &ServerOptions<'_>, now: Duration) {
+    fn turn(&mut self, options: &ServerOptions<'_>) {
         let mut reads = 0;
         loop {
             let drained = self.take_events();
             self.write();
-            if !drained && self.has_room() {
+            if !drained && self.stage.has_room() {
                 continue;
             }
-            // What is unread after so many reads has its turn soon. While each turn brings more, no deadline ends the
-            // connection too early.
-            if !drained || !self.wants_read() || reads == READS {
-                break;
+            // The rest has its turn soon. While each turn reads more, no deadline ends the connection too early.
+            if !drained || !self.stage.wants_read() || reads == READS {
+                return;
             }
             reads += 1;
-            let more = self.read();
-            // The time passes after a read, never before: what has arrived is not late.
-            if let Stage::Request(handshake) = &mut self.stage
-                && let Some(connection) = open(handshake, &mut self.unread, options, now)
-            {
-                self.stage = Stage::Connection(connection);
+            if !self.read() {
+                return;
             }
-            if !more {
-                break;
-            }
-        }
-        // Everything that arrived was read, unless there is no room for answers. A Ping is written when poll says so. To
-        // write now could make room for events, which would wait for nothing.
-        if let Stage::Connection(connection) = &mut self.stage {
-            connection.handle_timeout(now);
+            self.stage
+                .read_request(&mut self.unread, &options.config, |request| {
+                    accept_or_page(request, options)
+                });
         }
     }
 
-    /// Sends every piece of a message back as a fragment, as soon as it is there: no message has to be held. Whether all
-    /// events were taken; if not, there is no room.
+    /// Sends every piece of a message back as a fragment when it arrives, so no message needs memory. Returns whether it took
+    /// all events. If not, the output has no room.
     fn take_events(&mut self) -> bool {
-        let Stage::Connection(connection) = &mut self.stage else {
-            return true;
-        };
-        while connection.has_room() {
-            let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
-                return true;
-            };
-            // This fails only if the connection is closing, since there is room.
-            _ = match event {
-                Event::Text { text, fin } => connection.send_text_fragment(text, fin),
-                Event::Binary { data, fin } => connection.send_binary_fragment(data, fin),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
-            };
-        }
-        false
+        self.stage
+            .take_events(&mut self.unread, |connection, event| {
+                // There is room, so this fails only if the connection is closing.
+                _ = match event {
+                    Event::Text { text, fin } => connection.send_text_fragment(text, fin),
+                    Event::Binary { data, fin } => connection.send_binary_fragment(data, fin),
+                    Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // sockless has answered
+                };
+            })
     }
 
-    /// Reads once. Whether there may be more to read.
+    /// Reads once. Returns whether there may be more.
     fn read(&mut self) -> bool {
         let spare = self.unread.spare_mut(READ);
         let most = spare.len().min(READ);
         match recv(&self.transport, &mut spare[..most], RecvFlags::empty()) {
-            Ok((0, _)) => self.ended(Connection::handle_eof),
+            Ok((0, _)) => self.stage.end(Connection::handle_eof),
             Ok((n, _)) => self.unread.advance_filled(n),
             Err(Errno::AGAIN) => return false,
             Err(Errno::INTR) => {}
-            Err(_) => self.ended(Connection::handle_reset),
+            Err(_) => self.stage.end(Connection::handle_reset),
         }
         true
     }
 
-    /// Writes until all is written or the transport takes no more.
+    /// Writes until the output is empty or the transport takes no more.
     fn write(&mut self) {
-        let Stage::Connection(connection) = &mut self.stage else {
+        let Some(connection) = self.stage.connection_mut() else {
             return;
         };
         while !connection.output().is_empty() {
@@ -179,61 +164,4 @@ impl Client {
             }
         }
     }
-
-    /// Nothing more can be read, which `report` tells the connection.
-    fn ended(&mut self, report: fn(&mut Connection)) {
-        if let Stage::Request(_) = self.stage {
-            // The request will never be whole, so it has no answer.
-            self.stage = Stage::Connection(Connection::refused(Vec::new(), &Config::new()));
-        }
-        if let Stage::Connection(connection) = &mut self.stage {
-            report(connection);
-        }
-    }
-
-    /// Whether events may be taken. A peer that does not read the answers must wait.
-    fn has_room(&self) -> bool {
-        self.connection().is_none_or(Connection::has_room)
-    }
-
-    fn wants_read(&self) -> bool {
-        self.connection().is_none_or(Connection::wants_read) && self.has_room()
-    }
-
-    const fn connection(&self) -> Option<&Connection> {
-        match &self.stage {
-            Stage::Request(_) => None,
-            Stage::Connection(connection) => Some(connection),
-        }
-    }
-}
-
-/// What [`ServerHandshake::accept`] does, but for requests that are for no WebSocket: these get a page.
-fn open(
-    handshake: &mut ServerHandshake,
-    unread: &mut ReadBuffer,
-    options: &ServerOptions<'_>,
-    now: Duration,
-) -> Option<Connection> {
-    let opened = match handshake.read_request(unread) {
-        Ok(Some(request)) => answer(&request, options),
-        Ok(None) => Err(handshake.handle_timeout(now).err()?),
-        Err(error) => Err(error),
-    };
-    Some(opened.unwrap_or_else(|error| error.refuse(&options.config)))
-}
-
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-    if request.is_websocket() {
-        return request.accept(options);
-    }
-    let text = Header {
-        name: "Content-Type",
-        value: b"text/plain; charset=utf-8",
-    };
-    let page = b"an echo server: connect with a WebSocket\n";
-    let page = request
-        .respond(200, &[text], page)
-        .map_err(RequestError::Input)?;
-    Ok(Connection::refused(page, &options.config))
 }

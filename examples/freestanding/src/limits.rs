@@ -1,37 +1,36 @@
-//! What a client may take at most, and so what memory is needed.
+//! How much memory a client may take, and how much the program needs.
 //!
-//! All memory is there from the beginning, so what peers can make this program hold has to be bounded. The bounds of one
-//! connection are those that `sockless::ReadBuffer` and `sockless::Connection` state; that messages are delivered in
-//! chunks keeps their size out of it.
+//! The heap has a fixed size, so this file bounds the memory of every client. [`ReadBuffer`](sockless::ReadBuffer) and
+//! [`Connection`](sockless::Connection) state the bounds of one connection. The server takes messages in chunks, so their size does not matter.
 
 use sockless::{Config, Deadlines, Delivery};
 
-/// How many clients there are at once; others wait to be accepted.
+/// The maximum number of clients. More clients wait until the server accepts them.
 pub(crate) const CLIENTS: usize = 1024;
 
-/// How much is read at once.
+/// The number of bytes to read at once.
 pub(crate) const READ: usize = 4 << 10;
 
-/// The largest head of a request. It lies in the read buffer until it is whole.
+/// The maximum size of the head of a request, in bytes. The read buffer holds the head until it is complete.
 const HEAD: usize = 8 << 10;
 
-/// How much output may wait before the client has to wait.
+/// The size of the output at which the server stops reading, in bytes.
 const OUTPUT: usize = 4 << 10;
 
-/// How many bytes of Pongs may wait beyond it.
+/// The maximum size of the waiting Pongs, in bytes. They come on top of `OUTPUT`.
 const PONGS: usize = 512;
 
-/// A read buffer takes 2 bytes for each unread one, beyond the space asked for.
+/// A read buffer takes 2 bytes for each unread byte, plus the space for the next read.
 const READ_BUFFER: usize = 2 * (HEAD + READ) + READ;
 
-/// Output lies in a vector of at most 4 times its size: what may wait, a chunk that came when there was still room,
-/// Pongs, and a frame of the connection's own with the headers.
+/// The output is in a vector of at most 4 times its size. It holds `OUTPUT`, one chunk that arrived when there was still
+/// room, the Pongs, and a Ping or Close frame with the headers.
 const OUTPUT_BUFFER: usize = 4 * (OUTPUT + READ + PONGS + 256);
 
-/// The connection, its deadlines, the reason of a Close frame, and the places of all that in the heap.
+/// The connection, its deadlines, the reason of a Close frame, and the bookkeeping of the heap.
 const REST: usize = 2 << 10;
 
-/// The size of the heap. A quarter more than all clients together can take, for the gaps between what they take.
+/// The size of the heap, in bytes. It is a quarter more than all clients together can take, because blocks leave gaps.
 pub(crate) const HEAP: usize = CLIENTS * (READ_BUFFER + OUTPUT_BUFFER + REST) / 4 * 5;
 
 /// The limits of every connection.

@@ -1,23 +1,23 @@
-//! An echo server without the standard library: what a kernel, a unikernel or firmware would do.
+//! An echo server without the standard library, as a kernel, a unikernel or firmware needs it.
 //!
 //! ```text
 //! cargo run --profile freestanding --package example-freestanding [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given, an IPv4 address always; port 0 takes a free one. The parts that another
-//! system would have of its own:
+//! ADDRESS is an IPv4 address. The default is `127.0.0.1:8080`. Port 0 takes a free port. On another system, replace these
+//! parts:
 //!
-//! - sockets, poll and a clock: here Linux's, called without the C library by the crate `rustix`;
-//! - [`runtime`]: where the program begins, its heap, and what a panic does.
+//! - sockets, poll and a clock. This program calls Linux with the crate `rustix`, without the C library.
+//! - [`runtime`]: the start of the program, its heap, and its panic handler.
 //!
-//! The rest is like any other server:
+//! The rest is as in every other server:
 //!
-//! - [`limits`]: what a client may take, and so what memory is needed.
+//! - [`limits`]: how much memory a client may take, and how much the program needs.
 //! - [`client`]: one transport and its connection.
 //! - [`server`]: the loop.
 
-// Without std a program cannot unwind. Where the profile wants that, as in a build of the whole
-// workspace, this is an ordinary program that compiles and refuses to run.
+// Without std a program cannot unwind. If the profile unwinds, as in a build of the whole workspace, this is a program with
+// std that compiles and refuses to run.
 #![cfg_attr(panic = "abort", no_std, no_main)]
 #![cfg_attr(not(panic = "abort"), expect(dead_code, reason = "it refuses to run"))]
 
@@ -25,8 +25,12 @@ extern crate alloc;
 
 mod client;
 mod limits;
+#[path = "../../common/page.rs"]
+mod page;
 mod runtime;
 mod server;
+#[path = "../../common/stage.rs"]
+mod stage;
 
 #[cfg(not(panic = "abort"))]
 fn main() {
@@ -45,11 +49,11 @@ use crate::server::Server;
 
 const USAGE: &str = "usage: freestanding [ADDRESS] [--timeout SECONDS]";
 
-const OPTIONS: &str = "  ADDRESS            where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one
-  --timeout SECONDS  how long to wait for the opening handshake, between Pings, for a Pong, and for the close
-  --help             prints this";
+const OPTIONS: &str = "  ADDRESS            the address to listen at (127.0.0.1:8080); port 0 takes a free port
+  --timeout SECONDS  the time limit for the opening handshake, the Pong and the Close, and the time between Pings
+  --help             print this";
 
-/// The longest `--timeout`, about 11 days: no clock overflows with it.
+/// The longest `--timeout` in seconds, about 11 days. No clock overflows with it.
 const LONGEST: u64 = 1_000_000;
 
 /// Runs the program with its arguments, and returns its exit status.
@@ -67,7 +71,7 @@ fn run<'a>(mut arguments: impl Iterator<Item = &'a str>) -> u8 {
                     Ok(seconds @ 1..=LONGEST) => timeout = Some(Duration::from_secs(seconds)),
                     _ => {
                         return failed(format_args!(
-                            "--timeout needs whole seconds over 0, and not {value:?}\n{USAGE}"
+                            "--timeout needs whole seconds above 0, not {value:?}\n{USAGE}"
                         ));
                     }
                 }

@@ -1,12 +1,12 @@
-//! What std does elsewhere: where the program begins, its heap, and what a panic does.
+//! What std does in other programs: the start of the program, its heap, and its panic handler.
 //!
-//! The panic handler is half of the proof that there is no std: there can be one only, and std has its own, so the
-//! compiler refuses the program as soon as anything in it uses std. Of the C library there are only the start files, which
-//! call `main`, what compiled code expects to move and compare memory, `signal` and `_exit`.
+//! A program has exactly one panic handler, and std has its own. So this one proves that the program does not use std: the
+//! compiler refuses a second handler. From the C library the program uses only the start files, which call `main`, the
+//! functions that move and compare memory, `signal` and `_exit`.
 
 #![expect(
     unsafe_code,
-    reason = "no compiler can know how a system starts a program and where there is memory"
+    reason = "the compiler does not know how a system starts a program and where its memory is"
 )]
 
 use core::fmt::{self, Arguments, Write};
@@ -24,19 +24,19 @@ pub(crate) fn print_error(text: Arguments<'_>) {
     _ = Stream(2).write_fmt(text);
 }
 
-/// Standard output or standard error. It needs no memory, since a panic may be for want of that.
+/// Standard output or standard error. It allocates nothing, because a lack of memory may cause the panic.
 struct Stream(i32);
 
 impl Write for Stream {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // SAFETY: they are open from the beginning, and nobody closes them.
+        // SAFETY: `prepare` has opened both, and nothing closes them.
         let file = unsafe { BorrowedFd::borrow_raw(self.0) };
         let mut bytes = text.as_bytes();
         while !bytes.is_empty() {
             match write(file, bytes) {
                 Ok(n) if n > 0 => bytes = bytes.get(n..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
-                // Whoever does not listen any more is no reason to stop.
+                // The program continues when nobody reads its output.
                 _ => break,
             }
         }
@@ -57,7 +57,7 @@ mod freestanding {
 
     use crate::limits::HEAP;
 
-    /// All memory there is. It takes none of the machine's until it is used.
+    /// The memory of the heap. Linux provides a page when the program first uses it.
     static mut MEMORY: [u8; HEAP] = [0; HEAP];
 
     #[global_allocator]
@@ -71,18 +71,18 @@ mod freestanding {
         fn signal(signal: c_int, handler: usize) -> usize;
     }
 
-    /// The signal for a write to a pipe that nobody reads, and the handler that ignores it: Linux's numbers.
+    /// The signal for a write to a pipe that nobody reads, and the handler that ignores it. The numbers are Linux's.
     const SIGPIPE: c_int = 13;
     const SIG_IGN: usize = 1;
 
-    /// Does what std does before `main`: nobody has to read what this program prints.
+    /// Does what std does before `main`. After that the program can print even if nobody reads its output.
     fn prepare() {
-        // SAFETY: to ignore a signal runs no code in its place, and no other thread is there yet.
+        // SAFETY: ignoring a signal runs no code, and the program has only this thread.
         unsafe { signal(SIGPIPE, SIG_IGN) };
-        // If standard output or standard error is closed, a transport would get its number, and what is printed.
+        // If standard output or standard error were closed, a transport would get its number, and the text printed to it.
         loop {
             match open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
-                // It stays open.
+                // This descriptor stays open.
                 Ok(file) if file.as_raw_fd() <= 2 => _ = file.into_raw_fd(),
                 Ok(_) => return,
                 Err(error) => {
@@ -95,31 +95,31 @@ mod freestanding {
         }
     }
 
-    // The alloc crate that comes with the compiler for Linux is made for programs that unwind, and asks for these. Nothing
-    // unwinds here, so nothing calls them. On a target without an operating system nothing asks for them either.
+    // The alloc crate for Linux is built for programs that unwind, so the linker needs these two functions. This program
+    // does not unwind and never calls them. A target without an operating system does not need them.
 
-    // SAFETY: only std has another one, and is not here.
+    // SAFETY: only std has another one, and std is not linked.
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}
 
-    // SAFETY: only libraries that unwind have another one, and are not here.
+    // SAFETY: only libraries that unwind have another one, and none is linked.
     #[unsafe(no_mangle)]
     extern "C" fn _Unwind_Resume() -> ! {
         _exit(1)
     }
 
-    // SAFETY: there is no other `main`, and this is how the start files of the C library call it.
+    // SAFETY: no other `main` is linked, and the start files of the C library call it with these arguments.
     #[unsafe(no_mangle)]
     extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
         prepare();
         let count = usize::try_from(count).unwrap_or_default();
-        // The first is the name of the program.
+        // The first argument is the name of the program.
         let arguments = (1..count).map(|i| {
-            // SAFETY: there are `count` of them.
+            // SAFETY: `arguments` has `count` elements.
             let argument = unsafe { *arguments.add(i) };
-            // SAFETY: each is a string that stays where it is.
+            // SAFETY: each argument is a C string that lives as long as the program.
             let argument: &'static CStr = unsafe { CStr::from_ptr(argument) };
-            // What is no text is no address either.
+            // An argument that is not UTF-8 is not an address either.
             argument.to_str().unwrap_or("?")
         });
         crate::run(arguments).into()

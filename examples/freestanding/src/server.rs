@@ -20,31 +20,31 @@ use crate::client::Client;
 use crate::limits::{self, CLIENTS};
 use crate::runtime::print_error;
 
-/// How many clients may wait to be accepted.
+/// The number of clients that may wait until the server accepts them.
 const BACKLOG: i32 = 1024;
 
-/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+/// The pause after accepting fails. Most likely the process has no files left, and clients will close some.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener and its clients.
 pub(crate) struct Server {
     listener: OwnedFd,
-    /// When to accept again, where that has to wait.
+    /// The end of the pause.
     accept_at: Duration,
-    /// Whether it did not work the last time.
+    /// Whether the last attempt failed.
     accept_fails: bool,
     clients: Vec<Client>,
     options: ServerOptions<'static>,
-    /// Lent to one client after the other, so that memory for reading is needed once.
+    /// An empty buffer with memory. The client that reads borrows it.
     buffer: ReadBuffer,
 }
 
 impl Server {
-    /// Listens at `address`, and says where that is. Without a `timeout`, the default deadlines hold.
+    /// Listens at `address`. Returns the server and its address. Without a `timeout` it uses the default deadlines.
     ///
     /// # Errors
     ///
-    /// What the system says, for instance that the address is in use.
+    /// The system's error, for example if the address is in use.
     pub(crate) fn bind(
         address: SocketAddrV4,
         timeout: Option<Duration>,
@@ -56,7 +56,7 @@ impl Server {
         listen(&listener, BACKLOG)?;
         let local = getsockname(&listener)?.try_into()?;
 
-        // A file for each client; as many as the system lets it have.
+        // Each client needs a file, so this raises the limit as far as the system allows.
         let limit = getrlimit(Resource::Nofile);
         _ = setrlimit(
             Resource::Nofile,
@@ -70,7 +70,7 @@ impl Server {
         if let Some(timeout) = timeout {
             config.deadlines = Some(deadlines(timeout));
         }
-        // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+        // An echo has no secrets and does nothing in a visitor's name, so every page may use it.
         let options = ServerOptions::new()
             .with_config(config)
             .with_origins(Origins::Any);
@@ -85,11 +85,11 @@ impl Server {
         Ok((server, local))
     }
 
-    /// Goes round for ever.
+    /// Runs the loop until it fails.
     ///
     /// # Errors
     ///
-    /// When the system's poll fails.
+    /// The error of the system's poll.
     pub(crate) fn run(&mut self) -> Result<()> {
         loop {
             let ready = self.wait()?;
@@ -99,7 +99,7 @@ impl Server {
             }
             let (options, buffer) = (&self.options, &mut self.buffer);
             self.clients.retain_mut(|client| {
-                // Those that were just accepted have nothing to say yet, but their first deadline begins.
+                // New clients are not polled yet. They get a turn, and their first deadline begins.
                 let ready = ready.next().is_none_or(|ready| !ready.is_empty());
                 let now = now();
                 if ready || client.timeout_at().is_some_and(|at| at <= now) {
@@ -110,10 +110,10 @@ impl Server {
         }
     }
 
-    /// Waits for a transport, or until the next deadline, and says what is ready: first the listener, then every client.
+    /// Waits for a transport or the next deadline. Returns what is ready: first the listener, then every client.
     fn wait(&self) -> Result<Vec<PollFlags>> {
         let now = now();
-        // Those that find no place wait in the backlog.
+        // If the server is full, new clients wait in the backlog.
         let accepts = self.clients.len() < CLIENTS && self.accept_at <= now;
         let listener = if accepts {
             PollFlags::IN
@@ -137,21 +137,21 @@ impl Server {
         Ok(polled.iter().map(PollFd::revents).collect())
     }
 
-    /// Accepts whoever is there and finds a place.
+    /// Accepts clients while there is room.
     fn accept(&mut self) {
         while self.clients.len() < CLIENTS {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             match accept_with(&self.listener, flags) {
                 Ok(transport) => {
                     self.accept_fails = false;
-                    // What is written is meant to go.
+                    // Small frames must not wait for more.
                     _ = set_tcp_nodelay(&transport, true);
                     self.clients.push(Client::new(transport, &self.options));
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => return,
                 Err(error) => {
-                    // Said once, not ten times a second.
+                    // Reports the error once, not ten times a second.
                     if !self.accept_fails {
                         print_error(format_args!("cannot accept: {error}\n"));
                     }
@@ -164,7 +164,7 @@ impl Server {
     }
 }
 
-/// All deadlines this long.
+/// Deadlines of this length.
 const fn deadlines(timeout: Duration) -> Deadlines {
     Deadlines::new()
         .with_handshake(timeout)
@@ -173,9 +173,9 @@ const fn deadlines(timeout: Duration) -> Deadlines {
         .with_close(timeout)
 }
 
-/// Time since the system started, which all deadlines count from.
+/// The time since the system started. It is the origin of all deadlines.
 fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
-    // It is never negative.
+    // This time is never negative.
     Duration::try_from(time).unwrap_or_default()
 }

@@ -1,55 +1,50 @@
-//! One transport and what is on it, from the request to the end.
+//! One transport and its connection, from the request to the end.
 //!
-//! At most one operation receives for it and at most one sends. Where other loops are told that a transport is ready and
-//! then read, here the bytes are there already when the loop is told.
+//! At most one operation receives for a client, and at most one sends. Other loops learn that a transport is ready and then
+//! read. This loop gets the bytes with the completion.
 
 use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sockless::handshake::{Header, Request, RequestError, ServerHandshake, ServerOptions};
+use sockless::handshake::ServerOptions;
 use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
+use crate::page::accept_or_page;
 use crate::ring::{OperationId, Ring};
+use crate::stage::Stage;
 
-/// How much is sent at once.
+/// The maximum number of bytes to send at once.
 const SEND: usize = 64 << 10;
 
-/// How many vectors to send from are kept for later.
+/// The number of vectors that the server keeps for later sends.
 const SPARE: usize = 32;
 
 /// A client and its transport.
 pub(crate) struct Client {
     transport: Rc<TcpStream>,
     stage: Stage,
-    /// What came and is not yet a whole frame. Owns no memory while that is nothing.
+    /// The bytes that are not yet a whole frame. Without such bytes it owns no memory.
     unread: ReadBuffer,
     receiving: Option<OperationId>,
     sending: Option<OperationId>,
     cancelled: bool,
-    /// For when it is in the list of timers.
+    /// The deadline in the list of timers.
     pub(crate) timer: Option<Duration>,
-    /// Whether it has its turn soon.
+    /// Whether the client is in the queue for a turn.
     pub(crate) queued: bool,
-    /// When a deadline that had come was left to this turn.
-    deferred: Option<Duration>,
+    /// Whether the last turn left a deadline to this one.
+    deferred: bool,
 }
 
-/// What a server waits for.
-enum Stage {
-    Request(ServerHandshake),
-    /// Also for a request that was refused, since that has to be written, too.
-    Connection(Connection),
-}
-
-/// What clients have in common.
+/// What all clients share.
 pub(crate) struct Common {
     pub(crate) ring: Ring,
     pub(crate) options: ServerOptions<'static>,
-    /// An empty buffer for whoever something has come for.
+    /// An empty buffer with memory. The client that receives borrows it.
     pub(crate) buffer: ReadBuffer,
-    /// Empty vectors to send from.
+    /// Empty vectors with memory, for sends.
     spare: Vec<Vec<u8>>,
 }
 
@@ -63,7 +58,7 @@ impl Common {
         }
     }
 
-    /// Keeps a vector whose bytes were sent for the next that are to be.
+    /// Keeps the vector of a completed send for later.
     pub(crate) fn reuse(&mut self, mut bytes: Vec<u8>) {
         if self.spare.len() < SPARE {
             bytes.clear();
@@ -74,22 +69,22 @@ impl Common {
 
 impl Client {
     pub(crate) fn new(transport: TcpStream, config: &Config) -> Self {
-        // What is sent is meant to go.
+        // Small frames must not wait for more.
         _ = transport.set_nodelay(true);
         Self {
             transport: Rc::new(transport),
-            stage: Stage::Request(ServerHandshake::new(config)),
+            stage: Stage::new(config),
             unread: ReadBuffer::new(),
             receiving: None,
             sending: None,
             cancelled: false,
             timer: None,
             queued: false,
-            deferred: None,
+            deferred: false,
         }
     }
 
-    /// Something was received; nothing is the end of the stream.
+    /// A receive has completed. No bytes mean the end of the stream.
     pub(crate) fn received(
         &mut self,
         bytes: &[u8],
@@ -98,11 +93,10 @@ impl Client {
     ) {
         self.receiving = None;
         if bytes.is_empty() {
-            // All events were taken before this receive began.
-            self.ended(Connection::handle_eof);
+            // The client took all events before this receive began.
+            self.stage.end(Connection::handle_eof);
             return;
         }
-        // An empty buffer of one's own gives way to the one with memory.
         if self.unread.is_empty() {
             mem::swap(&mut self.unread, lent);
         }
@@ -110,68 +104,80 @@ impl Client {
         self.take(lent, options);
     }
 
-    /// Nothing was received, for want of buffers.
+    /// A receive has completed without a buffer. The client receives again.
     pub(crate) const fn received_none(&mut self) {
         self.receiving = None;
     }
 
-    /// So many bytes were sent, or none will be any more.
+    /// A send has completed. `None` means that it failed.
     pub(crate) fn sent(&mut self, bytes: Option<usize>) {
         self.sending = None;
-        let Stage::Connection(connection) = &mut self.stage else {
+        let Some(connection) = self.stage.connection_mut() else {
             return;
         };
         match bytes {
-            // What was not sent is still in the output, and goes next. A failed receive meanwhile has dropped it.
+            // The rest is still in the output and goes next. A failed receive has dropped the output in the meantime.
             Some(n) => connection.advance_output(n.min(connection.output_len())),
             // The peer may have said why it left, so receiving goes on.
             None => connection.handle_write_error(),
         }
     }
 
-    /// Nothing more can be received.
+    /// A receive has failed.
     pub(crate) fn failed(&mut self) {
         self.receiving = None;
-        self.ended(Connection::handle_reset);
+        self.stage.end(Connection::handle_reset);
     }
 
-    /// Takes events, has the next operations done, and passes the time. Whether that goes on; if not, no operation is under
-    /// way any more, and the transport can be closed.
+    /// Takes events, starts the next operations, and passes the time.
+    ///
+    /// Returns false when no operation is pending any more. Then close the transport.
     pub(crate) fn go_on(&mut self, id: usize, common: &mut Common, now: Duration) -> bool {
         let drained = self.take(&mut common.buffer, &common.options);
-        let receives = self.receiving.is_none() && drained && self.wants_read();
+        let receives = self.receiving.is_none() && drained && self.stage.wants_read();
         if receives {
             self.receiving = Some(common.ring.receive(id, &self.transport));
         }
-        // A deadline passes in the next turn, which is at once: first the kernel looks for what arrived in time. But it does
-        // so once: a peer that sends without end has deadlines, too.
-        let early =
-            receives && self.deferred.is_none() && self.timeout_at().is_some_and(|at| at <= now);
-        self.deferred = early.then_some(now);
-        if !early {
-            self.handle_timeout(&common.options.config, now);
+        // A deadline takes effect in the next turn, which follows immediately. Before that the kernel looks for what arrived
+        // in time. It looks only once, so a peer that sends without end has deadlines too.
+        let due = self.timeout_at().is_some_and(|at| at <= now);
+        self.deferred = receives && due && !self.deferred;
+        if !self.deferred {
+            self.stage.handle_timeout(now, &common.options.config);
         }
-        if let Stage::Connection(connection) = &mut self.stage {
-            match connection.transport_action() {
-                TransportAction::Close => return self.cancel(common),
-                TransportAction::ShutdownWrite => {
-                    // Fails only if the peer is gone, which the next receive shows.
-                    _ = self.transport.shutdown(Shutdown::Write);
+        match self.stage.connection().map(Connection::transport_action) {
+            Some(TransportAction::Close) => return self.cancel(common),
+            Some(TransportAction::ShutdownWrite) => {
+                // This fails only if the peer is gone. The next receive reports that.
+                _ = self.transport.shutdown(Shutdown::Write);
+                if let Some(connection) = self.stage.connection_mut() {
                     connection.handle_shutdown();
                 }
-                _ => {}
             }
+            _ => {}
         }
         self.send(id, common);
         true
     }
 
-    /// Takes what was received. Whether all events were taken; if not, there is no room.
+    /// Takes what was received. Returns whether it took all events. If not, the output has no room.
     fn take(&mut self, lent: &mut ReadBuffer, options: &ServerOptions<'_>) -> bool {
-        self.take_request(options);
-        let drained = self.take_events();
+        self.stage
+            .read_request(&mut self.unread, &options.config, |request| {
+                accept_or_page(request, options)
+            });
+        let drained = self
+            .stage
+            .take_events(&mut self.unread, |connection, event| {
+                // There is room, so this fails only if the connection is closing.
+                _ = match event {
+                    Event::Text { text, .. } => connection.send_text(text),
+                    Event::Binary { data, .. } => connection.send_binary(data),
+                    Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // sockless has answered
+                };
+            });
         if self.unread.is_empty() {
-            // With its memory, if no other has any.
+            // The buffer with the larger memory stays.
             if self.unread.capacity() > lent.capacity() {
                 mem::swap(&mut self.unread, lent);
             }
@@ -180,46 +186,13 @@ impl Client {
         drained
     }
 
-    /// Sends every message back. Whether all events were taken; if not, there is no room.
-    fn take_events(&mut self) -> bool {
-        let Stage::Connection(connection) = &mut self.stage else {
-            return true;
-        };
-        while connection.has_room() {
-            let Ok(Some(event)) = connection.next_event(&mut self.unread) else {
-                return true;
-            };
-            // This fails only if the connection is closing, since there is room.
-            _ = match event {
-                Event::Text { text, .. } => connection.send_text(text),
-                Event::Binary { data, .. } => connection.send_binary(data),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
-            };
-        }
-        false
-    }
-
-    /// Makes a connection of a request that is whole or wrong.
-    fn take_request(&mut self, options: &ServerOptions<'_>) {
-        let Stage::Request(handshake) = &mut self.stage else {
-            return;
-        };
-        let opened = match handshake.read_request(&mut self.unread) {
-            Ok(None) => return,
-            Ok(Some(request)) => answer(&request, options),
-            Err(error) => Err(error),
-        };
-        let refuse = |error: RequestError| error.refuse(&options.config);
-        self.stage = Stage::Connection(opened.unwrap_or_else(refuse));
-    }
-
-    /// Has the output sent, or the first part of it.
+    /// Sends the output, or its first part.
     ///
-    /// What is sent is a copy. `Connection::swap_output` would give the bytes themselves, but then the connection takes them
-    /// for written, while they may wait for a peer that does not read: nothing would bound how long. And the memory of
-    /// an output that is empty again is given up, so that who is idle has none.
+    /// It sends a copy. With `Connection::swap_output` the connection would count the bytes as written, while they may wait
+    /// for a peer that does not read. Then no deadline would apply to them. It also frees the memory of an empty output, so
+    /// an idle client has none.
     fn send(&mut self, id: usize, common: &mut Common) {
-        let Stage::Connection(connection) = &mut self.stage else {
+        let Some(connection) = self.stage.connection_mut() else {
             return;
         };
         if self.sending.is_some() {
@@ -237,7 +210,7 @@ impl Client {
         self.sending = Some(common.ring.send(id, &self.transport, bytes));
     }
 
-    /// Ends what is still under way; whether that goes on.
+    /// Cancels the pending operations. Returns whether there are any.
     fn cancel(&mut self, common: &mut Common) -> bool {
         let operations = [self.receiving, self.sending];
         if !self.cancelled {
@@ -249,60 +222,10 @@ impl Client {
         operations.iter().any(Option::is_some)
     }
 
-    /// Passes the time. Everything that arrived was received, unless there is no room for answers.
-    fn handle_timeout(&mut self, config: &Config, now: Duration) {
-        match &mut self.stage {
-            Stage::Request(handshake) => {
-                if let Err(error) = handshake.handle_timeout(now) {
-                    self.stage = Stage::Connection(error.refuse(config));
-                }
-            }
-            Stage::Connection(connection) => connection.handle_timeout(now),
-        }
-    }
-
-    /// Nothing more can be received, which `report` tells the connection.
-    fn ended(&mut self, report: fn(&mut Connection)) {
-        if let Stage::Request(_) = self.stage {
-            // The request will never be whole, so it has no answer.
-            self.stage = Stage::Connection(Connection::refused(Vec::new(), &Config::new()));
-        }
-        if let Stage::Connection(connection) = &mut self.stage {
-            report(connection);
-        }
-    }
-
-    /// Whether to receive. A peer that does not read the answers must wait, until there are no more answers.
-    fn wants_read(&self) -> bool {
-        match &self.stage {
-            Stage::Request(_) => true,
-            Stage::Connection(connection) => connection.wants_read() && connection.has_room(),
-        }
-    }
-
-    /// When its time comes.
+    /// The next deadline.
     pub(crate) fn timeout_at(&self) -> Option<Duration> {
-        match &self.stage {
-            Stage::Request(handshake) => handshake.timeout_at(),
-            Stage::Connection(connection) => connection.timeout_at(),
-        }
+        self.stage.timeout_at()
     }
-}
-
-/// A connection, also for what is answered with a page.
-fn answer(request: &Request<'_>, options: &ServerOptions<'_>) -> Result<Connection, RequestError> {
-    if request.is_websocket() {
-        return request.accept(options);
-    }
-    let text = Header {
-        name: "Content-Type",
-        value: b"text/plain; charset=utf-8",
-    };
-    let page = b"an echo server: connect with a WebSocket\n";
-    let page = request
-        .respond(200, &[text], page)
-        .map_err(RequestError::Input)?;
-    Ok(Connection::refused(page, &options.config))
 }
 
 #[cfg(test)]
@@ -317,7 +240,7 @@ mod tests {
     /// The text "Hi", and a Close frame with 1008.
     const LAST_WORDS: &[u8] = b"\x81\x82\0\0\0\0Hi\x88\x82\0\0\0\0\x03\xf0";
 
-    /// A client from which these bytes came.
+    /// A client that has received these bytes.
     fn client(bytes: &[u8]) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let transport = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -331,10 +254,7 @@ mod tests {
     }
 
     fn connection(client: &Client) -> &Connection {
-        match &client.stage {
-            Stage::Connection(connection) => connection,
-            Stage::Request(_) => panic!("no connection"),
-        }
+        client.stage.connection().unwrap()
     }
 
     #[test]
@@ -343,53 +263,52 @@ mod tests {
         let sent = connection(&client).output_len();
         client.failed();
         client.sent(Some(sent));
-        assert_eq!(
-            connection(&client).transport_action(),
-            TransportAction::Close
-        );
+        let action = connection(&client).transport_action();
+        assert_eq!(action, TransportAction::Close);
     }
 
     #[test]
-    fn the_last_words_of_a_peer_are_heard_after_a_failed_send() {
+    fn the_last_words_of_a_peer_arrive_after_a_failed_send() {
         let mut client = client(REQUEST);
         client.sent(None);
-        assert!(client.wants_read());
+        assert!(client.stage.wants_read());
         receive(&mut client, LAST_WORDS);
         let ending = connection(&client).close_event().unwrap();
         assert_eq!(u16::from(ending.code), 1008);
-        assert!(!client.wants_read());
+        assert!(!client.stage.wants_read());
+    }
+
+    /// A client that ends the stream after the request gets all answers. One that ends it before gets none.
+    #[test]
+    fn answers_after_the_end_of_the_stream() {
+        let whole = [REQUEST, LAST_WORDS].concat();
+        for (bytes, action) in [
+            (&whole[..], TransportAction::Write),
+            (&REQUEST[..40], TransportAction::Close),
+        ] {
+            let mut client = client(bytes);
+            receive(&mut client, b"");
+            assert!(!client.stage.wants_read());
+            let connection = connection(&client);
+            assert_eq!(connection.transport_action(), action);
+            let output = connection.output();
+            if action == TransportAction::Close {
+                assert!(output.is_empty());
+            } else {
+                assert!(output.starts_with(b"HTTP/1.1 101 "));
+                assert!(output.ends_with(b"\x81\x02Hi\x88\x02\x03\xf0"));
+            }
+        }
     }
 
     #[test]
-    fn who_ends_the_stream_after_the_request_gets_all_answers() {
-        let mut client = client(&[REQUEST, LAST_WORDS].concat());
-        receive(&mut client, b"");
-        let connection = connection(&client);
-        assert!(connection.output().starts_with(b"HTTP/1.1 101 "));
-        assert!(connection.output().ends_with(b"\x81\x02Hi\x88\x02\x03\xf0"));
-        assert_eq!(connection.transport_action(), TransportAction::Write);
-        assert!(!client.wants_read());
-    }
-
-    #[test]
-    fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
-        let mut client = client(&REQUEST[..40]);
-        receive(&mut client, b"");
-        assert!(connection(&client).output().is_empty());
-        assert_eq!(
-            connection(&client).transport_action(),
-            TransportAction::Close
-        );
-    }
-
-    #[test]
-    fn events_that_wait_for_room_are_taken_before_more_is_received() {
+    fn events_that_wait_for_room_come_before_more_bytes() {
         let mut client = client(REQUEST);
         let config = Config::new().with_max_output(1);
         client.stage = Stage::Connection(Connection::server(&config));
         receive(&mut client, LAST_WORDS);
         // The answer to the text fills the output.
-        assert!(!client.wants_read());
+        assert!(!client.stage.wants_read());
         client.sent(Some(4));
         assert!(client.take(&mut ReadBuffer::new(), &ServerOptions::new()));
         assert!(connection(&client).close_event().is_some());

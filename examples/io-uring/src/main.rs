@@ -4,17 +4,22 @@
 //! cargo run --package example-io-uring [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. It needs Linux 5.19 or newer, and a system that lets
-//! programs use `io_uring`: many containers do not. Where it cannot have a ring it says so and exits with status 3; bad
-//! arguments and an address that cannot be had are status 2.
+//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server needs Linux 5.19 or newer, and a system that
+//! allows `io_uring`. Many containers do not. If the system refuses a ring, the program says so and exits with status 3. Bad
+//! arguments and an address that is not available give status 2.
 //!
-//! - [`ring`]: operations, and all that is unsafe.
+//! - [`ring`]: operations, and all unsafe code.
 //! - [`client`]: one transport and its connection.
 //! - [`server`]: the loop.
-//! - [`timers`]: whose time comes next.
 
 #[cfg(target_os = "linux")]
 mod client;
+#[cfg(target_os = "linux")]
+#[path = "../../common/command_line.rs"]
+mod command_line;
+#[cfg(target_os = "linux")]
+#[path = "../../common/page.rs"]
+mod page;
 #[cfg(target_os = "linux")]
 mod refusal;
 #[cfg(target_os = "linux")]
@@ -22,15 +27,15 @@ mod ring;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
-mod timers;
-
+#[path = "../../common/stage.rs"]
+mod stage;
 #[cfg(target_os = "linux")]
-#[path = "../../common/command_line.rs"]
-mod command_line;
+#[path = "../../common/timers.rs"]
+mod timers;
 
 use std::process::ExitCode;
 
-/// The system gives no ring to this program.
+/// The exit status if the system refuses a ring.
 const UNAVAILABLE: u8 = 3;
 
 #[cfg(not(target_os = "linux"))]
@@ -39,7 +44,7 @@ fn main() -> ExitCode {
 
     _ = writeln!(
         std::io::stderr(),
-        "io-uring: only Linux has io_uring: try another of the examples"
+        "io-uring: only Linux has io_uring: try another example"
     );
     ExitCode::from(UNAVAILABLE)
 }
@@ -75,10 +80,10 @@ fn serve(
     use sockless::Config;
     use sockless::handshake::{Origins, ServerOptions};
 
-    // A file for each client; as many as the system lets it have.
+    // Each client needs a file, so this raises the limit as far as the system allows.
     _ = rlimit::increase_nofile_limit(u64::MAX);
     let deadlines = arguments.deadlines.clone().unwrap_or_default();
-    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    // An echo has no secrets and does nothing in a visitor's name, so every page may use it.
     let options = ServerOptions::new()
         .with_config(Config::new().with_deadlines(deadlines))
         .with_origins(Origins::Any);

@@ -1,21 +1,21 @@
-//! What to do where the system gives no ring.
+//! Advice if the system refuses a ring.
 
 use std::io;
 
-/// One line: what the system says, and what would help.
+/// One line with the system's error and advice.
 pub(crate) fn explain(error: &io::Error) -> String {
     let help = match error.raw_os_error() {
-        Some(libc::ENOSYS) => "this kernel has none: use Linux 5.19 or newer, outside of sandboxes",
+        Some(libc::ENOSYS) => {
+            "this kernel does not have it: use Linux 5.19 or newer, outside of sandboxes"
+        }
         Some(libc::EPERM | libc::EACCES) => {
             "it is forbidden: set the sysctl kernel.io_uring_disabled to 0, \
              and let the container's seccomp profile allow io_uring_setup"
         }
-        Some(libc::ENOMEM) => {
-            "there is too little memory: raise the limit for locked memory (ulimit -l)"
-        }
+        Some(libc::ENOMEM) => "the limit for locked memory is too low: raise it (ulimit -l)",
         Some(libc::EINVAL) => "this kernel is too old: use Linux 5.19 or newer",
         Some(libc::EMFILE | libc::ENFILE) => {
-            "there are too many open files: raise that limit (ulimit -n)"
+            "the limit for open files is too low: raise it (ulimit -n)"
         }
         _ => "this system does not allow it",
     };
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_the_error_and_what_to_do_in_one_line() {
+    fn advice_is_one_line_with_the_error() {
         for (error, help) in [
             (libc::ENOSYS, "Linux 5.19"),
             (libc::EPERM, "kernel.io_uring_disabled"),

@@ -1,12 +1,12 @@
-//! The ring: operations that the kernel carries out by itself, and what came of them.
+//! The ring: the kernel runs operations asynchronously and reports their results.
 //!
-//! While an operation is under way the kernel reads and writes memory of this program. So that memory is not lent but
-//! given away: to the ring, which keeps it until the kernel says that the operation has completed. That is what makes
-//! the functions of this module safe to call, and why all unsafe code of the program is here.
+//! While an operation is pending, the kernel reads and writes memory of this program. So callers give that memory to the
+//! ring, which owns it until the kernel reports that the operation has completed. That makes the functions of this module
+//! safe to call. All unsafe code of the program is here.
 
 #![expect(
     unsafe_code,
-    reason = "what an entry of the ring points at has to stay valid, which no type can say"
+    reason = "the memory behind an entry must stay valid, and no type can express that"
 )]
 
 use std::collections::VecDeque;
@@ -27,26 +27,26 @@ use buffers::{Buffers, GROUP};
 
 mod buffers;
 
-/// How many entries go to the kernel at once; those that are more wait for the next time.
+/// The number of entries that the kernel takes at once. More entries wait for the next time.
 const ENTRIES: u32 = 256;
 
-/// How many completions there is room for until they are taken. The kernel keeps those that are more.
+/// The number of completions in the queue. The kernel keeps more completions until there is room.
 const COMPLETIONS: u32 = 4096;
 
-/// What the kernel works on, and what has come of it.
+/// The operations of the kernel and their results.
 pub(crate) struct Ring {
     uring: IoUring,
-    /// By the number that the kernel gives back with a completion.
+    /// The pending operations. The kernel returns the number of the operation with each completion.
     operations: Slab<Operation>,
     buffers: Buffers,
-    /// Entries that the kernel has not been given yet.
+    /// Entries that the kernel does not have yet.
     waiting: VecDeque<Entry>,
-    /// The one timeout.
+    /// The number of the pending timeout. There is at most one.
     timeout: Option<usize>,
 }
 
-/// An operation under way, with all that its entry points at. A transport is kept open, too: its number could become
-/// that of another one before the kernel sees the entry.
+/// A pending operation, with everything that its entry points to. It also keeps the transport open. Otherwise another file
+/// could get the transport's number before the kernel sees the entry.
 enum Operation {
     Accept {
         _listener: Rc<TcpListener>,
@@ -69,38 +69,38 @@ enum Operation {
     Cancel,
 }
 
-/// An operation that can be cancelled.
+/// Identifies an operation, to cancel it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OperationId(usize);
 
-/// What came of an operation.
+/// The result of an operation.
 pub(crate) enum Completion {
-    /// A connection. There may be more, unless `last` is set: then accept again.
+    /// A new connection. More connections follow, unless `last` is set. Then accept again.
     Accepted {
         result: io::Result<TcpStream>,
         last: bool,
     },
-    /// Bytes, or the end of the stream if there are none. `None` if all buffers were in use: receive again.
+    /// Received bytes. No bytes mean the end of the stream. `None` means that all buffers were in use. Then receive again.
     Received {
         client: usize,
         result: io::Result<Option<Filled>>,
     },
-    /// So many of these bytes were taken by the transport.
+    /// The number of these bytes that the transport took.
     Sent {
         client: usize,
         bytes: Vec<u8>,
         result: io::Result<usize>,
     },
-    /// The time has come.
+    /// The timeout has passed.
     Time,
 }
 
 impl Ring {
-    /// A ring with buffers to receive into.
+    /// Creates a ring with buffers to receive into.
     ///
     /// # Errors
     ///
-    /// What the kernel says, for instance that it does not give rings to this program.
+    /// The kernel's error, for example if it refuses rings to this program.
     pub(crate) fn new() -> io::Result<Self> {
         let uring = IoUring::builder()
             .setup_cqsize(COMPLETIONS)
@@ -116,7 +116,7 @@ impl Ring {
         })
     }
 
-    /// Accepts whoever comes, until a completion says that it was the last.
+    /// Accepts connections until a completion says that it was the last.
     pub(crate) fn accept(&mut self, listener: &Rc<TcpListener>) {
         let fd = Fd(listener.as_raw_fd());
         let entry = opcode::AcceptMulti::new(fd).flags(libc::SOCK_CLOEXEC);
@@ -128,8 +128,8 @@ impl Ring {
         );
     }
 
-    /// Receives once, when something comes. Only then a buffer is needed, and the kernel takes one of those that all
-    /// share: a buffer of its own would be in use for as long as a client is silent.
+    /// Receives once, when something arrives. Only then does the kernel take one of the shared buffers. So silent clients
+    /// need no buffers.
     pub(crate) fn receive(&mut self, client: usize, transport: &Rc<TcpStream>) -> OperationId {
         let fd = Fd(transport.as_raw_fd());
         let entry = opcode::Recv::new(fd, std::ptr::null_mut(), 0)
@@ -145,11 +145,11 @@ impl Ring {
         )
     }
 
-    /// Sends some of these bytes, as many as the transport takes at once; they come back in the completion.
+    /// Sends as many of these bytes as the transport takes at once. The completion returns the vector.
     ///
     /// # Panics
     ///
-    /// If there are 4 GiB or more of them.
+    /// If `bytes` has 4 GiB or more.
     pub(crate) fn send(
         &mut self,
         client: usize,
@@ -159,7 +159,7 @@ impl Ring {
         let length = u32::try_from(bytes.len()).expect("what is sent is short");
         let entry = opcode::Send::new(Fd(transport.as_raw_fd()), bytes.as_ptr(), length)
             .flags(libc::MSG_NOSIGNAL);
-        // The bytes lie where they are as long as the vector is not changed, and nobody can reach it.
+        // The bytes do not move while nothing changes the vector. Only the ring can access it.
         self.push(
             entry.build(),
             Operation::Send {
@@ -170,13 +170,12 @@ impl Ring {
         )
     }
 
-    /// Says when the time has come, which is `after` from now. A time that was set before and has not come is
-    /// forgotten.
+    /// Sets the timeout: a completion arrives `after` this time. It replaces a pending timeout.
     pub(crate) fn wake(&mut self, after: Duration) {
         let after = Box::new(Timespec::from(after));
         let pointer = &raw const *after;
         if let Some(id) = self.timeout {
-            // If it has just come, this fails, and the completion that says so is enough.
+            // If the timeout has just passed, this fails, and its completion is enough.
             let entry = opcode::TimeoutUpdate::new(id as u64, pointer).build();
             self.push(entry, Operation::TimeoutUpdate { _after: after });
         } else {
@@ -186,26 +185,26 @@ impl Ring {
         }
     }
 
-    /// Lets an operation complete soon, whatever comes of it.
+    /// Cancels an operation. It completes soon, with any result.
     pub(crate) fn cancel(&mut self, OperationId(id): OperationId) {
-        // If it has just completed, this fails, which serves as well.
+        // If the operation has just completed, this fails and does no harm.
         let entry = opcode::AsyncCancel::new(id as u64).build();
         self.push(entry, Operation::Cancel);
     }
 
-    /// Gives the kernel what it has to do. If it `waits`, then until something has completed.
+    /// Gives all entries to the kernel. If `waits` is set, waits until an operation has completed.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// The kernel's error.
     pub(crate) fn wait(&mut self, waits: bool) -> io::Result<()> {
         loop {
             let mut entries = self.uring.submission();
             while !entries.is_full()
                 && let Some(entry) = self.waiting.pop_front()
             {
-                // SAFETY: all that the entry points at is in `operations` until the kernel says that it has completed,
-                // and longer: `push` put it there, only `take` removes it, and `drop` leaks it.
+                // SAFETY: `operations` owns everything that the entry points to. `push` put it there. Only `take` removes
+                // it, after the kernel has reported the completion, and `drop` leaks it.
                 let pushed = unsafe { entries.push(&entry) };
                 debug_assert!(pushed.is_ok(), "the queue was not full");
             }
@@ -214,7 +213,7 @@ impl Ring {
             match self.uring.submit_and_wait(usize::from(waits && !more)) {
                 Ok(_) if more => {}
                 Ok(_) => return Ok(()),
-                // EBUSY: completions have to be taken first.
+                // EBUSY: the loop must take completions first.
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -222,13 +221,13 @@ impl Ring {
         }
     }
 
-    /// Whether the kernel has not been given all entries, or has completions that there was no room for. Then wait again.
+    /// Whether entries still wait for the kernel, or completions wait for room in the queue. Then wait again.
     pub(crate) fn is_behind(&mut self) -> bool {
         let entries = self.uring.submission();
         !self.waiting.is_empty() || !entries.is_empty() || entries.cq_overflow()
     }
 
-    /// Takes what has completed.
+    /// Takes the next completion.
     pub(crate) fn take(&mut self) -> Option<Completion> {
         loop {
             let entry = self.uring.completion().next()?;
@@ -238,10 +237,10 @@ impl Ring {
         }
     }
 
-    /// What came of an operation, if anybody has to know.
+    /// The result of an operation, if the loop needs it.
     fn completed(&mut self, entry: &cqueue::Entry) -> Option<Completion> {
         let id = usize::try_from(entry.user_data()).ok()?;
-        // The error is the negative of its number.
+        // A negative result is an error number.
         let result = u32::try_from(entry.result())
             .map_err(|_| io::Error::from_raw_os_error(-entry.result()));
         let last = !cqueue::more(entry.flags());
@@ -249,7 +248,7 @@ impl Ring {
             if last {
                 self.operations.remove(id);
             }
-            // SAFETY: the kernel has just opened it for this program, and tells nobody but here.
+            // SAFETY: the kernel has just opened this descriptor for this program. Nothing else has its number.
             let owned = |fd| unsafe { OwnedFd::from_raw_fd(fd) };
             let result = result.map(|_| TcpStream::from(owned(entry.result())));
             return Some(Completion::Accepted { result, last });
@@ -262,7 +261,7 @@ impl Ring {
                 let result = match result {
                     Ok(_) => Ok(Some(filled)),
                     Err(error) => {
-                        // Some kernels take a buffer even if nothing comes.
+                        // Some kernels take a buffer even if nothing arrives.
                         self.give_back(filled);
                         let again = error.kind() == ErrorKind::Interrupted
                             || error.raw_os_error() == Some(libc::ENOBUFS);
@@ -291,12 +290,12 @@ impl Ring {
         }
     }
 
-    /// What was received.
+    /// The received bytes.
     pub(crate) fn received(&self, filled: &Filled) -> &[u8] {
         self.buffers.bytes(filled)
     }
 
-    /// Lets the kernel use the buffer again.
+    /// Returns the buffer to the kernel.
     pub(crate) fn give_back(&mut self, filled: Filled) {
         self.buffers.give_back(filled);
     }
@@ -309,7 +308,7 @@ impl Ring {
 }
 
 impl Drop for Ring {
-    /// To close a ring does not wait for the operations under way, so what they use is never given back.
+    /// Leaks the memory of pending operations, because closing a ring does not wait for them.
     fn drop(&mut self) {
         mem::forget(mem::take(&mut self.operations));
     }

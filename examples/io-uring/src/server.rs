@@ -1,4 +1,4 @@
-//! The loop: waits for completions, and goes on with whom they are for.
+//! The loop. It waits for completions and gives the clients their turns.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,22 +14,22 @@ use crate::command_line::complain;
 use crate::ring::{Completion, Ring};
 use crate::timers::Timers;
 
-/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+/// The pause after accepting fails. Most likely the process has no files left, and clients will close some.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener and its clients.
 pub(crate) struct Server {
     listener: Rc<TcpListener>,
-    /// When to accept again, where that has to wait.
+    /// When to accept again. `None` while the ring accepts.
     accept_at: Option<Duration>,
-    /// Whether it did not work the last time.
+    /// Whether the last attempt failed.
     accept_fails: bool,
-    /// A client keeps its number until no operation for it is under way.
+    /// A client keeps its number until none of its operations is pending.
     clients: Slab<Client>,
     timers: Timers,
-    /// Those who have a turn next, each once.
+    /// The clients that have a turn next, each once.
     queue: VecDeque<usize>,
-    /// When the ring will say that the time has come.
+    /// When the timeout in the ring completes.
     wakes_at: Option<Duration>,
     common: Common,
     started: Instant,
@@ -40,7 +40,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the system says, for instance that the address is in use.
+    /// The system's error, for example if the address is in use.
     pub(crate) fn bind(
         address: SocketAddr,
         ring: Ring,
@@ -59,20 +59,20 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Goes round for ever.
+    /// Runs the loop until it fails.
     ///
     /// # Errors
     ///
-    /// When the ring fails.
+    /// The error of the ring.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         loop {
             if self.accept_at.is_some_and(|at| at <= self.now()) {
@@ -84,7 +84,7 @@ impl Server {
             while let Some(completion) = self.common.ring.take() {
                 self.completed(completion);
             }
-            // Before any deadline passes the kernel has looked for what arrived in time, and this program has it all.
+            // Takes all completions before a deadline passes, so what arrived in time is not late.
             if self.common.ring.is_behind() {
                 continue;
             }
@@ -99,7 +99,7 @@ impl Server {
         }
     }
 
-    /// Gives a client one turn after all completions were taken.
+    /// Gives a client one turn after the loop has taken all completions.
     fn enqueue(&mut self, id: usize) {
         let client = &mut self.clients[id];
         if !client.queued {
@@ -108,8 +108,9 @@ impl Server {
         }
     }
 
-    /// One timeout serves for all deadlines. If it comes too early, since the first deadline has moved, no harm is done.
-    /// Returns false if a deadline has come already.
+    /// Sets the one timeout for all deadlines. If the first deadline has moved, the timeout is early and does no harm.
+    ///
+    /// Returns false if a deadline has already passed.
     fn set_timeout(&mut self) -> bool {
         let next = [self.timers.next(), self.accept_at].into_iter().flatten();
         let Some(next) = next.min() else {
@@ -137,7 +138,7 @@ impl Server {
                     }
                     Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                     Err(error) => {
-                        // Said once, not ten times a second.
+                        // Reports the error once, not ten times a second.
                         if !self.accept_fails {
                             complain(format_args!("cannot accept: {error}"));
                         }
@@ -174,7 +175,7 @@ impl Server {
     fn accepted(&mut self, transport: TcpStream) {
         let client = Client::new(transport, &self.common.options.config);
         let id = self.clients.insert(client);
-        // Its first deadline begins, and it is received from.
+        // In this turn its first deadline begins, and it receives.
         self.enqueue(id);
     }
 
@@ -186,12 +187,12 @@ impl Server {
         self.timers.set(id, client.timer, timer);
         client.timer = timer;
         if !goes_on {
-            // Closes the transport: no operation has it any more.
+            // This closes the transport. No operation uses it any more.
             self.clients.remove(id);
         }
     }
 
-    /// Time since the server was made, which all deadlines count from.
+    /// The time since the server was created. It is the origin of all deadlines.
     fn now(&self) -> Duration {
         self.started.elapsed()
     }

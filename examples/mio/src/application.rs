@@ -1,34 +1,34 @@
-//! What the loop asks of an application.
+//! The trait that an application implements, and messages between clients.
 
 use std::collections::VecDeque;
 
 use sockless::handshake::{Request, RequestError};
 use sockless::{CloseCode, CloseEvent, Connection, Event, SharedMessage};
 
-/// A client, from its request to the end of its transport. Later ones may get the number again.
+/// A client, from its request to the end of its transport. A later client may get the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub usize);
 
-/// What happens with the connections.
+/// What an application does with its connections.
 pub trait Application {
-    /// A request came: a connection, which is a [refused](Connection::refused) one for any other answer, such as a page.
+    /// Answers a request. To answer with a page, return a [refused](Connection::refused) connection.
     ///
     /// # Errors
     ///
-    /// Why the request is refused, which tells the client.
+    /// Why the request is refused. The loop sends the refusal to the client.
     fn request(
         &mut self,
         client: ClientId,
         request: &Request<'_>,
     ) -> Result<Connection, RequestError>;
 
-    /// The connection is open: say hello.
+    /// The connection is open. An application may send a greeting here.
     fn opened(&mut self, _client: ClientId, _connection: &mut Connection, _outbox: &mut Outbox) {}
 
-    /// Something came from the client. While the connection is open there is room for an answer in its output. What goes to
-    /// others goes into the outbox.
+    /// The client sent something. While the connection is open, its output has room for an answer. Messages to other
+    /// clients go into the outbox.
     ///
-    /// A client that does not read its output is not read from. Nobody waits for the output of others.
+    /// The loop does not read from a client that does not read its output. Such a client does not delay others.
     fn event(
         &mut self,
         client: ClientId,
@@ -37,19 +37,19 @@ pub trait Application {
         outbox: &mut Outbox,
     );
 
-    /// The client is gone; told once for every client whose connection was opened.
+    /// The client is gone. The loop calls this once for every client whose connection was open.
     fn closed(&mut self, _client: ClientId, _ending: Option<CloseEvent<'_>>, _outbox: &mut Outbox) {
     }
 }
 
-/// How many deliveries may wait before no more events are taken. One event may add any number of them.
+/// The number of deliveries in the outbox at which the loop stops taking events. One event may add any number.
 const FULL: usize = 1024;
 
-/// What an application wants to go to other clients than the one it is just dealing with.
+/// What an application sends to other clients than the current one.
 #[derive(Debug, Default)]
 pub struct Outbox(VecDeque<(ClientId, Delivery)>);
 
-/// What goes to another client.
+/// What another client gets.
 #[derive(Debug)]
 pub(crate) enum Delivery {
     Message(SharedMessage),
@@ -57,8 +57,8 @@ pub(crate) enum Delivery {
 }
 
 impl Outbox {
-    /// Sends a message to a client. Who does not read what was sent before, so that there is no room, is closed with
-    /// 1008 instead.
+    /// Sends a message to a client. If the client's output has no room because the client does not read, the loop closes
+    /// the connection with 1008 instead.
     pub fn send(&mut self, client: ClientId, message: &SharedMessage) {
         let message = Delivery::Message(message.clone());
         self.0.push_back((client, message));
@@ -69,17 +69,16 @@ impl Outbox {
         self.0.push_back((client, Delivery::Close(code, reason)));
     }
 
-    /// Whether everything was delivered.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether what is in it should be delivered before an application is asked for more.
+    /// Whether the loop must deliver before it takes more events.
     pub(crate) fn is_full(&self) -> bool {
         self.0.len() >= FULL
     }
 
-    /// Takes what was put in first.
+    /// Takes the oldest delivery.
     pub(crate) fn take(&mut self) -> Option<(ClientId, Delivery)> {
         self.0.pop_front()
     }

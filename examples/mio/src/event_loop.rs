@@ -1,4 +1,4 @@
-//! The loop over all clients.
+//! The event loop.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write as _};
@@ -15,42 +15,42 @@ use crate::application::{Application, ClientId, Outbox};
 use crate::client::{Client, Common, Next};
 use crate::timers::Timers;
 
-/// The number of the listener; those of clients begin at 0.
+/// The number of the listener. The numbers of clients begin at 0.
 const LISTENER: Token = Token(usize::MAX);
 
-/// How long not to accept after that has failed: most likely there are no more files, and there will be.
+/// The pause after accepting fails. Most likely the process has no files left, and clients will close some.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many are accepted before others have their turn.
+/// The number of connections that the loop accepts before the clients have their turns.
 const ACCEPTS: usize = 256;
 
-/// A listener, its clients, and what they do.
+/// A listener, its clients, and an application.
 pub struct EventLoop<A> {
     poll: Poll,
     listener: TcpListener,
-    /// When to accept again, if there may be somebody.
+    /// When to accept again. `None` if no client waits.
     accept_at: Option<Duration>,
-    /// Whether it did not work the last time.
+    /// Whether the last attempt failed.
     accept_fails: bool,
     clients: Slab<Client>,
     timers: Timers,
-    /// Those who have a turn next, each once.
+    /// The clients that have a turn next, each once.
     queue: VecDeque<usize>,
     application: A,
     config: Config,
     outbox: Outbox,
-    /// Lent to one client after the other, as is `output`.
+    /// An empty buffer with memory. The client that has a turn borrows it, and `output`.
     unread: ReadBuffer,
     output: Vec<u8>,
     started: Instant,
 }
 
 impl<A: Application> EventLoop<A> {
-    /// Listens at `address`. Of `config` the loop itself needs the limits on requests, and the deadlines.
+    /// Listens at `address`. The loop uses the limits on requests and the deadlines of `config`.
     ///
     /// # Errors
     ///
-    /// What the system says, for instance that the address is in use.
+    /// The system's error, for example if the address is in use.
     pub fn bind(address: SocketAddr, config: Config, application: A) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut listener = TcpListener::bind(address)?;
@@ -73,20 +73,20 @@ impl<A: Application> EventLoop<A> {
         })
     }
 
-    /// Where it listens.
+    /// The address of the listener.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Goes round for ever.
+    /// Runs the loop until it fails.
     ///
     /// # Errors
     ///
-    /// When the system's poll fails.
+    /// The error of the system's poll.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
@@ -94,7 +94,7 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
-    /// Waits, and gives everybody for whom there is something to do one turn.
+    /// Waits, then gives one turn to every client that has something to do.
     fn round(&mut self, events: &mut Events) -> io::Result<()> {
         self.wait(events)?;
         for event in &*events {
@@ -110,7 +110,7 @@ impl<A: Application> EventLoop<A> {
             }
             self.enqueue(id);
         }
-        // As many as there are now: those that come in meanwhile have their turn after the next look at the transports.
+        // Clients that enter the queue during this have their turns after the next poll.
         for _ in 0..self.queue.len() {
             if let Some(id) = self.queue.pop_front() {
                 self.turn(id);
@@ -119,7 +119,7 @@ impl<A: Application> EventLoop<A> {
         Ok(())
     }
 
-    /// Waits for a transport, or until the next deadline.
+    /// Waits for a transport or the next deadline.
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let now = self.now();
         let next = [self.timers.next(), self.accept_at].into_iter().flatten();
@@ -136,7 +136,7 @@ impl<A: Application> EventLoop<A> {
 
     fn ready(&mut self, event: &Event) {
         if event.token() == LISTENER {
-            // If it has just failed, it is not yet time.
+            // After a failure the pause must pass first.
             self.accept_at = self.accept_at.or(Some(Duration::ZERO));
             return;
         }
@@ -149,7 +149,7 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
-    /// Accepts who is there.
+    /// Accepts the clients that wait.
     fn accept(&mut self) {
         for _ in 0..ACCEPTS {
             match self.listener.accept() {
@@ -163,7 +163,7 @@ impl<A: Application> EventLoop<A> {
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    // Said once, not ten times a second.
+                    // Reports the error once, not ten times a second.
                     if !self.accept_fails {
                         _ = writeln!(io::stderr(), "cannot accept: {error}");
                     }
@@ -173,28 +173,27 @@ impl<A: Application> EventLoop<A> {
                 }
             }
         }
-        // There may be more, after the others had their turn.
+        // More clients may wait. The others have their turns first.
         self.accept_at = Some(Duration::ZERO);
     }
 
     fn insert(&mut self, transport: TcpStream) {
-        // What is written is meant to go.
+        // Small frames must not wait for more.
         _ = transport.set_nodelay(true);
         let id = self.clients.insert(Client::new(transport, &self.config));
         let transport = self.clients[id].transport();
-        // Each change is told once, so there is nothing to take back while there is nothing to write.
+        // The poll reports each change once. So the loop may always be interested in both.
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         if registry.register(transport, Token(id), interest).is_err() {
             self.clients.remove(id);
             return;
         }
-        // Its first deadline begins.
+        // In this turn its first deadline begins.
         self.enqueue(id);
     }
 
-    /// Gives a client a turn, unless it gets one anyway: however much there is to do for one, it has no more of them
-    /// than the others.
+    /// Puts a client into the queue, unless it is there. So a busy client has no more turns than the others.
     fn enqueue(&mut self, id: usize) {
         if let Some(client) = self.clients.get_mut(id)
             && !client.queued
@@ -204,9 +203,9 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
-    /// Goes on with a client, and puts what it says to others into their output.
+    /// Gives a client its turn, then puts its messages to others into their output.
     fn turn(&mut self, id: usize) {
-        // It may be gone, and its number may be another's by now: that one finds nothing to do.
+        // The client may be gone. If another one has its number, that one finds nothing to do.
         let Some(client) = self.clients.get_mut(id) else {
             return;
         };
@@ -232,7 +231,7 @@ impl<A: Application> EventLoop<A> {
             Next::Again => self.enqueue(id),
             Next::End => self.remove(id),
         }
-        // Before anybody is accepted who could get the number of one who is gone.
+        // Delivers before the loop accepts clients, because a new client could get the number of a former one.
         while let Some((ClientId(to), delivery)) = self.outbox.take() {
             if let Some(client) = self.clients.get_mut(to) {
                 client.deliver(delivery);
@@ -251,7 +250,7 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
-    /// Time since the loop was made, which all deadlines count from.
+    /// The time since the loop was created. It is the origin of all deadlines.
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -272,16 +271,16 @@ mod tests {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-    /// How many events one poll reports.
+    /// The number of events that one poll reports.
     const EVENTS: usize = 16;
 
-    /// Sends everything to everybody, also to who said it.
+    /// Sends every message to all clients.
     #[derive(Default)]
     struct ToAll {
         options: ServerOptions<'static>,
         clients: Vec<ClientId>,
         events: usize,
-        /// Those without data.
+        /// The number of events without data.
         empty: usize,
     }
 
@@ -334,17 +333,32 @@ mod tests {
             }
         }
 
-        /// With the default deadlines.
-        fn with_deadlines() -> Self {
-            Self::with(Config::new().with_deadlines(Deadlines::new()))
+        /// Creates a test with the default deadlines, so many clients, and nobody who receives their messages.
+        fn with_deadlines(clients: usize) -> (Self, Vec<TcpStream>) {
+            let mut test = Self::with(Config::new().with_deadlines(Deadlines::new()));
+            let clients = (0..clients).map(|_| test.connect()).collect();
+            test.event_loop.application.clients.clear();
+            (test, clients)
         }
 
-        /// The process stands still for so long.
+        /// Lets the clients connect without a request.
+        fn connect_silent(&mut self, number: usize) -> Vec<TcpStream> {
+            let all = self.event_loop.clients.len() + number;
+            let address = self.event_loop.local_addr().unwrap();
+            let connect = |_| TcpStream::connect(address).unwrap();
+            let clients = (0..number).map(connect).collect();
+            while self.event_loop.clients.len() < all {
+                self.round();
+            }
+            clients
+        }
+
+        /// The process does not run for so long.
         fn stand_still(&mut self, seconds: u64) {
             self.event_loop.started -= Duration::from_secs(seconds);
         }
 
-        /// Goes round until no deadline has come.
+        /// Runs rounds until no deadline has passed.
         fn pass_time(&mut self) {
             let due = |it: &EventLoop<_>| it.timers.next().is_some_and(|at| at <= it.now());
             while due(&self.event_loop) {
@@ -352,7 +366,7 @@ mod tests {
             }
         }
 
-        /// A round that does not wait. Whether there was anything to do.
+        /// Runs a round that does not wait. Returns whether there was anything to do.
         fn step(&mut self) -> bool {
             let event_loop = &mut self.event_loop;
             let poll = &mut event_loop.poll;
@@ -367,7 +381,7 @@ mod tests {
             !queue.is_empty()
         }
 
-        /// One round, after which nobody has more than one turn.
+        /// Runs a round. After it no client is in the queue twice.
         fn round(&mut self) {
             self.event_loop.round(&mut self.events).unwrap();
             let mut queue = Vec::from(self.event_loop.queue.clone());
@@ -388,13 +402,13 @@ mod tests {
         }
     }
 
-    /// Takes what there is.
+    /// Reads everything that has arrived.
     fn take(client: &mut TcpStream, received: &mut Vec<u8>) {
         let result = client.read_to_end(received);
         assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 
-    /// Gives as much as the transport takes, if of the last frame only a part.
+    /// Writes as much as the transport takes. The last frame may be incomplete.
     fn stuff(client: &mut TcpStream, stream: &[u8], sent: &mut usize) {
         loop {
             match client.write(&stream[*sent % stream.len()..]) {
@@ -405,15 +419,15 @@ mod tests {
     }
 
     #[test]
-    fn who_says_little_has_a_turn_as_often_as_who_says_much() {
+    fn quiet_clients_have_as_many_turns_as_loud_ones() {
         let mut test = Test::new();
         let mut loud = [test.connect(), test.connect()];
         let mut quiet = test.connect();
         let stream = Frame::new(0x82, [7; 1000]).encode(Role::Server).repeat(100);
         let hello = Frame::new(0x82, "").encode(Role::Server);
-        // Nobody hears it: this is about who is read from.
+        // Nobody receives the messages. This test is about reads.
         test.event_loop.application.clients.clear();
-        // In one turn no more than these reads.
+        // The most events of two turns.
         let most = 2 * ROUNDS * KEPT / 1000;
         let mut sent = [0; 2];
         for hellos in 1..=50 {
@@ -428,7 +442,7 @@ mod tests {
                 assert!(events <= most + 1, "{events} events in a round");
             }
         }
-        // They were loud indeed.
+        // Both sent a lot.
         assert!(sent.iter().all(|sent| *sent > 1 << 20), "{sent:?}");
     }
 
@@ -439,7 +453,7 @@ mod tests {
         let frame = Frame::new(0x82, "").encode(Role::Server);
         let (number, mut heard) = (10_000, [Vec::new(), Vec::new()]);
         clients[0].write_all(&frame.repeat(number)).unwrap();
-        // That no outbox was too full is for the application to see.
+        // The application asserts that the outbox is not full.
         while heard.iter().any(|heard| heard.len() < 2 * number) {
             test.round();
             for (client, heard) in clients.iter_mut().zip(&mut heard) {
@@ -452,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_idle_has_no_memory_for_buffers() {
+    fn an_idle_client_has_no_memory_for_buffers() {
         let mut test = Test::new();
         let mut client = test.connect();
         let large = Frame::new(0x82, vec![7; 1 << 20]).encode(Role::Server);
@@ -468,7 +482,7 @@ mod tests {
         let event_loop = &test.event_loop;
         assert_eq!(event_loop.clients[0].memory(), 0);
         assert!(event_loop.unread.capacity() <= KEPT && event_loop.output.capacity() <= KEPT);
-        // The start of a frame, twice: only what came is kept.
+        // After the start of a frame, twice, the buffer has only the received bytes.
         for n in 1..=2 {
             client.write_all(&large[n - 1..n]).unwrap();
             while test.event_loop.clients[0].memory() < n {
@@ -478,57 +492,36 @@ mod tests {
         }
     }
 
-    /// Poll reports too few transports for all to be read before their deadlines pass.
+    /// Several clients: poll reports too few transports at once, so some deadlines pass before the loop reads. One client with
+    /// many frames before its Pong: they take several reads, and none of them is progress.
     #[test]
     fn a_pong_that_is_unread_when_the_loop_is_late_counts() {
-        let mut test = Test::with_deadlines();
-        let mut clients: Vec<_> = (0..3 * EVENTS).map(|_| test.connect()).collect();
-        // Nobody hears it: this is about who is given up.
-        test.event_loop.application.clients.clear();
-        test.stand_still(20);
-        test.pass_time();
-        for client in &mut clients {
-            let mut ping = Vec::new();
-            take(client, &mut ping);
-            let answer = Frame::new(0x8a, &ping[2..]).encode(Role::Server);
-            let hello = Frame::new(0x82, "").encode(Role::Server);
-            client.write_all(&[answer, hello].concat()).unwrap();
-        }
-        test.stand_still(22);
-        while test.event_loop.application.empty < clients.len() {
-            test.round();
-            assert_eq!(test.event_loop.clients.len(), clients.len());
-        }
-    }
-
-    /// Reading the frames before the Pong takes several reads, and none of them is progress.
-    #[test]
-    fn a_pong_after_many_control_frames_counts_when_the_loop_is_late() {
-        let mut test = Test::with_deadlines();
-        let (mut client, mut ping) = (test.connect(), Vec::new());
-        test.stand_still(20);
-        test.pass_time();
-        take(&mut client, &mut ping);
-        let mut stream = Frame::new(0x8a, [7; 125]).encode(Role::Server).repeat(340);
-        stream.extend(Frame::new(0x8a, &ping[2..]).encode(Role::Server));
-        stream.extend(Frame::new(0x82, "").encode(Role::Server));
-        client.write_all(&stream).unwrap();
-        test.stand_still(22);
-        while test.event_loop.application.empty == 0 {
-            test.round();
-            assert_eq!(test.event_loop.clients.len(), 1);
+        let many = Frame::new(0x8a, [7; 125]).encode(Role::Server).repeat(340);
+        for (number, before) in [(3 * EVENTS, &[][..]), (1, &many)] {
+            let (mut test, mut clients) = Test::with_deadlines(number);
+            test.stand_still(20);
+            test.pass_time();
+            for client in &mut clients {
+                let mut ping = Vec::new();
+                take(client, &mut ping);
+                let answer = Frame::new(0x8a, &ping[2..]).encode(Role::Server);
+                let hello = Frame::new(0x82, "").encode(Role::Server);
+                client
+                    .write_all(&[before, &answer, &hello].concat())
+                    .unwrap();
+            }
+            test.stand_still(22);
+            while test.event_loop.application.empty < number {
+                test.round();
+                assert_eq!(test.event_loop.clients.len(), number);
+            }
         }
     }
 
     #[test]
     fn a_request_that_is_unread_when_the_loop_is_late_is_accepted() {
-        let mut test = Test::with_deadlines();
-        let address = test.event_loop.local_addr().unwrap();
-        let connect = |_| TcpStream::connect(address).unwrap();
-        let mut clients: Vec<_> = (0..3 * EVENTS).map(connect).collect();
-        while test.event_loop.clients.len() < clients.len() {
-            test.round();
-        }
+        let (mut test, _) = Test::with_deadlines(0);
+        let mut clients = test.connect_silent(3 * EVENTS);
         for client in &mut clients {
             client.set_nonblocking(true).unwrap();
             client.write_all(REQUEST).unwrap();
@@ -543,20 +536,16 @@ mod tests {
     }
 
     #[test]
-    fn who_is_silent_is_given_up() {
-        let mut test = Test::with_deadlines();
-        let client = test.connect();
-        let silent = TcpStream::connect(test.event_loop.local_addr().unwrap()).unwrap();
-        while test.event_loop.clients.len() < 2 {
-            test.round();
-        }
-        // The Ping is due, and then its Pong. Nobody reads the refusal of no request.
+    fn silent_clients_are_given_up() {
+        let (mut test, clients) = Test::with_deadlines(1);
+        let silent = test.connect_silent(1);
+        // First the Ping is due, and the request. Then the Pong is due, and nobody has read the refusal.
         for _ in 0..2 {
             test.stand_still(21);
             test.pass_time();
         }
         assert!(test.event_loop.clients.is_empty());
-        drop((client, silent));
+        drop((clients, silent));
     }
 
     #[test]
@@ -570,7 +559,7 @@ mod tests {
                 sent += client.write(&large[sent..]).unwrap_or(0);
                 test.step();
             }
-            // With room the end of the stream is read, and without it has to wait.
+            // If the output has room, the loop reads the end of the stream. Otherwise the end waits.
             client.shutdown(Shutdown::Write).unwrap();
             let mut steps = 0;
             while test.step() {
@@ -580,7 +569,7 @@ mod tests {
             let connection = test.event_loop.clients[0].accepted().unwrap();
             assert!(connection.output_len() > 0);
             assert_eq!(connection.can_send(), max_output == 1);
-            // It goes on when it can, to the end.
+            // When the client reads, the loop goes on to the end.
             let mut heard = Vec::new();
             while !test.event_loop.clients.is_empty() {
                 _ = client.read_to_end(&mut heard);

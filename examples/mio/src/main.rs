@@ -4,16 +4,19 @@
 //! cargo run --package example-mio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. A silent client is pinged and given up, one that
-//! sends and does not read has to wait, and one that is idle takes no memory for buffers. What is special to the echo is
-//! here; the loop is in the library of this package.
+//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server sends Pings to silent clients and closes
+//! their connections if no Pong comes. A client that sends without reading must wait. An idle client has no buffers. This
+//! file has only the echo. The loop is in the library of this package.
 
 use std::process::ExitCode;
 
 use example_mio::command_line::{Listen, Program, say};
 use example_mio::{Application, ClientId, EventLoop, Outbox};
-use sockless::handshake::{Header, Origins, Request, RequestError, ServerOptions};
+use sockless::handshake::{Origins, Request, RequestError, ServerOptions};
 use sockless::{Config, Connection, Event};
+
+#[path = "../../common/page.rs"]
+mod page;
 
 /// Sends everything back.
 struct Echo {
@@ -22,20 +25,7 @@ struct Echo {
 
 impl Application for Echo {
     fn request(&mut self, _: ClientId, request: &Request<'_>) -> Result<Connection, RequestError> {
-        let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_websocket();
-        if !is_page {
-            // Or the refusal of what is neither.
-            return request.accept(&self.options);
-        }
-        let text = Header {
-            name: "Content-Type",
-            value: b"text/plain; charset=utf-8",
-        };
-        let page = b"an echo server: connect with a WebSocket\n";
-        let page = request
-            .respond(200, &[text], page)
-            .map_err(RequestError::Input)?;
-        Ok(Connection::refused(page, &self.options.config))
+        page::accept_or_page(request, &self.options)
     }
 
     fn event(
@@ -45,11 +35,11 @@ impl Application for Echo {
         event: Event<'_>,
         _: &mut Outbox,
     ) {
-        // Refused only if the connection is closing: there is room.
+        // There is room, so this fails only if the connection is closing.
         _ = match event {
             Event::Text { text, .. } => connection.send_text(text),
             Event::Binary { data, .. } => connection.send_binary(data),
-            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+            Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // sockless has answered
         };
     }
 }
@@ -64,10 +54,10 @@ fn main() -> ExitCode {
 
 fn run(listen: &Listen) -> Result<(), String> {
     let address = listen.resolve()?;
-    // A file for each client; as many as the system lets it have.
+    // Each client needs a file, so this raises the limit as far as the system allows.
     _ = rlimit::increase_nofile_limit(u64::MAX);
     let config = Config::new().with_deadlines(listen.deadlines.clone().unwrap_or_default());
-    // Nothing here is secret or done in a visitor's name, so pages from everywhere may try it.
+    // An echo has no secrets and does nothing in a visitor's name, so every page may use it.
     let options = ServerOptions::new()
         .with_config(config.clone())
         .with_origins(Origins::Any);

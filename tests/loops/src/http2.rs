@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::{Method, Request, StatusCode, Version}
 /// their many short frames for an attack.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
-/// An HTTP/2 connection whose server accepts WebSockets.
+/// An HTTP/2 connection whose server accepts WebSocket requests.
 #[derive(Clone)]
 pub struct Http2 {
     requests: client::SendRequest<Bytes>,
@@ -26,7 +26,7 @@ impl Http2 {
     ///
     /// # Errors
     ///
-    /// If the server does not speak HTTP/2, or accepts no WebSockets over it.
+    /// If the server does not speak HTTP/2, or does not accept WebSocket requests over it.
     pub async fn begin<S>(transport: S) -> Result<Self, String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

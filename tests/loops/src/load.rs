@@ -30,7 +30,7 @@ pub struct Plan {
     pub messages: usize,
     /// The length of the longest message. One message of each connection is 16 times longer.
     pub size: usize,
-    /// To use HTTP/2: the number of WebSockets on each HTTP/2 connection.
+    /// The number of streams on each HTTP/2 connection. `None` means HTTP/1.1.
     pub http2: Option<usize>,
     /// To measure memory: the server's process.
     pub server: Option<u32>,
@@ -92,7 +92,7 @@ impl fmt::Display for Failure {
 pub(crate) struct Shared {
     pub(crate) plan: Plan,
     pub(crate) totals: Totals,
-    /// The HTTP/2 connections, each with several WebSockets.
+    /// The HTTP/2 connections, each with several streams.
     pub(crate) http2: Vec<OnceCell<Http2>>,
     /// Limits the number of connections that connect at once.
     pub(crate) connecting: Semaphore,

@@ -197,11 +197,7 @@ async fn a_server_without_fault_passes() {
 #[tokio::test]
 async fn every_fault_is_found() {
     for (fault, name, expected) in [
-        (
-            Fault::Spin,
-            "idle-does-not-spin",
-            ", with nothing to do",
-        ),
+        (Fault::Spin, "idle-does-not-spin", ", with nothing to do"),
         (
             Fault::Leak,
             "close-then-reset",

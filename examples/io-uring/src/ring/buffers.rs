@@ -1,7 +1,7 @@
-//! Buffers that the kernel receives into, shared by all clients.
+//! Buffers for receives. All clients share them.
 //!
-//! This program puts buffers into a queue, from which the kernel takes one when there are bytes to put into it. A
-//! completion says which, and then it is this program's until it is put back.
+//! The program puts buffers into a queue. The kernel takes one when bytes arrive, and the completion names it. Then the
+//! buffer belongs to the program until the program puts it back.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
@@ -13,38 +13,37 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
 
-/// The number of this set of buffers; there are no others.
+/// The number of the only set of buffers.
 pub(super) const GROUP: u16 = 0;
 
-/// How many there are: a power of two. They are in use only while what came is copied, so some suffice for thousands of
-/// clients; together they take 2 MiB.
+/// The number of buffers, a power of two. A buffer is in use only until its bytes are copied, so a few are enough for
+/// thousands of clients. Together they take 2 MiB.
 const COUNT: u16 = 128;
 
-/// How many bytes go into one.
+/// The size of a buffer, in bytes.
 const SIZE: u16 = 16 << 10;
 
-/// The queue is a part of memory that begins with a page, of whatever size those are.
+/// The queue must begin at a page. No system has larger pages than this.
 const ALIGNMENT: usize = 64 << 10;
 
-/// The buffers and the queue. They are never given back: the program needs them for as long as it runs, and the kernel
-/// may need them longer.
+/// The buffers and the queue. The program never frees them, because the kernel may use them until the program ends.
 pub(super) struct Buffers {
     queue: NonNull<BufRingEntry>,
     memory: &'static [UnsafeCell<u8>],
-    /// How many buffers were put into the queue so far, which wraps around.
+    /// The number of buffers that the program has put into the queue so far. It wraps around.
     tail: u16,
 }
 
-/// A buffer that was received into. Whoever has it has the buffer: it can neither be made nor copied elsewhere.
+/// A buffer with received bytes. This is its only handle: other modules can neither create nor copy one.
 #[derive(Debug)]
 pub(crate) struct Filled {
-    /// `None` where the kernel took none, since there was nothing to put into it.
+    /// `None` if the kernel took no buffer because there were no bytes.
     buffer: Option<u16>,
     length: usize,
 }
 
 impl Filled {
-    /// The buffer that a completion names, with so many bytes in it.
+    /// The buffer that a completion names, with this number of bytes.
     pub(super) fn new(buffer: Option<u16>, length: u32) -> Self {
         let most = buffer.map_or(0, |_| usize::from(SIZE));
         Self {
@@ -55,7 +54,7 @@ impl Filled {
 }
 
 impl Buffers {
-    /// Tells the kernel of the queue, and puts all buffers into it.
+    /// Registers the queue with the kernel and puts all buffers into it.
     pub(super) fn register(ring: &IoUring) -> io::Result<Self> {
         let size = size_of::<BufRingEntry>() * usize::from(COUNT);
         let layout = Layout::from_size_align(size, ALIGNMENT).map_err(io::Error::other)?;
@@ -73,7 +72,7 @@ impl Buffers {
         };
         let address = queue.as_ptr().expose_provenance() as u64;
         let submitter = ring.submitter();
-        // SAFETY: `queue` has room for so many entries, and is never given back.
+        // SAFETY: `queue` has room for `COUNT` entries, and the program never frees it.
         unsafe { submitter.register_buf_ring_with_flags(address, COUNT, GROUP, 0) }?;
         for buffer in 0..COUNT {
             buffers.put(buffer);
@@ -81,22 +80,22 @@ impl Buffers {
         Ok(buffers)
     }
 
-    /// What was received into it.
+    /// The bytes in the buffer.
     pub(super) fn bytes(&self, filled: &Filled) -> &[u8] {
         let Some(buffer) = filled.buffer else {
             return &[];
         };
         let start = usize::from(buffer) * usize::from(SIZE);
         let bytes = &self.memory[start..start + filled.length];
-        // SAFETY: the kernel writes into no buffer but those in the queue. This one it has taken out, and who lends
-        // `filled` cannot put it back meanwhile. Cells lie where what is in them lies.
+        // SAFETY: the kernel writes only into buffers of the queue. It has taken this one out, and the borrow of `filled`
+        // prevents that anyone puts it back. A cell has the same layout as its content.
         unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
     }
 
     /// Puts a buffer into the queue again.
     #[expect(
         clippy::needless_pass_by_value,
-        reason = "whoever had the buffer has it no more"
+        reason = "the caller must not use the buffer any more"
     )]
     pub(super) fn give_back(&mut self, filled: Filled) {
         if let Some(buffer) = filled.buffer {
@@ -104,26 +103,26 @@ impl Buffers {
         }
     }
 
-    /// There are at most `COUNT` buffers in the queue, so the place behind the last is free.
+    /// The queue has at most `COUNT` buffers, so the place after the last one is free.
     fn put(&mut self, buffer: u16) {
         let start = usize::from(buffer) * usize::from(SIZE);
         let memory = self.memory[start..].as_ptr();
         let place = usize::from(self.tail % COUNT);
-        // SAFETY: the place is one of `COUNT`.
+        // SAFETY: `place` is less than `COUNT`.
         let entry = unsafe { self.queue.add(place) };
-        // SAFETY: it was initialised with zeros, and neither the kernel nor anything else uses it before the tail says
-        // so. The tail of the queue is a part of the first entry, but none that is written here.
+        // SAFETY: the entry is initialised with zeros. Nothing else uses it before the tail includes it. The tail is a part
+        // of the first entry, but this code does not write that part.
         let entry = unsafe { &mut *entry.as_ptr() };
         entry.set_addr(memory.expose_provenance() as u64);
         entry.set_len(u32::from(SIZE));
         entry.set_bid(buffer);
         self.tail = self.tail.wrapping_add(1);
-        // SAFETY: it is the first entry of the queue, and initialised.
+        // SAFETY: the pointer is to the first entry of the queue, which is initialised.
         let tail = unsafe { BufRingEntry::tail(self.queue.as_ptr()) };
-        // SAFETY: it is valid and aligned for as long as the program runs; the kernel reads it atomically, and this is
-        // the only thread that writes it.
+        // SAFETY: the tail is valid and aligned until the program ends. The kernel reads it atomically, and only this thread
+        // writes it.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
-        // The kernel sees the entry when it sees the tail.
+        // The kernel sees the entry before the new tail.
         tail.store(self.tail, Ordering::Release);
     }
 }
@@ -132,7 +131,7 @@ impl Buffers {
 mod tests {
     use super::*;
 
-    /// The kernel's numbers are not trusted to lie inside the buffers.
+    /// The code does not trust the kernel's numbers.
     #[test]
     fn no_completion_leads_out_of_the_buffers() {
         let buffers = Buffers {

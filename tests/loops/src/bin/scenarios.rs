@@ -53,7 +53,7 @@ fn task(arguments: &mut lexopt::Parser) -> Result<Option<Task>, lexopt::Error> {
             && raw.next_if(|argument| argument == "--").is_some()
         {
             command = raw
-                .map(|argument| argument.string())
+                .map(ValueExt::string)
                 .collect::<Result<_, _>>()?;
         }
         let Some(argument) = arguments.next()? else {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// A program that ends with its test.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -14,7 +14,7 @@ impl Drop for Running {
 }
 
 /// Starts a server. Returns its URL, which it prints.
-pub fn start(command: &mut Command) -> (Running, String) {
+pub(crate) fn start(command: &mut Command) -> (Running, String) {
     let mut server = Running(command.stdout(Stdio::piped()).spawn().unwrap());
     let stdout = BufReader::new(server.0.stdout.take().unwrap());
     let mut lines = stdout.lines().map_while(Result::ok);

@@ -1,14 +1,13 @@
-//! Which client's time comes next.
+//! The deadlines of all clients of a server, one for each client.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The deadlines of all clients, one each.
 #[derive(Debug, Default)]
 pub(crate) struct Timers(BTreeSet<(Duration, usize)>);
 
 impl Timers {
-    /// Changes the deadline of a client from what it was.
+    /// Changes the deadline of a client. `before` is the value of the last call for this client.
     pub(crate) fn set(&mut self, client: usize, before: Option<Duration>, now: Option<Duration>) {
         if before == now {
             return;
@@ -21,12 +20,12 @@ impl Timers {
         }
     }
 
-    /// When the first deadline comes.
+    /// The first deadline.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.0.first().map(|(due, _)| *due)
     }
 
-    /// Takes out a client whose deadline has come.
+    /// Removes and returns a client whose deadline has passed.
     pub(crate) fn take_due(&mut self, now: Duration) -> Option<usize> {
         let (due, client) = *self.0.first()?;
         if due > now {
@@ -42,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_comes_first() {
+    fn the_earliest_deadline_is_first() {
         let seconds = |n| Some(Duration::from_secs(n));
         let mut timers = Timers::default();
         assert_eq!(timers.next(), None);
