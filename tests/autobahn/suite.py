@@ -1,103 +1,120 @@
-"""The suite as it is run here: what is corrected in kosoku, and which of its cases are wanted."""
+"""Runs the cases against one peer, judges the results and writes the suite's reports."""
 
 import argparse
-import fnmatch
-import importlib.metadata
-import re
+import asyncio
+import sys
+import time
+from pathlib import Path
 
-from kosoku.cases import CASES
+from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
+from kosoku._report import write_reports
 
-# The corrections below were written for this version: with another one, look at them again.
-WRITTEN_FOR = "0.1.0"
-# 6.2.4 and the valid ones among 6.5 to 6.23.
-VALID_UTF8_CASES = 64
-COMPRESSION_GROUPS = (12, 13)
-# In these parts of group 13 the suite as a server wants a client to do without context takeover. It declines the
-# extension, and asks nothing, unless the client has offered that.
-NO_CONTEXT_TAKEOVER = ("13.2.", "13.5.", "13.6.", "13.7.")
+import cases
+import judge
+from cases import Fault
+from programs import Program
 
-
-class Fault(Exception):
-    """The run cannot go on, and why."""
+# The suite does not limit every wait. Without these limits, a silent peer would stop the run.
+CASE_SECONDS = 30
+LONG_CASE_SECONDS = {9: 180, 12: 600, 13: 600}
 
 
-def group(case):
-    return int(case.split(".")[0])
+def limit(case):
+    return LONG_CASE_SECONDS.get(cases.group(case), CASE_SECONDS)
 
 
-def offer(case):
-    """The option with which our client offers compression in this case."""
-    return "--deflate=no-context-takeover" if case.startswith(NO_CONTEXT_TAKEOVER) else "--deflate"
+async def results_of(run):
+    try:
+        return await run
+    except FailureError as failure:
+        # The error has the results of cases that failed.
+        return failure.results
 
 
-def intended_octets(description):
-    """The octets a case of 6.2.4 or 6.5 to 6.23 means to send: its description ends in them, as b'hex'."""
-    return bytes.fromhex(re.findall(r"b'([0-9a-f]*)'", description)[-1])
+async def test_server(command, selected):
+    results = []
+    with Program(*command) as server:
+        url = server.url().replace("http", "ws", 1)
+        for case in selected:
+            try:
+                results += await asyncio.wait_for(results_of(run_fuzzingclient(url, [case])), limit(case))
+            except TimeoutError:
+                raise Fault(f"case {case} did not end within {limit(case)} s") from None
+        if server.process.poll() is not None:
+            raise Fault(f"the server ended during the run: {server.errors}")
+    fail_after_panic("\n".join(server.errors))
+    return results
 
 
-def add_options(parser: argparse.ArgumentParser):
-    parser.add_argument("--cases", action="append", metavar="PATTERN", help="only these, say 1.*; may be repeated")
+async def test_client(command, selected):
+    async with run_fuzzingserver(selected, host="127.0.0.1", port=0) as suite_server:
+        url = f"ws://127.0.0.1:{suite_server.port}"
+        for number, case in enumerate(selected, 1):
+            visit = *command, cases.offer(case), f"{url}/runCase?case={number}&agent=sockless"
+            status = await run_client(visit, limit(case))
+            # Many cases fail the connection, which is 1. A panic is 101, and a signal is negative.
+            if status not in (0, 1):
+                raise Fault(f"case {case}: the client ended with {status}")
+        # This ends the run. The server sends no Close frame, so the status is without meaning.
+        await run_client((*command, f"{url}/updateReports?agent=sockless"), CASE_SECONDS)
+        return await asyncio.wait_for(results_of(suite_server.get_result()), CASE_SECONDS)
 
 
-def selected(options):
-    """The ids of the cases to run. Patterns are matched here, whole, so that kosoku is only asked for exact ids."""
-    if not options.cases:
-        if len(CASES) != 517:
-            raise Fault(f"the suite has {len(CASES)} cases")
-        return list(CASES)
-    for pattern in options.cases:
-        if not fnmatch.filter(CASES, pattern):
-            raise Fault(f"no case matches {pattern}")
-    return [case for case in CASES if any(fnmatch.fnmatchcase(case, pattern) for pattern in options.cases)]
+async def run_client(command, seconds):
+    """Returns the exit status of the client."""
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    client = await asyncio.create_subprocess_exec(*command, stdin=null, stdout=null, stderr=pipe)
+    try:
+        _, errors = await asyncio.wait_for(client.communicate(), seconds)
+    except TimeoutError:
+        client.kill()
+        await client.wait()
+        raise Fault(f"the client did not end within {seconds} s: {' '.join(command)}") from None
+    fail_after_panic(errors.decode(errors="replace"))
+    return client.returncode
 
 
-def correct():
-    """Corrects the case classes in memory; the installed files stay as they are. Raises where a fault is not found."""
-    version = importlib.metadata.version("kosoku")
-    if version != WRITTEN_FOR:
-        raise Fault(f"kosoku {version} is installed, the corrections are for {WRITTEN_FOR}")
-    _correct_valid_utf8()
-    _correct_uncompressed_echoes()
+def fail_after_panic(errors):
+    if "panicked at" in errors:
+        raise Fault(f"a panic: {errors}")
 
 
-def _correct_valid_utf8():
-    # The suite was written for Python 2, where '\xce\xba' is the two octets of one letter. In Python 3 it is two
-    # characters, and kosoku encodes them once more when it sends them as text. What goes out is still valid, but
-    # holds no sequence of three or four octets. The invalid vectors were made byte strings and go out as meant.
-    corrected = 0
-    for case, definition in CASES.items():
-        if case != "6.2.4" and not getattr(definition, "isValid", False):
-            continue
-        intended = intended_octets(definition.DESCRIPTION)
-        if definition.PAYLOAD != intended.decode("latin-1"):
-            raise Fault(f"the payload of case {case} is not what the correction expects: {definition.PAYLOAD!r}")
-        definition.PAYLOAD = intended.decode("utf-8")
-        corrected += 1
-    if corrected != VALID_UTF8_CASES:
-        raise Fault(f"{corrected} cases send valid UTF-8, and not {VALID_UTF8_CASES}")
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tests/autobahn/run",
+        usage="%(prog)s [--server NAME | --role ROLE] [--all | --messages N] [--cases PATTERN]...",
+        epilog="Before the other options: --server NAME tests this server of tests/loops/servers.sh, and --role ROLE "
+        "tests only our server or only our client.",
+    )
+    parser.add_argument("role", choices=["server", "client"], help=argparse.SUPPRESS)
+    parser.add_argument("reports", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("command", nargs="+", help=argparse.SUPPRESS)
+    count = parser.add_mutually_exclusive_group()
+    count.add_argument("--messages", type=int, default=10, metavar="N", help="messages in a case of groups 12 and 13")
+    count.add_argument("--all", dest="messages", action="store_const", const=0, help="all 1,000 messages of the suite")
+    parser.add_argument(
+        "--cases", action="append", default=[], metavar="PATTERN",
+        help="only the cases that match, for example '1.*' or 6.4.1; may be repeated",
+    )  # fmt: skip
+    options = parser.parse_args()
+
+    cases.correct(options.messages)
+    selected = cases.selected(options.cases or ["*"])
+    test = {"server": test_server, "client": test_client}[options.role]
+    started = time.monotonic()
+    results = asyncio.run(test(options.command, selected))
+    seconds = time.monotonic() - started
+    write_reports(results, str(options.reports))
+    wrong = judge.judge(options.role, results, selected)
+    print(f"{options.role}: {seconds:.0f} s")
+    for case, why in wrong[:10]:
+        print(f"{options.role}: case {case}: {why}")
+    if wrong:
+        sys.exit(f"{options.role}: {len(wrong)} cases failed, see {options.reports}/index.html")
 
 
-def _correct_uncompressed_echoes():
-    # A peer may answer uncompressed although compression was negotiated. kosoku then hands over a str, the cases of
-    # groups 12 and 13 hash it as the octets it was in Python 2, and crash. They get the octets.
-    for case, definition in CASES.items():
-        if group(case) in COMPRESSION_GROUPS:
-            definition.onMessage = _with_octets(definition.onMessage)
-
-
-def _with_octets(on_message):
-    def on_octets(self, message, binary):
-        if isinstance(message, str):
-            message = message.encode("latin-1" if binary else "utf-8")
-        on_message(self, message, binary)
-
-    return on_octets
-
-
-def limit_messages(count):
-    """Makes the cases of groups 12 and 13 send this many messages."""
-    for case, definition in CASES.items():
-        if group(case) in COMPRESSION_GROUPS:
-            if definition.COUNT != 1000:
-                raise Fault(f"case {case} sends {definition.COUNT} messages, and not 1000")
-            definition.COUNT = count
+if __name__ == "__main__":
+    try:
+        main()
+    except (Fault, OSError, TimeoutError) as fault:
+        sys.exit(f"tests/autobahn: {sys.argv[1]}: {fault or type(fault).__name__}")
