@@ -1,16 +1,17 @@
-//! A chat with rooms on one thread: the loop of `example-mio`, messages that are encoded once for all who get them, and
-//! a page to use it.
+//! A chat with rooms on one thread, and a page for it. It runs on the event loop of `example-mio`, and encodes each
+//! message once for all recipients.
 //!
 //! ```text
 //! cargo run --package example-chat [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is `127.0.0.1:8080` unless given; port 0 takes a free one. Open the page in two windows.
+//! ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port. Open the page in two windows.
 //!
-//! The rule for slow readers: whoever has 256 KiB or more of messages unread when the next one comes is closed with code
-//! 1008 and "too slow". If that is not read within 5 seconds either, the transport is closed. Nobody else waits for it.
+//! No client waits for a slow reader. If 256 KiB or more of messages are unread when the next message follows, the
+//! server closes with code 1008 and the reason "too slow". If the client does not read the Close frame within 5
+//! seconds, the server closes the transport.
 
-mod notice;
+mod message;
 mod rooms;
 
 use std::process::ExitCode;
@@ -21,15 +22,15 @@ use example_mio::{Application, ClientId, EventLoop, Outbox};
 use sockless::handshake::{Header, Request, RequestError, ServerOptions};
 use sockless::{CloseCode, CloseEvent, Config, Connection, Deadlines, Event};
 
-use crate::notice::Wish;
-use crate::rooms::{Mail, Rooms};
+use crate::message::ClientMessage;
+use crate::rooms::{Delivery, Rooms};
 
 const PAGE: &[u8] = include_bytes!("page.html");
 
-/// Rooms, and on what terms a client may come in.
+/// The rooms, and the options of the WebSockets.
 struct Chat {
     rooms: Rooms<ClientId>,
-    /// Only pages from this very host may connect: that is the default.
+    /// Only pages of this host may connect, which is the default.
     options: ServerOptions<'static>,
 }
 
@@ -41,18 +42,16 @@ impl Application for Chat {
         };
         let is_page = matches!(request.method(), "GET" | "HEAD") && !request.is_websocket();
         let (status, header, body) = match (request.target(), is_page) {
-            // What is no WebSocket is refused here, too.
+            // This also refuses requests that are not for a WebSocket.
             ("/chat", _) => return request.accept(&self.options),
             ("/", true) => (200, header(b"text/html; charset=utf-8"), PAGE),
             _ => (
                 404,
                 header(b"text/plain; charset=utf-8"),
-                &b"there is a page at / and a WebSocket at /chat\n"[..],
+                &b"the page is at / and the WebSocket is at /chat\n"[..],
             ),
         };
-        let answer = request
-            .respond(status, &[header], body)
-            .map_err(RequestError::Input)?;
+        let answer = request.respond(status, &[header], body)?;
         Ok(Connection::refused(answer, &self.options.config))
     }
 
@@ -63,16 +62,16 @@ impl Application for Chat {
         event: Event<'_>,
         outbox: &mut Outbox,
     ) {
-        // Who is being closed may still send, and is heard no more.
+        // Ignores the messages that arrive while the connection closes.
         if !connection.can_send() {
             return;
         }
-        let mail = match event {
+        let deliveries = match event {
             Event::Text { text, .. } => match serde_json::from_str(text) {
-                Ok(Wish::Join { room, name }) => self.rooms.join(client, &room, &name),
-                Ok(Wish::Say { text }) => self.rooms.say(client, &text),
+                Ok(ClientMessage::Join { room, name }) => self.rooms.join(client, &room, &name),
+                Ok(ClientMessage::Say { text }) => self.rooms.say(client, &text),
                 Err(error) => {
-                    // Refused only if the connection is closing.
+                    // This fails only if the connection is closing.
                     _ = connection.close(CloseCode::INVALID_PAYLOAD, &error.to_string());
                     return;
                 }
@@ -83,7 +82,7 @@ impl Application for Chat {
             }
             Event::Ping(_) | Event::Pong(_) | Event::Close(_) => return,
         };
-        send(mail, outbox);
+        send(deliveries, outbox);
     }
 
     fn closed(&mut self, client: ClientId, _: Option<CloseEvent<'_>>, outbox: &mut Outbox) {
@@ -91,10 +90,10 @@ impl Application for Chat {
     }
 }
 
-/// Each notice is encoded once.
-fn send(mail: Vec<Mail<ClientId>>, outbox: &mut Outbox) {
-    for (clients, notice) in mail {
-        let message = notice.encode();
+/// Encodes each message once.
+fn send(deliveries: Vec<Delivery<ClientId>>, outbox: &mut Outbox) {
+    for (clients, message) in deliveries {
+        let message = message.encode();
         for client in clients {
             outbox.send(client, &message);
         }
@@ -111,7 +110,7 @@ fn main() -> ExitCode {
 
 fn run(listen: &Listen) -> Result<(), String> {
     let address = listen.resolve()?;
-    // A file for each client; as many as the system lets it have.
+    // Each client needs a file. If the limit cannot be raised, the server works with fewer.
     _ = rlimit::increase_nofile_limit(u64::MAX);
     let deadlines = Deadlines::new().with_close(Duration::from_secs(5));
     let config = Config::new()

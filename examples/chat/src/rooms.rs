@@ -1,37 +1,37 @@
-//! Who is in which room. Knows no connection.
+//! The members of each room. This module knows nothing about connections.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::notice::Notice;
+use crate::message::ServerMessage;
 
-/// The longest name of a room or a person, in characters.
+/// The longest name of a room or a member, in characters.
 pub const LONGEST_NAME: usize = 32;
 
 /// The longest text, in characters.
 pub const LONGEST_TEXT: usize = 2000;
 
-/// How many may be in a room: each hears of all others.
+/// The most members of a room. Each member receives all texts of the others.
 pub const MOST_MEMBERS: usize = 100;
 
-/// All rooms that have somebody in them, with people known as `Id`.
+/// All rooms with at least one member. `Id` identifies a member.
 #[derive(Debug)]
 pub struct Rooms<Id> {
     rooms: HashMap<String, BTreeMap<String, Id>>,
     people: HashMap<Id, Place>,
 }
 
-/// Where somebody is, under which name.
+/// The room and the name of a member.
 #[derive(Debug)]
 struct Place {
     room: String,
     name: String,
 }
 
-/// Something to tell to somebody.
-pub type Mail<Id> = (Vec<Id>, Notice);
+/// A message and its recipients.
+pub type Delivery<Id> = (Vec<Id>, ServerMessage);
 
 impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
-    /// No rooms.
+    /// No rooms yet.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -40,16 +40,15 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
         }
     }
 
-    /// Somebody enters a room.
-    pub fn join(&mut self, id: Id, room: &str, name: &str) -> Vec<Mail<Id>> {
+    /// Enters a room.
+    pub fn join(&mut self, id: Id, room: &str, name: &str) -> Vec<Delivery<Id>> {
         let (room, name) = (room.trim(), name.trim());
         if self.people.contains_key(&id) {
-            return error(id, "you are in a room already");
+            return error(id, "you are already in a room");
         }
         if !is_name(room) || !is_name(name) {
-            let text = format!(
-                "names have 1 to {LONGEST_NAME} characters, none of them a control character"
-            );
+            let text =
+                format!("a name has 1 to {LONGEST_NAME} characters and no control characters");
             return error(id, &text);
         }
         let members = self.rooms.entry(room.to_owned()).or_default();
@@ -57,11 +56,14 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
             return error(id, "somebody in the room has that name");
         }
         if members.len() >= MOST_MEMBERS {
-            return error(id, &format!("the room is full: {MOST_MEMBERS} are in it"));
+            return error(
+                id,
+                &format!("the room is full, with {MOST_MEMBERS} members"),
+            );
         }
         let others = members.values().copied().collect();
         members.insert(name.to_owned(), id);
-        let welcome = Notice::Welcome {
+        let welcome = ServerMessage::Welcome {
             room: room.to_owned(),
             members: members.keys().cloned().collect(),
         };
@@ -71,13 +73,16 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
             name: name.clone(),
         };
         self.people.insert(id, place);
-        vec![(vec![id], welcome), (others, Notice::Joined { name })]
+        vec![
+            (vec![id], welcome),
+            (others, ServerMessage::Joined { name }),
+        ]
     }
 
-    /// Somebody says something to all in the room.
-    pub fn say(&mut self, id: Id, text: &str) -> Vec<Mail<Id>> {
+    /// Sends a text to all members of the room.
+    pub fn say(&mut self, id: Id, text: &str) -> Vec<Delivery<Id>> {
         let Some(place) = self.people.get(&id) else {
-            return error(id, "you are in no room: join one first");
+            return error(id, "join a room first");
         };
         if text.trim().is_empty() {
             return Vec::new();
@@ -85,15 +90,15 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
         if text.chars().count() > LONGEST_TEXT {
             return error(id, &format!("a text has at most {LONGEST_TEXT} characters"));
         }
-        let said = Notice::Said {
+        let said = ServerMessage::Said {
             name: place.name.clone(),
             text: text.to_owned(),
         };
         vec![(self.members(&place.room), said)]
     }
 
-    /// Somebody is gone.
-    pub fn leave(&mut self, id: Id) -> Vec<Mail<Id>> {
+    /// Leaves the room.
+    pub fn leave(&mut self, id: Id) -> Vec<Delivery<Id>> {
         let Some(Place { room, name }) = self.people.remove(&id) else {
             return Vec::new();
         };
@@ -103,7 +108,7 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
                 self.rooms.remove(&room);
             }
         }
-        vec![(self.members(&room), Notice::Left { name })]
+        vec![(self.members(&room), ServerMessage::Left { name })]
     }
 
     fn members(&self, room: &str) -> Vec<Id> {
@@ -112,9 +117,9 @@ impl<Id: Copy + Eq + std::hash::Hash> Rooms<Id> {
     }
 }
 
-fn error<Id>(id: Id, text: &str) -> Vec<Mail<Id>> {
+fn error<Id>(id: Id, text: &str) -> Vec<Delivery<Id>> {
     let text = text.to_owned();
-    vec![(vec![id], Notice::Error { text })]
+    vec![(vec![id], ServerMessage::Error { text })]
 }
 
 fn is_name(name: &str) -> bool {
@@ -125,46 +130,46 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn said(name: &str, text: &str) -> Notice {
-        Notice::Said {
-            name: name.into(),
-            text: text.into(),
-        }
+    fn welcome(id: u8, room: &str, members: &[&str]) -> Delivery<u8> {
+        let room = room.into();
+        let members = members.iter().map(|&name| name.into()).collect();
+        (vec![id], ServerMessage::Welcome { room, members })
     }
 
-    fn is_error(mail: &[Mail<u8>], id: u8) -> bool {
-        matches!(mail, [(to, Notice::Error { .. })] if *to == [id])
+    fn said(to: &[u8], name: &str, text: &str) -> Delivery<u8> {
+        let (name, text) = (name.into(), text.into());
+        (to.into(), ServerMessage::Said { name, text })
+    }
+
+    fn joined(to: &[u8], name: &str) -> Delivery<u8> {
+        (to.into(), ServerMessage::Joined { name: name.into() })
+    }
+
+    fn left(to: &[u8], name: &str) -> Delivery<u8> {
+        (to.into(), ServerMessage::Left { name: name.into() })
+    }
+
+    fn is_error<Id: PartialEq>(deliveries: &[Delivery<Id>], id: Id) -> bool {
+        matches!(deliveries, [(to, ServerMessage::Error { .. })] if *to == [id])
     }
 
     #[test]
-    fn what_is_said_goes_to_all_in_the_room() {
+    fn a_text_goes_to_all_members_of_the_room() {
         let mut rooms = Rooms::new();
-        let mail = rooms.join(1, "tea", "Ann");
-        let welcome = Notice::Welcome {
-            room: "tea".into(),
-            members: vec!["Ann".into()],
-        };
-        assert_eq!(mail[0], (vec![1], welcome));
-        assert!(mail[1].0.is_empty());
-        let mail = rooms.join(2, " tea ", "Bob");
-        let welcome = Notice::Welcome {
-            room: "tea".into(),
-            members: vec!["Ann".into(), "Bob".into()],
-        };
-        assert_eq!(mail[0], (vec![2], welcome));
-        assert_eq!(mail[1], (vec![1], Notice::Joined { name: "Bob".into() }));
+        let first = rooms.join(1, "tea", "Ann");
+        assert_eq!(first, [welcome(1, "tea", &["Ann"]), joined(&[], "Ann")]);
+        let second = rooms.join(2, " tea ", "Bob");
+        let both = welcome(2, "tea", &["Ann", "Bob"]);
+        assert_eq!(second, [both, joined(&[1], "Bob")]);
         rooms.join(3, "coffee", "Ann");
-        assert_eq!(rooms.say(1, "hi"), [(vec![1, 2], said("Ann", "hi"))]);
-        assert_eq!(rooms.say(3, "<b>"), [(vec![3], said("Ann", "<b>"))]);
-        assert_eq!(
-            rooms.leave(1),
-            [(vec![2], Notice::Left { name: "Ann".into() })]
-        );
-        assert_eq!(rooms.say(2, "alone"), [(vec![2], said("Bob", "alone"))]);
+        assert_eq!(rooms.say(1, "hi"), [said(&[1, 2], "Ann", "hi")]);
+        assert_eq!(rooms.say(3, "<b>"), [said(&[3], "Ann", "<b>")]);
+        assert_eq!(rooms.leave(1), [left(&[2], "Ann")]);
+        assert_eq!(rooms.say(2, "alone"), [said(&[2], "Bob", "alone")]);
     }
 
     #[test]
-    fn what_cannot_be_is_told_to_who_wished_for_it() {
+    fn the_sender_learns_of_errors() {
         let mut rooms = Rooms::new();
         assert!(is_error(&rooms.say(1, "hi"), 1));
         rooms.join(1, "tea", "Ann");
@@ -180,11 +185,9 @@ mod tests {
         ] {
             assert!(is_error(&rooms.join(2, room, name), 2), "{room:?} {name:?}");
         }
-        // Characters count, not bytes.
-        assert_eq!(
-            rooms.join(2, "tea", &"\u{e9}".repeat(LONGEST_NAME)).len(),
-            2
-        );
+        // The limits count characters, not bytes.
+        let name = "\u{e9}".repeat(LONGEST_NAME);
+        assert_eq!(rooms.join(2, "tea", &name).len(), 2);
         assert!(is_error(&rooms.say(2, &"x".repeat(LONGEST_TEXT + 1)), 2));
         assert_eq!(rooms.say(2, " \n"), []);
         assert_eq!(rooms.say(2, &"x".repeat(LONGEST_TEXT)).len(), 1);
@@ -196,25 +199,21 @@ mod tests {
         for id in 0..MOST_MEMBERS {
             assert_eq!(rooms.join(id, "tea", &id.to_string()).len(), 2);
         }
-        let mail = rooms.join(MOST_MEMBERS, "tea", "Ann");
-        assert!(
-            matches!(&mail[..], [(to, Notice::Error { .. })] if *to == [MOST_MEMBERS]),
-            "{mail:?}"
-        );
+        assert!(is_error(
+            &rooms.join(MOST_MEMBERS, "tea", "Ann"),
+            MOST_MEMBERS
+        ));
         rooms.leave(0);
         assert_eq!(rooms.join(MOST_MEMBERS, "tea", "Ann").len(), 2);
     }
 
     #[test]
-    fn nothing_is_left_of_who_has_left() {
+    fn leaving_frees_all_memory() {
         let mut rooms = Rooms::new();
         assert_eq!(rooms.leave(1), []);
         for _ in 0..3 {
             rooms.join(1, "tea", "Ann");
-            assert_eq!(
-                rooms.leave(1),
-                [(vec![], Notice::Left { name: "Ann".into() })]
-            );
+            assert_eq!(rooms.leave(1), [left(&[], "Ann")]);
         }
         assert!(rooms.rooms.is_empty() && rooms.people.is_empty());
     }

@@ -1,39 +1,39 @@
-//! What goes over the connections: JSON in text messages.
+//! The payload of text messages, in JSON.
 
 use serde::{Deserialize, Serialize};
 use sockless::SharedMessage;
 
-/// What a client may say.
+/// A message of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Wish {
-    /// The first message, once.
+pub enum ClientMessage {
+    /// Enters a room. The first message, and only once.
     Join { room: String, name: String },
-    /// To everybody in the room.
+    /// Sends a text to all members of the room.
     Say { text: String },
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Notice {
-    /// To who has joined, with everybody in the room.
+pub enum ServerMessage {
+    /// For a new member: all members of the room.
     Welcome { room: String, members: Vec<String> },
-    /// To the others in the room.
+    /// For the other members: a new member.
     Joined { name: String },
-    /// To all who stay.
+    /// For the remaining members: a member has left.
     Left { name: String },
-    /// To everybody in the room, also to who said it.
+    /// For all members, the sender included: a text.
     Said { name: String, text: String },
-    /// To who wished for something that cannot be.
+    /// For a client whose message has no effect: the reason.
     Error { text: String },
 }
 
-impl Notice {
-    /// Encoded once, whoever gets it.
+impl ServerMessage {
+    /// Encodes the message once for all recipients.
     #[must_use]
     pub fn encode(&self) -> SharedMessage {
-        // A value of strings has nothing that JSON could not say.
+        // JSON can represent all strings, so this never fails.
         SharedMessage::text(&serde_json::to_string(self).unwrap_or_default())
     }
 }
