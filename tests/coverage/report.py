@@ -1,49 +1,86 @@
-"""Which branches of src/ the tests never took: reads what `llvm-cov export` prints.
+"""Counts how often all tests together take each branch of src/.
 
-Usage: report.py EXPORT.json ROOT
-
-Prints a table, a line for each file that reads what a peer sends, and fails if one of its branches was never
-taken one way, unless `unreached.txt` beside this file explains it; and if it explains one that was taken.
+It prints a line for each file that reads what a peer sends. It fails if the tests never take one way of a branch in these
+files, unless `unreached.txt` explains it. It also fails if `unreached.txt` explains a branch that tests do take.
 """
 
 import json
-import pathlib
+import os
+import shutil
+import subprocess
 import sys
+import sysconfig
+from collections import Counter, defaultdict
+from pathlib import Path
 
-HERE = pathlib.Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+SRC = ROOT / "src"
+TARGET = ROOT / "target" / "coverage"
+PROFILES = TARGET / "profiles"
+# Not every toolchain has these tools, so they come from PyPI.
+TOOLS = Path(sysconfig.get_path("purelib"), "llvm", "bin")
 
-# What bytes from a peer pass through.
+# The files that the bytes of a peer pass through.
 RECEIVING = (
     "wire/", "connection/closing.rs", "connection/connection.rs", "connection/pongs.rs",
     "connection/read_buffer/", "connection/receiver/", "connection/std_io.rs",
     "deflate/inflater.rs", "handshake/",
 )  # fmt: skip
 
+ENVIRONMENT = os.environ | {
+    # The tools are built without zlib, so names must stay uncompressed.
+    "RUSTFLAGS": "-Cinstrument-coverage -Zcoverage-options=branch -Cllvm-args=-enable-name-compression=false",
+    "CARGO_TARGET_DIR": str(TARGET),
+    "LLVM_PROFILE_FILE": str(PROFILES / "%p-%m.profraw"),
+}
 
-def branches(export, src):
-    """How often each branch was true and false, by file and place, over all copies of the code."""
-    found = {}
+
+def run(*command):
+    """Returns the output. Ends this program if the command fails."""
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nfailed with {done.returncode}: {' '.join(map(str, command[:3]))} ...")
+    return done.stdout
+
+
+def export():
+    """Builds and runs all tests. Returns what `llvm-cov export` prints."""
+    build = run("cargo", "test", "--all-features", "--lib", "--tests", "--no-run", "--message-format=json")
+    messages = [json.loads(line) for line in build.splitlines()]
+    programs = [message["executable"] for message in messages if message.get("executable") and message["profile"]["test"]]
+    # The compiler and build scripts have profiles, too.
+    shutil.rmtree(PROFILES, ignore_errors=True)
+    for program in programs:
+        run(program, "--quiet")
+    profile = TARGET / "profile"
+    run(TOOLS / "llvm-profdata", "merge", "-sparse", *PROFILES.iterdir(), "-o", profile)
+    objects = [argument for program in programs for argument in ("--object", program)]
+    return json.loads(run(TOOLS / "llvm-cov", "export", *objects, "--instr-profile", profile, "--sources", SRC))
+
+
+def branches(export):
+    """How often each branch was true and false, by file and place, in all copies of the code."""
+    found = defaultdict(lambda: defaultdict(Counter))
     for function in export["data"][0]["functions"]:
-        for line, column, end, end_column, true, false, file, *_ in function["branches"]:
-            path = pathlib.Path(function["filenames"][file])
-            if not path.is_relative_to(src):
-                continue
-            places = found.setdefault(path.relative_to(src).as_posix(), {})
-            counts = places.setdefault((line, column, end, end_column), [0, 0])
-            counts[0] += true
-            counts[1] += false
+        for *place, true, false, file, _, _ in function["branches"]:
+            path = Path(function["filenames"][file])
+            if path.is_relative_to(SRC):
+                counts = found[path.relative_to(SRC).as_posix()][tuple(place)]
+                counts["never true"] += true
+                counts["never false"] += false
     return found
 
 
-def text(lines, place):
+def condition(lines, place):
     line, column, end, end_column = place
     if line == end:
         return lines[line - 1][column - 1 : end_column - 1]
     return lines[line - 1][column - 1 :].strip() + " ..."
 
 
-def tests_begin(lines):
-    """The line on which a file's unit tests begin."""
+def first_test(lines):
+    """The line on which the unit tests of a file begin."""
     for number, line in enumerate(lines, 1):
         if line == "#[cfg(test)]" and lines[number].startswith("mod "):
             return number
@@ -51,55 +88,42 @@ def tests_begin(lines):
 
 
 def explained():
-    """The lines of `unreached.txt`: file | never true or never false | the condition | why."""
-    entries = {}
-    for line in (HERE / "unreached.txt").read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            file, never, condition, reason = (part.strip() for part in line.split(" | ", 3))
-            entries[file, never, condition] = reason
-    return entries
+    """The lines of `unreached.txt`, without the explanations."""
+    lines = (HERE / "unreached.txt").read_text().splitlines()
+    return {tuple(line.split(" | ")[:3]) for line in lines if line and not line.startswith("#")}
 
 
 def main():
-    export = json.loads(pathlib.Path(sys.argv[1]).read_text())
-    src = pathlib.Path(sys.argv[2]).resolve() / "src"
-    found = branches(export, src)
-    if not found:
-        sys.exit("no branch of src/ in the export")
-    reasons = explained()
-    missed, used = [], set()
+    found = branches(export())
+    explanations = explained()
+    unused = set(explanations)
+    problems = []
+    total = Counter()
     print(f"{'file':28} {'outcomes':>8} {'taken':>6} {'explained':>9}")
-    total = [0, 0, 0]
     for file, places in sorted(found.items()):
         if not file.startswith(RECEIVING):
             continue
-        lines = (src / file).read_text().splitlines()
-        last = tests_begin(lines)
-        row = [0, 0, 0]
+        lines = (SRC / file).read_text().splitlines()
+        row = Counter()
         for place, counts in sorted(places.items()):
-            if place[0] >= last:
+            if place[0] >= first_test(lines):
                 continue
-            for never, count in zip(("never true", "never false"), counts):
-                row[0] += 1
-                key = (file, never, text(lines, place))
+            for never, count in counts.items():
+                key = file, never, condition(lines, place)
+                row["outcomes"] += 1
                 if count:
-                    row[1] += 1
-                elif key in reasons:
-                    row[2] += 1
-                    used.add(key)
+                    row["taken"] += 1
+                elif key in explanations:
+                    row["explained"] += 1
+                    unused.discard(key)
                 else:
-                    missed.append(f"src/{file}:{place[0]}:{place[1]}: {never}: {key[2]}")
-        if row[0]:
-            print(f"{file:28} {row[0]:8} {row[1]:6} {row[2]:9}")
-        total = [a + b for a, b in zip(total, row)]
-    print(f"{'all':28} {total[0]:8} {total[1]:6} {total[2]:9}")
-    for line in missed:
-        print(line)
-    stale = [" | ".join(key) for key in reasons if key not in used]
-    for line in stale:
-        print(f"explained, and yet taken or gone: {line}")
-    if missed or stale:
-        sys.exit(1)
+                    problems.append(f"src/{file}:{place[0]}:{place[1]}: {never}: {key[2]}")
+        total += row
+        print(f"{file:28} {row['outcomes']:8} {row['taken']:6} {row['explained']:9}")
+    print(f"{'all':28} {total['outcomes']:8} {total['taken']:6} {total['explained']:9}")
+    problems += [f"explained, but tests take it or it is gone: {' | '.join(key)}" for key in sorted(unused)]
+    if problems or not total:
+        sys.exit("\n".join(problems) or "the export has no branch of src/")
 
 
 main()
