@@ -27,7 +27,7 @@ use crate::rooms::{Delivery, Rooms};
 
 const PAGE: &[u8] = include_bytes!("page.html");
 
-/// The rooms, and the options of the WebSockets.
+/// The rooms, and the options of each WebSocket.
 struct Chat {
     rooms: Rooms<ClientId>,
     /// Only pages of this host may connect, which is the default.

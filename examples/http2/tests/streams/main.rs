@@ -25,7 +25,7 @@ async fn connect(server: &Server, window: u32) -> Peer<TlsStream<TcpStream>> {
     Peer::client(server.tls(&[b"h2"]).await, window).await
 }
 
-/// A server, a client, and the streams of its WebSockets. Each stream has this window.
+/// A server, a client, and its streams, each with a WebSocket and this window.
 async fn open<const N: usize>(
     test: &str,
     window: u32,
