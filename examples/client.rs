@@ -1,16 +1,16 @@
-//! A client on threads: lines from standard input go out as text, events are printed.
+//! A client on threads. It sends lines of standard input as text, and prints events.
 //!
 //! ```text
-//! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] [--timeout SECONDS] ws://127.0.0.1:8080/
-//! cargo run --features deflate --example client -- --deflate ws://127.0.0.1:8080/
+//! cargo run --example client -- [--echo] [--protocol a,b] [--header 'Name: value'] [--timeout SECONDS]
+//! ws://127.0.0.1:8080/ cargo run --features deflate --example client -- --deflate ws://127.0.0.1:8080/
 //! ```
 //!
-//! Lines that begin with a slash are commands: `/close 1000 bye` closes, `/ping x` sends a Ping, `/help` lists them all.
-//! The end of input closes with 1000. `--echo` sends back every message instead of reading input. The exit status is 0
-//! after a clean close with 1000, 1 after any other ending, 2 for bad arguments.
+//! Lines that begin with a slash are commands: `/close 1000 bye` closes, `/ping x` sends a Ping, `/help` lists all
+//! commands. At the end of input the client closes with 1000. `--echo` sends back every message and reads no input. The
+//! exit status is 0 after a clean close with 1000, 1 after any other ending, and 2 for bad arguments.
 //!
-//! `--deflate` offers compression with permessage-deflate; `--deflate=no-context-takeover` offers, too,
-//! to compress every message by itself, and does so whatever the server answers.
+//! `--deflate` offers compression with permessage-deflate. `--deflate=no-context-takeover` also offers to compress each
+//! message without the context of earlier ones. The client does so whatever the server answers.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
@@ -27,10 +27,10 @@ use crate::command_line::{Program, complain, say, timeout};
 use crate::threads::{Events, READ, Shared, is_late, now, read, write};
 
 #[path = "common/advice.rs"]
-#[expect(unreachable_pub, reason = "libraries include it, too")]
+#[expect(unreachable_pub, reason = "libraries include it too")]
 mod advice;
 #[path = "common/command_line.rs"]
-#[expect(dead_code, unreachable_pub, reason = "servers include it, too")]
+#[expect(dead_code, unreachable_pub, reason = "servers include it too")]
 mod command_line;
 #[path = "common/deflate.rs"]
 mod deflate;
@@ -42,17 +42,17 @@ const PROGRAM: Program = Program {
     arguments: "[--echo] [--deflate[=no-context-takeover]] [--protocol a,b] \
         [--header 'Name: value'] [--timeout SECONDS] URL",
     options: "  URL                ws://HOST[:PORT]/PATH
-  --echo             sends back every message, and does not read the input
-  --deflate          offers compression; =no-context-takeover: of every message by itself
-  --protocol a,b     offers these subprotocols, the preferred first
-  --header HEADER    sends this header, too; may be given more than once",
+  --echo             send back every message, and do not read the input
+  --deflate          offer compression; =no-context-takeover: without the context of earlier messages
+  --protocol a,b     offer these subprotocols, the preferred one first
+  --header HEADER    also send this header; may be used more than once",
 };
 
-const COMMANDS: &str = "/ping [PAYLOAD]         sends a Ping
-/pong [PAYLOAD]         sends a Pong
-/close [CODE [REASON]]  closes, with 1000 unless given
-/help                   prints this
-//TEXT                  sends text that begins with a slash: /TEXT";
+const COMMANDS: &str = "/ping [PAYLOAD]         send a Ping
+/pong [PAYLOAD]         send a Pong
+/close [CODE [REASON]]  close with this code (1000)
+/help                   print this
+//TEXT                  send text that begins with a slash: /TEXT";
 
 struct Arguments {
     echo: bool,
@@ -95,7 +95,7 @@ fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lex
                 let header = parser.value()?.string()?;
                 let (name, value) = header
                     .split_once(':')
-                    .ok_or_else(|| format!("--header needs 'Name: value', and not {header:?}"))?;
+                    .ok_or_else(|| format!("--header needs 'Name: value', not {header:?}"))?;
                 headers.push((name.into(), value.trim().into()));
             }
             Value(value) if url.is_none() => url = Some(value.string()?),
@@ -113,7 +113,7 @@ fn parse_arguments(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lex
     }))
 }
 
-/// Connects and talks; whether the connection ended cleanly with 1000.
+/// Connects and talks. Returns whether the connection ended cleanly with 1000.
 fn run(arguments: &Arguments) -> Result<bool, String> {
     let protocols: Vec<_> = arguments.protocols.iter().map(String::as_str).collect();
     let headers: Vec<_> = arguments
@@ -187,11 +187,11 @@ fn open(
     }
 }
 
-/// Talks until the end; whether it was a clean one with 1000.
+/// Talks until the end. Returns whether that was clean and with 1000.
 fn talk(transport: &TcpStream, connection: Connection, mut buffer: ReadBuffer, echo: bool) -> bool {
     let shared = Shared::new(connection);
     let shared = &*Box::leak(Box::new(shared));
-    // Not waited for: a thread that reads standard input cannot be woken at the end of the connection.
+    // Nothing waits for this thread, because nothing can interrupt a read from standard input.
     if !echo {
         thread::spawn(move || send_lines(shared));
     }
@@ -244,18 +244,18 @@ fn send_lines(shared: &Shared) {
                 break;
             }
         };
-        // If there is none, the connection is at its end, which is what the error says.
+        // Without room the connection is at its end. The error of the send says so.
         shared.wait_for_room(None);
         let sent = shared.with(|connection| send_line(connection, &line));
         if let Err(error) = sent {
             complain(format_args!("not sent: {error}"));
         }
     }
-    // Refused if `/close` or the server came first, which serves as well.
+    // This fails if `/close` or the server came first. That does no harm.
     _ = shared.with(|connection| connection.close(code, ""));
 }
 
-/// Sends a line as text, or does what it commands.
+/// Sends a line as text, or runs its command.
 fn send_line(connection: &mut Connection, line: &str) -> Result<(), String> {
     let Some(command) = line.strip_prefix('/') else {
         return connection
@@ -277,23 +277,23 @@ fn send_line(connection: &mut Connection, line: &str) -> Result<(), String> {
         _ if command.starts_with('/') => connection.send_text(&line[1..]),
         _ => {
             return Err(format!(
-                "there is no command /{command}: /help lists them, //{command} is text"
+                "unknown command /{command}: /help lists all commands, //{command} sends text"
             ));
         }
     };
     sent.map_err(|error| error.to_string())
 }
 
-/// The code of `/close`: one that may be sent.
+/// The code of `/close`. It must be a code that an endpoint may send.
 fn parse_close_code(code: &str) -> Result<CloseCode, String> {
     if code.is_empty() {
         return Ok(CloseCode::NORMAL);
     }
     let number: u16 = code
         .parse()
-        .map_err(|_| format!("{code:?} is no close code: /close 1000 bye"))?;
+        .map_err(|_| format!("{code:?} is not a close code: write /close 1000 bye"))?;
     match CloseCode::new(number) {
-        // `Connection::close` sends no code for it (RFC 6455 section 7.4.1), which is not what was asked for.
+        // `Connection::close` would send no code for this one (RFC 6455, section 7.4.1). The user asked for a code.
         CloseCode::NO_STATUS_RECEIVED => {
             Err(SendError::InvalidCloseCode(CloseCode::NO_STATUS_RECEIVED).to_string())
         }
@@ -302,11 +302,11 @@ fn parse_close_code(code: &str) -> Result<CloseCode, String> {
 }
 
 fn send_back(shared: &Shared, event: Event<'_>) {
-    // Refused only if the connection closes: there is room.
+    // There is room, so this fails only if the connection is closing.
     _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),
         Event::Binary { data, .. } => connection.send_binary(data),
-        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // already answered
+        Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()), // sockless has answered
     });
 }
 
@@ -316,6 +316,6 @@ fn print(event: Event<'_>) {
         Event::Binary { data, .. } => say(format_args!("binary: {} bytes", data.len())),
         Event::Ping(payload) => say(format_args!("ping: {}", String::from_utf8_lossy(payload))),
         Event::Pong(payload) => say(format_args!("pong: {}", String::from_utf8_lossy(payload))),
-        Event::Close(_) => {} // already answered; said at the end
+        Event::Close(_) => {} // sockless has answered; `talk` prints the end
     }
 }

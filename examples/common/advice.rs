@@ -1,30 +1,30 @@
-//! What the clients say about a URL that they cannot use, and about a server that speaks no WebSocket.
+//! Advice for users of the clients: about wrong URLs, and about servers that do not speak WebSocket.
 
 use sockless::handshake::{ResponseError, Uri};
 
-/// What a URL is that nothing better can be said about.
+/// The advice for a URL without a better one.
 const WRONG: &str =
-    "not a WebSocket URL: that is ws://HOST[:PORT]/PATH, with other characters as %XX";
+    "not a WebSocket URL: write ws://HOST[:PORT]/PATH, with special characters as %XX";
 
-/// The URL's parts.
+/// Parses a URL.
 ///
 /// # Errors
 ///
-/// What is wrong with it and what to write instead, in one line.
+/// One line with the mistake and what to write instead.
 pub fn uri(url: &str) -> Result<Uri, String> {
     Uri::parse(url).map_err(|_| format!("{url:?}: {}", correct(url)))
 }
 
-/// As [`uri`], for a client that has no TLS.
+/// As [`uri`], for a client without TLS.
 ///
 /// # Errors
 ///
-/// As of [`uri`], and that the URL is a `wss:` one.
+/// As [`uri`]. Also if the URL begins with `wss:`.
 pub fn uri_without_tls(url: &str) -> Result<Uri, String> {
     let uri = uri(url)?;
     if uri.is_secure() {
         return Err(format!(
-            "{url:?}: wss: needs TLS, which this example leaves out: try ws:, \
+            "{url:?}: wss: needs TLS, which this example does not have: try ws:, \
             or the client of the package example-http2"
         ));
     }
@@ -36,12 +36,10 @@ fn correct(url: &str) -> String {
     let scheme = scheme.to_ascii_lowercase();
     let (reason, suggestion) = match scheme.as_str() {
         "ws" | "wss" if rest.contains('#') => {
-            return String::from(
-                "a WebSocket URL has no fragment: leave it out, or write # as %23",
-            );
+            return String::from("a WebSocket URL has no fragment: remove it, or write # as %23");
         }
         "ws" | "wss" if rest.contains('@') => {
-            return String::from("a WebSocket URL has no user: leave out what is before the @");
+            return String::from("a WebSocket URL has no user: remove the part before the @");
         }
         "" if !url.starts_with("ws:") && !url.starts_with("wss:") => {
             ("the scheme is missing", format!("ws://{url}"))
@@ -56,48 +54,50 @@ fn correct(url: &str) -> String {
     }
 }
 
-/// The status of a response that is not 101, and what it means for a WebSocket client. `header` returns the value of
-/// a header of the response, if that is known.
+/// Describes a response with a status that is not 101. `header` returns the value of a header of the response, or
+/// `None` if that is not known.
 pub fn refused(status: u16, header: impl Fn(&str) -> Option<String>) -> String {
     let advice = match status {
         200..=299 | 404 | 405 | 410 => String::from("this path is no WebSocket: try another"),
         300..=399 => match header("Location") {
-            Some(location) => format!("it is elsewhere, at {location:?}"),
-            None => String::from("it is elsewhere"),
+            Some(location) => format!("the WebSocket is elsewhere: {location:?}"),
+            None => String::from("the WebSocket is elsewhere"),
         },
         400 | 426 => match header("Sec-WebSocket-Version") {
-            Some(versions) => format!("the server speaks WebSocket {versions:?}, and this is 13"),
+            Some(versions) => {
+                format!("the server speaks WebSocket {versions:?}, but this client speaks 13")
+            }
             None => String::from(
-                "the server does not take this request: \
-                it may speak another version of WebSocket than 13, or miss a header",
+                "the server does not accept this request: \
+                it may speak another version of WebSocket than 13, or need another header",
             ),
         },
         401 => String::from("the server wants credentials: --header 'Authorization: ...'"),
-        403 => String::from("the server forbids it: it may want credentials, with --header"),
+        403 => String::from("the server forbids it: it may want credentials, see --header"),
         407 => String::from("a proxy wants credentials: --header 'Proxy-Authorization: ...'"),
         429 | 503 => String::from("the server is busy: try later"),
-        500..=599 => String::from("the server, or one that it needs, has failed"),
-        _ => String::from("the server does not want to talk"),
+        500..=599 => String::from("the server, or another server behind it, has failed"),
+        _ => String::from("the server does not want this client"),
     };
     format!("refused {status}: {advice}")
 }
 
-/// What is wrong with a response, or with the bytes that should be one. They begin with `start`, if that is known.
+/// Describes an error in a response. `start` is the start of the received bytes, or empty if that is not known.
 #[must_use]
 pub fn broken(error: ResponseError, start: &[u8]) -> String {
     let advice = match error {
         ResponseError::Timeout => OTHER,
-        // RFC 8446 section 5.1: an alert or a handshake record, of any version.
-        _ if matches!(start, [0x15 | 0x16, 3, ..]) => "the server speaks TLS: that is wss:",
+        // RFC 8446, section 5.1: an alert or a handshake record of any version.
+        _ if matches!(start, [0x15 | 0x16, 3, ..]) => "the server speaks TLS: use wss:",
         ResponseError::MalformedHead if !start.starts_with(b"HTTP/") => OTHER,
         _ => "the server, or a proxy before it, has a fault",
     };
     format!("opening handshake: {error}: {advice}")
 }
 
-/// What to ask if there is no answer.
+/// The advice if there is no answer.
 pub const OTHER: &str = "is it TLS, or another protocol?";
 
-/// What to say if the server ends the stream before there is an answer.
+/// The error if the server ends the stream before its answer.
 pub const ENDED: &str =
     "opening handshake: the server ended the stream: is it TLS, or another protocol?";

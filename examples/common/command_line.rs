@@ -1,7 +1,7 @@
-//! What the command lines of all example programs have in common: help, complaints, exit statuses, `--timeout`.
+//! The command lines of all example programs: help, errors, exit statuses and `--timeout`.
 //!
-//! Nothing here, and nothing in any example, uses `println!` or `eprintln!`. They panic when nobody reads the output
-//! any more, and a server must go on then.
+//! The examples do not use `println!` and `eprintln!`, because these panic when nobody reads the output. A server must
+//! go on.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -13,39 +13,40 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use sockless::Deadlines;
 
-/// The longest `--timeout`, about 11 days: no clock overflows with it.
+/// The longest `--timeout`, about 11 days. No clock overflows with it.
 const LONGEST: Duration = Duration::from_secs(1_000_000);
 
-/// What `--help` says of every program.
-const COMMON: &str = "  --timeout SECONDS  how long to wait for the opening handshake, between Pings, for a Pong, and for the close
-  --help             prints this";
+/// The part of the help that is the same for every program.
+const COMMON: &str =
+    "  --timeout SECONDS  the limit for the opening handshake, the Pong and the Close, and the time between Pings
+  --help             print this";
 
-/// A program as whoever starts it sees it.
+/// The command line of a program.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     pub name: &'static str,
-    /// What follows the name in the usage line.
+    /// The arguments in the usage line.
     pub arguments: &'static str,
-    /// What `--help` says about them.
+    /// The part of the help about these arguments.
     pub options: &'static str,
 }
 
 impl Program {
-    /// A server that has the arguments of [`Listen`].
+    /// A server with the arguments of [`Listen`].
     #[must_use]
     pub const fn server(name: &'static str) -> Self {
         Self {
             name,
             arguments: "[ADDRESS] [--timeout SECONDS]",
-            options: "  ADDRESS            where to listen, 127.0.0.1:8080 unless given; port 0 takes a free one",
+            options: "  ADDRESS            the address to listen at (127.0.0.1:8080); port 0 takes a free port",
         }
     }
 
-    /// Reads the command line with `read`, which returns `None` if that asks for help.
+    /// Reads the command line with `read`. `read` returns `None` to print the help.
     ///
     /// # Errors
     ///
-    /// The status to exit with if the program has no more to do: 0 after help, 2 after wrong arguments.
+    /// The exit status if the program must end: 0 after help, 2 after wrong arguments.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&mut Parser) -> Result<Option<T>, Error>,
@@ -66,7 +67,7 @@ impl Program {
         }
     }
 
-    /// The status to exit with. Says what was wrong, if anything was: then it is 2.
+    /// The exit status. After an error this prints the error, and the status is 2.
     #[must_use]
     pub fn ended(&self, result: Result<(), String>) -> ExitCode {
         match result {
@@ -79,20 +80,20 @@ impl Program {
     }
 }
 
-/// The arguments of a server that has no others.
+/// The arguments of a simple server.
 #[derive(Clone, Debug)]
 pub struct Listen {
     pub address: String,
-    /// What `--timeout` asks for.
+    /// The deadlines of `--timeout`.
     pub deadlines: Option<Deadlines>,
 }
 
 impl Listen {
-    /// Reads the command line; `None` if it asks for help.
+    /// Reads the command line. Returns `None` if it asks for help.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The first wrong argument.
     pub fn read(parser: &mut Parser) -> Result<Option<Self>, Error> {
         let (mut address, mut deadlines) = (None, None);
         while let Some(argument) = parser.next()? {
@@ -107,11 +108,11 @@ impl Listen {
         Ok(Some(Self { address, deadlines }))
     }
 
-    /// The address as numbers.
+    /// Resolves the address.
     ///
     /// # Errors
     ///
-    /// Why it is no address.
+    /// Why the address is wrong.
     pub fn resolve(&self) -> Result<SocketAddr, String> {
         let address = &self.address;
         match address.to_socket_addrs().map(|mut all| all.next()) {
@@ -122,11 +123,11 @@ impl Listen {
     }
 }
 
-/// Reads the value of `--timeout`: whole or decimal seconds, which all deadlines are then.
+/// Reads the value of `--timeout`, in whole or decimal seconds. All deadlines get this length.
 ///
 /// # Errors
 ///
-/// That it is no such number, or not over 0.
+/// If it is not a number, not above 0, or above 1,000,000.
 pub fn timeout(parser: &mut Parser) -> Result<Deadlines, Error> {
     let value = parser.value()?.string()?;
     let seconds = value.parse().ok();
@@ -134,7 +135,7 @@ pub fn timeout(parser: &mut Parser) -> Result<Deadlines, Error> {
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|timeout| !timeout.is_zero() && *timeout <= LONGEST)
         .ok_or_else(|| {
-            format!("--timeout needs seconds over 0, such as 2 or 0.5, and not {value:?}")
+            format!("--timeout needs seconds above 0, such as 2 or 0.5, not {value:?}")
         })?;
     Ok(Deadlines::new()
         .with_handshake(timeout)
@@ -143,13 +144,13 @@ pub fn timeout(parser: &mut Parser) -> Result<Deadlines, Error> {
         .with_close(timeout))
 }
 
-/// Writes a line to stdout, if anybody reads it.
+/// Writes a line to stdout. Ignores errors.
 pub fn say(line: impl Display) {
     let mut stdout = io::stdout().lock();
     _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }
 
-/// Writes a line to stderr, if anybody reads it.
+/// Writes a line to stderr. Ignores errors.
 pub fn complain(line: impl Display) {
     _ = writeln!(io::stderr(), "{line}");
 }

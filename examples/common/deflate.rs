@@ -1,10 +1,10 @@
-//! The option `--deflate` of both programs: permessage-deflate, if the crate is built with it.
+//! The option `--deflate`, for permessage-deflate. It needs the feature `deflate` of the crate.
 
 use std::ffi::OsString;
 
 use sockless::{Config, Connection};
 
-/// Asks for permessage-deflate as the value of the option says, if it has one.
+/// Enables permessage-deflate. The option may have the value `no-context-takeover`.
 #[cfg(feature = "deflate")]
 pub(crate) fn configure(config: &mut Config, value: Option<OsString>) -> Result<(), String> {
     let context_takeover = value.is_none();
@@ -22,7 +22,7 @@ pub(crate) fn configure(_: &mut Config, _: Option<OsString>) -> Result<(), Strin
     ))
 }
 
-/// What to say about a new connection: the extension, if both sides agreed on it.
+/// The text about a new connection: the extension, if both sides agreed on it.
 #[cfg(feature = "deflate")]
 pub(crate) fn agreed(connection: &Connection) -> &'static str {
     if connection.uses_deflate() {

@@ -1,7 +1,7 @@
-//! hyper's timer for the deadlines of request heads, with the grace that all deadlines here have.
+//! hyper's timer for the deadlines of request heads, with an extra second.
 //!
-//! After the process has stood still, a deadline and the request that meets it are noticed together. So each deadline of
-//! hyper's is a second late, in which the request is read.
+//! If the system stops the process for some time, a deadline and the request that meets it become visible together. In
+//! the extra second hyper reads the request, so that request is not late.
 
 use std::future::pending;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! The two stages of a server's connection: first the opening handshake, then the WebSocket connection. This file needs no
-//! standard library.
+//! The two stages of a server's connection: first the opening handshake, then the WebSocket connection. This file needs
+//! no standard library.
 
 use core::time::Duration;
 

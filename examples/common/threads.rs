@@ -1,8 +1,8 @@
-//! A connection used by two threads: one blocks in reads, the other in writes. So a peer that writes
-//! without reading does not stop this side from reading.
+//! A connection for two threads. One blocks in reads, the other in writes. So a peer that writes without reading does
+//! not stop this side from reading.
 //!
-//! The reading thread passes the time, and only after it has read: so no deadline ends a connection while something that
-//! arrived in time is still in the socket. The writing thread closes the transport when the connection says so.
+//! The reading thread passes the time after each read. So no deadline ends a connection while bytes that arrived in
+//! time are still in the socket. The writing thread closes the transport when the connection says so.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,22 +14,23 @@ use sockless::{Connection, Event, ReadBuffer, TransportAction};
 
 use crate::command_line::complain;
 
-/// How much memory a read buffer begins with, and so how much is read at once.
+/// The initial capacity of a read buffer, in bytes. It is also the number of bytes to read at once.
 pub(crate) const READ: usize = 16 << 10;
 
-/// How much is written at once.
+/// The maximum number of bytes to write at once.
 const WRITE: usize = 64 << 10;
 
-/// How long a read or a write blocks at most. Another thread can shorten a deadline (by closing the connection), but it cannot
-/// interrupt a read. So a deadline may be this much late.
+/// The maximum time that a read or a write blocks. Another thread may shorten a deadline by closing the connection, but
+/// it cannot interrupt a read. So a deadline may be late by this time.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What the application does with events.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Events {
-    /// It answers them, so each needs room in the output. A peer that sends without reading must wait.
+    /// It answers them, so each event needs room in the output. A peer that sends without reading must wait.
     Answered,
-    /// It answers none, so it reads on while the output is full. If both sides waited for room, neither would go on.
+    /// It does not answer, so it also reads while the output is full. If both sides waited for room, both would wait
+    /// forever.
     Heard,
 }
 
@@ -53,10 +54,10 @@ impl Shared {
         result
     }
 
-    /// Waits until there is room for more output. Returns false if the connection is at its end.
+    /// Waits until there is room for more output. Returns false at the end of the connection.
     ///
-    /// Only the reading thread has a `tick`: that often it also passes the time, so a peer that does not read is given
-    /// up. The tick is long enough for the writing thread to say what it has written.
+    /// Only the reading thread has a `tick`. It passes the time once per tick, so deadlines also apply to a peer that
+    /// does not read. Within a tick the writing thread can report what it has written.
     pub(crate) fn wait_for_room(&self, tick: Option<Duration>) -> bool {
         let mut connection = self.lock();
         let mut next = Duration::ZERO;
@@ -81,8 +82,8 @@ impl Shared {
         }
     }
 
-    /// Reads and writes until the end. Every piece read goes to `watch`, every event in it to `take`, which
-    /// finds room for an answer if it has `Events::Answered`.
+    /// Reads and writes until the end. `watch` gets all received bytes, and `take` gets all events. With
+    /// [`Events::Answered`], the output has room for an answer to each event.
     pub(crate) fn run(
         &self,
         transport: &TcpStream,
@@ -92,7 +93,7 @@ impl Shared {
         take: impl FnMut(Event<'_>),
     ) {
         thread::scope(|scope| {
-            // Lets the writing thread end, also when this one panics.
+            // Ends the writing thread, even if this one panics.
             let _end = End(self);
             let writer = thread::Builder::new().spawn_scoped(scope, || self.write_all(transport));
             match writer {
@@ -114,7 +115,7 @@ impl Shared {
             if events == Events::Answered && !self.wait_for_room(Some(TICK)) {
                 return;
             }
-            // After an error there is nothing to do here: the Close frame that tells the peer is in the output.
+            // After an error the output has the Close frame for the peer. This thread has nothing more to do.
             if let Ok(Some(event)) = self.with(|connection| connection.next_event(buffer)) {
                 take(event);
                 continue;
@@ -145,7 +146,7 @@ impl Shared {
             match connection.transport_action() {
                 TransportAction::Close => break,
                 TransportAction::Write => {
-                    // Until they are written the connection keeps the bytes: it counts the time that takes.
+                    // The connection keeps the bytes until they are written, because its deadlines apply to that.
                     bytes.clear();
                     for part in connection.output_parts() {
                         let room = WRITE - bytes.len();
@@ -156,7 +157,7 @@ impl Shared {
                     connection = self.lock();
                     match written {
                         Ok(n) => {
-                            // The other thread drops the output when reading fails.
+                            // If reading fails, the other thread drops the output.
                             let left = connection.output_len();
                             connection.advance_output(n.min(left));
                         }
@@ -166,7 +167,7 @@ impl Shared {
                     continue;
                 }
                 TransportAction::ShutdownWrite => {
-                    // Fails only if the peer is gone, which the other thread sees.
+                    // This fails only if the peer is gone. The other thread notices that.
                     _ = transport.shutdown(Shutdown::Write);
                     connection.handle_shutdown();
                 }
@@ -176,11 +177,11 @@ impl Shared {
         }
         drop(connection);
         self.changed.notify_all();
-        // Ends the other thread's read, if it is in one.
+        // Interrupts a read of the other thread.
         _ = transport.shutdown(Shutdown::Both);
     }
 
-    /// Nothing more can be read. Waits a little for what is still to be written, and returns whether all is done.
+    /// Waits up to a tick for the last writes, after the last read. Returns whether they are done.
     fn is_over_after_a_tick(&self) -> bool {
         let connection = self.lock();
         if connection.transport_action() == TransportAction::Close {
@@ -196,14 +197,14 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the connection is changed.
+    /// Waits until the connection changes.
     fn wait<'a>(&self, connection: MutexGuard<'a, Connection>) -> MutexGuard<'a, Connection> {
         self.changed
             .wait(connection)
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the connection is changed, so long at most.
+    /// Waits until the connection changes, up to this time.
     fn wait_for<'a>(
         &self,
         connection: MutexGuard<'a, Connection>,
@@ -225,13 +226,13 @@ impl Drop for End<'_> {
     }
 }
 
-/// Time since the program first asked for it, which all deadlines count from.
+/// The time since the first call. It is the origin of all deadlines.
 pub(crate) fn now() -> Duration {
     static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
     ORIGIN.elapsed()
 }
 
-/// Reads once. If nothing comes until then, that is an error which [`is_late`].
+/// Reads once, until this time. After it this returns an error for which [`is_late`] is true.
 pub(crate) fn read(
     mut transport: &TcpStream,
     buffer: &mut ReadBuffer,
@@ -241,7 +242,7 @@ pub(crate) fn read(
     buffer.read_from(&mut transport)
 }
 
-/// Writes once, and says how much was taken until then.
+/// Writes once, until this time. Returns the number of bytes that the transport took.
 pub(crate) fn write(
     mut transport: &TcpStream,
     bytes: &[u8],
@@ -255,12 +256,12 @@ pub(crate) fn write(
     }
 }
 
-/// How long to block: a little while even if the time has come, since no time at all is refused.
+/// The time to block. It is at least 1 ms, because the system refuses 0.
 fn wait_until(until: Duration) -> Duration {
     until.saturating_sub(now()).max(Duration::from_millis(1))
 }
 
-/// Whether it only was not in time. Systems differ in what they call that.
+/// Whether the error only means a timeout. Its kind differs between systems.
 pub(crate) fn is_late(error: &io::Error) -> bool {
     matches!(
         error.kind(),

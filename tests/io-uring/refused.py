@@ -1,7 +1,7 @@
-"""Runs a program that the system refuses io_uring: refused.py ERROR PROGRAM [ARGUMENT...]
+"""Runs a program for which io_uring_setup fails: refused.py ERROR PROGRAM [ARGUMENT...]
 
-ERROR is EPERM or ENOSYS, what io_uring_setup fails with. A seccomp filter sees to that, as in a container; it needs no
-privileges, and lasts as long as the program.
+ERROR is the error, EPERM or ENOSYS. A seccomp filter returns it, as in a container. The filter needs no privileges and ends
+with the program.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ import os
 import struct
 import sys
 
-IO_URING_SETUP = 425  # on every architecture that has it
+IO_URING_SETUP = 425  # on all architectures
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 LOAD_NUMBER, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERROR = 0x7FFF0000, 0x00050000

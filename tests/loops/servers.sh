@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The example servers, and functions to build, start and end them. tests/loops/run, tests/autobahn/run and .ci/run source
-# this file in the root of the repository. It needs bash 4 or later and set -u.
+# The example servers, and functions to build, start and end them. Scripts source this file in the root of the
+# repository. It needs bash 4 or later and set -u.
 # shellcheck disable=SC2034 # those scripts use some of the variables
 
 target=${CARGO_TARGET_DIR:-target}
@@ -9,10 +9,10 @@ certificates=$target/loops/certificates
 servers=()
 declare -A server_scheme binary build_options arguments_of
 
-# server NAME SCHEME BINARY BUILD [ARGUMENT...]: adds a server.
-# SCHEME is the scheme in the server's first line, http or https. A server that accepts WebSockets only over HTTP/2 has http2
-# or https2. `cargo build BUILD` makes BINARY in the target directory. The arguments after the address are ARGUMENTs. In
-# these, {cert} and {key} are files of a certificate for 127.0.0.1.
+# server NAME SCHEME BINARY BUILD [ARGUMENT...]: adds a server. SCHEME is the scheme in the server's first line, http or
+# https. A server that accepts WebSockets only over HTTP/2 has http2 or https2. `cargo build BUILD` makes BINARY in the
+# target directory. The arguments after the address are ARGUMENTs. In these, {cert} and {key} are files of a certificate
+# for 127.0.0.1.
 server() {
     servers+=("$1")
     server_scheme[$1]=$2
@@ -81,8 +81,9 @@ server_command() {
     command=("$target/${binary[$1]}" "$2" "${words[@]}")
 }
 
-# start_server NAME FOLDER [ARGUMENT...]: starts a server at a free port, with these arguments besides its own. Its output
-# goes to stdout.log and stderr.log in the folder. Sets server_pid and server_url. If that fails, sets server_problem.
+# start_server NAME FOLDER [ARGUMENT...]: starts a server at a free port, with these arguments besides its own. Its
+# output goes to stdout.log and stderr.log in the folder. Sets server_pid and server_url. If that fails, sets
+# server_problem.
 #
 # server_files is the limit on open files. Without it, the soft limit is 1024, as in most shells. With server_closed the
 # server has no stderr. With server_unheard, nobody reads more than the first line of its stdout and stderr.
@@ -139,7 +140,8 @@ stop_server() {
     [[ ! $server_problem ]]
 }
 
-# end_server: ends the server if there is one. Sets server_problem if that takes longer than 30 s.
+# end_server: ends the server if there is one. Sets server_status to its exit status. Sets server_problem if that takes
+# longer than 30 s.
 end_server() {
     local waited
     if [[ ! ${server_pid-} ]]; then return; fi
@@ -149,6 +151,20 @@ end_server() {
         sleep 0.05
     done
     if kill -KILL "$server_pid" 2>/dev/null; then server_problem='did not end on SIGTERM'; fi
-    wait "$server_pid" 2>/dev/null || true
+    server_status=0
+    wait "$server_pid" 2>/dev/null || server_status=$?
     server_pid=''
+}
+
+# echoes LONG: whether the example client gets echoes of a short text and of the text LONG from the server, a Pong, and
+# a clean end. If not, prints what is wrong.
+echoes() {
+    local heard line
+    cargo build --quiet --release --example client || return
+    heard=$(printf 'one\n/ping two\n%s\n' "$1" |
+        timeout 60 "$target/release/examples/client" "ws${server_url#http}") || return
+    [[ $heard == $'open\n'* ]] || { echo 'the client did not open the connection' && return 1; }
+    for line in 'text: one' 'pong: two' "text: $1" 'closed 1000 "" clean'; do
+        grep -qxF "$line" <<<"$heard" || { echo "the client did not get ${line:0:30}" && return 1; }
+    done
 }

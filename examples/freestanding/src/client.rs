@@ -70,8 +70,8 @@ impl Client {
             mem::swap(&mut self.unread, lent);
         }
         self.turn(options);
-        // The client has read everything that arrived, unless there is no room for answers. It writes a Ping when poll says
-        // so. A write here could make room for events, and nothing would wake the client for them.
+        // The client has read everything that arrived, unless there is no room for answers. It writes a Ping when poll
+        // says so. A write here could make room for events, and nothing would wake the client for them.
         self.stage.handle_timeout(now, &options.config);
         if self.unread.is_empty() {
             if lent.capacity() == 0 {
@@ -121,8 +121,8 @@ impl Client {
         }
     }
 
-    /// Sends every piece of a message back as a fragment when it arrives, so no message needs memory. Returns whether it took
-    /// all events. If not, the output has no room.
+    /// Sends every piece of a message back as a fragment when it arrives, so no message needs memory. Returns whether
+    /// it took all events. If not, the output has no room.
     fn take_events(&mut self) -> bool {
         self.stage
             .take_events(&mut self.unread, |connection, event| {

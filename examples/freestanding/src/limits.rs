@@ -1,7 +1,8 @@
 //! How much memory a client may take, and how much the program needs.
 //!
 //! The heap has a fixed size, so this file bounds the memory of every client. [`ReadBuffer`](sockless::ReadBuffer) and
-//! [`Connection`](sockless::Connection) state the bounds of one connection. The server takes messages in chunks, so their size does not matter.
+//! [`Connection`](sockless::Connection) state the bounds of one connection. The server takes messages in chunks, so
+//! their size does not matter.
 
 use sockless::{Config, Deadlines, Delivery};
 
@@ -23,8 +24,8 @@ const PONGS: usize = 512;
 /// A read buffer takes 2 bytes for each unread byte, plus the space for the next read.
 const READ_BUFFER: usize = 2 * (HEAD + READ) + READ;
 
-/// The output is in a vector of at most 4 times its size. It holds `OUTPUT`, one chunk that arrived when there was still
-/// room, the Pongs, and a Ping or Close frame with the headers.
+/// The output is in a vector of at most 4 times its size. It holds `OUTPUT`, one chunk that arrived when there was
+/// still room, the Pongs, and a Ping or Close frame with the headers.
 const OUTPUT_BUFFER: usize = 4 * (OUTPUT + READ + PONGS + 256);
 
 /// The connection, its deadlines, the reason of a Close frame, and the bookkeeping of the heap.

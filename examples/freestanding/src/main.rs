@@ -4,8 +4,8 @@
 //! cargo run --profile freestanding --package example-freestanding [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS is an IPv4 address. The default is `127.0.0.1:8080`. Port 0 takes a free port. On another system, replace these
-//! parts:
+//! ADDRESS is an IPv4 address. The default is `127.0.0.1:8080`. Port 0 takes a free port. On another system, replace
+//! these parts:
 //!
 //! - sockets, poll and a clock. This program calls Linux with the crate `rustix`, without the C library.
 //! - [`runtime`]: the start of the program, its heap, and its panic handler.
@@ -16,8 +16,8 @@
 //! - [`client`]: one transport and its connection.
 //! - [`server`]: the loop.
 
-// Without std a program cannot unwind. If the profile unwinds, as in a build of the whole workspace, this is a program with
-// std that compiles and refuses to run.
+// Without std a program cannot unwind. If the profile unwinds, as in a build of the whole workspace, this is a program
+// with std that compiles and refuses to run.
 #![cfg_attr(panic = "abort", no_std, no_main)]
 #![cfg_attr(not(panic = "abort"), expect(dead_code, reason = "it refuses to run"))]
 
@@ -50,7 +50,7 @@ use crate::server::Server;
 const USAGE: &str = "usage: freestanding [ADDRESS] [--timeout SECONDS]";
 
 const OPTIONS: &str = "  ADDRESS            the address to listen at (127.0.0.1:8080); port 0 takes a free port
-  --timeout SECONDS  the time limit for the opening handshake, the Pong and the Close, and the time between Pings
+  --timeout SECONDS  the limit for the opening handshake, the Pong and the Close, and the time between Pings
   --help             print this";
 
 /// The longest `--timeout` in seconds, about 11 days. No clock overflows with it.

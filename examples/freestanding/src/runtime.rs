@@ -1,8 +1,8 @@
 //! What std does in other programs: the start of the program, its heap, and its panic handler.
 //!
-//! A program has exactly one panic handler, and std has its own. So this one proves that the program does not use std: the
-//! compiler refuses a second handler. From the C library the program uses only the start files, which call `main`, the
-//! functions that move and compare memory, `signal` and `_exit`.
+//! A program has exactly one panic handler, and std has its own. So this one proves that the program does not use std:
+//! the compiler refuses a second handler. From the C library the program uses only the start files, which call `main`,
+//! the functions that move and compare memory, `signal` and `_exit`.
 
 #![expect(
     unsafe_code,
@@ -79,7 +79,8 @@ mod freestanding {
     fn prepare() {
         // SAFETY: ignoring a signal runs no code, and the program has only this thread.
         unsafe { signal(SIGPIPE, SIG_IGN) };
-        // If standard output or standard error were closed, a transport would get its number, and the text printed to it.
+        // If standard output or standard error were closed, a transport would get its number, and the text printed to
+        // it.
         loop {
             match open(c"/dev/null", OFlags::RDWR, Mode::empty()) {
                 // This descriptor stays open.
@@ -95,8 +96,8 @@ mod freestanding {
         }
     }
 
-    // The alloc crate for Linux is built for programs that unwind, so the linker needs these two functions. This program
-    // does not unwind and never calls them. A target without an operating system does not need them.
+    // The alloc crate for Linux is built for programs that unwind, so the linker needs these two functions. This
+    // program does not unwind and never calls them. A target without an operating system does not need them.
 
     // SAFETY: only std has another one, and std is not linked.
     #[unsafe(no_mangle)]

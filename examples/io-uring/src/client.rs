@@ -1,7 +1,7 @@
 //! One transport and its connection, from the request to the end.
 //!
-//! At most one operation receives for a client, and at most one sends. Other loops learn that a transport is ready and then
-//! read. This loop gets the bytes with the completion.
+//! At most one operation receives for a client, and at most one sends. Other loops learn that a transport is ready and
+//! then read. This loop gets the bytes with the completion.
 
 use std::mem;
 use std::net::{Shutdown, TcpStream};
@@ -138,8 +138,8 @@ impl Client {
         if receives {
             self.receiving = Some(common.ring.receive(id, &self.transport));
         }
-        // A deadline takes effect in the next turn, which follows immediately. Before that the kernel looks for what arrived
-        // in time. It looks only once, so a peer that sends without end has deadlines too.
+        // A deadline takes effect in the next turn, which follows immediately. Before that the kernel looks for what
+        // arrived in time. It looks only once, so a peer that sends without end has deadlines too.
         let due = self.timeout_at().is_some_and(|at| at <= now);
         self.deferred = receives && due && !self.deferred;
         if !self.deferred {
@@ -188,9 +188,9 @@ impl Client {
 
     /// Sends the output, or its first part.
     ///
-    /// It sends a copy. With `Connection::swap_output` the connection would count the bytes as written, while they may wait
-    /// for a peer that does not read. Then no deadline would apply to them. It also frees the memory of an empty output, so
-    /// an idle client has none.
+    /// It sends a copy. With `Connection::swap_output` the connection would count the bytes as written, while they may
+    /// wait for a peer that does not read. Then no deadline would apply to them. It also frees the memory of an empty
+    /// output, so an idle client has none.
     fn send(&mut self, id: usize, common: &mut Common) {
         let Some(connection) = self.stage.connection_mut() else {
             return;

@@ -4,9 +4,9 @@
 //! cargo run --package example-io-uring [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server needs Linux 5.19 or newer, and a system that
-//! allows `io_uring`. Many containers do not. If the system refuses a ring, the program says so and exits with status 3. Bad
-//! arguments and an address that is not available give status 2.
+//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server needs Linux 5.19 or newer, and a
+//! system that allows `io_uring`. Many containers do not. If the system refuses a ring, the program says so and exits
+//! with status 3. Bad arguments and an address that is not available give status 2.
 //!
 //! - [`ring`]: operations, and all unsafe code.
 //! - [`client`]: one transport and its connection.

@@ -1,8 +1,8 @@
 //! The ring: the kernel runs operations asynchronously and reports their results.
 //!
-//! While an operation is pending, the kernel reads and writes memory of this program. So callers give that memory to the
-//! ring, which owns it until the kernel reports that the operation has completed. That makes the functions of this module
-//! safe to call. All unsafe code of the program is here.
+//! While an operation is pending, the kernel reads and writes memory of this program. So callers give that memory to
+//! the ring, which owns it until the kernel reports that the operation has completed. That makes the functions of this
+//! module safe to call. All unsafe code of the program is here.
 
 #![expect(
     unsafe_code,
@@ -45,8 +45,8 @@ pub(crate) struct Ring {
     timeout: Option<usize>,
 }
 
-/// A pending operation, with everything that its entry points to. It also keeps the transport open. Otherwise another file
-/// could get the transport's number before the kernel sees the entry.
+/// A pending operation, with everything that its entry points to. It also keeps the transport open. Otherwise another
+/// file could get the transport's number before the kernel sees the entry.
 enum Operation {
     Accept {
         _listener: Rc<TcpListener>,
@@ -80,7 +80,8 @@ pub(crate) enum Completion {
         result: io::Result<TcpStream>,
         last: bool,
     },
-    /// Received bytes. No bytes mean the end of the stream. `None` means that all buffers were in use. Then receive again.
+    /// Received bytes. No bytes mean the end of the stream. `None` means that all buffers were in use. Then receive
+    /// again.
     Received {
         client: usize,
         result: io::Result<Option<Filled>>,
@@ -128,8 +129,8 @@ impl Ring {
         );
     }
 
-    /// Receives once, when something arrives. Only then does the kernel take one of the shared buffers. So silent clients
-    /// need no buffers.
+    /// Receives once, when something arrives. Only then does the kernel take one of the shared buffers. So silent
+    /// clients need no buffers.
     pub(crate) fn receive(&mut self, client: usize, transport: &Rc<TcpStream>) -> OperationId {
         let fd = Fd(transport.as_raw_fd());
         let entry = opcode::Recv::new(fd, std::ptr::null_mut(), 0)
@@ -203,8 +204,8 @@ impl Ring {
             while !entries.is_full()
                 && let Some(entry) = self.waiting.pop_front()
             {
-                // SAFETY: `operations` owns everything that the entry points to. `push` put it there. Only `take` removes
-                // it, after the kernel has reported the completion, and `drop` leaks it.
+                // SAFETY: `operations` owns everything that the entry points to. `push` put it there. Only `take`
+                // removes it, after the kernel has reported the completion, and `drop` leaks it.
                 let pushed = unsafe { entries.push(&entry) };
                 debug_assert!(pushed.is_ok(), "the queue was not full");
             }

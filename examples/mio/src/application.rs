@@ -57,8 +57,8 @@ pub(crate) enum Delivery {
 }
 
 impl Outbox {
-    /// Sends a message to a client. If the client's output has no room because the client does not read, the loop closes
-    /// the connection with 1008 instead.
+    /// Sends a message to a client. If the client's output has no room because the client does not read, the loop
+    /// closes the connection with 1008 instead.
     pub fn send(&mut self, client: ClientId, message: &SharedMessage) {
         let message = Delivery::Message(message.clone());
         self.0.push_back((client, message));

@@ -151,8 +151,8 @@ impl Client {
         false
     }
 
-    /// Puts a message from another client into the output. If the output has no room even after a write, the client does
-    /// not read, and this closes the connection.
+    /// Puts a message from another client into the output. If the output has no room even after a write, the client
+    /// does not read, and this closes the connection.
     pub(crate) fn deliver(&mut self, delivery: Delivery) {
         if !self.stage.has_room() {
             self.write();
@@ -209,7 +209,8 @@ impl Client {
         // The buffer may have much more space, but other clients want their turns.
         let mut transport = (&self.transport).take(KEPT as u64);
         let read = self.unread.read_from(&mut transport);
-        // After any other error there is more to read, if only the end of the stream. The poll does not report it again.
+        // After any other error there is more to read, if only the end of the stream. The poll does not report it
+        // again.
         self.readable = !matches!(&read, Err(it) if it.kind() == ErrorKind::WouldBlock);
         if matches!(read, Ok(0)) && !common.outbox.is_empty() {
             // After the end the application cannot send. So the loop delivers the outbox first.

@@ -492,8 +492,8 @@ mod tests {
         }
     }
 
-    /// Several clients: poll reports too few transports at once, so some deadlines pass before the loop reads. One client with
-    /// many frames before its Pong: they take several reads, and none of them is progress.
+    /// Several clients: poll reports too few transports at once, so some deadlines pass before the loop reads. One
+    /// client with many frames before its Pong: they take several reads, and none of them is progress.
     #[test]
     fn a_pong_that_is_unread_when_the_loop_is_late_counts() {
         let many = Frame::new(0x8a, [7; 125]).encode(Role::Server).repeat(340);

@@ -4,9 +4,9 @@
 //! cargo run --package example-mio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server sends Pings to silent clients and closes
-//! their connections if no Pong comes. A client that sends without reading must wait. An idle client has no buffers. This
-//! file has only the echo. The loop is in the library of this package.
+//! The default ADDRESS is `127.0.0.1:8080`. Port 0 takes a free port. The server sends Pings to silent clients and
+//! closes their connections if no Pong comes. A client that sends without reading must wait. An idle client has no
+//! buffers. This file has only the echo. The loop is in the library of this package.
 
 use std::process::ExitCode;
 

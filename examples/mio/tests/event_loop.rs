@@ -1,5 +1,5 @@
-//! The loop with clients that make it hard: impatient, slow, cut off, and all at once. Nothing waits for a time; timeouts
-//! only bound a failure.
+//! The loop with difficult clients: impatient, slow, interrupted, and many at once. No test waits for a fixed time.
+//! Timeouts only bound a failure.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -18,7 +18,7 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// What the test application does with a message.
+/// Who receives a message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum To {
     Sender,
@@ -33,7 +33,7 @@ struct Test {
     closed: Sender<Closed>,
 }
 
-/// Who is gone, with which code, and the texts of all clients so far.
+/// A client that is gone, its close code, and the texts of all clients so far.
 type Closed = (ClientId, Option<u16>, Vec<String>);
 
 impl Application for Test {
@@ -77,7 +77,7 @@ impl Application for Test {
     }
 }
 
-/// Starts the loop in a thread; tells who is closed.
+/// Starts the loop in a thread. The receiver gets the clients that are gone.
 fn serve(config: Config, to: To) -> (SocketAddr, Receiver<Closed>) {
     let (started, address) = channel();
     let (sender, closed) = channel();
@@ -111,7 +111,7 @@ impl Client {
         client
     }
 
-    /// Connected, without a request.
+    /// Connects without a request.
     fn silent(address: SocketAddr) -> Self {
         let transport = TcpStream::connect(address).unwrap();
         transport.set_nodelay(true).unwrap();
@@ -132,7 +132,7 @@ impl Client {
         assert!(head.starts_with(b"HTTP/1.1 101 "));
     }
 
-    /// The next `n` events or more.
+    /// Waits for at least `n` events.
     fn receive(&mut self, n: usize) -> Vec<OwnedEvent> {
         let mut events = self.peer.events();
         let mut bytes = vec![0; 1 << 16];
@@ -159,30 +159,29 @@ fn echoes(n: u32) -> Vec<OwnedEvent> {
     data.map(|data| OwnedEvent::binary(&data)).collect()
 }
 
+/// Also at the end of the stream, which waits for them.
 #[test]
 fn events_that_wait_for_room_are_taken_when_there_is_some() {
-    // One message fills it.
-    let (address, _) = serve(Config::new().with_max_output(1), To::Sender);
-    let mut client = Client::connect(address);
-    let bytes = encode(&numbered(100), Role::Server);
-    client.transport.write_all(&bytes).unwrap();
-    assert_eq!(client.receive(100), echoes(100));
-}
-
-#[test]
-fn the_end_of_the_stream_waits_for_what_came_before() {
-    let (address, closed) = serve(Config::new().with_max_output(1), To::Sender);
-    let mut client = Client::connect(address);
-    let mut frames = numbered(100);
-    frames.push(Frame::close(1000, ""));
-    let bytes = encode(&frames, Role::Server);
-    client.transport.write_all(&bytes).unwrap();
-    client.transport.shutdown(Shutdown::Write).unwrap();
-    let mut expected = echoes(100);
-    expected.push(OwnedEvent::close(1000, ""));
-    assert_eq!(client.receive(101), expected);
-    closed.recv_timeout(PATIENCE).unwrap();
-    assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
+    for ends in [false, true] {
+        // One message fills the output.
+        let (address, closed) = serve(Config::new().with_max_output(1), To::Sender);
+        let mut client = Client::connect(address);
+        let (mut frames, mut expected) = (numbered(100), echoes(100));
+        if ends {
+            frames.push(Frame::close(1000, ""));
+            expected.push(OwnedEvent::close(1000, ""));
+        }
+        let bytes = encode(&frames, Role::Server);
+        client.transport.write_all(&bytes).unwrap();
+        if ends {
+            client.transport.shutdown(Shutdown::Write).unwrap();
+        }
+        assert_eq!(client.receive(expected.len()), expected);
+        if ends {
+            closed.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
+        }
+    }
 }
 
 #[test]
@@ -197,16 +196,24 @@ fn a_request_and_a_message_may_come_in_single_bytes() {
     assert_eq!(client.receive(1), [OwnedEvent::binary(b"hello")]);
 }
 
+/// After the deadline the loop refuses the request. After the end of the stream it does not answer.
 #[test]
-fn who_sends_no_whole_request_is_refused() {
+fn an_incomplete_request_is_refused_or_ends() {
     let deadlines = Deadlines::new().with_handshake(Duration::from_millis(1));
-    let (address, _) = serve(Config::new().with_deadlines(deadlines), To::Sender);
-    for request in [&b""[..], &REQUEST[..40]] {
-        let mut client = Client::silent(address);
-        client.transport.write_all(request).unwrap();
-        let mut answer = Vec::new();
-        client.transport.read_to_end(&mut answer).unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 408 "));
+    let late = Config::new().with_deadlines(deadlines);
+    for (config, expected) in [(late, &b"HTTP/1.1 408 "[..]), (Config::new(), b"")] {
+        let (address, _) = serve(config, To::Sender);
+        for request in [&b""[..], &REQUEST[..40]] {
+            let mut client = Client::silent(address);
+            client.transport.write_all(request).unwrap();
+            if expected.is_empty() {
+                client.transport.shutdown(Shutdown::Write).unwrap();
+            }
+            let mut answer = Vec::new();
+            client.transport.read_to_end(&mut answer).unwrap();
+            assert!(answer.starts_with(expected));
+            assert_eq!(answer.is_empty(), expected.is_empty());
+        }
     }
 }
 
@@ -214,8 +221,8 @@ fn who_sends_no_whole_request_is_refused() {
 fn the_end_comes_at_once_if_nothing_can_be_written() {
     let (address, closed) = serve(Config::new().with_max_output(usize::MAX), To::Sender);
     let mut client = Client::connect(address);
-    // The second frame is wrong and fails the connection. Its Close frame waits behind the answer to the first one, which
-    // is never read: with unread bytes a transport is not closed, but reset.
+    // The second frame fails the connection. The Close frame waits after the answer to the first frame. The client
+    // never reads that answer, so dropping the transport resets it.
     let frames = [message(vec![7; 12 << 20]), Frame::new(0xff, "")];
     let bytes = encode(&frames, Role::Server);
     client.transport.write_all(&bytes).unwrap();
@@ -224,26 +231,26 @@ fn the_end_comes_at_once_if_nothing_can_be_written() {
     closed.recv_timeout(PATIENCE).unwrap();
 }
 
-/// The loop has no room for answers, so it has not read the last words when its next write fails.
+/// The output is full, so the loop has not read the last words when its next write fails.
 #[test]
-fn the_last_words_of_a_peer_are_heard_when_nothing_can_be_written() {
+fn the_last_words_of_a_peer_arrive_when_nothing_can_be_written() {
     let (address, closed) = serve(Config::new().with_max_output(1), To::Sender);
     let mut client = Client::connect(address);
     let large = message(vec![7; 12 << 20]).encode(Role::Server);
     client.transport.write_all(&large).unwrap();
-    // The answer is on its way, and more than all buffers hold.
+    // The answer has begun. It is larger than all buffers.
     client.transport.read_exact(&mut [0]).unwrap();
     let words = [Frame::new(0x81, "last words"), Frame::close(1008, "policy")];
     let words = encode(&words, Role::Server);
     client.transport.write_all(&words).unwrap();
-    // With unread bytes a transport is not closed, but reset.
+    // The client has unread bytes, so dropping the transport resets it.
     drop(client);
     let (_, code, texts) = closed.recv_timeout(PATIENCE).unwrap();
     assert_eq!((code, texts), (Some(1008), vec!["last words".to_owned()]));
 }
 
 #[test]
-fn who_ends_the_stream_after_the_request_gets_all_answers() {
+fn a_client_that_ends_the_stream_gets_all_answers() {
     let data = vec![7; 4 << 20];
     let cases = [
         (1, To::Sender),
@@ -267,18 +274,7 @@ fn who_ends_the_stream_after_the_request_gets_all_answers() {
 }
 
 #[test]
-fn who_ends_the_stream_before_the_request_is_whole_gets_no_answer() {
-    let (address, _) = serve(Config::new(), To::Sender);
-    for request in [&b""[..], &REQUEST[..40]] {
-        let mut client = Client::silent(address);
-        client.transport.write_all(request).unwrap();
-        client.transport.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(client.transport.read(&mut [0]).unwrap(), 0);
-    }
-}
-
-#[test]
-fn everybody_hears_everybody_who_talks_at_once() {
+fn all_clients_receive_from_all_clients_at_once() {
     const CLIENTS: u8 = 8;
     const MESSAGES: u32 = 2000;
     let (address, _) = serve(Config::new(), To::Everybody);
@@ -322,7 +318,7 @@ fn a_reader_that_is_too_slow_is_given_up() {
     let data = vec![7; 60 << 10];
     let frame = message(&data).encode(Role::Server);
     let expected = OwnedEvent::binary(&data);
-    // All buffers on the way to a client hold far less.
+    // All buffers on the way to a client are far smaller than this.
     for _ in 0..10_000 {
         loud.transport.write_all(&frame).unwrap();
         assert_eq!(loud.receive(1)[0], expected);

@@ -1,4 +1,4 @@
-//! The simplest allocator: gives until it has nothing left, takes nothing back.
+//! The simplest allocator. It never reuses freed memory.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
@@ -18,14 +18,14 @@ struct Heap {
     used: AtomicUsize,
 }
 
-// SAFETY: `memory` is touched only through what `alloc` gives out, and that never overlaps.
+// SAFETY: programs access `memory` only through blocks from `alloc`, and these never overlap.
 unsafe impl Sync for Heap {}
 
-// SAFETY: what `alloc` gives lies inside `memory`, is aligned, and is given once.
+// SAFETY: each block from `alloc` is inside `memory`, aligned, and handed out once.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let memory = self.memory.get().cast::<u8>();
-        // The start of the new block for so many bytes used, and its end.
+        // The start and the end of the new block, if `used` bytes are in use.
         let place = |used: usize| {
             let free = memory.addr() + used;
             let start = used + (free.next_multiple_of(layout.align()) - free);

@@ -1,10 +1,10 @@
-//! The functions below `Connection`, with neither std nor an allocator.
+//! The functions of the wire layer, without std and without an allocator.
 //!
-//! There is no allocator to link: the compiler refuses the program (`no global memory allocator found`)
-//! as soon as anything in it uses the alloc crate.
+//! The program has no allocator. So if anything in it used the alloc crate, the compiler would refuse it (`no global
+//! memory allocator found`).
 
-// Without std a program cannot unwind. Where the profile wants that, as in a build of the whole
-// workspace, this is an ordinary program that compiles and refuses to run.
+// Without std a program cannot unwind. If the profile unwinds, as in a build of the whole workspace, this is a program
+// with std that compiles and refuses to run.
 #![cfg_attr(panic = "abort", no_std, no_main)]
 
 #[cfg(panic = "abort")]
@@ -25,7 +25,7 @@ use sockless::{
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-// Every input passes through `black_box`, so that the compiler cannot do the work instead.
+// Every input passes through `black_box`, so the compiler cannot compute the results.
 fn check() {
     headers();
     masking();
@@ -34,7 +34,7 @@ fn check() {
     handshake_key();
 }
 
-/// The headers of the examples in RFC 6455 section 5.7.
+/// The headers of the examples in RFC 6455, section 5.7.
 fn headers() {
     let table: [(&[u8], _); 8] = [
         (b"\x81\x05", header(true, Opcode::Text, None, 5)),
@@ -86,7 +86,7 @@ const fn header(
     }
 }
 
-/// "Hello", masked in RFC 6455 section 5.7, in two pieces cut anywhere.
+/// The masked "Hello" of RFC 6455, section 5.7, in two pieces, with every cut.
 fn masking() {
     for cut in 0..=5 {
         let mut payload = black_box(*b"\x7f\x9f\x4d\x51\x58");
@@ -106,7 +106,7 @@ fn utf8() {
             assert_eq!(validator.is_complete(), i + 1 == character.len_utf8());
         }
     }
-    // The first half of a surrogate pair shows at its second byte.
+    // The second byte shows that this is half of a surrogate pair.
     assert_eq!(validator.validate(black_box(b"\xed")), Ok(()));
     assert_eq!(
         validator.validate(black_box(b"\xa0")),
@@ -128,7 +128,7 @@ fn close() {
     );
 }
 
-/// The example in RFC 6455 section 1.3.
+/// The example in RFC 6455, section 1.3.
 fn handshake_key() {
     assert_eq!(
         &accept_key(black_box(b"dGhlIHNhbXBsZSBub25jZQ==")),

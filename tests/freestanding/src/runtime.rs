@@ -1,14 +1,14 @@
-//! How a program without std starts and fails: with the C library.
+//! The start and the panic handler of a program without std, with the C library.
 //!
-//! The panic handler is half of the proof. There can be one only, and std has its own, so the compiler
-//! refuses the program (`duplicate lang item`) as soon as anything in it uses std.
+//! A program has exactly one panic handler, and std has its own. So if anything in the program used std, the compiler
+//! would refuse it (`duplicate lang item`).
 
 use core::ffi::{c_int, c_void};
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
-// std is what usually links the C library. Its start files call `main`, and compiled code expects
-// memcpy, memmove, memset, memcmp and bcmp there.
+// Usually std links the C library. Its start files call `main`, and compiled code needs its functions memcpy, memmove,
+// memset, memcmp and bcmp.
 #[link(name = "c")]
 unsafe extern "C" {
     safe fn _exit(status: c_int) -> !;
@@ -23,7 +23,7 @@ extern "C" fn main() -> c_int {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    // Where even this fails, the exit status says enough.
+    // If this fails too, the exit status is enough.
     let _ = writeln!(StandardError, "{info}");
     _exit(1)
 }

@@ -1,8 +1,8 @@
-//! An opening handshake, an echo and a close between two connections, with an allocator of its own
-//! instead of std.
+//! An opening handshake, an echo and a close between two connections, without std and with the allocator of this
+//! program.
 
-// Without std a program cannot unwind. Where the profile wants that, as in a build of the whole
-// workspace, this is an ordinary program that compiles and refuses to run.
+// Without std a program cannot unwind. If the profile unwinds, as in a build of the whole workspace, this is a program
+// with std that compiles and refuses to run.
 #![cfg_attr(panic = "abort", no_std, no_main)]
 
 mod heap;
@@ -22,7 +22,7 @@ use sockless::{
 
 fn check() {
     let mut pair = Pair::open();
-    // More messages than the heap has room for, if one of them took any: it never gets back what it gave.
+    // The heap never reuses memory. If every message allocated, the heap would have no room for so many messages.
     for _ in 0..10_000 {
         pair.echo("h\u{e9}llo");
     }
@@ -40,7 +40,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// The opening handshake, over a transport that brings one byte at a time.
+    /// The opening handshake. The transport delivers one byte at a time.
     fn open() -> Self {
         let uri = Uri::parse("ws://example.com/chat").unwrap();
         let options = ClientOptions::new().with_subprotocols(&["superchat", "chat"]);
@@ -117,7 +117,7 @@ impl Pair {
             Ok(Some(Event::Close(_)))
         ));
 
-        // The server closes the transport first.
+        // The server closes the transport first (RFC 6455, section 7.1.1).
         assert_eq!(server.connection.transport_action(), TransportAction::Close);
         assert_eq!(client.connection.transport_action(), TransportAction::Wait);
         client.connection.handle_eof();
@@ -132,7 +132,7 @@ impl Pair {
 }
 
 impl Peer {
-    /// The transport.
+    /// Moves the output to the peer.
     fn write_to(&mut self, peer: &mut Self) {
         let output = self.connection.output();
         peer.buffer.extend_from_slice(output);

@@ -95,7 +95,8 @@ async fn open(number: usize, shared: &Shared, ended: Arc<AtomicBool>) -> Result<
     Ok(socket)
 }
 
-/// Opens a stream on the HTTP/2 connection that this WebSocket shares with others. The first one creates the connection.
+/// Opens a stream on the HTTP/2 connection that this WebSocket shares with others. The first one creates the
+/// connection.
 async fn open_stream(
     number: usize,
     streams: usize,

@@ -10,8 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::Bytes;
 use tokio_tungstenite::tungstenite::http::{Method, Request, StatusCode, Version};
 
-/// The flow-control window of an HTTP/2 connection, in bytes. All streams receive at once. With a small window, h2 takes
-/// their many short frames for an attack.
+/// The flow-control window of an HTTP/2 connection, in bytes. All streams receive at once. With a small window, h2
+/// takes their many short frames for an attack.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// An HTTP/2 connection whose server accepts WebSocket requests.

@@ -13,8 +13,8 @@ use crate::http2::Http2;
 use crate::scenarios::resident;
 use crate::target::Target;
 
-/// The number of connections that connect at once. If there were more than the listener's backlog, often 128, the system
-/// would refuse some of them before the server sees them.
+/// The number of connections that connect at once. If there were more than the listener's backlog, often 128, the
+/// system would refuse some of them before the server sees them.
 const CONNECTING: usize = 64;
 
 /// The number of open files besides the connections.
@@ -51,7 +51,8 @@ pub struct Summary {
     pub pings: u64,
     /// The time from the first connection to the end of the last one.
     pub time: Duration,
-    /// The server's resident set in bytes: before the first connection, and when all are open and idle after their messages.
+    /// The server's resident set in bytes: before the first connection, and when all are open and idle after their
+    /// messages.
     pub resident: Option<(u64, u64)>,
 }
 

@@ -47,8 +47,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Parses a URL with the scheme http, ws, https or wss. The last two need `ca`, the file of the authority that signed
-    /// the server's certificate. The TLS handshake offers `protocol`, which is `http/1.1` or `h2`.
+    /// Parses a URL with the scheme http, ws, https or wss. The last two need `ca`, the file of the authority that
+    /// signed the server's certificate. The TLS handshake offers `protocol`, which is `http/1.1` or `h2`.
     ///
     /// # Errors
     ///

@@ -87,8 +87,8 @@ impl Buffers {
         };
         let start = usize::from(buffer) * usize::from(SIZE);
         let bytes = &self.memory[start..start + filled.length];
-        // SAFETY: the kernel writes only into buffers of the queue. It has taken this one out, and the borrow of `filled`
-        // prevents that anyone puts it back. A cell has the same layout as its content.
+        // SAFETY: the kernel writes only into buffers of the queue. It has taken this one out, and the borrow of
+        // `filled` prevents that anyone puts it back. A cell has the same layout as its content.
         unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
     }
 
@@ -110,8 +110,8 @@ impl Buffers {
         let place = usize::from(self.tail % COUNT);
         // SAFETY: `place` is less than `COUNT`.
         let entry = unsafe { self.queue.add(place) };
-        // SAFETY: the entry is initialised with zeros. Nothing else uses it before the tail includes it. The tail is a part
-        // of the first entry, but this code does not write that part.
+        // SAFETY: the entry is initialised with zeros. Nothing else uses it before the tail includes it. The tail is a
+        // part of the first entry, but this code does not write that part.
         let entry = unsafe { &mut *entry.as_ptr() };
         entry.set_addr(memory.expose_provenance() as u64);
         entry.set_len(u32::from(SIZE));
@@ -119,8 +119,8 @@ impl Buffers {
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the pointer is to the first entry of the queue, which is initialised.
         let tail = unsafe { BufRingEntry::tail(self.queue.as_ptr()) };
-        // SAFETY: the tail is valid and aligned until the program ends. The kernel reads it atomically, and only this thread
-        // writes it.
+        // SAFETY: the tail is valid and aligned until the program ends. The kernel reads it atomically, and only this
+        // thread writes it.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         // The kernel sees the entry before the new tail.
         tail.store(self.tail, Ordering::Release);

@@ -11,7 +11,8 @@ use super::connection::{Connection, request};
 use super::frames::{BINARY, CLOSE, Frame, PONG, Parser, close, frame, pattern};
 use super::{LIMIT, SLACK, Server, Verdict};
 
-/// A client sends and never reads. The server stops reading, waits at rest, and ends the connection after its deadlines.
+/// A client sends and never reads. The server stops reading, waits at rest, and ends the connection after its
+/// deadlines.
 pub(super) async fn only_sends(server: &Server) -> Verdict {
     const ALL: u64 = 200 << 20;
     const MORE_MEMORY: u64 = 64 << 20;
@@ -96,8 +97,9 @@ async fn stands_still(sent: &Cell<u64>) {
     }
 }
 
-/// A client reads steadily, but so slowly that all its data takes longer than any deadline. First the data is one message,
-/// and the server must queue the message and the Close frame. Then it is many messages, and the server must wait.
+/// A client reads steadily, but so slowly that all its data takes longer than any deadline. First the data is one
+/// message, and the server must queue the message and the Close frame. Then it is many messages, and the server must
+/// wait.
 pub(super) async fn slow_reader(server: &Server) -> Verdict {
     const ALL: usize = 16_000_000;
     // Computing the messages takes long, so this does it before the server waits for anything.
@@ -205,8 +207,8 @@ async fn read_frame(
     }
 }
 
-/// A client sends one frame so slowly that it cannot answer Pings before their deadlines. One frame is large. The other is
-/// small and arrives byte by byte.
+/// A client sends one frame so slowly that it cannot answer Pings before their deadlines. One frame is large. The other
+/// is small and arrives byte by byte.
 pub(super) async fn slow_sender(server: &Server) -> Verdict {
     let large = send_slowly(server, 3_000_000, 200);
     let (large, small) = tokio::join!(large, send_slowly(server, 40, 40));

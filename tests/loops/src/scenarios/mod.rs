@@ -1,5 +1,5 @@
-//! Drives a server through what load does not show: stops of its process, slow and abrupt clients, and idle connections.
-//! These scenarios use single frames and check every frame.
+//! Drives a server through what load does not show: stops of its process, slow and abrupt clients, and idle
+//! connections. These scenarios use single frames and check every frame.
 
 use std::cell::RefCell;
 use std::time::Duration;

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::LIMIT;
 
-/// The part of the time that an idle process may work. A process that spins works all the time. Some work may remain from
-/// before, and the system counts in hundredths of a second.
+/// The part of the time that an idle process may work. A process that spins works all the time. Some work may remain
+/// from before, and the system counts in hundredths of a second.
 const IDLE: f64 = 0.1;
 
 /// How long [`Process::rests`] measures at a time.

@@ -23,8 +23,8 @@ pub const CLIENT_NAMES: [&str; 4] = [
     "client-without-stderr",
 ];
 
-/// What to do with a client. The client prints `text: ` and the text for each message. At the end it prints `closed `, the
-/// code and the reason in quotes. It sends each line of stdin, and closes with 1000 at the end of stdin.
+/// What to do with a client. The client prints `text: ` and the text for each message. At the end it prints `closed `,
+/// the code and the reason in quotes. It sends each line of stdin, and closes with 1000 at the end of stdin.
 pub struct ClientPlan {
     /// The program and its arguments. This adds the URL as the last argument.
     pub command: Vec<String>,
@@ -218,7 +218,8 @@ async fn reset_after_close(plan: &ClientPlan) -> Verdict {
     ))
 }
 
-/// The client gets many lines of stdin. The server reads only after it has written. All buffers are full, in both directions.
+/// The client gets many lines of stdin. The server reads only after it has written. All buffers are full, in both
+/// directions.
 async fn many_lines_echoed(plan: &ClientPlan) -> Verdict {
     const LINES: usize = 2_000_000;
     let (mut program, connection) = Program::start(plan, Stderr::Read).await?;

@@ -1,4 +1,5 @@
-//! The system stops the server for some time. What arrived before a deadline is not late, even if the server reads it late.
+//! The system stops the server for some time. What arrived before a deadline is not late, even if the server reads it
+//! late.
 
 use std::time::Duration;
 
