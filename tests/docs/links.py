@@ -1,34 +1,26 @@
 #!/usr/bin/env python3
 """Finds dead links in built documentation: missing files, anchors and images.
 
-Usage: tests/docs/links.py FOLDER    every page below it, for example target/doc/sockless
-       tests/docs/links.py           checks itself: pages of its own with one fault each
+Usage: tests/docs/links.py FOLDER    checks all pages in the folder, for example target/doc/sockless
+       tests/docs/links.py           checks this program with pages that have one fault each
 
-Links to other sites are not followed. Links may leave FOLDER for what is built beside it.
+It does not follow links to other sites. A link may leave FOLDER for another file that exists.
 """
 
 import re
 import sys
 import tempfile
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# The attributes that name a file, by element.
-LINKS = {
-    "a": "href",
-    "img": "src",
-    "link": "href",
-    "script": "src",
-    "iframe": "src",
-    "source": "src",
-}
-# A range of lines in a page of source code, which a script selects.
-LINES = re.compile(r"(\d+)-(\d+)")
+# The attribute of each element that names a file.
+LINKS = {"a": "href", "img": "src", "link": "href", "script": "src", "iframe": "src", "source": "src"}
 
 
 class Page(HTMLParser):
-    """The anchors of a page, and what it refers to with the line of each."""
+    """The anchors of a page, and its links with their lines."""
 
     def __init__(self, path):
         super().__init__()
@@ -39,59 +31,45 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
-        for name in ("id", "name"):
-            if attrs.get(name) and (name == "id" or tag == "a"):
-                self.anchors.add(attrs[name])
+        self.anchors |= {attrs.get("id"), attrs.get("name") if tag == "a" else None}
         link = attrs.get(LINKS.get(tag))
+        # A page at an old address redirects to the new one.
+        if tag == "meta" and (attrs.get("http-equiv") or "").lower() == "refresh":
+            link = (attrs.get("content") or "").partition("URL=")[2]
         if link is not None:
             self.links.append((self.getpos()[0], link))
-        # The page that a page of an old address goes to.
-        if tag == "meta" and (attrs.get("http-equiv") or "").lower() == "refresh":
-            _, _, link = (attrs.get("content") or "").partition("URL=")
-            self.links.append((self.getpos()[0], link))
 
 
-def fault(link, page, pages):
-    """What is wrong with a link of the page, or None."""
+page_at = cache(Page)
+
+
+def fault(link, path):
+    """What is wrong with a link of the page at the path, or None."""
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return None
     if parts.path.startswith("/"):
         return "leads to the root of the site"
-    target = page
-    if parts.path:
-        target = (page.parent / unquote(parts.path)).resolve()
-        if not target.is_file():
-            return "no such file"
-    anchor = parts.fragment
-    if not anchor or target.suffix != ".html":
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.is_file():
+        return "no such file"
+    if not parts.fragment or target.suffix != ".html":
         return None
-    if target not in pages:
-        pages[target] = Page(target)
-    lines = LINES.fullmatch(anchor)
-    wanted = lines.groups() if lines else (anchor,)
-    # As browsers do it: as it is written, or else decoded.
-    anchors = pages[target].anchors
-    if all(one in anchors or unquote(one) in anchors for one in wanted):
+    # A script selects a range of lines in a page of source code.
+    lines = re.fullmatch(r"(\d+)-(\d+)", parts.fragment)
+    # Browsers try the anchor as it is, and then decoded.
+    anchors = page_at(target).anchors
+    if all(anchor in anchors or unquote(anchor) in anchors for anchor in (lines.groups() if lines else [parts.fragment])):
         return None
     return "no such anchor"
 
 
-def faults(folder):
-    """All faults of all pages below the folder, and how many links there are."""
-    pages = {}
-    found = []
-    count = 0
-    paths = sorted(path.resolve() for path in folder.rglob("*.html"))
-    for path in paths:
-        if path not in pages:
-            pages[path] = Page(path)
-        for line, link in pages[path].links:
-            count += 1
-            what = fault(link, path, pages)
-            if what:
-                found.append(f"{path}:{line}: {what}: {link}")
-    return found, count
+def check(folder):
+    """All faults of all pages in the folder, and the number of links."""
+    page_at.cache_clear()
+    links = [(path, *link) for path in sorted(folder.resolve().rglob("*.html")) for link in page_at(path).links]
+    faults = [f"{path}:{line}: {what}: {link}" for path, line, link in links if (what := fault(link, path))]
+    return faults, len(links)
 
 
 def check_itself():
@@ -120,31 +98,30 @@ def check_itself():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "doc"
         (folder / "sub").mkdir(parents=True)
-        (folder.parent / "beside.txt").write_text("x")
-        (folder / "sub" / "a picture.svg").write_text("x")
+        (folder.parent / "beside.txt").touch()
+        (folder / "sub" / "a picture.svg").touch()
         (folder / "sub" / "page.html").write_text("<p id='\u00e9'>", encoding="utf-8")
         (folder / "other.html").write_text("<a id=2></a><a id=3></a>")
         index = folder / "index.html"
         index.write_text(good)
-        assert faults(folder) == ([], 12), faults(folder)
+        assert check(folder) == ([], 12), check(folder)
         for html, what in bad.items():
-            index.write_text(good + "\n" + html)
-            found, _ = faults(folder)
-            assert len(found) == 1, (html, found)
-            assert f"index.html:2: {what}: " in found[0], (html, found)
-    print(f"finds each of {len(bad)} faults, and none where there is none")
+            index.write_text(f"{good}\n{html}")
+            [found] = check(folder)[0]
+            assert f"index.html:2: {what}: " in found, (html, found)
+    print(f"finds each of {len(bad)} faults, and none in good pages")
 
 
 def main():
     if len(sys.argv) == 1:
         return check_itself()
     folder = Path(sys.argv[1])
-    found, count = faults(folder)
-    for line in found:
-        print(line)
-    print(f"{count} links in {folder}, {len(found)} of them dead")
+    faults, count = check(folder)
+    for found in faults:
+        print(found)
+    print(f"{count} links in {folder}, {len(faults)} of them dead")
     # Documentation without a link was not built.
-    sys.exit(1 if found or count == 0 else 0)
+    sys.exit(1 if faults or count == 0 else 0)
 
 
 if __name__ == "__main__":
