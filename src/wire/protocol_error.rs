@@ -51,12 +51,12 @@ pub enum ProtocolError {
     InvalidCloseCode(CloseCode),
     /// A Close frame with a reason that is not UTF-8.
     InvalidCloseReason,
-    /// A frame announced a payload larger than [`Config::max_frame_size`](crate::Config::max_frame_size). For a
+    /// A frame announced a payload larger than `Config::max_frame_size`. For a
     /// compressed message the limit is larger by the most that compression can add.
     FrameTooLarge,
     /// A compressed message that is not valid DEFLATE data, or that ends too early (RFC 7692, section 7.2.2).
     CorruptCompression,
-    /// A message is larger than [`Config::max_message_size`](crate::Config::max_message_size).
+    /// A message is larger than `Config::max_message_size`.
     MessageTooLarge,
 }
 
