@@ -1,4 +1,4 @@
-//! The payload of a Close frame (RFC 6455 sections 5.5.1 and 7.4): parsed, written, and cut to size.
+//! Parses, writes and shortens the payload of a Close frame (RFC 6455, sections 5.5.1 and 7.4).
 
 use sockless::{CloseCode, CloseFrame, ProtocolError};
 
@@ -8,7 +8,7 @@ pub fn run(data: &[u8]) {
     write(data);
 }
 
-/// Any payload against the rules written out; what is accepted is written back unchanged.
+/// Any payload gets the verdict of the rules below. A legal payload is written back unchanged.
 fn parse(payload: &[u8]) {
     let parsed = CloseFrame::parse(payload);
     let mut buffer = [0; CloseFrame::MAX_SIZE];
@@ -23,9 +23,11 @@ fn parse(payload: &[u8]) {
                 let code = CloseCode::new(code);
                 assert_eq!(parsed, Err(ProtocolError::InvalidCloseCode(code)));
             } else if let Ok(reason) = str::from_utf8(reason) {
-                let close = parsed.expect("legal");
+                let close = parsed.expect("the payload is legal");
                 assert_eq!((u16::from(close.code), close.reason), (code, reason));
-                let written = close.write(&mut buffer).expect("sendable");
+                let written = close
+                    .write(&mut buffer)
+                    .expect("a received code can be sent");
                 if payload.len() <= CloseFrame::MAX_SIZE {
                     assert_eq!(written, payload);
                 }
@@ -36,7 +38,7 @@ fn parse(payload: &[u8]) {
     }
 }
 
-/// Any code and any reason: nothing illegal is written, and a long reason loses whole characters only.
+/// Any code and any reason give a legal payload or none. A long reason loses only whole characters.
 fn write(data: &[u8]) {
     let Some((code, reason)) = data.split_first_chunk::<2>() else {
         return;
@@ -52,14 +54,14 @@ fn write(data: &[u8]) {
         assert!(!code.is_sendable() && code != CloseCode::NO_STATUS_RECEIVED);
         return;
     };
-    let read = CloseFrame::parse(payload).expect("what is written is legal");
+    let read = CloseFrame::parse(payload).expect("a written payload is legal");
     assert_eq!(read.code, code);
     if payload.is_empty() {
         assert_eq!(code, CloseCode::NO_STATUS_RECEIVED);
     } else {
         assert!(reason.starts_with(read.reason));
         let lost = reason[read.reason.len()..].chars().next();
-        // What is left out did not fit.
+        // The next character does not fit.
         assert!(lost.is_none_or(|next| payload.len() + next.len_utf8() > CloseFrame::MAX_SIZE));
     }
 }

@@ -1,4 +1,4 @@
-//! Messages between two peers with any wishes for compression: what is sent arrives (RFC 7692 section 7).
+//! Two peers with any compression options exchange messages, which arrive as sent (RFC 7692, section 7).
 
 use arbitrary::Arbitrary;
 use sockless::test_util::{Cuts, OwnedEvent, Pair, Peer, Role, cuts_at};
@@ -7,18 +7,18 @@ use sockless::{Codecs, Config, Deflate, Delivery, ReadBuffer};
 use crate::input::{Counted, Rest, structured};
 use crate::opening;
 
-/// Two peers and what they say.
+/// The options of both peers, and the messages.
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
-    server: Wishes,
-    client: Wishes,
-    /// How much goes over the wire at a time, in turn; 0 is all there is.
+    server: Options,
+    client: Options,
+    /// How many bytes go over the wire at a time, in turn. 0 means all.
     sizes: [u16; 3],
     messages: Rest<Message<'a>>,
 }
 
 #[derive(Debug, Arbitrary)]
-struct Wishes {
+struct Options {
     level: u8,
     memory_level: u8,
     min_size: u8,
@@ -27,7 +27,7 @@ struct Wishes {
     context_takeover: bool,
     peer_context_takeover: bool,
     chunks: bool,
-    /// Whether codecs are lent for each turn.
+    /// Whether the peer borrows codecs for each message.
     lent: bool,
 }
 
@@ -35,17 +35,17 @@ struct Wishes {
 struct Message<'a> {
     from_client: bool,
     compressed: bool,
-    /// How often the data stands in the message.
+    /// How many times the message repeats the data.
     times: u8,
-    /// A cut more at each place that is not 0.
+    /// Where to cut the message into fragments. 0 is no cut.
     cuts: [u16; 3],
     data: Counted<'a>,
 }
 
-impl Wishes {
+impl Options {
     fn config(&self) -> Config {
         let deflate = Deflate::new()
-            // Levels above 6 take long and find nothing new here.
+            // Levels above 6 take long and reach no other code here.
             .with_level(self.level % 7)
             .with_memory_level(self.memory_level % 10)
             .with_min_size(self.min_size.into())
@@ -95,7 +95,7 @@ pub fn run(data: &[u8]) {
         sender.compress_messages(message.compressed);
         let cuts = Cuts(message.cuts.into_iter().filter(|cut| *cut != 0).collect());
         if cuts.0.is_empty() {
-            sender.send_binary(&data).expect("an open connection");
+            sender.send_binary(&data).expect("the connection is open");
         } else {
             let places = cuts.places(data.len());
             let mut left = data.len();
@@ -105,7 +105,7 @@ pub fn run(data: &[u8]) {
                 assert!(!fin || left == 0);
                 sender
                     .send_binary_fragment(piece, fin)
-                    .expect("an open connection");
+                    .expect("the connection is open");
             }
         }
         if lent(from) {
@@ -125,7 +125,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(open, None);
         assert!(
             pair.peer(to).buffer.is_empty(),
-            "nothing is kept of a message"
+            "the buffer keeps nothing of a message"
         );
     }
 }

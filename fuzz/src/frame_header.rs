@@ -1,4 +1,4 @@
-//! The frame header (RFC 6455 section 5.2): any bytes, however much of them has come, and any header.
+//! Parses any bytes as a frame header, whole and in part, and writes any header (RFC 6455, section 5.2).
 
 use sockless::{FrameHeader, ProtocolError};
 
@@ -22,7 +22,7 @@ fn parse(data: &[u8]) {
     let mut decided = false;
     for n in 0..=data.len().min(FrameHeader::MAX_SIZE) {
         let so_far = FrameHeader::parse(&data[..n]);
-        // Once it says something, it says that whatever follows.
+        // A verdict does not depend on later bytes.
         decided |= so_far != Ok(None);
         assert!(
             !decided || so_far == whole,
@@ -41,7 +41,7 @@ fn parse(data: &[u8]) {
         }
         Ok(None) => assert!(data.len() < FrameHeader::MAX_SIZE),
         Err(error) => {
-            // Violations show in two bytes, or when the length is whole.
+            // An extended length shows its violation when it is whole. Two bytes show all others.
             let at = match error {
                 ProtocolError::LengthNotMinimal | ProtocolError::LengthTooLarge => {
                     match data[1] & 0x7f {

@@ -1,4 +1,4 @@
-//! Compressed messages of any bytes, under a limit for what they inflate to (RFC 7692 section 7.2.2).
+//! Compressed messages of any bytes, with a limit for their decompressed size (RFC 7692, section 7.2.2).
 
 use sockless::test_util::{
     Frame, Outcome, OwnedEvent, Peer, Role, assert_legal, cuts_at, encode, run_peer,
@@ -11,24 +11,19 @@ use crate::input::Input;
 use crate::memory::Watch;
 use crate::opening;
 
-/// Little input can make much output, so that the limit is what bounds the time this takes.
+/// The limit also bounds the time of a run, since few bytes can decompress to many.
 const LIMITS: [usize; 4] = [0, 100, 5_000, 100_000];
 
-/// More than an input can make, nearly always.
+/// Nearly every input decompresses to less.
 const GENEROUS: usize = 2 << 20;
 
-/// Choices 0 and 1 are the limit, 2 the delivery, 3 the side, 4 to 6 how the bytes become frames.
+/// Choices 0 and 1 are the limit, 2 is the delivery, 3 the role, and 4 to 7 make frames of the bytes.
 pub fn run(data: &[u8]) {
     let Some(input) = Input::parse(data) else {
         return;
     };
-    let limit = LIMITS[usize::from(input.choices & 3)];
-    let mut config = Config::new()
-        .with_max_message_size(limit as u64)
-        .with_deflate(Deflate::new());
-    if input.chooses(2) {
-        config.delivery = Delivery::Chunks;
-    }
+    let config = config(&input);
+    let limit = config.max_message_size as usize;
     let role = if input.chooses(3) {
         Role::Client
     } else {
@@ -40,7 +35,7 @@ pub fn run(data: &[u8]) {
     let whole = receive(role, &config, &bytes, &[]);
     let mut cut = receive(role, &config, &bytes, &input.places(bytes.len()));
     if whole.error.is_some() {
-        // Of a message that fails, chunks of any number may have been delivered before.
+        // The cuts decide how many chunks of a message come before its error.
         cut.open.clone_from(&whole.open);
     }
     assert_eq!(cut, whole);
@@ -56,7 +51,18 @@ pub fn run(data: &[u8]) {
     against_a_generous_limit(role, &config, &bytes, &whole);
 }
 
-/// With room for everything the same comes out, up to the first message that is too large, which is refused.
+fn config(input: &Input<'_>) -> Config {
+    let limit = LIMITS[usize::from(input.choices & 3)];
+    let mut config = Config::new()
+        .with_max_message_size(limit as u64)
+        .with_deflate(Deflate::new());
+    if input.chooses(2) {
+        config.delivery = Delivery::Chunks;
+    }
+    config
+}
+
+/// A generous limit gives the same events up to the first message that is too large. The small limit refuses that one.
 fn against_a_generous_limit(role: Role, config: &Config, bytes: &[u8], limited: &Outcome) {
     let generous = config.clone().with_max_message_size(GENEROUS as u64);
     let mut all = receive(role, &generous, bytes, &[]);
@@ -71,7 +77,7 @@ fn against_a_generous_limit(role: Role, config: &Config, bytes: &[u8], limited: 
     };
     let good = all.events.iter().take_while(|event| fits(event)).count();
     if good < all.events.len() {
-        // It may fail before a control frame between the fragments of the message that is too large.
+        // The connection may fail before a control frame between the fragments of the message that is too large.
         let (before, after) = all.events[..good].split_at(limited.events.len());
         assert_eq!(limited.events, before);
         assert!(
@@ -81,8 +87,8 @@ fn against_a_generous_limit(role: Role, config: &Config, bytes: &[u8], limited: 
         );
         assert_eq!(limited.error, Some(ProtocolError::MessageTooLarge));
     } else if limited.error != Some(ProtocolError::MessageTooLarge) {
-        // What is too large of a message that does not end well is found or not, by what comes first. The limit
-        // decides how much is decompressed at a time, and so how many chunks of it were delivered before.
+        // A malformed message may also be too large. The error that shows first wins. The limit decides how much is
+        // decompressed at a time, and so how many chunks come before the error.
         if all.error.is_some() {
             all.open.clone_from(&limited.open);
         }
@@ -90,7 +96,7 @@ fn against_a_generous_limit(role: Role, config: &Config, bytes: &[u8], limited: 
     }
 }
 
-/// One message in one frame or two, twice if choice 5 says so, with a Ping between if choice 6 does.
+/// One message. Choice 4 splits it into halves, 5 repeats it, 6 puts a Ping inside it, and 7 makes it text.
 fn frames(input: &Input<'_>) -> Vec<Frame> {
     let (first, second) = input.bytes.split_at(if input.chooses(4) {
         input.bytes.len() / 2
@@ -127,8 +133,8 @@ fn receive(role: Role, config: &Config, bytes: &[u8], places: &[usize]) -> Outco
 fn step_by_step(role: Role, config: &Config, bytes: &[u8], places: &[usize], whole: &Outcome) {
     let mut connection = connection(role, config);
     let mut buffer = ReadBuffer::new();
-    let limit = usize::try_from(config.max_message_size).expect("one of LIMITS");
-    // One that failed may have grown to the limit; the others are whole.
+    let limit = usize::try_from(config.max_message_size).expect("it is one of LIMITS");
+    // A message that failed may have grown to the limit. The others are whole.
     let largest = if whole.error.is_some() {
         limit
     } else {
@@ -173,4 +179,42 @@ fn step_by_step(role: Role, config: &Config, bytes: &[u8], places: &[usize], who
             matches!(said.last(), Some(OwnedEvent::Close(told, _)) if *told == u16::from(code))
         );
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::assert_seeds;
+
+    /// With a limit of 100 bytes for each message.
+    #[test]
+    fn its_seeds_do_what_their_names_say() {
+        let outcome = |seed: &[u8]| {
+            let input = Input::parse(seed).expect("the seed is long enough");
+            let config = config(&input);
+            let role = Role::Client;
+            let outcome = receive(role, &config, &encode(&frames(&input), role), &[]);
+            let sizes: Vec<usize> = outcome
+                .events
+                .iter()
+                .map(|event| event.data().len())
+                .collect();
+            format!("{sizes:?} {:?}", outcome.error)
+        };
+        assert_seeds("inflate_limit", "_09", outcome, SEEDS);
+    }
+
+    const SEEDS: &str = "
+bfinal_09: [5] None
+empty_09: [0] None
+growing_09: [] Some(MessageTooLarge)
+hello_09: [5] None
+just_over_09: [] Some(MessageTooLarge)
+just_within_09: [100] None
+no_bytes_09: [0] None
+stored_09: [5] None
+text_09: [] Some(MessageTooLarge)
+two_blocks_09: [5] None
+wrong_block_09: [] Some(CorruptCompression)
+";
 }

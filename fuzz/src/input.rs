@@ -1,23 +1,23 @@
-//! Any bytes, taken apart: choices first, then places to cut, then the bytes to be received.
+//! Splits any bytes into choices, places to cut, and the bytes to receive.
 //!
-//! What is structured is read from the front only, so that a seed can be written down in the order it is read.
+//! All structured input is read from front to back. You can write a seed by hand in this order.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use sockless::test_util::Cuts;
 use sockless::{Config, Delivery, Reply};
 
-/// What a byte-oriented target is given.
+/// The input of a target that receives bytes.
 pub(crate) struct Input<'a> {
-    /// A byte of choices, each target's own.
+    /// Each target gives these bits its own meaning.
     pub(crate) choices: u8,
-    /// Where the bytes are cut.
+    /// Where to cut the bytes.
     pub(crate) cuts: Cuts,
-    /// The bytes themselves, which stay in one piece so that a dictionary applies to them.
+    /// The bytes. They are contiguous in the input, so the words of a dictionary match.
     pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Input<'a> {
-    /// Two bytes say what is chosen and how many cuts there are (8 at most), two more are for each cut.
+    /// Reads one byte of choices, one byte for the number of cuts (at most 8), and two bytes for each cut.
     pub(crate) fn parse(data: &'a [u8]) -> Option<Self> {
         let (&[choices, count], mut bytes) = data.split_first_chunk()?;
         let mut cuts = Vec::new();
@@ -33,17 +33,17 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// Whether the choice with this number, 0 to 7, was made.
+    /// Whether the choice with this number (0 to 7) is made.
     pub(crate) const fn chooses(&self, number: u8) -> bool {
         self.choices >> number & 1 != 0
     }
 
-    /// The places in a stream of this length.
+    /// The places to cut a stream of this length.
     pub(crate) fn places(&self, length: usize) -> Vec<usize> {
         self.cuts.places(length)
     }
 
-    /// Limits and delivery by choices 0 and 1, replies by 2 and 3.
+    /// Choice 0 sets small limits, 1 delivers chunks, 2 and 3 leave Pongs and Close frames to the application.
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new().with_max_unsent_pongs(usize::MAX);
         if self.chooses(0) {
@@ -63,24 +63,24 @@ impl<'a> Input<'a> {
     }
 }
 
-/// A value that any bytes decode to, if there are enough of them.
+/// Decodes the bytes. `None` if there are too few.
 pub(crate) fn structured<'a, T: Arbitrary<'a>>(data: &'a [u8]) -> Option<T> {
     T::arbitrary_take_rest(Unstructured::new(data)).ok()
 }
 
-/// Bytes behind their length, which is little-endian in two bytes.
+/// Bytes that follow their length, which takes two bytes in little-endian order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counted<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Arbitrary<'a> for Counted<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        // Nearly every length can be had, or most inputs would be one value that takes all.
+        // The bound keeps most inputs from being one value that takes all bytes.
         let length = usize::from(u16::arbitrary(u)? % 2048);
         u.bytes(length.min(u.len())).map(Self)
     }
 }
 
-/// As many values as there are bytes for.
+/// Values until the end of the input.
 #[derive(Debug)]
 pub(crate) struct Rest<T>(pub(crate) Vec<T>);
 

@@ -1,4 +1,4 @@
-//! `apply_mask` in pieces and at any offset, against the formula of RFC 6455 section 5.3.
+//! Compares [`apply_mask`], in pieces and at any offset, with the formula of RFC 6455, section 5.3.
 
 use sockless::apply_mask;
 use sockless::test_util::cuts_at;
@@ -13,7 +13,7 @@ pub fn run(data: &[u8]) {
     let Some((offset, rest)) = rest.split_first_chunk::<8>() else {
         return;
     };
-    // Beyond the address space no payload goes.
+    // Half of the value leaves room to add the length.
     let offset = usize::from_le_bytes(*offset) >> 1;
     let Some(input) = Input::parse(rest) else {
         return;
@@ -32,7 +32,7 @@ pub fn run(data: &[u8]) {
         masked.extend(bytes);
     }
     assert_eq!(masked, expected);
-    // Masking is its own reverse.
+    // Masking twice gives the original bytes.
     apply_mask(&mut masked, *key, offset);
     assert_eq!(masked, input.bytes);
 }

@@ -1,24 +1,24 @@
-//! The documented bound on the memory of a `ReadBuffer`.
+//! The documented bound on the memory of a [`ReadBuffer`].
 
 use sockless::{Delivery, ReadBuffer};
 
-/// Sees to it that a buffer takes no more than twice what it held at most, beyond the space asked for.
+/// Checks that a buffer takes at most twice the largest content so far, plus the largest space that was asked for.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// Bytes received since the buffer was last empty: at least what it holds now.
+    /// Bytes received since the buffer was last empty. The buffer holds no more than this.
     held: usize,
     most: usize,
     asked: usize,
-    /// What decompressed messages may take on top.
+    /// What decompressed messages may take in addition.
     inflated: usize,
-    /// Whether text in pieces is put together, in twice its length.
+    /// Whether the buffer joins the pieces of a text, which takes up to twice its length.
     joined: bool,
-    /// The largest text that came compressed.
+    /// The length of the largest compressed text.
     largest: usize,
 }
 
 impl Watch {
-    /// The same for a buffer that messages come into.
+    /// For a buffer that receives messages.
     pub(crate) fn with_messages(delivery: Delivery) -> Self {
         Self {
             joined: delivery == Delivery::Messages,
@@ -26,7 +26,7 @@ impl Watch {
         }
     }
 
-    /// The same for a buffer that compressed messages come into, the largest of `largest` bytes and none over
+    /// For a buffer that receives compressed messages. The largest has `largest` bytes, and none has more than
     /// `limit`.
     pub(crate) fn with_inflated(delivery: Delivery, largest: usize, limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -41,7 +41,7 @@ impl Watch {
         }
     }
 
-    /// Puts bytes into the buffer.
+    /// Puts bytes into the buffer and checks the bound.
     pub(crate) fn receive(&mut self, buffer: &mut ReadBuffer, bytes: &[u8]) {
         if buffer.is_empty() {
             self.held = 0;
@@ -53,7 +53,7 @@ impl Watch {
         self.check(buffer);
     }
 
-    /// The bound holds now.
+    /// Checks the bound.
     pub(crate) fn check(&self, buffer: &ReadBuffer) {
         let joined = if self.joined {
             2 * self.most.max(self.largest)
@@ -62,6 +62,9 @@ impl Watch {
         };
         let bound = 2 * self.most + self.asked + self.inflated + joined;
         let capacity = buffer.capacity();
-        assert!(capacity <= bound, "{capacity} bytes taken, {bound} allowed");
+        assert!(
+            capacity <= bound,
+            "the buffer takes {capacity} bytes, more than {bound}"
+        );
     }
 }

@@ -1,16 +1,16 @@
-//! The rules of what is offered and answered, written down once more as simply as possible (RFC 6455 sections 4.1
-//! and 9.1, RFC 7692 section 7.1). Uses nothing of the library.
+//! The rules for offers and answers a second time, in the simplest form (RFC 6455, sections 4.1 and 9.1; RFC 7692,
+//! section 7.1). This uses nothing of the library.
 
 use std::collections::BTreeSet;
 
-/// What one side wishes, with its numbers in their range.
+/// The options of one side, with all numbers in their range.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wishes {
+pub(crate) struct Options {
     pub(crate) bits: u8,
     pub(crate) peer_bits: u8,
     pub(crate) takeover: bool,
     pub(crate) peer_takeover: bool,
-    /// Of a client: whether its offer has `client_max_window_bits`.
+    /// Whether the offer of a client has `client_max_window_bits`.
     pub(crate) offers_client_bits: bool,
 }
 
@@ -25,8 +25,8 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Of an element whose grammar was found right; `None` if it is another extension, or if its parameters are
-    /// not what RFC 7692 section 7.1 says.
+    /// Reads an element with legal grammar. `None` if it is another extension, or if its parameters break RFC 7692,
+    /// section 7.1.
     pub(crate) fn parse(element: &[u8], offer: bool) -> Option<Self> {
         let mut parts = element.split(|byte| *byte == b';').map(trim);
         if !parts.next()?.eq_ignore_ascii_case(b"permessage-deflate") {
@@ -59,20 +59,20 @@ impl Parameters {
         Some(all)
     }
 
-    /// Whether a server with these wishes can accept the offer. No compressor of the library keeps to a window of
-    /// 256 bytes, and only a client that offers to can be told to use a smaller one (section 7.1.2.2).
-    pub(crate) fn can_be_accepted(self, wishes: Wishes) -> bool {
-        self.server_bits != Some(8) && (self.client_bits.is_some() || wishes.peer_bits == 15)
+    /// Whether a server with these options can accept the offer. No compressor of the library supports a window of 256
+    /// bytes. A server can limit the window of a client only if the client offers that (RFC 7692, section 7.1.2.2).
+    pub(crate) fn can_be_accepted(self, options: Options) -> bool {
+        self.server_bits != Some(8) && (self.client_bits.is_some() || options.peer_bits == 15)
     }
 
-    /// Sections 7.1.1 and 7.1.2: what the answer of a server with these wishes must and may say to the offer.
-    pub(crate) fn assert_answered_by(self, answer: Self, wishes: Wishes) {
-        let said = format!("{answer:?} to {self:?} by {wishes:?}");
+    /// Checks the answer of a server with these options to the offer (RFC 7692, sections 7.1.1 and 7.1.2).
+    pub(crate) fn assert_answered_by(self, answer: Self, options: Options) {
+        let said = format!("{answer:?} to {self:?} by {options:?}");
         let alone = (answer.server_alone, answer.client_alone);
-        let server_alone = self.server_alone || !wishes.takeover;
-        let client_alone = self.client_alone || !wishes.peer_takeover;
+        let server_alone = self.server_alone || !options.takeover;
+        let client_alone = self.client_alone || !options.peer_takeover;
         assert_eq!(alone, (server_alone, client_alone), "{said}");
-        let bits = self.server_bits.unwrap_or(15).min(wishes.bits);
+        let bits = self.server_bits.unwrap_or(15).min(options.bits);
         assert_eq!(answer.server_bits.unwrap_or(15), bits, "{said}");
         assert!(
             answer.server_bits.is_some() || self.server_bits.is_none(),
@@ -80,29 +80,30 @@ impl Parameters {
         );
         let offered = self.client_bits.map_or(15, |bits| bits.unwrap_or(15));
         let bits = answer.client_bits.map_or(Some(15), |bits| bits);
-        assert_eq!(bits, Some(offered.min(wishes.peer_bits)), "{said}");
+        assert_eq!(bits, Some(offered.min(options.peer_bits)), "{said}");
         assert!(
             answer.client_bits.is_none() || self.client_bits.is_some(),
             "{said}"
         );
     }
 
-    /// The same, for a client with these wishes that gets the answer to its own offer.
-    pub(crate) fn answers(self, wishes: Wishes) -> bool {
+    /// Whether a client with these options can accept this answer to its own offer.
+    pub(crate) fn answers(self, options: Options) -> bool {
         let client_bits = self.client_bits.map_or(9, |bits| bits.unwrap_or(15));
-        (wishes.peer_takeover || self.server_alone)
-            && self.server_bits.unwrap_or(15) <= wishes.peer_bits
-            && client_bits <= wishes.bits
-            && (self.client_bits.is_none() || wishes.offers_client_bits)
+        (options.peer_takeover || self.server_alone)
+            && self.server_bits.unwrap_or(15) <= options.peer_bits
+            && client_bits <= options.bits
+            && (self.client_bits.is_none() || options.offers_client_bits)
     }
 }
 
-/// Section 7.1.2: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
+/// RFC 7692, section 7.1.2: "a decimal integer value without leading zeroes between 8 to 15, inclusive".
 fn bits(digits: &[u8]) -> Option<u8> {
     (8..=15).find(|bits: &u8| bits.to_string().as_bytes() == digits)
 }
 
-/// Whether these together are a list of extensions for sure: with at least one, of tokens without quotes.
+/// Whether the values are certainly legal lists of extensions. They hold only tokens without quotes. Values without any
+/// element are illegal.
 pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
     let token = |bytes: &[u8]| is_token(trim(bytes));
     let parameter = |bytes: &[u8]| bytes.splitn(2, |byte| *byte == b'=').all(token);
@@ -114,21 +115,22 @@ pub(crate) fn plainly_legal(values: &[&[u8]]) -> bool {
     elements.is_empty() == values.is_empty() && elements.iter().all(extension)
 }
 
-/// Whether the values are subprotocols as section 4.1, item 10, asks for: tokens, all different. An empty list is none.
+/// Whether the values are legal subprotocols: tokens that all differ (RFC 6455, section 4.1, item 10). The list may be
+/// empty.
 pub(crate) fn are_subprotocols(values: &[&[u8]]) -> bool {
     let names = elements(values);
     let different: BTreeSet<_> = names.iter().collect();
     names.iter().all(|name| is_token(name)) && different.len() == names.len()
 }
 
-/// The elements of all values as one list, without the empty ones (RFC 9110 section 5.6.1).
+/// The elements of all values as one list, without empty ones (RFC 9110, section 5.6.1).
 pub(crate) fn elements<'a>(values: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let values = values.iter();
     let elements = values.flat_map(|value| value.split(|byte| *byte == b','));
     elements.map(trim).filter(|it| !it.is_empty()).collect()
 }
 
-/// Without spaces and tabs at its ends.
+/// Removes spaces and tabs at both ends.
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -136,7 +138,7 @@ fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// RFC 9110 section 5.6.2.
+/// Whether the bytes are a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     let separator = |byte: &u8| b"\"(),/:;<=>?@[\\]{}".contains(byte);
     let good = |byte: &u8| byte.is_ascii_graphic() && !separator(byte);

@@ -1,23 +1,23 @@
-//! Opening handshakes over header lists.
+//! Opening handshakes over lists of headers.
 
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Request, RequestError, ResponseError, ServerOptions,
 };
 use sockless::{Config, Connection, Seed};
 
-/// A client that asks, the same every time but for its options.
+/// A client that depends only on the options.
 pub(crate) fn client(options: &ClientOptions<'_>) -> Option<ClientHandshake> {
     let uri = "ws://localhost/".parse().expect("a URI");
     ClientHandshake::new(&uri, options, Seed::new([7; 32])).ok()
 }
 
-/// The same over HTTP/2.
+/// The same for HTTP/2.
 pub(crate) fn http2_client(options: &ClientOptions<'_>) -> Option<ClientHandshake> {
     let uri = "ws://localhost/".parse().expect("a URI");
     ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).ok()
 }
 
-/// What both sides make of each other's headers: the server's connection, and the client's answer to it.
+/// Gives the headers of each side to the other. Returns the connection of the server, and the result of the client.
 pub(crate) fn open(
     client: &mut ClientHandshake,
     options: &ServerOptions<'_>,
@@ -30,19 +30,22 @@ pub(crate) fn open(
     };
     let (answer, server) = request.negotiate(options)?;
     assert_eq!(answer.status(), status);
-    assert!(server.output().is_empty(), "an HTTP library answers");
+    assert!(
+        server.output().is_empty(),
+        "the HTTP library sends the response"
+    );
     let opened = client.establish(answer);
-    let opened = opened.map(|(_, connection)| connection.expect("that status refuses nothing"));
+    let opened = opened.map(|(_, connection)| connection.expect("the status accepts"));
     Ok((server, opened))
 }
 
-/// A server and a client that have opened a connection with these configurations.
+/// The server and the client of a connection with these configurations.
 pub(crate) fn pair(server: Config, client: Config) -> (Connection, Connection) {
     let asks = ClientOptions::new().with_config(client);
     let agrees = ServerOptions::new().with_config(server);
-    let mut handshake = self::client(&asks).expect("nothing is wrong with the options");
-    let (server, client) = open(&mut handshake, &agrees).expect("a good request");
-    (server, client.expect("a good answer"))
+    let mut handshake = self::client(&asks).expect("the options are legal");
+    let (server, client) = open(&mut handshake, &agrees).expect("the request is legal");
+    (server, client.expect("the response is legal"))
 }
 
 /// The `Sec-WebSocket-Key` that [`client`] always sends.

@@ -1,4 +1,4 @@
-//! A client that receives any bytes: see `receive.rs`.
+//! A client that receives any bytes. See `receive.rs`.
 
 use sockless::test_util::Role;
 

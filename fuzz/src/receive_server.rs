@@ -1,4 +1,4 @@
-//! A server that receives any bytes: see `receive.rs`.
+//! A server that receives any bytes. See `receive.rs`.
 
 use sockless::test_util::Role;
 

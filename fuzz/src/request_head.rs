@@ -277,8 +277,8 @@ extensions_00: GET /chat, 6 headers, 101, 0 bytes follow
 extensions_0a: GET /chat, 6 headers, 101, 0 bytes follow
 folded_00: MalformedHead
 folded_0f: MalformedHead
-frames_behind_00: GET /chat, 5 headers, 101, 8 bytes follow
-frames_behind_0b: GET /chat, 5 headers, NoCommonSubprotocol, 8 bytes follow
+frames_after_00: GET /chat, 5 headers, 101, 8 bytes follow
+frames_after_0b: GET /chat, 5 headers, NoCommonSubprotocol, 8 bytes follow
 old_00: GET /, 0 headers, Http10, 0 bytes follow
 old_0f: GET /, 0 headers, Http10, 0 bytes follow
 origin_00: GET /chat, 6 headers, 101, 0 bytes follow

@@ -132,8 +132,8 @@ accepted_00: Established(None, false), 0 bytes follow
 accepted_03: Established(None, false), 0 bytes follow
 compressed_00: ExtensionNotOffered
 compressed_01: Established(None, true), 0 bytes follow
-frames_behind_00: Established(None, false), 4 bytes follow
-frames_behind_03: Established(None, false), 4 bytes follow
+frames_after_00: Established(None, false), 4 bytes follow
+frames_after_03: Established(None, false), 4 bytes follow
 interim_00: Established(None, false), 0 bytes follow
 interim_03: Established(None, false), 0 bytes follow
 no_subprotocol_00: Established(None, false), 0 bytes follow

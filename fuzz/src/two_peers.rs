@@ -158,6 +158,9 @@ mod tests {
 backlog: client 1 open; server 1 open
 backlog_bounded: client 1 open; server 0 Pong timeout
 backlog_strict: client 1 open; server 0 Pong timeout
+borrowed: client 6 open; server 1 open
+borrowed_after_ping: client 3 open; server 2 open
+borrowed_refused: client 1 open; server 0 open
 both_close: client 1 clean; server 1 clean
 client_closes: client 2 clean; server 2 clean
 clock_goes_back: client 2 clean; server 1 Close timeout
@@ -179,9 +182,6 @@ impatient: client 1 Close timeout; server 3 clean
 kept_alive: client 6 open; server 6 open
 largest_time: client 2 open; server 1 Pong timeout
 later_ping: client 1 open; server 3 open
-lent: client 6 open; server 1 open
-lent_behind_ping: client 3 open; server 2 open
-lent_refused: client 1 open; server 0 open
 manual_replies: client 2 clean; server 3 clean
 messages: client 3 open; server 3 open
 no_deadlines: client 0 open; server 0 open

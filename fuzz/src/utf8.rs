@@ -1,4 +1,4 @@
-//! `Utf8Validator` in pieces, against the standard library on the whole.
+//! Compares [`Utf8Validator`], which gets pieces, with the standard library, which gets the whole.
 
 use sockless::test_util::cuts_at;
 use sockless::{ProtocolError, Utf8Validator};
@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     for piece in cuts_at(input.bytes, &places) {
         fed += piece.len();
         let reference = str::from_utf8(&input.bytes[..fed]);
-        // Wrong is what no further bytes could mend.
+        // Only an error that later bytes cannot repair is an error here.
         let wrong = reference.is_err_and(|error| error.error_len().is_some());
         let expected = if wrong {
             Err(ProtocolError::InvalidUtf8)
