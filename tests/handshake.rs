@@ -1,8 +1,8 @@
-//! The opening handshake (RFC 6455 section 4, RFC 9110, RFC 9112): tables of requests and responses, each read
-//! whole, cut at every byte and byte by byte.
+//! The opening handshake (RFC 6455 section 4, RFC 9110, RFC 9112). Tables of requests and responses are read as a
+//! whole, cut at every byte, and in single bytes.
 
 #![cfg(feature = "alloc")]
-// A test that cannot go on has failed; a table has as many rows as the rule has cases.
+// A failed test may panic. A table has one row for each case of a rule.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::too_many_lines)]
 
@@ -25,11 +25,11 @@ mod server;
 mod uri;
 
 use sockless::handshake::{
-    ClientHandshake, ClientOptions, Header, RequestError, ServerHandshake, ServerOptions, Uri,
+    ClientHandshake, ClientOptions, Header, Request, RequestError, ServerHandshake, ServerOptions,
+    Uri,
 };
-use sockless::test_util::{OwnedEvent, Peer, every_cut};
-use sockless::{Connection, ReadBuffer, Seed};
-use std::iter;
+use sockless::test_util::{OwnedEvent, Peer, cuts_at, every_cut};
+use sockless::{Config, Connection, ReadBuffer, Seed};
 use std::time::Duration;
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -44,8 +44,8 @@ const REQUEST: &[&str] = &[
     "Sec-WebSocket-Version: 13",
 ];
 
-/// The hosts of a server, that of a request, and whether it is answered over http, over https, and where the scheme is
-/// not known.
+/// The hosts of a server, the host of a request, and whether the server answers it over http, over https, and with an
+/// unknown scheme.
 const HOSTS: &[(&[&str], &str, [bool; 3])] = &[
     (&[], "anything.example:1", [true; 3]),
     (&["a.example"], "a.example", [true; 3]),
@@ -57,7 +57,7 @@ const HOSTS: &[(&[&str], &str, [bool; 3])] = &[
     (&["[::1]"], "[::1]:9000", [true; 3]),
     (&["[::a]:9000"], "[::A]:9000", [true; 3]),
     (&["127.0.0.1"], "127.0.0.1", [true; 3]),
-    // Without a port it is the default one of the scheme.
+    // Without a port, the scheme's default port counts.
     (&["a.example:80"], "a.example", [true, false, true]),
     (&["a.example:443"], "a.example:", [false, true, true]),
     (&["a.example:80"], "a.example:80", [true; 3]),
@@ -72,33 +72,30 @@ const HOSTS: &[(&[&str], &str, [bool; 3])] = &[
     (&["*.example"], "a.example", [false; 3]),
     (&["[::1]"], "[::2]", [false; 3]),
     (&["localhost"], "127.0.0.1", [false; 3]),
-    // What is no host matches none.
-    (
-        &["", "::1", "https://a.example", "a b"],
-        "a.example",
-        [false; 3],
-    ),
+    // An invalid host matches no request.
+    (&["", "::1", "https://a.example"], "a.example", [false; 3]),
+    (&["a b"], "a.example", [false; 3]),
 ];
 
-/// A head of these lines with edits: `-Name` takes a header away, `=` replaces the start line, anything
-/// else is a line to add.
+/// Makes a head from the lines and the edits. `-Name` removes a header, `=` replaces the start line, and any other edit
+/// is a line to add. `~` is short for `Sec-WebSocket-`.
 fn head(lines: &[&str], edits: &[&str]) -> String {
-    let mut lines = lines.to_vec();
+    let mut lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
     for edit in edits {
+        let edit = edit.replace('~', "Sec-WebSocket-");
         if let Some(name) = edit.strip_prefix('-') {
             let before = lines.len();
             lines.retain(|line| !line.starts_with(&format!("{name}:")));
             assert!(lines.len() < before, "no header {name}");
         } else if let Some(start) = edit.strip_prefix('=') {
-            lines[0] = start;
+            lines[0] = start.to_owned();
         } else {
             lines.push(edit);
         }
     }
     lines.join("\r\n") + "\r\n\r\n"
 }
-
-/// Start line and header lines as another HTTP library would see them.
+/// The start line and the headers, as another HTTP library reads them.
 fn split_head(head: &str) -> (&str, Vec<Header<'_>>) {
     let mut lines = head.split("\r\n");
     let start = lines.next().unwrap();
@@ -121,7 +118,7 @@ fn values<'h>(headers: &[Header<'h>], name: &str) -> Vec<&'h [u8]> {
         .collect()
 }
 
-/// Status, headers and body of a whole message.
+/// The status, the headers and the body of a whole response.
 fn split_message(bytes: &[u8]) -> (u16, Vec<Header<'_>>, &str) {
     let text = std::str::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -130,20 +127,23 @@ fn split_message(bytes: &[u8]) -> (u16, Vec<Header<'_>>, &str) {
     (status[..3].parse().unwrap(), headers, body)
 }
 
-/// The pieces of `bytes` between the cuts.
-fn pieces<'a>(bytes: &'a [u8], cuts: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
-    let from = iter::once(0).chain(cuts.iter().copied());
-    let to = cuts.iter().copied().chain([bytes.len()]);
-    from.zip(to).map(|(from, to)| &bytes[from..to])
+/// Reads the request in these bytes.
+fn read<'b>(buffer: &'b mut ReadBuffer, bytes: impl AsRef<[u8]>) -> Request<'b> {
+    buffer.extend_from_slice(bytes.as_ref());
+    let mut handshake = ServerHandshake::new(&Config::default());
+    handshake.read_request(buffer).unwrap().unwrap()
 }
 
-/// What a server has written, and the events that followed the request.
+fn seed() -> Seed {
+    Seed::new([7; 32])
+}
+/// The output of a server, and the events after the request.
 type Talk = (Vec<u8>, Vec<OwnedEvent>);
 
-/// What a server made of a stream: nothing yet, or an answer.
+/// The result of a server for a stream, or `None` if it needs more bytes.
 type Served = Result<Option<Talk>, RequestError>;
 
-/// In parts and in one step, which come to the same.
+/// Serves with `read_request` and with `accept`. Both must give the same result.
 fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
     let served = serve_in_parts(bytes, cuts, options);
     match (&served, serve_in_one_step(bytes, cuts, options)) {
@@ -158,7 +158,7 @@ fn serve(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
 fn serve_in_parts(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> Served {
     let mut handshake = ServerHandshake::new(&options.config);
     let mut buffer = ReadBuffer::new();
-    let mut pieces = pieces(bytes, cuts);
+    let mut pieces = cuts_at(bytes, cuts);
     let connection = loop {
         let Some(piece) = pieces.next() else {
             return Ok(None);
@@ -177,7 +177,7 @@ fn serve_in_parts(bytes: &[u8], cuts: &[usize], options: &ServerOptions<'_>) -> 
     Ok(Some(talk(connection, buffer, pieces)))
 }
 
-/// Whether the connection is open, what it writes, and its events.
+/// Returns whether the connection is open, its output and its events.
 fn serve_in_one_step(
     bytes: &[u8],
     cuts: &[usize],
@@ -185,16 +185,16 @@ fn serve_in_one_step(
 ) -> Option<(bool, Talk)> {
     let mut handshake = ServerHandshake::new(&options.config);
     let mut buffer = ReadBuffer::new();
-    let mut pieces = pieces(bytes, cuts);
+    let mut pieces = cuts_at(bytes, cuts);
     let connection = pieces.find_map(|piece| {
         buffer.extend_from_slice(piece);
-        // Without deadlines the time does not matter.
+        // There are no deadlines, so any time will do.
         handshake.accept(&mut buffer, options, Duration::MAX)
     })?;
     Some((connection.can_send(), talk(connection, buffer, pieces)))
 }
 
-/// The rest of a connection: what is in the buffer, then the other pieces.
+/// Takes the events from the buffer and from the other pieces.
 fn talk<'a>(
     connection: Connection,
     buffer: ReadBuffer,
@@ -207,7 +207,7 @@ fn talk<'a>(
     (peer.connection.output().to_vec(), peer.events)
 }
 
-/// The same however the stream is cut.
+/// Serves the stream cut in each way of `every_cut`. All results must be equal.
 fn serve_cut(bytes: &[u8], options: &ServerOptions<'_>) -> Served {
     let whole = serve(bytes, &[], options);
     for cuts in every_cut(bytes.len()) {
@@ -221,7 +221,7 @@ fn serve_cut(bytes: &[u8], options: &ServerOptions<'_>) -> Served {
     whole
 }
 
-/// The headers of the 101, after the Upgrade, Connection and Accept that must be in it.
+/// The headers of the 101, without the Upgrade, Connection and Sec-WebSocket-Accept that it must have.
 fn opened<'a>(served: &'a Served, what: &str) -> Vec<Header<'a>> {
     let Ok(Some((output, _))) = served else {
         panic!("{what}: {served:?}");
@@ -237,5 +237,5 @@ fn opened<'a>(served: &'a Served, what: &str) -> Vec<Header<'a>> {
 
 fn client(options: &ClientOptions<'_>) -> ClientHandshake {
     let uri = Uri::parse("ws://example.com/chat").unwrap();
-    ClientHandshake::new(&uri, options, Seed::new([7; 32])).unwrap()
+    ClientHandshake::new(&uri, options, seed()).unwrap()
 }

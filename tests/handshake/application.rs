@@ -1,31 +1,28 @@
-//! What the application passes: nothing of it breaks a head.
+//! Options of the application. No option can break the lines of a head.
 
-use super::{REQUEST, head, opened, serve, split_head, split_message};
+use super::{REQUEST, head, opened, read, seed, serve, split_head, split_message};
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError,
-    ServerHandshake, ServerOptions, Uri,
+    ServerOptions, Uri,
 };
-use sockless::{Config, ReadBuffer, Seed};
+use sockless::{Config, ReadBuffer};
 
-/// What would break the lines of a head apart, or be invisible in them.
+/// Bytes that would break the lines of a head, or be invisible in them.
 const BREAKS: [&str; 8] = [
     "\r\nX: y", "\r", "\n", "\0", "\x0b", "\x0c", "\x7f", "\r\n\r\n",
 ];
 
 #[test]
-fn nothing_the_application_passes_breaks_the_head() {
+fn no_option_breaks_the_head() {
     let uri = Uri::parse("ws://example.com").unwrap();
     let attempt = |options: &ClientOptions<'_>| {
-        ClientHandshake::new(&uri, options, Seed::new([7; 32]))
+        ClientHandshake::new(&uri, options, seed())
             .map(|h| h.request().to_vec())
             .unwrap_err()
     };
     let request = Request::new("GET", "/", vec![]);
-    let head = head(REQUEST, &[]);
     let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(head.as_bytes());
-    let mut handshake = ServerHandshake::new(&Config::default());
-    let upgrade = handshake.read_request(&mut buffer).unwrap().unwrap();
+    let upgrade = read(&mut buffer, head(REQUEST, &[]));
 
     for broken in BREAKS {
         for wrong in [
@@ -55,23 +52,15 @@ fn nothing_the_application_passes_breaks_the_head() {
             let options = ClientOptions::new().with_origin(&wrong);
             assert_eq!(attempt(&options), InputError::HeaderValue, "{wrong:?}");
 
-            let bad_name = Header {
-                name: &wrong,
-                value: b"x",
-            };
-            let bad_value = Header {
-                name: "X",
-                value: wrong.as_bytes(),
-            };
-            for (header, error) in [
-                (bad_name, InputError::HeaderName),
-                (bad_value, InputError::HeaderValue),
+            for (name, value, error) in [
+                (&*wrong, &b"x"[..], InputError::HeaderName),
+                ("X", wrong.as_bytes(), InputError::HeaderValue),
             ] {
-                let headers = [header];
+                let headers = [Header { name, value }];
                 let options = ClientOptions::new().with_headers(&headers);
                 assert_eq!(attempt(&options), error, "{wrong:?}");
                 assert_eq!(request.respond(200, &headers, b""), Err(error));
-                // The client learns that it is not at fault, and nothing else.
+                // The answer tells the client only that the server is at fault.
                 let options = ServerOptions::new().with_headers(&headers);
                 let refused = RequestError::Input(error);
                 assert_eq!(upgrade.negotiate(&options).map(drop), Err(refused));
@@ -82,37 +71,37 @@ fn nothing_the_application_passes_breaks_the_head() {
                 assert_eq!(split_message(connection.output()).0, 500);
             }
 
-            // A server writes a subprotocol only if a client has offered that very token.
+            // A server writes a subprotocol only if the client has offered the same token.
             let subprotocols = [&*wrong, "b"];
             let options = ServerOptions::new().with_subprotocols(&subprotocols);
-            let offers = self::head(REQUEST, &["Sec-WebSocket-Protocol: a, b"]);
+            let offers = head(REQUEST, &["~Protocol: a, b"]);
             let served = serve(offers.as_bytes(), &[], &options);
-            assert_eq!(opened(&served, "a, b").len(), 1);
-            assert_eq!(opened(&served, "a, b")[0].value, b"b");
+            let values: Vec<_> = opened(&served, "a, b").iter().map(|it| it.value).collect();
+            assert_eq!(values, [b"b"]);
         }
     }
 }
 
-/// It is written as it is, in place of that of the URI; only what names a host may be (RFC 9110 section 7.2).
+/// The host replaces the host of the URI, without changes. It must be valid (RFC 9110 section 7.2).
 #[test]
-fn the_host_that_the_application_sets() {
+fn the_application_can_set_the_host() {
     let uri = Uri::parse("wss://127.0.0.1:8443/chat").unwrap();
     let mut options = ClientOptions::default();
     for host in ["example.com", "Example.com:1", "[::1]:80", "a%20b", "a:"] {
         options.host = Some(host);
-        let handshake = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).unwrap();
+        let handshake = ClientHandshake::new(&uri, &options, seed()).unwrap();
         let start = format!("GET /chat HTTP/1.1\r\nHost: {host}\r\nUpgrade: ");
         assert!(handshake.request().starts_with(start.as_bytes()), "{host}");
         let hosts = handshake.headers().into_iter().filter(|it| it.is("host"));
         assert_eq!(hosts.count(), 1, "{host}");
 
-        let client = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32]));
+        let client = ClientHandshake::extended_connect(&uri, &options, seed());
         let client = client.unwrap();
         let fields = client.headers();
         let named = |name| fields.iter().find(|it| it.is(name)).map(|it| it.value);
         assert_eq!(named(":authority"), Some(host.as_bytes()));
         assert_eq!(named("host"), None);
-        // A server of this library takes it.
+        // A server of this crate accepts this host.
         let request = Request::extended_connect(fields);
         assert!(request.negotiate(&ServerOptions::default()).is_ok());
     }
@@ -121,15 +110,15 @@ fn the_host_that_the_application_sets() {
         "a?b", "a#b", "a, b", "\u{e9}",
     ] {
         options.host = Some(host);
-        let http1 = ClientHandshake::new(&uri, &options, Seed::new([7; 32]));
+        let http1 = ClientHandshake::new(&uri, &options, seed());
         assert_eq!(http1.map(drop), Err(InputError::Host), "{host:?}");
-        let http2 = ClientHandshake::extended_connect(&uri, &options, Seed::new([7; 32]));
+        let http2 = ClientHandshake::extended_connect(&uri, &options, seed());
         assert_eq!(http2.map(drop), Err(InputError::Host), "{host:?}");
     }
 }
 
 #[test]
-fn headers_and_subprotocols_that_belong_to_the_handshake() {
+fn the_application_cannot_set_headers_of_the_handshake() {
     let uri = Uri::parse("ws://example.com").unwrap();
     let lines = head(REQUEST, &[]);
     let (_, fields) = split_head(&lines);
@@ -139,8 +128,8 @@ fn headers_and_subprotocols_that_belong_to_the_handshake() {
         let options = ClientOptions::new()
             .with_subprotocols(subprotocols)
             .with_headers(&headers);
-        let asked = ClientHandshake::new(&uri, &options, Seed::new([7; 32])).map(drop);
-        // A server may answer with the headers that a client may send.
+        let asked = ClientHandshake::new(&uri, &options, seed()).map(drop);
+        // The same headers are valid in an answer.
         let answered = request.negotiate(&ServerOptions::new().with_headers(&headers));
         if asked != Err(InputError::Subprotocol) {
             assert_eq!(answered.map(drop), asked.map_err(RequestError::Input));
@@ -173,9 +162,9 @@ fn headers_and_subprotocols_that_belong_to_the_handshake() {
     }
 }
 
-/// Options are put together in one expression, a constant one if they are constant.
+/// The methods also work in constants.
 #[test]
-fn options_are_set_one_by_one() {
+fn each_method_sets_its_own_option_only() {
     const CONFIG: Config = Config::new().with_max_headers(7);
     const SERVER: ServerOptions<'static> = ServerOptions::new()
         .with_config(CONFIG)
@@ -206,7 +195,7 @@ fn options_are_set_one_by_one() {
     assert_eq!(CLIENT.subprotocols, ["a"]);
     assert_eq!((CLIENT.host, CLIENT.origin), (Some("b"), Some("https://c")));
     assert_eq!(CLIENT.headers, SERVER.headers);
-    // At first they are the documented ones.
+    // The defaults are as documented.
     let (server, client) = (ServerOptions::new(), ClientOptions::new());
     assert_eq!(
         (server.config, client.config),
@@ -219,7 +208,7 @@ fn options_are_set_one_by_one() {
     assert_eq!((client.host, client.origin), (None, None));
 }
 
-/// RFC 9110 section 15: a status line says what the status is registered for, or nothing.
+/// RFC 9110 section 15: the reason in a status line is the registered one, or empty.
 #[test]
 fn a_status_line_has_the_registered_reason() {
     let registered = [
@@ -260,13 +249,8 @@ fn a_status_line_has_the_registered_reason() {
         assert_eq!(line, format!("HTTP/1.1 {status} {reason}").as_bytes());
     }
     let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(head(REQUEST, &[]).as_bytes());
-    let mut handshake = ServerHandshake::new(&Config::default());
-    let request = handshake.read_request(&mut buffer).unwrap().unwrap();
+    let request = read(&mut buffer, head(REQUEST, &[]));
     let connection = request.accept(&ServerOptions::default()).unwrap();
-    assert!(
-        connection
-            .output()
-            .starts_with(b"HTTP/1.1 101 Switching Protocols\r\n")
-    );
+    let line = b"HTTP/1.1 101 Switching Protocols\r\n";
+    assert!(connection.output().starts_with(line));
 }

@@ -1,4 +1,4 @@
-//! A client and a server of this crate with each other.
+//! A client and a server of this crate connect to each other.
 
 use super::client;
 use sockless::handshake::{ClientOptions, Header, Response, ServerHandshake, ServerOptions};
@@ -6,8 +6,7 @@ use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Connection, ReadBuffer, Role};
 use std::iter;
 
-/// A client and a server that shake hands over memory, in pieces of `size`; what each says at once comes
-/// through.
+/// Runs the opening handshake in memory, in pieces of `size` bytes. The server sends its first messages at once.
 fn shake_hands(size: usize) -> Pair {
     let options = ClientOptions::new().with_subprotocols(&["chat"]);
     let mut handshake = client(&options);
@@ -72,7 +71,7 @@ fn a_client_and_a_server_shake_hands() {
             [OwnedEvent::text("welcome"), OwnedEvent::ping(b"there?")]
         );
         let mut events = pair.server.events();
-        // Whether the Pong comes before or behind depends on what was read with the 101.
+        // The order of the text and the Pong depends on what the client read together with the 101.
         events.sort_by_key(|event| !matches!(event, OwnedEvent::Text(_)));
         assert_eq!(
             events,

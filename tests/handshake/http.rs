@@ -1,4 +1,4 @@
-//! Both openings in the types of the `http` crate: the same verdicts as on bytes and lists, and the same answers.
+//! Both opening handshakes in the types of the `http` crate. Results and answers are the same as for bytes and lists.
 
 use super::{REQUEST, head, split_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -12,7 +12,7 @@ use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Config, Connection, ReadBuffer, Seed};
 use std::iter;
 
-/// A request as an HTTP library would have read it; `None` for what the types cannot hold.
+/// The request as an HTTP library reads it, or `None` if the types cannot hold it.
 fn typed(head: &str) -> Option<http::Request<()>> {
     let (start, headers) = split_head(head);
     let words: Vec<_> = start.split(' ').collect();
@@ -23,7 +23,7 @@ fn typed(head: &str) -> Option<http::Request<()>> {
     request.body(()).ok()
 }
 
-/// Headers in one order, with names in lower case.
+/// The headers sorted by name, with names in lower case.
 fn sorted(headers: &[Header<'_>]) -> Vec<(String, Vec<u8>)> {
     let owned = |header: &Header<'_>| (header.name.to_lowercase(), header.value.to_vec());
     let mut headers: Vec<_> = headers.iter().map(owned).collect();
@@ -35,8 +35,9 @@ fn options() -> ServerOptions<'static> {
     ServerOptions::new().with_subprotocols(&["a", "b"])
 }
 
-/// Compares what is made of the types with what is made of the same list of headers, which gets the verdict of bytes.
-fn same_verdict_as_lists(head: &str) {
+/// Compares the result for the types with the result for the list of headers. The result for bytes is the same as for
+/// the list.
+fn same_result_as_list(head: &str) {
     let request = typed(head).unwrap_or_else(|| panic!("no types for {head}"));
     let (start, headers) = split_head(head);
     let words: Vec<_> = start.split(' ').collect();
@@ -70,7 +71,7 @@ fn same_verdict_as_lists(head: &str) {
     );
 }
 
-/// Changes to a good request, of which the first of a group may stand with any of another.
+/// Groups of changes to a valid request. The property test combines one change of each group.
 const EDITS: &[&[&[&str]]] = &[
     &[
         &[],
@@ -92,6 +93,8 @@ const EDITS: &[&[&[&str]]] = &[
     ],
     &[
         &[],
+        &["-Host"],
+        &["Host: example.com"],
         &["-Host", "Host: example.org"],
         &["-Host", "Host: [::1]:8080"],
         &["-Host", "Host: user@example.com"],
@@ -99,6 +102,7 @@ const EDITS: &[&[&[&str]]] = &[
     &[
         &[],
         &["-Upgrade"],
+        &["-Upgrade", "Upgrade: h2c"],
         &["-Upgrade", "Upgrade: h2c, WebSocket"],
         &["-Upgrade", "Upgrade: h2c", "upgrade: websocket"],
         &["-Connection", "Connection: a", "Connection: upgrade"],
@@ -106,15 +110,15 @@ const EDITS: &[&[&[&str]]] = &[
     ],
     &[
         &[],
-        &["-Sec-WebSocket-Key"],
-        &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
-        &["-Sec-WebSocket-Key", "Sec-WebSocket-Key: short"],
+        &["-~Key"],
+        &["~Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        &["-~Key", "~Key: short"],
     ],
     &[
         &[],
-        &["-Sec-WebSocket-Version", "Sec-WebSocket-Version: 12"],
-        &["-Sec-WebSocket-Version"],
-        &["Sec-WebSocket-Version: 13"],
+        &["-~Version", "~Version: 12"],
+        &["-~Version"],
+        &["~Version: 13"],
     ],
     &[
         &[],
@@ -131,27 +135,27 @@ const EDITS: &[&[&[&str]]] = &[
     ],
     &[
         &[],
-        &["Sec-WebSocket-Protocol: b, a"],
-        &["Sec-WebSocket-Protocol: c", "Sec-WebSocket-Protocol: b"],
-        &["Sec-WebSocket-Protocol: caf\u{e9}"],
-        &["Sec-WebSocket-Protocol:"],
-        &["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"],
+        &["~Protocol: b, a"],
+        &["~Protocol: c", "~Protocol: b"],
+        &["~Protocol: caf\u{e9}"],
+        &["~Protocol:"],
+        &["~Protocol: a", "~Protocol: a"],
     ],
     &[
         &[],
-        &["Sec-WebSocket-Extensions: unknown; a=\"b\""],
-        &["Sec-WebSocket-Extensions: ;"],
-        &["Sec-WebSocket-Extensions: a", "Sec-WebSocket-Extensions:"],
-        &["Sec-WebSocket-Extensions: permessage-deflate"],
+        &["~Extensions: unknown; a=\"b\""],
+        &["~Extensions: ;"],
+        &["~Extensions: a", "~Extensions:"],
+        &["~Extensions: permessage-deflate"],
     ],
 ];
 
 #[test]
-fn a_request_gets_the_same_verdict_as_lists() {
+fn each_change_of_a_request_gets_the_same_result_as_in_a_list() {
     for edits in EDITS.iter().copied().flatten() {
-        same_verdict_as_lists(&head(REQUEST, edits));
+        same_result_as_list(&head(REQUEST, edits));
     }
-    // An absolute target says it all.
+    // An absolute target replaces the Host header.
     let request = head(REQUEST, &["=GET http://example.com/ HTTP/1.1", "-Host"]);
     let request = typed(&request).unwrap();
     let request = Request::from_http(&request);
@@ -162,12 +166,12 @@ fn a_request_gets_the_same_verdict_as_lists() {
 
 proptest! {
     #[test]
-    fn any_changes_get_the_same_verdict_as_lists(
+    fn all_changes_of_a_request_get_the_same_result_as_in_a_list(
         chosen in EDITS.iter().map(|group| 0..group.len() * 2).collect::<Vec<_>>(),
     ) {
-        // Half of the time nothing.
+        // Half of the numbers are beyond the group. Then the group changes nothing.
         let chosen = iter::zip(EDITS, chosen).filter_map(|(group, i)| group.get(i));
-        same_verdict_as_lists(&head(REQUEST, &chosen.copied().collect::<Vec<_>>().concat()));
+        same_result_as_list(&head(REQUEST, &chosen.copied().collect::<Vec<_>>().concat()));
     }
 }
 
@@ -202,7 +206,7 @@ fn only_http11_is_upgraded() {
         let found = handshake.establish(Response::from_http(&switching));
         let verdict = upgrades.then_some(()).ok_or(ResponseError::NotAnUpgrade);
         assert_eq!(found.map(drop), verdict, "{version:?}");
-        // Everything else may be said in any version.
+        // A response with any other status may have any version.
         for status in [200, 204, 302, 404, 500] {
             let response = response(status).body(()).unwrap();
             assert_eq!(Response::from_http(&response).status(), status);
@@ -210,9 +214,9 @@ fn only_http11_is_upgraded() {
     }
 }
 
-/// RFC 9112 section 3.2.2: whatever the Host header says.
+/// RFC 9112 section 3.2.2: the host in the target replaces the Host header.
 #[test]
-fn the_host_in_the_target_wins() {
+fn the_host_in_the_target_replaces_the_host_header() {
     let edits = [
         "=GET http://example.com/ HTTP/1.1",
         "-Host",
@@ -241,11 +245,7 @@ fn values_keep_their_bytes_and_their_order() {
     for value in [&b"a=1"[..], b"b=caf\xe9", b""] {
         map.append("cookie", HeaderValue::from_bytes(value).unwrap());
     }
-    let header = |value| Header {
-        name: "cookie",
-        value,
-    };
-    let cookies = [header(b"a=1"), header(b"b=caf\xe9"), header(b"")];
+    let cookies = [cookie(b"a=1"), cookie(b"b=caf\xe9"), cookie(b"")];
     assert_eq!(Header::from_map(&map), cookies);
 
     let mut request = typed(&head(REQUEST, &[])).unwrap();
@@ -263,10 +263,10 @@ fn values_keep_their_bytes_and_their_order() {
     assert_eq!(sorted(&list.headers()), sorted(&response.headers()));
 }
 
-/// All are right for the types, but for their number or size: a client would ask for something else, and says so; a server
-/// leaves out what it cannot say.
+/// Each header is valid, but the types cannot hold so many or so long headers. A client returns an error, because its
+/// request would change. A server leaves out the headers that do not fit.
 #[test]
-fn what_the_types_cannot_hold() {
+fn too_many_or_too_long_headers_do_not_fit_into_the_types() {
     let long = "n".repeat(70_000);
     let numbered: Vec<_> = (0..40_000).map(|i| format!("n{i}")).collect();
     let many = numbered.iter().map(|name| Header { name, value: b"v" });
@@ -299,11 +299,16 @@ fn what_the_types_cannot_hold() {
     let options = ClientOptions::default();
     assert!(client(&uri, &options).to_http().is_err());
     assert!(http2_client(&uri, &options).to_http().is_err());
-    // RFC 3986 section 3.2.2 allows it.
+    // RFC 3986 section 3.2.2 allows percent-encoding in a host.
     let uri = "wss://ex%61mple.com/chat";
     assert!(http2_client(uri, &options).to_http().is_err());
     let request = client(uri, &options).to_http().unwrap();
     assert_eq!(request.headers()["host"], "ex%61mple.com");
+}
+
+const fn cookie(value: &[u8]) -> Header<'_> {
+    let name = "cookie";
+    Header { name, value }
 }
 
 const URIS: [&str; 5] = [
@@ -327,16 +332,7 @@ fn client_options() -> ClientOptions<'static> {
     ClientOptions::new()
         .with_subprotocols(&["b", "a"])
         .with_origin("https://example.com")
-        .with_headers(&[
-            Header {
-                name: "cookie",
-                value: b"caf\xe9",
-            },
-            Header {
-                name: "cookie",
-                value: b"2",
-            },
-        ])
+        .with_headers(const { &[cookie(b"caf\xe9"), cookie(b"2")] })
 }
 
 #[test]
@@ -355,7 +351,7 @@ fn the_request_of_a_client() {
         let request = handshake.to_http().unwrap();
         assert_eq!(request.method(), Method::CONNECT);
         assert_eq!(request.version(), Version::HTTP_2);
-        // What a server reads are the same fields.
+        // A server reads the same fields.
         let again = Request::from_http_connect(&request, "websocket");
         let fields = handshake.headers();
         assert_eq!(sorted(again.headers()), sorted(&fields), "{uri}");
@@ -366,7 +362,7 @@ fn the_request_of_a_client() {
 }
 
 #[test]
-fn the_host_that_a_client_sets() {
+fn a_client_can_set_the_host() {
     let options = client_options().with_host("example.org:8080");
     let request = client("wss://127.0.0.1/chat", &options).to_http().unwrap();
     assert_eq!(request.uri(), "/chat");
@@ -378,7 +374,7 @@ fn the_host_that_a_client_sets() {
 }
 
 #[test]
-fn a_client_judges_a_response() {
+fn a_client_checks_a_response() {
     let answer = || {
         let request = client("ws://example.com/", &client_options());
         let request = request.to_http().unwrap();
@@ -452,32 +448,23 @@ fn an_extended_connect() {
     use RequestError::{ConnectionHeader, Host, Method, NotAnUpgrade, Origin, Target};
     let connect = || http::Request::connect("https://example.com/chat?room=1");
     let websocket = "websocket";
+    let with = |name, value| connect().header(name, value);
+    let host = |uri, host| connect().uri(uri).header("host", host);
     for (builder, protocol, error) in [
         (connect(), "", NotAnUpgrade),
         (connect(), "connect-udp", NotAnUpgrade),
+        (connect(), "webtransport", NotAnUpgrade),
         (connect().method("GET"), websocket, Method),
         (connect().uri("example.com:443"), websocket, Target),
         (connect().uri("/chat"), websocket, Host),
-        (connect().uri("*").header("host", "a"), websocket, Target),
-        (
-            connect().uri("/chat").header("host", "user@a"),
-            websocket,
-            Host,
-        ),
+        (host("*", "a"), websocket, Target),
+        (host("/chat", "user@a"), websocket, Host),
         (connect().uri("ftp://example.com/"), websocket, Target),
         (connect().uri("https://a@example.com/"), websocket, Host),
-        (connect().header("host", "other.example"), websocket, Host),
-        (connect().header("upgrade", "h2c"), "", NotAnUpgrade),
-        (
-            connect().header("upgrade", "websocket"),
-            websocket,
-            ConnectionHeader,
-        ),
-        (
-            connect().header("origin", "https://evil.example"),
-            websocket,
-            Origin,
-        ),
+        (with("host", "other.example"), websocket, Host),
+        (with("upgrade", "h2c"), "", NotAnUpgrade),
+        (with("upgrade", "websocket"), websocket, ConnectionHeader),
+        (with("origin", "https://evil.example"), websocket, Origin),
     ] {
         let request = http2_request(builder);
         let request = Request::from_http_connect(&request, protocol);
@@ -495,10 +482,7 @@ fn an_extended_connect() {
     let request = Request::from_http_connect(&request, websocket);
     assert!(request.is_websocket());
     assert_eq!(request.target(), "/chat?room=1");
-    let cookies = [&b"1"[..], b"caf\xe9"].map(|value| Header {
-        name: "set-cookie",
-        value,
-    });
+    let cookies = [cookie(b"1"), cookie(b"caf\xe9")];
     let options = options().with_headers(&cookies);
     let (response, _) = request.negotiate(&options).unwrap();
     let typed = response.to_http();
@@ -508,10 +492,10 @@ fn an_extended_connect() {
     assert_eq!(written.len(), 3, "a subprotocol and two cookies");
 }
 
-/// A client may send Host in place of `:authority` (RFC 9113 section 8.3.1). A URI of the types without an authority has no
-/// scheme, so that hyper drops the `:scheme`.
+/// A client may send Host instead of `:authority` (RFC 9113 section 8.3.1). A URI of the types without an authority has
+/// no scheme, so hyper drops the `:scheme`.
 #[test]
-fn a_host_in_place_of_an_authority() {
+fn host_can_replace_the_authority() {
     let request = |host: &str| {
         let builder = http::Request::connect("/chat?room=1").header("host", host);
         http2_request(builder.header("origin", format!("https://{host}")))
@@ -525,7 +509,7 @@ fn a_host_in_place_of_an_authority() {
     let (parts, ()) = with_host.clone().into_parts();
     let from_parts = Request::from_http_connect_parts(&parts, "websocket");
     assert_eq!(from_parts, found);
-    // A list with all fields says which scheme it is, or is no good.
+    // A list with all fields must name the scheme.
     let list = Request::extended_connect(found.headers().to_vec());
     let refused = list.negotiate(&options()).map(drop);
     assert_eq!(refused, Err(RequestError::Target));
@@ -542,7 +526,7 @@ fn a_host_in_place_of_an_authority() {
     assert_eq!(RequestError::Misdirected.to_http2().status(), 421);
 }
 
-/// What the application says over both connections comes through.
+/// Each side receives the message of the other side.
 fn talk(client: Connection, server: Connection) {
     let mut pair = Pair {
         client: Peer::with(client, ReadBuffer::new()),
@@ -569,56 +553,42 @@ fn configs() -> Vec<Config> {
 }
 
 #[test]
-fn both_sides_over_http11() {
+fn a_client_and_a_server_connect() {
     for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
-        let asks = client_options().with_config(config.clone());
-        let agrees = options().with_config(config);
-        let mut client = client(uri, &asks);
-        let request = client.to_http().unwrap();
-        let request = Request::from_http(&request);
-        let (answer, server) = request.negotiate(&agrees).unwrap();
-        let response = answer.to_http();
-        let opened = client.establish(Response::from_http(&response));
-        let (response, connection) = opened.unwrap();
-        assert_eq!(response.subprotocol(), Some("b"));
-        talk(connection.expect("accepted"), server);
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            let asks = client_options().with_config(config.clone());
+            let agrees = options().with_config(config.clone());
+            let is_upgrade = version == Version::HTTP_11;
+            let make = if is_upgrade { client } else { http2_client };
+            let mut client = make(uri, &asks);
+            let request = client.to_http().unwrap();
+            let request = if is_upgrade {
+                Request::from_http(&request)
+            } else {
+                Request::from_http_connect(&request, "websocket")
+            };
+            let (answer, server) = request.negotiate(&agrees).unwrap();
+            let mut response = answer.to_http();
+            *response.version_mut() = version;
+            let opened = client.establish(Response::from_http(&response));
+            let (response, connection) = opened.unwrap();
+            assert_eq!(response.subprotocol(), Some("b"));
+            talk(connection.expect("accepted"), server);
+        }
     }
 }
-
 #[test]
-fn both_sides_over_http2() {
-    for (uri, config) in iter::zip(URIS.into_iter().cycle(), configs()) {
-        let asks = client_options().with_config(config.clone());
-        let agrees = options().with_config(config);
-        let mut client = http2_client(uri, &asks);
-        let request = client.to_http().unwrap();
-        let request = Request::from_http_connect(&request, "websocket");
-        let (answer, server) = request.negotiate(&agrees).unwrap();
-        let mut response = answer.to_http();
-        *response.version_mut() = Version::HTTP_2;
-        let opened = client.establish(Response::from_http(&response));
-        let (response, connection) = opened.unwrap();
-        assert_eq!(response.subprotocol(), Some("b"));
-        talk(connection.expect("accepted"), server);
-    }
-}
-
-/// Of a library that has parsed it; what is no URI of a WebSocket is refused as ever.
-#[test]
-fn a_uri_of_the_types() {
+fn a_uri_can_come_from_the_types() {
     for uri in URIS {
         let typed: http::Uri = uri.parse().unwrap();
         let found = Uri::try_from(&typed).unwrap();
         let expected = Uri::parse(uri).unwrap();
-        assert_eq!(found.is_secure(), expected.is_secure());
-        assert_eq!(
-            (found.host(), found.port()),
-            (expected.host(), expected.port())
-        );
-        assert_eq!(
-            (found.path(), found.query()),
-            (expected.path(), expected.query())
-        );
+        let parts = |uri: &Uri| {
+            let query = uri.query().map(str::to_owned);
+            let (host, path) = (uri.host().to_owned(), uri.path().to_owned());
+            (uri.is_secure(), host, uri.port(), path, query)
+        };
+        assert_eq!(parts(&found), parts(&expected));
         let request = |uri| ClientHandshake::new(uri, &client_options(), Seed::new([7; 32]));
         let (found, expected) = (request(&found).unwrap(), request(&expected).unwrap());
         assert_eq!(found.request(), expected.request());
@@ -635,7 +605,7 @@ fn a_uri_of_the_types() {
     }
 }
 
-/// Names are in lower case in these types, so that they fit HTTP/2.
+/// HTTP/2 requires names in lower case (RFC 9113 section 8.2.1).
 #[test]
 fn names_are_in_lower_case() {
     let request = client("ws://a/", &client_options()).to_http().unwrap();
