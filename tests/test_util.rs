@@ -1,18 +1,20 @@
-//! What `sockless::test_util` promises to those who test their own loops with it. In particular: its transport lets good
-//! loops pass and finds the bad ones.
+//! What `sockless::test_util` promises to users who test their own loops. Its transport accepts good loops and finds the
+//! faults of bad loops.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "tests stop at the first surprise"
 )]
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{RngSeed, TestRunner};
+use proptest::test_runner::TestRunner;
 use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::test_util::{
     Frame, NonBlockingTransport, OPENING_REQUEST, OwnedCloseEvent, OwnedEvent, PeerReads, Role,
@@ -22,23 +24,15 @@ use sockless::{
     Config, Connection, Deadlines, Event, FrameHeader, Opcode, ReadBuffer, Timeout, TransportAction,
 };
 
+#[path = "support/cases.rs"]
+mod cases;
+
+use cases::cases;
+
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-/// The same cases every time; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for others.
-fn cases(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig::default();
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    if std::env::var_os("PROPTEST_RNG_SEED").is_none() {
-        config.rng_seed = RngSeed::Fixed(6455);
-    }
-    config.failure_persistence = None;
-    config
 }
 
 #[test]
@@ -60,7 +54,7 @@ fn the_opening_request_is_accepted_however_it_is_cut() {
     }
 }
 
-/// The pieces outlive the places.
+/// Returns pieces that outlive the places.
 fn halves(bytes: &[u8]) -> Vec<&[u8]> {
     let places = [bytes.len() / 2];
     cuts_at(bytes, &places).collect()
@@ -72,15 +66,12 @@ fn pieces_borrow_only_the_bytes() {
 }
 
 #[test]
-#[should_panic(expected = "the place 9 is beyond the end at 8, or before 4")]
-fn a_place_beyond_the_end_panics() {
-    _ = cuts_at(b"sockless", &[4, 9]).count();
-}
-
-#[test]
-#[should_panic(expected = "the place 3 is beyond the end at 8, or before 4")]
-fn a_place_before_another_panics() {
-    _ = cuts_at(b"sockless", &[4, 3]).count();
+fn a_wrong_place_to_cut_panics() {
+    for place in [3, 9] {
+        let panic = panic_of(|| _ = cuts_at(b"sockless", &[4, place]).count());
+        let message = format!("the place {place} is beyond the end at 8, or before 4");
+        assert!(panic.contains(&message), "{panic}");
+    }
 }
 
 proptest! {
@@ -97,9 +88,8 @@ proptest! {
     }
 }
 
-/// Nothing that `frame_headers` promises is left out.
 #[test]
-fn headers_of_every_kind_are_made() {
+fn frame_headers_generates_every_kind_it_promises() {
     let mut runner = TestRunner::deterministic();
     let strategy = strategies::frame_headers();
     let mut kinds = BTreeSet::new();
@@ -117,52 +107,39 @@ fn headers_of_every_kind_are_made() {
         kinds.insert((opcode.bits(), fin, header.masking_key.is_some(), form));
         lengths.insert((opcode.is_control(), header.payload_length));
     }
-    let data = [Opcode::Continuation, Opcode::Text, Opcode::Binary];
-    let control = [Opcode::Close, Opcode::Ping, Opcode::Pong];
+    let mut expected = BTreeSet::new();
     for masked in [false, true] {
-        for opcode in data.map(Opcode::bits) {
-            for (fin, form) in [
-                (false, 7),
-                (false, 16),
-                (false, 64),
-                (true, 7),
-                (true, 16),
-                (true, 64),
-            ] {
-                assert!(
-                    kinds.contains(&(opcode, fin, masked, form)),
-                    "{opcode} {fin} {masked} {form}"
-                );
+        for opcode in [Opcode::Continuation, Opcode::Text, Opcode::Binary] {
+            for form in [7, 16, 64] {
+                expected.extend([false, true].map(|fin| (opcode.bits(), fin, masked, form)));
             }
         }
-        for opcode in control.map(Opcode::bits) {
-            assert!(
-                kinds.contains(&(opcode, true, masked, 7)),
-                "{opcode} {masked}"
-            );
+        for opcode in [Opcode::Close, Opcode::Ping, Opcode::Pong] {
+            expected.insert((opcode.bits(), true, masked, 7));
         }
     }
+    assert_eq!(kinds, expected);
     for length in [0, 125, 126, 0xffff, 0x1_0000, u64::MAX >> 1] {
         assert!(lengths.contains(&(false, length)), "{length}");
     }
     assert!(lengths.contains(&(true, 0)) && lengths.contains(&(true, 125)));
 }
 
-/// What a loop does wrong.
+/// The fault of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    WatchesForReadingWithoutRoom,
-    WatchesAfterTheEndOfTheStream,
-    ReadsOnceInATurn,
-    NeverWatchesForWriting,
-    WatchesForWritingWithoutOutput,
-    LeavesThePingToThePoller,
-    WritesOnlyAfterTheEvents,
+    ReadsWithoutRoom,
+    ReadsAfterTheEnd,
+    ReadsOnce,
+    NeverWrites,
+    WritesWithoutOutput,
+    LeavesThePing,
+    WritesAfterEvents,
 }
 
 use Fault::*;
 
-/// An echo server in the loop of the guide.
+/// An echo server with the loop of the guide.
 struct Echo {
     connection: Connection,
     buffer: ReadBuffer,
@@ -188,7 +165,7 @@ impl Echo {
     }
 
     fn answer(&mut self, transport: &mut NonBlockingTransport) -> bool {
-        let writes_for_room = !self.has(WritesOnlyAfterTheEvents);
+        let writes_for_room = !self.has(WritesAfterEvents);
         let connection = &mut self.connection;
         loop {
             if !connection.has_room() && writes_for_room {
@@ -212,31 +189,27 @@ impl Echo {
 
     /// Returns whether there may be more to read.
     fn turn(&mut self, transport: &mut NonBlockingTransport, now: Duration) -> bool {
-        let mut rounds = if self.has(ReadsOnceInATurn) {
-            0..1
-        } else {
-            0..32
-        };
+        let mut rounds = if self.has(ReadsOnce) { 0..1 } else { 0..32 };
         while rounds.next().is_some()
             && self.answer(transport)
             && self
                 .connection
                 .handle_read(self.buffer.read_from(transport))
         {}
-        if self.has(ReadsOnceInATurn) {
+        if self.has(ReadsOnce) {
             self.answer(transport);
         }
         self.connection.handle_timeout(now);
-        if !self.has(LeavesThePingToThePoller) {
+        if !self.has(LeavesThePing) {
             self.connection.write_to(transport);
         }
         if self.connection.transport_action() == TransportAction::ShutdownWrite {
             transport.shutdown_write();
         }
-        rounds.is_empty() && !self.has(ReadsOnceInATurn)
+        rounds.is_empty() && !self.has(ReadsOnce)
     }
 
-    /// Until the end. Before each wait `peer` may say what the peer does next.
+    /// Runs the loop to its end. Before each wait, `peer` may add steps to the peer's script.
     fn serve_with(
         &mut self,
         transport: &mut NonBlockingTransport,
@@ -254,10 +227,10 @@ impl Echo {
             } else {
                 connection.timeout_at()
             };
-            let room = connection.has_room() || self.has(WatchesForReadingWithoutRoom);
-            let wants_read = connection.wants_read() || self.has(WatchesAfterTheEndOfTheStream);
-            let writable = connection.output_len() > 0 && !self.has(NeverWatchesForWriting)
-                || self.has(WatchesForWritingWithoutOutput);
+            let room = connection.has_room() || self.has(ReadsWithoutRoom);
+            let wants_read = connection.wants_read() || self.has(ReadsAfterTheEnd);
+            let writable = connection.output_len() > 0 && !self.has(NeverWrites)
+                || self.has(WritesWithoutOutput);
             peer(transport);
             now = transport.wait(wants_read && room, writable, until);
         }
@@ -273,7 +246,7 @@ fn hello() -> Frame {
     Frame::new(0x81, "Hello")
 }
 
-/// A peer that says hello so many times, each in a piece of its own, and reads in small pieces.
+/// A peer that sends `count` messages in separate pieces, and reads 3 bytes at a time.
 fn greeted(trigger: Trigger, count: usize) -> NonBlockingTransport {
     let mut transport = NonBlockingTransport::new(trigger);
     transport.set_max_write(3);
@@ -292,7 +265,7 @@ fn deadlines() -> Config {
     small().with_deadlines(Deadlines::new())
 }
 
-// Good loops pass.
+// The transport accepts good loops.
 
 #[test]
 fn an_echo_passes_when_writes_are_small() {
@@ -324,24 +297,21 @@ fn a_peer_that_reads_only_after_sending_gets_all_answers() {
 }
 
 #[test]
-fn a_peer_that_never_reads_is_given_up() {
+fn a_peer_that_never_reads_times_out() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 200);
         transport.set_peer_reads(PeerReads::Never);
         let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
         assert_eq!(ending.timeout, Some(Timeout::Pong));
         assert_eq!(transport.written(), &hello().encode(Role::Client)[..3]);
-        // The loop left the rest where it was.
-        assert!(
-            transport.unread_len() > 190 * 11,
-            "{}",
-            transport.unread_len()
-        );
+        // The loop did not read the rest.
+        let unread = transport.unread_len();
+        assert!(unread > 190 * 11, "{unread}");
     }
 }
 
 #[test]
-fn output_that_is_left_at_the_end_of_the_stream_is_written() {
+fn the_loop_writes_all_output_after_the_end_of_the_stream() {
     for trigger in Trigger::BOTH {
         for peer_reads in [PeerReads::Always, PeerReads::AfterSending] {
             let mut transport = greeted(trigger, 3);
@@ -355,7 +325,7 @@ fn output_that_is_left_at_the_end_of_the_stream_is_written() {
 }
 
 #[test]
-fn pings_are_sent_and_a_peer_that_answers_is_kept() {
+fn a_peer_that_answers_pings_stays_connected() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 1);
         transport.set_latency(seconds(1));
@@ -379,20 +349,17 @@ fn pings_are_sent_and_a_peer_that_answers_is_kept() {
             answered = pings.len();
         });
         assert_eq!(answered, 4);
-        // A second until the rest of the Ping can be written, and one for each piece of the Pong.
+        // The rest of the Ping takes one second, and each of the two pieces of the Pong takes one.
         assert_eq!(echo.connection.round_trip_time(), Some(seconds(3)));
         assert!(echo.connection.close_event().unwrap().was_clean);
-        // Four Pings, one every 20 seconds after the answer to the one before.
-        assert!(
-            (seconds(80)..seconds(100)).contains(&transport.now()),
-            "{:?}",
-            transport.now()
-        );
+        // There are four Pings, each 20 seconds after the Pong before it.
+        let now = transport.now();
+        assert!((seconds(80)..seconds(100)).contains(&now), "{now:?}");
     }
 }
 
 #[test]
-fn a_silent_peer_is_given_up_when_its_deadline_passes() {
+fn a_silent_peer_times_out() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 1);
         let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
@@ -402,7 +369,7 @@ fn a_silent_peer_is_given_up_when_its_deadline_passes() {
 }
 
 #[test]
-fn a_pause_is_no_end() {
+fn a_pause_does_not_end_the_connection() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 1);
         transport.peer_pauses(seconds(30));
@@ -415,7 +382,7 @@ fn a_pause_is_no_end() {
 }
 
 #[test]
-fn a_failure_is_told_and_the_writing_side_is_shut_down() {
+fn after_a_violation_the_loop_writes_a_close_frame_and_shuts_down_writing() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 1);
         transport.peer_sends(&Frame::new(0x83, "").encode(Role::Server), &[]);
@@ -431,7 +398,7 @@ fn a_failure_is_told_and_the_writing_side_is_shut_down() {
     }
 }
 
-/// More has arrived than one turn reads. The loop goes on without an event from the poller.
+/// More bytes have arrived than one turn reads. The loop continues without an event from the poller.
 #[test]
 fn a_long_backlog_takes_several_turns() {
     for trigger in Trigger::BOTH {
@@ -477,65 +444,14 @@ proptest! {
     }
 }
 
-// Bad loops are found.
+// The transport finds bad loops.
 
-#[test]
-#[should_panic(
-    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can read"
-)]
-fn a_loop_that_watches_for_reading_without_room_spins() {
-    let mut transport = greeted(Trigger::Level, 10);
-    Echo::new(&small())
-        .with_fault(WatchesForReadingWithoutRoom)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(
-    expected = "deadlock: the loop waits for something that is already ready: 11 B are unread"
-)]
-fn a_loop_that_watches_for_reading_without_room_is_told_nothing() {
-    let mut transport = greeted(Trigger::Edge, 10);
-    Echo::new(&small())
-        .with_fault(WatchesForReadingWithoutRoom)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(
-    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can read"
-)]
-fn a_loop_that_watches_after_the_end_of_the_stream_spins() {
-    let mut transport = greeted(Trigger::Level, 1);
-    transport.peer_ends();
-    // What is written slowly gives it time.
-    transport.set_max_write(1);
-    transport.set_peer_reads(PeerReads::AfterSending);
-    Echo::new(&Config::new())
-        .with_fault(WatchesAfterTheEndOfTheStream)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(
-    expected = "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can write"
-)]
-fn a_loop_that_watches_for_writing_without_output_spins() {
-    let mut transport = greeted(Trigger::Level, 1);
-    Echo::new(&small())
-        .with_fault(WatchesForWritingWithoutOutput)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(
-    expected = "the loop spins: 1000 times it read and wrote nothing, and it waits until a time that has passed"
-)]
-fn a_loop_that_comes_back_at_once_for_nothing_spins() {
-    let mut transport = NonBlockingTransport::new(Trigger::Edge);
-    loop {
-        transport.wait(true, false, Some(Duration::ZERO));
-    }
+/// Returns the message of the panic.
+fn panic_of(act: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("no panic");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
+        .expect("the message is text")
 }
 
 fn long_message(trigger: Trigger) -> NonBlockingTransport {
@@ -545,122 +461,148 @@ fn long_message(trigger: Trigger) -> NonBlockingTransport {
     transport
 }
 
-#[test]
-#[should_panic(expected = "deadlock: the loop waits for something that is already ready: ")]
-fn a_loop_that_leaves_bytes_unread_is_not_told_again() {
-    Echo::new(&small())
-        .with_fault(ReadsOnceInATurn)
-        .serve(&mut long_message(Trigger::Edge));
+/// The peer writes slowly, so the loop runs many times after the end of the stream.
+fn ended_and_slow() -> NonBlockingTransport {
+    let mut transport = greeted(Trigger::Level, 1);
+    transport.peer_ends();
+    transport.set_max_write(1);
+    transport.set_peer_reads(PeerReads::AfterSending);
+    transport
 }
 
-/// A deadline that would end the wait is no excuse.
+fn peer_that_never_reads() -> NonBlockingTransport {
+    let mut transport = greeted(Trigger::Level, 10);
+    transport.set_peer_reads(PeerReads::Never);
+    transport
+}
+
+/// The last write makes room, but the events that waited for it stay in the buffer.
+fn two_messages_and_a_close() -> NonBlockingTransport {
+    let mut transport = NonBlockingTransport::new(Trigger::Level);
+    transport.set_max_write(3);
+    transport.peer_sends(&hello().encode(Role::Server).repeat(2), &[]);
+    transport.peer_sends(&Frame::close(1000, "").encode(Role::Server), &[]);
+    transport
+}
+
 #[test]
-#[should_panic(expected = " B are unread, which an edge-triggered poller does not report again")]
-fn a_loop_that_leaves_bytes_unread_until_its_deadline_is_found() {
-    Echo::new(&deadlines())
-        .with_fault(ReadsOnceInATurn)
-        .serve(&mut long_message(Trigger::Edge));
+fn the_transport_finds_each_fault_of_a_loop() {
+    use Trigger::{Edge, Level};
+    const SPINS: &str =
+        "the loop spins: 1000 times it read and wrote nothing, and the poller reports that it can ";
+    const IS_READY: &str = "deadlock: the loop waits for something that is already ready: ";
+    const CUT_SHORT: &str = "deadlock: the loop waits without end to read, while its last write was cut short and the \
+        transport accepts more";
+    const SILENT: &str = "the loop waits without end to read: the peer has nothing more to send";
+    const UNREAD: &str = " B are unread, which an edge-triggered poller does not report again";
+    const FULL: &str = "deadlock: the loop waits without end to write, while 99 B are unread";
+    const PING: &str = "the transport can be written to";
+    let (small, large, timed) = (&small(), &Config::new(), &deadlines());
+    let table = [
+        (
+            Some(ReadsWithoutRoom),
+            small,
+            greeted(Level, 10),
+            SPINS,
+            "read",
+        ),
+        (
+            Some(ReadsWithoutRoom),
+            small,
+            greeted(Edge, 10),
+            IS_READY,
+            "11 B are unread",
+        ),
+        (
+            Some(ReadsAfterTheEnd),
+            large,
+            ended_and_slow(),
+            SPINS,
+            "read",
+        ),
+        (
+            Some(WritesWithoutOutput),
+            small,
+            greeted(Level, 1),
+            SPINS,
+            "write",
+        ),
+        (Some(ReadsOnce), small, long_message(Edge), IS_READY, ""),
+        // The fault counts even if a deadline ends the wait.
+        (Some(ReadsOnce), timed, long_message(Edge), UNREAD, ""),
+        (Some(NeverWrites), large, greeted(Level, 1), CUT_SHORT, ""),
+        (Some(NeverWrites), large, greeted(Edge, 1), CUT_SHORT, ""),
+        (None, small, peer_that_never_reads(), FULL, ""),
+        (None, small, greeted(Level, 1), SILENT, ""),
+        (
+            Some(WritesAfterEvents),
+            small,
+            two_messages_and_a_close(),
+            SILENT,
+            "",
+        ),
+        // The Ping goes into the output after the last write of the turn. An edge-triggered poller reported long before
+        // that the transport is writable.
+        (Some(LeavesThePing), timed, greeted(Edge, 1), IS_READY, PING),
+    ];
+    for (fault, config, mut transport, begin, end) in table {
+        let mut echo = Echo::new(config);
+        echo.fault = fault;
+        let panic = panic_of(|| _ = echo.serve(&mut transport));
+        let message = format!("{begin}{end}");
+        assert!(panic.contains(&message), "{fault:?}: {panic}");
+    }
+}
+
+#[test]
+fn the_transport_finds_a_bad_wait() {
+    let waits: [fn(&mut NonBlockingTransport); 3] = [
+        |transport| {
+            loop {
+                transport.wait(true, false, Some(Duration::ZERO));
+            }
+        },
+        |transport| {
+            transport.peer_sends(&hello().encode(Role::Server), &[]);
+            transport.peer_ends();
+            // The message and the end arrive while the loop does not watch.
+            transport.wait(false, false, Some(seconds(1)));
+            transport.read_exact(&mut [0; 11]).unwrap();
+            transport.wait(true, false, None);
+        },
+        |transport| {
+            transport.peer_ends();
+            transport.wait(true, false, None);
+            assert_eq!(transport.read(&mut [0]).unwrap(), 0);
+            transport.wait(true, false, None);
+        },
+    ];
+    let messages = [
+        "the loop spins: 1000 times it read and wrote nothing, and it waits until a time that has passed",
+        "deadlock: the loop waits for something that is already ready: the end of the stream is unread",
+        "the loop waits without end to read: the peer has ended its stream",
+    ];
+    for (wait, message) in waits.into_iter().zip(messages) {
+        let mut transport = NonBlockingTransport::new(Trigger::Edge);
+        let panic = panic_of(|| wait(&mut transport));
+        assert!(panic.contains(message), "{panic}");
+    }
 }
 
 #[test]
 fn a_level_triggered_poller_reports_bytes_that_are_left_unread_again() {
     let mut transport = long_message(Trigger::Level);
     Echo::new(&small())
-        .with_fault(ReadsOnceInATurn)
+        .with_fault(ReadsOnce)
         .serve(&mut transport);
     assert_eq!(transport.written().len(), 60_004);
-}
-
-#[test]
-#[should_panic(
-    expected = "deadlock: the loop waits for something that is already ready: the end of the stream is unread"
-)]
-fn a_loop_that_does_not_read_to_the_end_is_found() {
-    let mut transport = greeted(Trigger::Edge, 1);
-    transport.peer_ends();
-    // Both arrive while it does not watch.
-    transport.wait(false, false, Some(seconds(1)));
-    transport.read_exact(&mut [0; 11]).unwrap();
-    transport.wait(true, false, None);
-}
-
-#[test]
-#[should_panic(
-    expected = "deadlock: the loop waits without end to read, while its last write was cut short and the transport accepts more"
-)]
-fn a_loop_that_never_watches_for_writing_waits_for_ever() {
-    let mut transport = greeted(Trigger::Level, 1);
-    Echo::new(&Config::new())
-        .with_fault(NeverWatchesForWriting)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(
-    expected = "deadlock: the loop waits without end to read, while its last write was cut short and the transport accepts more"
-)]
-fn a_loop_that_never_watches_for_writing_waits_for_ever_edge_triggered() {
-    let mut transport = greeted(Trigger::Edge, 1);
-    Echo::new(&Config::new())
-        .with_fault(NeverWatchesForWriting)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(expected = "deadlock: the loop waits without end to write, while 99 B are unread")]
-fn without_deadlines_a_peer_that_never_reads_is_waited_for_for_ever() {
-    let mut transport = greeted(Trigger::Level, 10);
-    transport.set_peer_reads(PeerReads::Never);
-    Echo::new(&small()).serve(&mut transport);
-}
-
-#[test]
-#[should_panic(expected = "the loop waits without end to read: the peer has nothing more to send")]
-fn without_deadlines_a_silent_peer_is_waited_for_for_ever() {
-    Echo::new(&small()).serve(&mut greeted(Trigger::Level, 1));
-}
-
-/// The last write has made room, but the events that waited for it stay in the buffer.
-#[test]
-#[should_panic(expected = "the loop waits without end to read: the peer has nothing more to send")]
-fn a_loop_that_does_not_take_events_when_there_is_room_again_waits_for_ever() {
-    let mut transport = NonBlockingTransport::new(Trigger::Level);
-    transport.set_max_write(3);
-    transport.peer_sends(&hello().encode(Role::Server).repeat(2), &[]);
-    transport.peer_sends(&Frame::close(1000, "").encode(Role::Server), &[]);
-    Echo::new(&small())
-        .with_fault(WritesOnlyAfterTheEvents)
-        .serve(&mut transport);
-}
-
-#[test]
-#[should_panic(expected = "the loop waits without end to read: the peer has ended its stream")]
-fn a_loop_that_watches_after_the_end_of_the_stream_is_told_nothing() {
-    let mut transport = NonBlockingTransport::new(Trigger::Edge);
-    transport.peer_ends();
-    transport.wait(true, false, None);
-    assert_eq!(transport.read(&mut [0]).unwrap(), 0);
-    transport.wait(true, false, None);
-}
-
-/// The Ping goes into the output after the last write of the turn. A poller that reports once has reported long before that
-/// the transport can be written to.
-#[test]
-#[should_panic(
-    expected = "deadlock: the loop waits for something that is already ready: the transport can be written to"
-)]
-fn a_loop_that_leaves_the_ping_to_an_edge_triggered_poller_is_found() {
-    let mut transport = greeted(Trigger::Edge, 1);
-    Echo::new(&deadlines())
-        .with_fault(LeavesThePingToThePoller)
-        .serve(&mut transport);
 }
 
 #[test]
 fn a_level_triggered_poller_reports_that_the_ping_can_be_written() {
     let mut transport = greeted(Trigger::Level, 1);
     let ending = Echo::new(&deadlines())
-        .with_fault(LeavesThePingToThePoller)
+        .with_fault(LeavesThePing)
         .serve(&mut transport);
     assert_eq!(ending.unwrap().timeout, Some(Timeout::Pong));
     let heard = assert_legal(Role::Server, transport.written());
@@ -670,14 +612,14 @@ fn a_level_triggered_poller_reports_that_the_ping_can_be_written() {
     ));
 }
 
-// The transport by itself.
+// The transport without a loop.
 
 fn would_block<T: std::fmt::Debug>(result: std::io::Result<T>) {
     assert_eq!(result.unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
-fn pieces_arrive_one_after_the_other() {
+fn pieces_arrive_one_by_one() {
     for trigger in Trigger::BOTH {
         let mut transport = NonBlockingTransport::new(trigger);
         transport.peer_sends(b"sockless", &[0, 1, 4, 8]);
@@ -696,14 +638,14 @@ fn pieces_arrive_one_after_the_other() {
         assert_eq!(transport.wait(true, false, None), 4 * MILLISECOND);
         assert_eq!(transport.read(&mut buffer).unwrap(), 0);
         assert_eq!(transport.read(&mut buffer).unwrap(), 0);
-        // Nothing comes behind the end.
+        // The peer sends nothing after the end.
         transport.peer_sends(b"more", &[]);
         transport.wait(false, false, Some(seconds(1)));
         assert_eq!(transport.read(&mut buffer).unwrap(), 0);
     }
 }
 
-/// What arrived together is read together, however it lies in memory: a read that is not filled has taken everything.
+/// A read that does not fill its space has taken all bytes that arrived, wherever they are in memory.
 #[test]
 fn a_short_read_takes_everything() {
     let mut transport = NonBlockingTransport::new(Trigger::Edge);
@@ -721,13 +663,13 @@ fn a_short_read_takes_everything() {
 }
 
 #[test]
-fn the_transport_takes_more_once_the_peer_has_read() {
+fn the_transport_accepts_more_after_the_peer_reads() {
     for trigger in Trigger::BOTH {
         let mut transport = NonBlockingTransport::new(trigger);
         transport.set_max_write(0); // is 1
         transport.set_max_write(3);
         assert_eq!(transport.write(b"").unwrap(), 0);
-        // At first both pollers report it.
+        // At first, both pollers report that the transport is writable.
         assert_eq!(transport.wait(false, true, None), Duration::ZERO);
         assert!(transport.is_writable());
         transport.wait(false, false, Some(MILLISECOND));
@@ -752,7 +694,7 @@ fn the_transport_takes_more_once_the_peer_has_read() {
 }
 
 #[test]
-fn time_passes_up_to_the_next_thing_and_no_further() {
+fn a_wait_ends_at_the_next_event_or_at_its_time() {
     for trigger in Trigger::BOTH {
         let mut transport = NonBlockingTransport::new(trigger);
         transport.set_latency(seconds(5));
@@ -760,7 +702,7 @@ fn time_passes_up_to_the_next_thing_and_no_further() {
         transport.peer_sends(b"s", &[]);
         assert_eq!(transport.wait(true, false, Some(seconds(4))), seconds(4));
         assert!(!transport.is_readable());
-        // A time that has passed is no wait.
+        // A time in the past ends the wait at once.
         assert_eq!(transport.wait(true, false, Some(seconds(3))), seconds(4));
         assert_eq!(transport.wait(true, false, Some(seconds(14))), seconds(14));
         assert_eq!(transport.wait(true, false, Some(seconds(100))), seconds(15));
@@ -768,13 +710,13 @@ fn time_passes_up_to_the_next_thing_and_no_further() {
     }
 }
 
-/// What an edge-triggered poller reports while nobody watches is lost. A loop has to try.
+/// A loop misses an edge that the poller reports while the loop does not watch. It must try to read.
 #[test]
 fn an_edge_is_reported_once() {
     let mut transport = NonBlockingTransport::new(Trigger::Edge);
     transport.peer_sends(b"sockless", &[4]);
     transport.wait(true, false, None);
-    // Another piece is news, also while the first one is unread.
+    // Another piece is a new edge, even while the first piece is unread.
     assert_eq!(transport.wait(false, false, Some(seconds(1))), seconds(1));
     assert_eq!(transport.read(&mut [0; 100]).unwrap(), 8);
     assert_eq!(transport.wait(true, false, Some(seconds(2))), seconds(2));

@@ -1,6 +1,6 @@
 //! Limits (section 10.4).
 
-use super::{DELIVERIES, accepts, config, refuses};
+use super::{accepts, config, refuses};
 use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, join_parts, refused_at};
 use sockless::{Config, Deadlines, Delivery, Event, ProtocolError, ReadBuffer, Reply};
 use std::time::Duration;
@@ -8,17 +8,14 @@ use std::time::Duration;
 #[test]
 fn a_huge_ping_or_message_header_allocates_nothing() {
     for role in Role::BOTH {
-        let mut peer = Peer::new(role, &Config::default());
-        let ping = Frame::new(0x89, "").with_length(Length::Claimed(10 << 20));
-        peer.receive(&ping.encode(role));
-        assert_eq!(peer.error, Some(ProtocolError::ControlFrameTooLong));
-        assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
-
-        let mut peer = Peer::new(role, &Config::default());
-        let message = Frame::new(0x82, "begin").with_length(Length::Claimed(10 << 20));
-        peer.receive(&message.encode(role));
-        assert_eq!(peer.error, None);
-        assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
+        let too_long = Some(ProtocolError::ControlFrameTooLong);
+        for (first, payload, error) in [(0x89, "", too_long), (0x82, "begin", None)] {
+            let mut peer = Peer::new(role, &Config::default());
+            let frame = Frame::new(first, payload).with_length(Length::Claimed(10 << 20));
+            peer.receive(&frame.encode(role));
+            assert_eq!(peer.error, error);
+            assert!(peer.buffer.capacity() < 100, "{:?}", peer.buffer);
+        }
     }
 }
 
@@ -28,7 +25,7 @@ fn limits(frame: u64, message: u64) -> Config {
         .with_max_message_size(message)
 }
 
-/// What the documentation of [`Config`] states, each in its field.
+/// The documentation of [`Config`] states these defaults.
 #[test]
 fn the_default_limits() {
     let Config {
@@ -52,7 +49,7 @@ fn the_default_limits() {
     assert_eq!(Config::default(), Config::new());
     assert_eq!(Config::default().deadlines, None);
 
-    // And they are kept: the largest frame passes, one byte more is refused at its header.
+    // The largest frame passes. One byte more is refused at its header.
     for role in Role::BOTH {
         let claimed = |claim| Frame::new(0x82, "").with_length(Length::Claimed(claim));
         let most = claimed(16 << 20).encode(role);
@@ -60,7 +57,7 @@ fn the_default_limits() {
         let bad = claimed((16 << 20) + 1).encode(role);
         let error = ProtocolError::FrameTooLarge;
         refuses(role, &Config::default(), &[], &bad[..10], error, 10);
-        // Split over two frames it is the message that is too large.
+        // In two frames, the message is too large.
         let good = [Frame::new(0x02, "x")];
         let bad = Frame::new(0x80, "").with_length(Length::Claimed(16 << 20));
         let bad = bad.encode(role);
@@ -69,9 +66,8 @@ fn the_default_limits() {
     }
 }
 
-/// Each limit is set by the method of its name, and no other with it.
 #[test]
-fn limits_are_set_one_by_one() {
+fn each_method_sets_its_own_limit_only() {
     const ALL: Config = Config::new()
         .with_max_message_size(1)
         .with_max_frame_size(2)
@@ -110,58 +106,51 @@ fn limits_are_set_one_by_one() {
 
 #[test]
 fn limits_are_exact() {
-    use ProtocolError::{FrameTooLarge, MessageTooLarge};
+    use ProtocolError::{FrameTooLarge, MessageTooLarge as TooLarge};
     let big = 1 << 20;
     let part = |first, size| Frame::new(first, vec![b'x'; size]);
-    // Limits of frame and message, frames that pass, the size of one more that does not.
+    // The limits of frame and message, frames that pass, and the first byte and size of the frame that does not.
     let table: &[(u64, u64, &[Frame], u8, usize, ProtocolError)] = &[
-        (big, 0, &[part(0x81, 0)], 0x81, 1, MessageTooLarge),
-        (big, 5, &[part(0x81, 5)], 0x81, 6, MessageTooLarge),
-        (big, 5, &[part(0x82, 5)], 0x02, 6, MessageTooLarge),
+        (big, 0, &[part(0x81, 0)], 0x81, 1, TooLarge),
+        (big, 5, &[part(0x81, 5)], 0x81, 6, TooLarge),
+        (big, 5, &[part(0x82, 5)], 0x02, 6, TooLarge),
         (5, big, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
         (5, big, &[part(0x02, 5), part(0, 5)], 0x80, 6, FrameTooLarge),
         (5, big, &[part(0x02, 5), part(0, 5)], 0x00, 6, FrameTooLarge),
         (5, 5, &[part(0x82, 5)], 0x82, 6, FrameTooLarge),
-        (big, 200, &[part(0x82, 200)], 0x82, 201, MessageTooLarge),
-        // Summed over fragments, whatever control frames come between; reset with every message.
-        (
-            big,
-            5,
-            &[part(0x01, 5), part(0x80, 0)],
-            0x81,
-            6,
-            MessageTooLarge,
-        ),
+        (big, 200, &[part(0x82, 200)], 0x82, 201, TooLarge),
+        // The limit is for the sum of the fragments. Control frames do not count. Each message starts at 0.
+        (big, 5, &[part(0x01, 5), part(0x80, 0)], 0x81, 6, TooLarge),
         (
             big,
             5,
             &[part(0x01, 3), part(0x89, 9), part(0, 2)],
             0x80,
             1,
-            MessageTooLarge,
+            TooLarge,
         ),
-        (big, 5, &[part(0x02, 4)], 0x00, 2, MessageTooLarge),
+        (big, 5, &[part(0x02, 4)], 0x00, 2, TooLarge),
         (
             big,
             5,
             &[part(0x02, 5), part(0x80, 0), part(0x01, 4)],
             0x80,
             2,
-            MessageTooLarge,
+            TooLarge,
         ),
     ];
     for role in Role::BOTH {
         for &(frame, message, good, first, size, error) in table {
             let bad = part(first, size).encode(role);
             let after = if size > 125 { 4 } else { 2 };
-            // The length alone decides, before the payload and even before the masking key.
+            // The length is enough to refuse the frame. The masking key and the payload need not arrive.
             refuses(role, &limits(frame, message), good, &bad, error, after);
         }
     }
 }
 
 #[test]
-fn control_frames_know_no_limit_but_their_own() {
+fn limits_do_not_apply_to_control_frames() {
     for role in Role::BOTH {
         let bytes = Frame::new(0x89, [7; 125]).encode(role);
         let (event, reply) = (OwnedEvent::ping(&[7; 125]), OwnedEvent::pong(&[7; 125]));
@@ -169,55 +158,49 @@ fn control_frames_know_no_limit_but_their_own() {
     }
 }
 
+/// Each role and each delivery mode is in one case. All four combinations would only take longer.
+const ROLES_AND_DELIVERIES: [(Role, Delivery); 2] = [
+    (Role::Server, Delivery::Messages),
+    (Role::Client, Delivery::Chunks),
+];
+
 #[test]
 fn many_small_fragments_pass() {
-    for role in Role::BOTH {
-        for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(role, &config);
-            for (i, byte) in (0..65536).zip((0..=250).cycle()) {
-                let first = match i {
-                    0 => 0x02,
-                    65535 => 0x80,
-                    _ => 0x00,
-                };
-                peer.receive(&Frame::new(first, [byte; 64]).encode(role));
-            }
-            let (events, open) = join_parts(&peer.events);
-            assert_eq!((events.len(), open, peer.error), (1, None, None));
-            let expected: Vec<u8> = (0..=250)
-                .cycle()
-                .take(65536)
-                .flat_map(|byte| [byte; 64])
-                .collect();
-            assert!(events[0].data() == expected);
+    const COUNT: usize = 65_536;
+    let payload: Vec<u8> = (0..COUNT).flat_map(|i| [(i % 251) as u8; 64]).collect();
+    for (role, delivery) in ROLES_AND_DELIVERIES {
+        let mut peer = Peer::new(role, &config(delivery));
+        for (i, fragment) in (1..).zip(payload.chunks(64)) {
+            let first = match i {
+                1 => 0x02,
+                COUNT => 0x80,
+                _ => 0x00,
+            };
+            peer.receive(&Frame::new(first, fragment).encode(role));
         }
+        let (events, open) = join_parts(&peer.events);
+        assert_eq!((events.len(), open, peer.error), (1, None, None));
+        assert!(events[0].data() == payload);
     }
 }
-
 #[test]
-fn a_million_empty_fragments_cost_nothing() {
-    for role in Role::BOTH {
-        for config in DELIVERIES.map(config) {
-            let mut peer = Peer::new(role, &config);
-            peer.receive(&Frame::new(0x01, "a").encode(role));
-            let batch = Frame::new(0x00, "").encode(role).repeat(1000);
-            for _ in 0..1000 {
-                peer.receive(&batch);
-            }
-            // What one read and one byte of message need.
-            assert!(
-                peer.buffer.capacity() <= 3 * batch.len(),
-                "{:?}",
-                peer.buffer
-            );
-            peer.receive(&Frame::new(0x80, "b").encode(role));
-            let (events, _) = join_parts(&peer.events);
-            assert_eq!(events, [OwnedEvent::text("ab")]);
+fn a_million_empty_fragments_use_no_memory() {
+    for (role, delivery) in ROLES_AND_DELIVERIES {
+        let mut peer = Peer::new(role, &config(delivery));
+        peer.receive(&Frame::new(0x01, "a").encode(role));
+        let batch = Frame::new(0x00, "").encode(role).repeat(1000);
+        for _ in 0..1000 {
+            peer.receive(&batch);
         }
+        // One read and one byte of the message need this much.
+        let bound = 3 * batch.len();
+        assert!(peer.buffer.capacity() <= bound, "{:?}", peer.buffer);
+        peer.receive(&Frame::new(0x80, "b").encode(role));
+        let (events, _) = join_parts(&peer.events);
+        assert_eq!(events, [OwnedEvent::text("ab")]);
     }
 }
-
-/// The bound that the documentation of `ReadBuffer` states.
+/// The documentation of `ReadBuffer` states this bound.
 #[test]
 fn the_buffer_is_bounded_by_what_was_received() {
     let message = 50_000;
@@ -248,7 +231,7 @@ fn the_buffer_is_bounded_by_what_was_received() {
     }
 }
 
-/// A limit counts announced bytes, not bytes in memory: a machine with 32-bit addresses streams more than they reach.
+/// A limit counts announced bytes, not bytes in memory. So even a 32-bit machine can receive this message in chunks.
 #[test]
 fn a_message_over_4_gib_streams_in_chunks() {
     const GIB: u64 = 1 << 30;
@@ -264,7 +247,7 @@ fn a_message_over_4_gib_streams_in_chunks() {
             buffer.extend_from_slice(&header.encode(Role::Client));
             assert_eq!(client.next_event(&mut buffer), Ok(None));
             for _ in 0..size / PIECE as u64 {
-                // What was left there by the piece before is as good as any.
+                // The content does not matter, so it is not written.
                 assert!(buffer.spare_mut(PIECE).len() >= PIECE);
                 buffer.advance_filled(PIECE);
                 let Ok(Some(Event::Binary { data, fin: false })) = client.next_event(&mut buffer)
@@ -276,7 +259,7 @@ fn a_message_over_4_gib_streams_in_chunks() {
         }
         assert_eq!(received, 5 * GIB);
         assert_eq!(buffer.capacity(), PIECE);
-        // The limit is exact there, too.
+        // The limit is exact at this size, too.
         buffer.extend_from_slice(&Frame::new(0x00, "x").encode(Role::Client));
         assert_eq!(
             client.next_event(&mut buffer),
