@@ -39,19 +39,19 @@ class Websockets:
             ws = self.stack.enter_context(websockets.sync.client.connect(url, **options))
         except InvalidStatus as error:
             raise Refused(error.response.status_code) from None
-        return WebsocketsConnection(ws, [extension.name for extension in ws.protocol.extensions])
+        return WebsocketsConnection(ws)
 
     def serve(self, *, subprotocol=None, headers=None, refuse=None, greeting=None, deflate=None):
         """Returns the URL of a server, and a function that waits for its connection.
 
-        The response has these headers. The server sends the greeting in the same write if it can.
+        The response has these headers. The server refuses with a status, or else sends the greeting.
         """
         connections = queue.Queue()
 
         def handle(ws):
             if greeting:
                 ws.send(greeting)
-            connections.put(WebsocketsConnection(ws, [extension.name for extension in ws.protocol.extensions]))
+            connections.put(WebsocketsConnection(ws))
             ws.wait_closed()
 
         def respond(ws, request, response):
@@ -80,10 +80,10 @@ def options_of_websockets(deflate, factory):
 
 
 class WebsocketsConnection:
-    def __init__(self, ws, extensions):
+    def __init__(self, ws):
         self.ws = ws
         self.subprotocol = ws.subprotocol or ""
-        self.extensions = ", ".join(extensions)
+        self.extensions = ", ".join(extension.name for extension in ws.protocol.extensions)
         self.request, self.response = ws.request.headers, ws.response.headers
         self.received = bytearray()
         receive_data = ws.protocol.receive_data
@@ -224,9 +224,8 @@ class WsConnection:
         if event == "bytes":
             self.received += details[0]
         else:
-            {"message": self.messages, "closed": self.messages, "pong": self.pongs}.get(event, self.starts).put(
-                (event, *details)
-            )
+            queues = {"message": self.messages, "closed": self.messages, "pong": self.pongs}
+            queues.get(event, self.starts).put((event, *details))
 
     def command(self, *command):
         self.node.command(self.id, *command)
