@@ -87,8 +87,8 @@ fn run(connection: Connection, bytes: &[u8], cuts: &[usize]) -> Outcome {
     run_peer(Peer::with(connection, ReadBuffer::new()), bytes, cuts)
 }
 
-/// What both roles receive in both delivery modes, however the frames are cut: always the same. After an error, its Close
-/// frame is the last frame sent.
+/// What both roles receive in both delivery modes, however the frames are cut: always the same. After an error, its
+/// Close frame is the last frame sent.
 fn received(config: &Config, frames: &[Frame]) -> (Vec<OwnedEvent>, Option<ProtocolError>) {
     let mut results = Vec::new();
     for role in Role::BOTH {
@@ -177,8 +177,8 @@ fn noise(length: usize, seed: u32) -> Vec<u8> {
         .collect()
 }
 
-/// Data with repetitions at distances that need each window from 9 bits to `most` bits. A compressor uses 262 bytes less than
-/// its window.
+/// Data with repetitions at distances that need each window from 9 bits to `most` bits. A compressor uses 262 bytes
+/// less than its window.
 fn repetitions(most: u8) -> Vec<u8> {
     let periods = (9..=most).map(|bits| 100 << (bits - 8));
     periods

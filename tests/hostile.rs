@@ -11,8 +11,6 @@
 
 #[path = "hostile/application.rs"]
 mod application;
-#[path = "hostile/connection.rs"]
-mod connection;
 #[path = "hostile/frames.rs"]
 mod frames;
 #[path = "hostile/handshake.rs"]
@@ -56,9 +54,9 @@ fn accept(head: &[u8], options: &ServerOptions<'_>) -> Result<(), RequestError> 
     Ok(())
 }
 
-fn client() -> ClientHandshake {
+fn client(seed: u8) -> ClientHandshake {
     let uri = Uri::parse("ws://example.com").unwrap();
-    ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([1; 32])).unwrap()
+    ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([seed; 32])).unwrap()
 }
 
 /// The 101 that this client accepts, with more header lines at its end.

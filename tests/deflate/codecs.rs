@@ -33,10 +33,7 @@ fn receive(
     peer.connection.lend_codecs(codecs);
     peer.receive(bytes);
     peer.connection.reclaim_codecs(codecs);
-    match peer.error {
-        Some(error) => Err(error),
-        None => Ok(peer.events()),
-    }
+    peer.error.map_or_else(|| Ok(peer.events()), Err)
 }
 
 fn receives_hello(peer: &mut Peer, role: Role, codecs: &mut Codecs) {
@@ -54,10 +51,8 @@ fn send(peer: &mut Peer, text: &str, fin: bool, codecs: &mut Codecs) {
 /// Whether there is a decompressor, and a compressor.
 fn held(codecs: &Codecs) -> (bool, bool) {
     let text = format!("{codecs:?}");
-    (
-        text.contains("inflater: true"),
-        text.contains("deflater: true"),
-    )
+    let held = ["inflater: true", "deflater: true"].map(|it| text.contains(it));
+    held.into()
 }
 
 /// One of each, which a connection has used.

@@ -110,21 +110,18 @@ fn every_message_anew() {
                 Frame::new(0x80, &full[..1]),
                 Frame::new(0xc2, compressed(&full)),
             ];
-            for (wrong, error) in [
-                (stored(&[0; 1001]), Some(ProtocolError::MessageTooLarge)),
-                (stored(&[0; 1000]), None),
+            let error = Some(ProtocolError::MessageTooLarge);
+            for (last, error) in [
+                (Frame::new(0xc2, stored(&[0; 1001])), error),
+                (Frame::new(0xc2, stored(&[0; 1000])), None),
+                (Frame::new(0x82, [0; 1001]), error),
             ] {
-                let frames = [&good[..], &[Frame::new(0xc2, wrong)]].concat();
+                let frames = [&good[..], &[last]].concat();
                 let outcome = run(agreed(role, &config), &encode(&frames, role), &[]);
                 assert_eq!(outcome.error, error);
-                assert_eq!(
-                    outcome.events.len(),
-                    good.len() - 1 + usize::from(error.is_none())
-                );
+                let whole = good.len() - 1 + usize::from(error.is_none());
+                assert_eq!(outcome.events.len(), whole);
             }
-            let plain = [&good[..], &[Frame::new(0x82, [0; 1001])]].concat();
-            let outcome = run(agreed(role, &config), &encode(&plain, role), &[]);
-            assert_eq!(outcome.error, Some(ProtocolError::MessageTooLarge));
         }
     }
 }
@@ -137,11 +134,8 @@ fn the_smallest_and_the_largest_limit() {
     check(0, &[Frame::new(0xc2, stored(b"a"))], b"a");
     let data = noise(3000, 3);
     let payload = stored(&data);
-    check(
-        u64::MAX,
-        &fragments(0xc2, &payload, &[payload.len() / 2]),
-        &data,
-    );
+    let halves = fragments(0xc2, &payload, &[payload.len() / 2]);
+    check(u64::MAX, &halves, &data);
 }
 
 /// The limit for frames counts compressed bytes.
@@ -177,8 +171,8 @@ fn a_payload_may_be_shorter_or_longer_than_its_data() {
     check(4, &[Frame::new(0xc2, &padded)], b"small");
 }
 
-/// A compressed frame may be longer than the limit, as `Config::max_frame_size` documents. A frame without compression may
-/// not. The header alone decides.
+/// A compressed frame may be longer than the limit, as `Config::max_frame_size` documents. A frame without compression
+/// may not. The header alone decides.
 #[test]
 fn only_compressed_frames_may_be_longer() {
     // The header of a frame up to its length.
@@ -195,17 +189,9 @@ fn only_compressed_frames_may_be_longer() {
     };
     for role in Role::BOTH {
         for delivery in DELIVERIES {
-            for limit in [
-                0_u64,
-                1,
-                63,
-                64,
-                100,
-                1000,
-                16 << 20,
-                1 << 62,
-                (1 << 63) - 1,
-            ] {
+            let small = [0_u64, 1, 63, 64, 100, 1000];
+            let large = [16 << 20, 1 << 62, (1 << 63) - 1];
+            for limit in small.into_iter().chain(large) {
                 let most = u128::from(limit) + u128::from(limit / 8) + u128::from(limit / 64) + 32;
                 let most = u64::try_from(most).unwrap_or(u64::MAX).min((1 << 63) - 1);
                 let config = limited(u64::MAX, delivery).with_max_frame_size(limit);
@@ -244,25 +230,11 @@ fn only_compressed_frames_may_be_longer() {
 /// Compression makes noise longer. A message of the largest size still passes in one frame.
 #[test]
 fn noise_of_the_largest_size_passes() {
-    fn takes(delivery: Delivery, data: &[u8], payload: &[u8], what: &str) {
-        let mut config =
-            limited(data.len() as u64, delivery).with_max_frame_size(data.len() as u64);
-        let frame = Frame::new(0xc2, payload).encode(Role::Client);
-        let outcome = run(agreed(Role::Client, &config), &frame, &[]);
-        assert_eq!(outcome.error, None, "{what}");
-        assert!(outcome.events == [OwnedEvent::binary(data)], "{what}");
-        // A limit of one byte less refuses it.
-        config.max_message_size -= 1;
-        let outcome = run(agreed(Role::Client, &config), &frame, &[]);
-        assert_eq!(
-            outcome.error,
-            Some(ProtocolError::MessageTooLarge),
-            "{what}"
-        );
-    }
+    const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
     let mut longest = 0;
     for length in [1, 5, 64, 1000, 300_000] {
         let data = noise(length, 11);
+        let mut payloads = Vec::new();
         for level in [1, 9] {
             for memory_level in [1, 9] {
                 let deflate = Deflate::new()
@@ -275,12 +247,8 @@ fn noise_of_the_largest_size_passes() {
                 assert_eq!(first, 0xc2);
                 longest = longest.max(payload.len().saturating_sub(length));
                 // Some peers do not remove the marker of their flush.
-                let flushed = [&payload[..], &[0, 0, 0xff, 0xff, 0]].concat();
-                for delivery in DELIVERIES {
-                    let what = format!("{length} B, level {level}, memory level {memory_level}");
-                    takes(delivery, &data, &payload, &what);
-                    takes(delivery, &data, &flushed, &what);
-                }
+                payloads.push([&payload[..], &TAIL, &[0]].concat());
+                payloads.push(payload);
             }
             // The same from another library.
             let mut other = flate2::Compress::new(flate2::Compression::new(level.into()), false);
@@ -288,14 +256,21 @@ fn noise_of_the_largest_size_passes() {
             other
                 .compress_vec(&data, &mut payload, flate2::FlushCompress::Sync)
                 .unwrap();
-            assert_eq!(payload.split_off(payload.len() - 4), [0, 0, 0xff, 0xff]);
+            assert_eq!(payload.split_off(payload.len() - 4), TAIL);
+            payloads.push(payload);
+        }
+        let limit = length as u64;
+        for (i, payload) in payloads.iter().enumerate() {
+            let frame = Frame::new(0xc2, payload).encode(Role::Client);
             for delivery in DELIVERIES {
-                takes(
-                    delivery,
-                    &data,
-                    &payload,
-                    &format!("{length} B, flate2, level {level}"),
-                );
+                let mut config = limited(limit, delivery).with_max_frame_size(limit);
+                let outcome = run(agreed(Role::Client, &config), &frame, &[]);
+                assert_eq!(outcome.error, None, "payload {i} of {length} bytes");
+                assert!(outcome.events == [OwnedEvent::binary(&data)]);
+                // A limit of one byte less refuses the message.
+                config.max_message_size -= 1;
+                let error = run(agreed(Role::Client, &config), &frame, &[]).error;
+                assert_eq!(error, Some(ProtocolError::MessageTooLarge), "payload {i}");
             }
         }
     }
@@ -411,20 +386,17 @@ fn chunks_come_in_order() {
         let mut peer = agreed_peer(role, &limited(1 << 20, Delivery::Chunks));
         peer.receive(&bytes);
         assert_eq!(peer.error, None);
-        let ping = peer
-            .events
-            .iter()
-            .position(|e| *e == OwnedEvent::ping(b"ping"));
-        let lengths = peer.events[..ping.unwrap()].iter().map(|e| e.data().len());
+        let ping = OwnedEvent::ping(b"ping");
+        let parts: Vec<_> = peer.events.split(|event| *event == ping).collect();
+        let lengths = parts[0].iter().map(|event| event.data().len());
         assert_eq!(lengths.sum::<usize>(), 200_000);
-        assert_eq!(
-            peer.events[ping.unwrap() + 1..],
-            [OwnedEvent::binary(&[0; 3]), OwnedEvent::text("plain")]
-        );
+        let after = [OwnedEvent::binary(&[0; 3]), OwnedEvent::text("plain")];
+        assert_eq!(parts[1..], [after]);
     }
 }
 
-/// A message may end shortly after a full chunk. Then all its input is consumed, and some of its data is not yet delivered.
+/// A message may end shortly after a full chunk. Then all its input is consumed, and some of its data is not yet
+/// delivered.
 #[test]
 fn the_last_chunk_is_a_small_one() {
     let config = limited(1 << 20, Delivery::Chunks);

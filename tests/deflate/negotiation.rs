@@ -101,8 +101,8 @@ fn check_sent(connection: &mut Connection, bits: u8, takeover: bool, what: &str)
     }
 }
 
-/// The connection understands references over the whole window, also after a block with BFINAL. Without takeover it refuses
-/// references to earlier messages, and accepts those inside a message.
+/// The connection understands references over the whole window, also after a block with BFINAL. Without takeover it
+/// refuses references to earlier messages, and accepts those inside a message.
 fn check_received(
     role: Role,
     connect: impl Fn() -> Connection,
@@ -211,7 +211,8 @@ fn servers_answer() {
     ] {
         check(&[&extension(offer)], &wishes(wished), terms);
     }
-    // The server declines the first offer: it has no window of 256 bytes, or wants a smaller window than it may ask for.
+    // The server declines the first offer: it has no window of 256 bytes, or wants a smaller window than it may ask
+    // for.
     let first_declined = "permessage-deflate; server_max_window_bits=8, permessage-deflate; server_max_window_bits=9";
     check(&[first_declined], &everything(), (9, true, 15, true));
     let small = (15, true, 14, true);
@@ -240,11 +241,8 @@ fn a_server_that_declines_knows_no_extension() {
 fn invalid_parameters() {
     for parameters in [
         "server_max_window_bits=010",
-        "server_max_window_bits=x",
-        "server_max_window_bits=\"16\"",
         "server_max_window_bits",
         "client_max_window_bits=7",
-        "client_max_window_bits=\"7\"",
         "server_no_context_takeover=1",
         "server_no_context_takeover=true",
         "client_no_context_takeover=\"1\"",
@@ -277,31 +275,11 @@ fn invalid_parameters() {
     }
 }
 
-/// CVE-2026-2229: another library gave window bits from the header to a codec, which panicked. sockless accepts only 8 to 15,
-/// in one spelling.
+/// CVE-2026-2229: another library gave window bits from the header to a codec, which panicked. sockless accepts only 8
+/// to 15, in one spelling.
 #[test]
 fn window_bits_are_checked_before_a_codec_sees_them() {
-    const ODD: [&str; 19] = [
-        "08",
-        "09",
-        "010",
-        "015",
-        "0x9",
-        "0xa",
-        "+9",
-        "-9",
-        "9.0",
-        "1e1",
-        "9a",
-        "x",
-        "4294967305",
-        "18446744073709551625",
-        "\"7\"",
-        "\"16\"",
-        "\"010\"",
-        "65545",
-        "-0",
-    ];
+    let odd = "08 09 010 015 0x9 0xa +9 -9 9.0 1e1 9a x -0 \"7\" \"16\" \"010\" 65545 4294967305 18446744073709551625";
     let works = |role, connection| {
         let mut peer = Peer::with(connection, ReadBuffer::new());
         peer.receive(&Frame::new(0xc1, hex("f2 48 cd c9 c9 07 00")).encode(role));
@@ -310,7 +288,7 @@ fn window_bits_are_checked_before_a_codec_sees_them() {
         take_frame(&mut peer.connection);
     };
     let numbers = (0..=300).map(|bits| bits.to_string());
-    for value in numbers.chain(ODD.map(String::from)) {
+    for value in numbers.chain(odd.split(' ').map(String::from)) {
         let valid = (8..=15).any(|bits: u8| bits.to_string() == value);
         for name in ["server_max_window_bits", "client_max_window_bits"] {
             let parameters = extension(&format!("{name}={value}"));
@@ -371,8 +349,8 @@ fn assert_malformed(headers: &[&str]) {
     assert_eq!(error, ResponseError::MalformedExtensions, "{headers:?}");
 }
 
-/// RFC 9110, sections 5.3 and 5.6.1.2: all lines are one list, and empty elements are ignored. A list without any element is
-/// malformed (RFC 6455, section 9.1).
+/// RFC 9110, sections 5.3 and 5.6.1.2: all lines are one list, and empty elements are ignored. A list without any
+/// element is malformed (RFC 6455, section 9.1).
 #[test]
 fn an_empty_line_is_an_empty_element() {
     for empty in ["", ",", " ,\t,"] {
@@ -467,10 +445,8 @@ fn a_client_may_leave_the_limit_of_its_window_out() {
         assert!(!pair.peer(role).connection.uses_deflate());
     }
     // A server ignores the field.
-    assert_eq!(
-        serve(&[OFFER], &bare(FULL)).unwrap().1,
-        serve(&[OFFER], &wishes(FULL)).unwrap().1
-    );
+    let answer = |config| serve(&[OFFER], config).unwrap().1;
+    assert_eq!(answer(&bare(FULL)), answer(&wishes(FULL)));
 }
 
 #[test]
@@ -486,7 +462,8 @@ fn clients_refuse() {
         let error = ask(answers, &config).0.unwrap_err();
         assert_eq!(error, ResponseError::ExtensionNotOffered, "{answers:?}");
     }
-    // The client offers a limit of its window without a value. It asks for a small window and no takeover of the server.
+    // The client offers a limit of its window without a value. It asks for a small window and no takeover of the
+    // server.
     let small = (10, true, 11, false);
     let no_takeover = "server_no_context_takeover; server_max_window_bits";
     for (parameters, wished) in [

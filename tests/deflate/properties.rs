@@ -11,6 +11,7 @@ use sockless::test_util::{Frame, OwnedEvent, Pair, Role, cuts_at, encode, join_p
 use sockless::{Codecs, Config, Deflate, Delivery, ProtocolError, SharedMessage};
 
 use super::cases::cases;
+use super::data::json;
 use super::listener::Listener;
 use super::reference::{TAIL, inflate};
 use super::{
@@ -175,6 +176,8 @@ enum Step {
     Interrupted(Message),
     /// One of the messages that all connections share.
     Share(usize),
+    /// The data of this message, in a message of the connection.
+    Copy(usize),
     /// Whether the next messages are compressed.
     Compress(bool),
     Move,
@@ -187,6 +190,7 @@ fn steps() -> impl Strategy<Value = Vec<(Role, Step)>> {
         6 => message().prop_map(Step::Send),
         2 => message().prop_map(Step::Interrupted),
         5 => (0..3_usize).prop_map(Step::Share),
+        3 => (0..3_usize).prop_map(Step::Copy),
         2 => prop::bool::weighted(0.8).prop_map(Step::Compress),
         3 => Just(Step::Move),
         2 => Just(Step::Lend),
@@ -266,6 +270,29 @@ impl Talk {
         self.from(role).sent.push(message.owned());
     }
 
+    fn share(&mut self, role: Role, message: &SharedMessage, event: OwnedEvent) {
+        let connection = &mut self.pair.peer(role).connection;
+        connection.send_shared(message).unwrap();
+        self.from(role).sent.push(event);
+    }
+
+    /// Everything has arrived.
+    fn check(&mut self, sizes: &[usize]) {
+        for role in [Role::Client, Role::Server, Role::Client, Role::Server] {
+            self.deliver(role, sizes);
+        }
+        for role in Role::BOTH {
+            let other = self.pair.peer(role.other());
+            assert!(other.buffer.is_empty());
+            let (mut received, open) = join_parts(&other.events());
+            received.retain(|event| !matches!(event, OwnedEvent::Ping(_) | OwnedEvent::Pong(_)));
+            assert_eq!(open, None);
+            let direction = self.from(role);
+            assert!(direction.sent == direction.heard);
+            assert!(direction.sent == received);
+        }
+    }
+
     /// Brings the output of one role to the other.
     fn deliver(&mut self, role: Role, sizes: &[usize]) {
         let output = self.pair.peer(role).write_all();
@@ -281,8 +308,8 @@ impl Talk {
 proptest! {
     #![proptest_config(cases(100))]
 
-    /// Connections with different options use the same codecs and send the same shared messages, among others. The peer and
-    /// another library receive everything that was sent, however it is compressed and cut.
+    /// Connections with different options use the same codecs and send the same shared messages, among others. The peer
+    /// and another library receive everything that was sent, however it is compressed and cut.
     #[test]
     fn both_sides_understand_each_other(
         shared in vec((message(), prop::option::of(wishes())), 3),
@@ -295,7 +322,7 @@ proptest! {
             if let Some(wishes) = ahead {
                 all.compress(wishes);
             }
-            (all, message.owned())
+            all
         }).collect();
         for (server, client, steps) in connections {
             let mut talk = Talk::new(&server, &client);
@@ -307,31 +334,57 @@ proptest! {
                         talk.pair.peer(role).connection.send_ping(b"ping").unwrap();
                         talk.deliver(role, &sizes);
                     }),
-                    Step::Share(i) => {
-                        connection.send_shared(&all[i].0).unwrap();
-                        talk.from(role).sent.push(all[i].1.clone());
-                    }
+                    Step::Share(i) => talk.share(role, &all[i], shared[i].0.owned()),
+                    Step::Copy(i) => talk.send(role, &shared[i].0, |_| ()),
                     Step::Compress(compress) => connection.compress_messages(compress),
                     Step::Move => talk.deliver(role, &sizes),
                     Step::Lend => connection.lend_codecs(&mut codecs),
                     Step::Reclaim => connection.reclaim_codecs(&mut codecs),
                 }
             }
-            for role in [Role::Client, Role::Server, Role::Client, Role::Server] {
-                talk.deliver(role, &sizes);
-            }
+            talk.check(&sizes);
             for role in Role::BOTH {
-                let other = talk.pair.peer(role.other());
-                prop_assert!(other.buffer.is_empty());
-                let (mut received, open) = join_parts(&other.events());
-                received.retain(|event| !matches!(event, OwnedEvent::Ping(_) | OwnedEvent::Pong(_)));
-                prop_assert_eq!(open, None);
-                let direction = talk.from(role);
-                prop_assert!(direction.sent == direction.heard);
-                prop_assert!(direction.sent == received);
                 talk.pair.peer(role).connection.reclaim_codecs(&mut codecs);
             }
         }
+    }
+}
+
+/// Every window, with and without context takeover. The messages of a connection repeat each other, and a shared
+/// message between them must not break their references.
+#[test]
+fn shared_messages_of_many_sizes_between_others() {
+    let mut codecs = Codecs::new();
+    let text = |length, number, cuts| Message {
+        text: true,
+        data: json(length, number).into_bytes(),
+        cuts,
+    };
+    for (bits, takeover) in (9..=15).flat_map(|bits| [(bits, true), (bits, false)]) {
+        let wishes = Deflate::new()
+            .with_max_window_bits(bits)
+            .with_peer_max_window_bits(bits)
+            .with_context_takeover(takeover)
+            .with_peer_context_takeover(takeover);
+        let config = with(wishes).with_max_output(usize::MAX);
+        let mut talk = Talk::new(&config, &config.clone().with_delivery(Delivery::Chunks));
+        for length in [0, 1, 127, 128, 129, 4095, 4096, 4097, 33_000] {
+            let message = text(length, length, vec![]);
+            let all = message.shared();
+            for role in Role::BOTH {
+                talk.pair.peer(role).connection.lend_codecs(&mut codecs);
+                for own in [
+                    text(300, 1, vec![]),
+                    text(300, 1, vec![100]),
+                    message.clone(),
+                ] {
+                    talk.share(role, &all, message.owned());
+                    talk.send(role, &own, |_| ());
+                }
+                talk.pair.peer(role).connection.reclaim_codecs(&mut codecs);
+            }
+        }
+        talk.check(&[3000]);
     }
 }
 
@@ -402,11 +455,8 @@ fn frames(text: bool, payload: &[u8], style: &Style, cuts: &[Index]) -> Vec<Fram
     let rsv1 = if style.plain { 0 } else { 0x40 };
     let frames = fragments(opcode | rsv1, payload, &places(cuts, payload.len()));
     let ping = style.ping.then(|| Frame::new(0x89, "ping"));
-    let frames = frames.into_iter();
-    frames
-        .flat_map(|frame| [Some(frame), ping.clone()])
-        .flatten()
-        .collect()
+    let frames = frames.into_iter().map(|it| [Some(it), ping.clone()]);
+    frames.flatten().flatten().collect()
 }
 
 proptest! {
@@ -508,6 +558,10 @@ fn damage() -> impl Strategy<Value = Damage> {
     ]
 }
 
+const FIRST_BYTES: [u8; 12] = [
+    0x00, 0x01, 0x40, 0x41, 0x42, 0x80, 0x81, 0xc0, 0xc1, 0xc2, 0x89, 0xc9,
+];
+
 proptest! {
     #![proptest_config(cases(500))]
 
@@ -580,7 +634,7 @@ proptest! {
     fn no_bytes_cause_a_panic(
         role in roles(),
         delivery in deliveries(),
-        frames in vec((select(vec![0x00, 0x01, 0x40, 0x41, 0x42, 0x80, 0x81, 0xc0, 0xc1, 0xc2, 0x89, 0xc9]), vec(any::<u8>(), 0..30)), 1..6),
+        frames in vec((select(FIRST_BYTES.to_vec()), vec(any::<u8>(), 0..30)), 1..6),
         sizes in sizes(),
         lend in any::<bool>(),
     ) {

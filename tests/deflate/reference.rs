@@ -11,8 +11,8 @@ pub(crate) struct Inflated {
     pub(crate) data: Vec<u8>,
     /// The largest distance of a repetition, or 0.
     pub(crate) reach: usize,
-    /// Whether the message is whole. Then it ends with the header of an empty stored block, and the tail completes this block
-    /// (RFC 7692, section 7.2.1).
+    /// Whether the message is whole. Then it ends with the header of an empty stored block, and the tail completes this
+    /// block (RFC 7692, section 7.2.1).
     pub(crate) whole: bool,
 }
 
@@ -133,7 +133,8 @@ struct Code {
 }
 
 impl Code {
-    /// RFC 1951, section 3.2.2. A code is wrong if some bits have no meaning, except a code with one symbol (section 3.2.7).
+    /// RFC 1951, section 3.2.2. A code is wrong if some bits have no meaning, except a code with one symbol (section
+    /// 3.2.7).
     fn new(lengths: &[usize]) -> Option<Self> {
         let mut counts = [0; 16];
         for length in lengths {

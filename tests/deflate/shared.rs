@@ -46,7 +46,7 @@ fn a_shared_message_keeps_to_each_window() {
     assert_eq!(sent(client.output()), [(0x81, text.into_bytes())]);
 }
 
-/// The address of the compressed message on connections with these wishes. It is not copied from 4 KiB.
+/// The address of the compressed message on connections with these wishes. Messages of 4 KiB and more are not copied.
 fn addresses(message: &SharedMessage, wishes: &[Deflate]) -> Vec<usize> {
     let address = |wishes: &Deflate| {
         let mut server = agreed(Role::Server, &with(wishes.clone()));
@@ -61,7 +61,8 @@ fn addresses(message: &SharedMessage, wishes: &[Deflate]) -> Vec<usize> {
     wishes.iter().map(address).collect()
 }
 
-/// Only the window counts. Clones and other threads have the same bytes, and threads that need them at the same time wait.
+/// Only the window counts. Clones and other threads have the same bytes, and threads that need them at the same time
+/// wait.
 #[test]
 fn a_shared_message_is_compressed_once_for_each_window() {
     const fn shareable<T: Send + Sync>(_: &T) {}
@@ -83,8 +84,8 @@ fn a_shared_message_is_compressed_once_for_each_window() {
     }
 }
 
-/// A message that fits into the smallest window has the same compressed form for all windows. It is the form of a message that
-/// is not shared.
+/// All windows with room for the whole message give the same compressed form. A message that is not shared has this
+/// form too.
 #[test]
 fn short_messages_have_one_form_for_all_windows() {
     for (length, least) in [(250, 9), (251, 10), (762, 10), (1024, 11), (32_000, 15)] {
@@ -94,9 +95,8 @@ fn short_messages_have_one_form_for_all_windows() {
         let mut forms = Vec::new();
         let message = SharedMessage::text(&text);
         for bits in least..=15 {
-            let mut wishes = terms(bits);
             // The level of the first connection counts.
-            wishes.level = if bits == least { 6 } else { 1 };
+            let wishes = terms(bits).with_level(if bits == least { 6 } else { 1 });
             let mut server = agreed(Role::Server, &with(wishes));
             server.send_shared(&message).unwrap();
             forms.push(sent(&written(&server)));
@@ -109,7 +109,7 @@ fn short_messages_have_one_form_for_all_windows() {
     }
 }
 
-/// The caller chooses the options, and the first call counts.
+/// [`SharedMessage::compress`] uses the options of the caller. Only the first call counts.
 #[test]
 fn compressed_ahead() {
     let text = json(5000, 1);
@@ -130,10 +130,8 @@ fn compressed_ahead() {
     assert_eq!(output(9, &[0, 9]), output(1, &[]));
     // Another window is not affected.
     let message = SharedMessage::text(&text);
-    let mut wishes = terms(9);
-    message.compress(&wishes);
-    wishes = terms(15);
-    let mut server = agreed(Role::Server, &with(wishes));
+    message.compress(&terms(9));
+    let mut server = agreed(Role::Server, &with(terms(15)));
     server.send_shared(&message).unwrap();
     assert_eq!(written(&server), output(6, &[]));
 }

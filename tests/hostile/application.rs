@@ -18,33 +18,20 @@ const BREAKS: [&str; 5] = [
     "\0",
 ];
 
-/// CVE-2026-1527: CR LF in a value of the application began a new header line or a new request. sockless returns a typed error
-/// wherever it takes such a value, and writes nothing.
+/// CVE-2026-1527: CR LF in a value of the application began a new header line or a new request. sockless returns a
+/// typed error over every version of HTTP, and writes nothing.
 #[test]
-fn line_breaks_from_the_application_are_refused_everywhere() {
+fn line_breaks_from_the_application_are_refused_over_every_version_of_http() {
     let uri = Uri::parse("ws://a/").unwrap();
     for broken in BREAKS {
         let value = format!("a{broken}");
-        // Host, port, path, query.
-        for text in [
-            format!("ws://{value}/"),
-            format!("ws://a:80{broken}/"),
-            format!("ws://a/{value}"),
-            format!("ws://a/?{value}"),
-        ] {
-            assert_eq!(Uri::parse(&text), Err(InputError::Uri), "{text:?}");
-        }
-        // A client's options.
         let header = |name, value| Header { name, value };
         let (name, value_header) = (header(&value, b"x"), header("x", value.as_bytes()));
-        let (names, values, subprotocols) = ([name], [value_header], ["a", &*value]);
+        let (names, values, tokens) = ([name], [value_header], ["a", &*value]);
         let options: [(Change<'_>, InputError); 5] = [
             (&|it| it.headers = &names, InputError::HeaderName),
             (&|it| it.headers = &values, InputError::HeaderValue),
-            (
-                &|it| it.subprotocols = &subprotocols,
-                InputError::Subprotocol,
-            ),
+            (&|it| it.subprotocols = &tokens, InputError::Subprotocol),
             (&|it| it.origin = Some(&value), InputError::HeaderValue),
             (&|it| it.host = Some(&value), InputError::Host),
         ];
@@ -52,7 +39,6 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             assert_eq!(in_client(&uri, change), Err(error), "{broken:?}");
         }
 
-        // A server's answers.
         let mut buffer = buffer(REQUEST.as_bytes());
         let mut handshake = ServerHandshake::new(&Config::default());
         let request = handshake.read_request(&mut buffer).unwrap().unwrap();
@@ -60,7 +46,6 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
             (name, InputError::HeaderName),
             (value_header, InputError::HeaderValue),
         ] {
-            assert_eq!(request.respond(200, &[header], b""), Err(error));
             let headers = [header];
             let options = ServerOptions::new().with_headers(&headers);
             let refused = RequestError::Input(error);
@@ -95,8 +80,8 @@ fn line_breaks_from_the_application_are_refused_everywhere() {
     assert!(handshake.request().starts_with(line));
 }
 
-/// An HTTP library may pass on a list of headers with line breaks. A subprotocol of the server with the same name changes
-/// nothing.
+/// An HTTP library may pass on a list of headers with line breaks. A subprotocol of the server with the same name
+/// changes nothing.
 #[test]
 fn line_breaks_from_an_http_library_are_refused() {
     for broken in BREAKS {
@@ -114,9 +99,8 @@ fn line_breaks_from_an_http_library_are_refused() {
             let value = value.as_bytes();
             headers.push(Header { name, value });
             let options = ServerOptions::new().with_subprotocols(&subprotocols);
-            let refused = Request::new("GET", "/", headers)
-                .accept(&options)
-                .unwrap_err();
+            let request = Request::new("GET", "/", headers);
+            let refused = request.accept(&options).unwrap_err();
             assert_eq!(refused, error, "{name}: {broken:?}");
             assert!(!contains(&refused.response(), b"njected"));
         }
@@ -170,38 +154,20 @@ fn no_byte_of_a_refused_request_comes_back() {
 /// An entry that names no host matches no request, not even one with the same text. Other entries still match.
 #[test]
 fn odd_hosts_of_a_server_match_nothing_and_never_panic() {
-    const ODD: [&str; 28] = [
-        "",
-        " ",
-        " a",
-        "a ",
-        ":",
-        ":80",
-        "a:x",
-        "a:-1",
-        "a:65536",
+    const ODD: [&str; 22] = [
+        "", " ", " a", "a ", ":", ":80", "a:x", "a:-1", "a:65536", "a:80:80", "[", "[]", "[]:80",
+        "[a]", "[::1", "[::1]x", "::1", "a/", "%", "%zz", "a\0", "*/*",
+    ];
+    let odd = [
         "a:99999999999999999999",
-        "a:80:80",
-        "[",
-        "[]",
-        "[]:80",
-        "[a]",
-        "[::1",
-        "[::1]x",
         "[::1]:65536",
-        "::1",
         "https://a",
-        "a/",
         "user@a",
-        "%",
-        "%zz",
         "\u{e9}",
-        "a\0",
         "a\r\nInjected: 1",
-        "*/*",
     ];
     let long = "[".repeat(100_000);
-    for odd in ODD.iter().copied().chain([&*long]) {
+    for odd in ODD.into_iter().chain(odd).chain([&*long]) {
         for (hosts, answers) in [(&[odd][..], false), (&[odd, "a"], true)] {
             let options = ServerOptions::new().with_hosts(hosts);
             for host in ["a", "A:80", odd] {

@@ -1,27 +1,28 @@
-//! Incidents of framing: masking keys, lengths, and endless loops.
+//! Incidents of framing: masking keys, lengths, and endless loops. Then edge cases of delivery and of the output.
 
-use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, Uri};
-use sockless::test_util::{Frame, Length, Peer, Role, encode};
+use std::collections::HashSet;
+
+use sockless::handshake::ServerHandshake;
+use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, every_cut, run};
 use sockless::{
-    CloseCode, Config, Connection, Delivery, ProtocolError, ReadBuffer, Reply, Seed,
+    CloseCode, Config, Connection, Delivery, ProtocolError, ReadBuffer, Reply, Seed, SendError,
     TransportAction,
 };
 
 use super::heap::{NOTHING, measure};
-use super::{REQUEST, buffer, frame_headers, response};
+use super::{REQUEST, buffer, client, frame_headers, response};
 
 /// A client after its opening handshake.
 fn opened(seed: u8) -> Connection {
-    let uri = Uri::parse("ws://example.com").unwrap();
-    let seed = Seed::new([seed; 32]);
-    let mut client = ClientHandshake::new(&uri, &ClientOptions::default(), seed).unwrap();
+    let mut client = client(seed);
     let mut buffer = buffer(response(&client, "").as_bytes());
     let (_, connection) = client.read_response(&mut buffer).unwrap().unwrap();
     connection.expect("accepted")
 }
 
-/// CVE-2025-10148: another client used one masking key for all frames, so a server could make it write bytes that a proxy
-/// reads as HTTP. Every frame of a sockless client has a new key. Neither earlier keys nor other connections predict it.
+/// CVE-2025-10148: another client used one masking key for all frames, so a server could make it write bytes that a
+/// proxy reads as HTTP. Every frame of a sockless client has a new key. Neither earlier keys nor other connections
+/// predict it.
 #[test]
 fn no_two_frames_share_a_masking_key() {
     let keys = |connection: Connection| {
@@ -59,21 +60,20 @@ fn no_two_frames_share_a_masking_key() {
             |a: u32, _| a & 0xffff_0000,
             |a: u32, _| a & 0x0000_ffff,
         ] {
-            let mut steps: Vec<u32> = keys.windows(2).map(|pair| step(pair[0], pair[1])).collect();
-            steps.sort_unstable();
-            steps.dedup();
-            assert!(steps.len() > 1300, "{}", steps.len());
+            let steps = keys.windows(2).map(|pair| step(pair[0], pair[1]));
+            let different = steps.collect::<HashSet<_>>().len();
+            assert!(different > 1300, "{different}");
         }
     }
-    let total = all.iter().map(Vec::len).sum::<usize>();
-    let mut together = all.concat();
-    together.sort_unstable();
-    together.dedup();
-    assert_eq!(together.len(), total);
+    let together = all.concat();
+    assert_eq!(
+        together.iter().collect::<HashSet<_>>().len(),
+        together.len()
+    );
 }
 
-/// CVE-2020-27813, CVE-2026-1528, CVE-2026-43678: in other libraries a length overflowed, alone or in a sum. It then passed
-/// the limit, or a buffer had the wrong size. sockless compares lengths with the limits in 64 bits.
+/// CVE-2020-27813, CVE-2026-1528, CVE-2026-43678: in other libraries a length overflowed, alone or in a sum. It then
+/// passed the limit, or a buffer had the wrong size. sockless compares lengths with the limits in 64 bits.
 #[test]
 fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     let most = u64::MAX;
@@ -158,7 +158,8 @@ fn lengths_near_the_end_of_the_numbers_do_not_wrap() {
     }
 }
 
-/// Takes all events, and calls again. Every further answer is the same and changes nothing. Returns the number of events.
+/// Takes all events, and calls again. Every further answer is the same and changes nothing. Returns the number of
+/// events.
 fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
     let mut events = 0;
     while let Ok(Some(_)) = connection.next_event(buffer) {
@@ -188,8 +189,8 @@ fn ask_again(connection: &mut Connection, buffer: &mut ReadBuffer) -> usize {
     events
 }
 
-/// CVE-2025-5399: a crafted frame kept another client in an endless loop. Every call of `next_event` consumes bytes or returns
-/// `None`, in every state and after every byte.
+/// CVE-2025-5399: a crafted frame kept another client in an endless loop. Every call of `next_event` consumes bytes or
+/// returns `None`, in every state and after every byte.
 #[test]
 fn asking_again_without_new_bytes_ends() {
     let frames = [
@@ -264,4 +265,32 @@ fn asking_again_without_new_bytes_ends() {
             assert_eq!(buffer.unread().len(), n);
         }
     }
+}
+
+#[test]
+fn the_good_part_of_a_bad_chunk_does_not_depend_on_the_cut() {
+    let config = Config::new().with_delivery(Delivery::Chunks);
+    for bad in [&b"abc\xff"[..], b"abc\xf4\x90d", b"abc\xe2\x82"] {
+        let frames = [Frame::new(0x81, bad), Frame::new(0x81, "more")];
+        let bytes = encode(&frames, Role::Server);
+        for cuts in every_cut(bytes.len()) {
+            let outcome = run(Role::Server, &config, &bytes, &cuts);
+            assert_eq!(outcome.events, [], "{bad:x?} cut at {cuts:?}");
+            let good = OwnedEvent::TextPart("abc".into());
+            assert_eq!(outcome.open, Some(good), "{bad:x?} cut at {cuts:?}");
+            assert_eq!(outcome.error, Some(ProtocolError::InvalidUtf8));
+            assert_eq!(outcome.ending.unwrap().error, outcome.error);
+        }
+    }
+}
+
+/// One message fits into an empty output, whatever the limit. A second one does not.
+#[test]
+fn an_output_limit_of_nothing_still_sends() {
+    let config = Config::new().with_max_output(0);
+    let mut connection = Connection::server(&config);
+    assert_eq!(connection.send_text("one"), Ok(()));
+    assert_eq!(connection.send_text("two"), Err(SendError::Full));
+    connection.advance_output(connection.output().len());
+    assert_eq!(connection.send_text("two"), Ok(()));
 }

@@ -12,7 +12,7 @@ use super::{REQUEST, accept, buffer, client, response};
 /// A second response does not change the error.
 #[test]
 fn an_error_of_the_clients_handshake_is_final() {
-    let mut client = client();
+    let mut client = client(1);
     let good = response(&client, "");
     let wrong = good.replace("Accept: ", "Accept: x");
     let mut buffer = buffer([wrong, good].concat().as_bytes());
@@ -71,10 +71,9 @@ fn an_emptied_buffer_remembers_no_search() {
     _ = handshake.read_request(&mut buffer);
 }
 
-/// RFC 9112, section 3.2.2: the host of an absolute target replaces the header `Host`. Other forms of a target are refused.
+/// RFC 9112, section 3.2.2: the host of an absolute target replaces the header `Host`.
 #[test]
-fn a_target_is_a_path_or_an_http_uri() {
-    let target = Err(RequestError::Target);
+fn an_origin_is_compared_with_the_host_of_an_absolute_target() {
     for (path, origin, expected) in [
         ("/", "http://a", Ok(())),
         ("/a?b[c]=d", "http://a", Ok(())),
@@ -84,13 +83,6 @@ fn a_target_is_a_path_or_an_http_uri() {
         ("http://a?b", "http://a", Ok(())),
         ("http://b/", "http://b", Ok(())),
         ("http://b/", "http://a", Err(RequestError::Origin)),
-        ("*", "http://a", target),
-        ("foo", "http://a", target),
-        ("a:80", "http://a", target),
-        ("/a#b", "http://a", target),
-        ("ftp://a/", "http://a", target),
-        ("http:///", "http://a", target),
-        ("http://u@a/", "http://a", target),
     ] {
         let head = REQUEST
             .replace("GET /", &format!("GET {path}"))
@@ -100,13 +92,9 @@ fn a_target_is_a_path_or_an_http_uri() {
     }
 }
 
-/// RFC 9110, sections 9.3.2 and 15.3.6: a body here would look like the beginning of the next response.
+/// RFC 9110, section 15.3.6: a body here would look like the beginning of the next response.
 #[test]
-fn answers_without_a_body() {
-    let head = REQUEST.replace("GET", "HEAD");
-    let refused = accept(head.as_bytes(), &ServerOptions::default()).unwrap_err();
-    assert_eq!(refused, RequestError::Method);
-    assert!(refused.response().ends_with(b"\r\n\r\n"));
+fn a_205_has_no_body() {
     let get = Request::new("GET", "/", vec![]);
     let reset = get.respond(205, &[], b"body").unwrap();
     assert!(reset.ends_with(b"Content-Length: 0\r\n\r\n"));

@@ -1,13 +1,15 @@
 //! Incidents of the opening handshake: the cost of a head, and requests that must be refused.
 
-use sockless::handshake::{Origins, RequestError, ResponseError, ServerHandshake, ServerOptions};
+use std::fmt::Debug;
+
+use sockless::handshake::{Origins, RequestError, ServerHandshake, ServerOptions};
 use sockless::{Config, ReadBuffer};
 
-use super::heap::{NOTHING, measure};
-use super::{accept, buffer, client, request, response};
+use super::heap::{Heap, NOTHING, measure};
+use super::{accept, client, request, response};
 
-/// CVE-2023-43669: another library parsed the whole head again after every read. sockless parses it once, at its end. Here
-/// the allocations prove that.
+/// CVE-2023-43669: another library parsed the whole head again after every read. sockless parses it once, at its end.
+/// Here the allocations prove that.
 #[test]
 fn a_head_in_single_bytes_is_parsed_once() {
     let limit = Config::default().max_head_size;
@@ -20,44 +22,45 @@ fn a_head_in_single_bytes_is_parsed_once() {
         filled
     };
 
-    let bytes = fill(&request);
-    let (last, before) = bytes.as_bytes().split_last().unwrap();
     let mut handshake = ServerHandshake::new(&Config::default());
-    let mut buffer = ReadBuffer::with_capacity(limit);
-    let ((), cost) = measure(|| {
-        for byte in before {
-            buffer.extend_from_slice(&[*byte]);
-            assert_eq!(handshake.read_request(&mut buffer), Ok(None));
-        }
-    });
-    assert_eq!(cost, NOTHING);
-    buffer.extend_from_slice(&[*last]);
-    let (found, cost) = measure(|| {
-        let request = handshake.read_request(&mut buffer);
-        request.unwrap().map(|request| request.headers().len())
+    let (found, cost) = last_byte(&fill(&request), |buffer| {
+        let request = handshake.read_request(buffer).unwrap();
+        request.map(|request| request.headers().len())
     });
     assert_eq!(found, Some(5 + 91));
     // The headers of the parser, and the headers of the request.
     assert_eq!(cost.allocations, 2);
 
-    let mut client = client();
-    let bytes = fill(&|lines| response(&client, lines));
-    let (last, before) = bytes.as_bytes().split_last().unwrap();
-    let mut buffer = ReadBuffer::with_capacity(limit);
+    let mut client = client(1);
+    let head = fill(&|lines| response(&client, lines));
+    let (found, _) = last_byte(&head, |buffer| {
+        let opened = client.read_response(buffer).unwrap();
+        opened.map(|(_, connection)| connection.is_some())
+    });
+    assert_eq!(found, Some(true));
+}
+
+/// Gives the head in single bytes. Returns what `read` finds at the last byte, and its cost. Before that byte it finds
+/// and allocates nothing.
+fn last_byte<T: Debug + PartialEq>(
+    head: &str,
+    mut read: impl FnMut(&mut ReadBuffer) -> Option<T>,
+) -> (Option<T>, Heap) {
+    let (last, before) = head.as_bytes().split_last().unwrap();
+    let mut buffer = ReadBuffer::with_capacity(head.len());
     let ((), cost) = measure(|| {
         for byte in before {
             buffer.extend_from_slice(&[*byte]);
-            assert!(matches!(client.read_response(&mut buffer), Ok(None)));
+            assert_eq!(read(&mut buffer), None);
         }
     });
     assert_eq!(cost, NOTHING);
     buffer.extend_from_slice(&[*last]);
-    let opening = client.read_response(&mut buffer);
-    assert!(matches!(opening, Ok(Some((_, Some(_))))));
+    measure(|| read(&mut buffer))
 }
 
-/// CVE-2024-37890: too many header lines crashed another server. sockless refuses the first line over the limit at its end,
-/// before or after the headers of the upgrade, and allocates nothing.
+/// CVE-2024-37890: too many header lines crashed another server. sockless refuses the first line over the limit at its
+/// end, before or after the headers of the upgrade, and allocates nothing.
 #[test]
 fn a_flood_of_headers_is_refused_at_the_line_too_many() {
     let flood = "X-Flood: y\r\n".repeat(1000);
@@ -82,14 +85,6 @@ fn a_flood_of_headers_is_refused_at_the_line_too_many() {
         assert_eq!(error.status(), 431);
         assert!(error.response().starts_with(b"HTTP/1.1 431 "));
     }
-
-    // The same from a server.
-    let mut client = client();
-    let mut buffer = buffer(response(&client, &flood).as_bytes());
-    assert_eq!(
-        client.read_response(&mut buffer).err(),
-        Some(ResponseError::TooManyHeaders)
-    );
 }
 
 /// A peer may send any number of empty lines before a request, and of interim responses before the final one.
@@ -108,7 +103,7 @@ fn what_is_skipped_takes_no_memory() {
     assert_eq!(heap, NOTHING);
     assert!(buffer.is_empty());
 
-    let mut client = client();
+    let mut client = client(1);
     let mut buffer = ReadBuffer::with_capacity(4096);
     let ((), heap) = measure(|| {
         for _ in 0..10_000 {
@@ -121,8 +116,8 @@ fn what_is_skipped_takes_no_memory() {
     assert_eq!(buffer.capacity(), 4096);
 }
 
-/// CVE-2025-30360, CVE-2026-27977: other servers allowed any IP address or `null` as `Origin`, and foreign pages could act
-/// for their visitors. By default, sockless allows only pages of the requested host.
+/// CVE-2025-30360, CVE-2026-27977: other servers allowed any IP address or `null` as `Origin`, and foreign pages could
+/// act for their visitors. By default, sockless allows only pages of the requested host.
 #[test]
 fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
     let serve = |origin: &str, options: &ServerOptions<'_>| {
@@ -130,28 +125,12 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
         let head = head.replace("Host: a", "Host: app.example");
         accept(head.as_bytes(), options)
     };
-    let elsewhere = [
-        "https://evil.example",
-        "http://192.0.2.1",
-        "http://127.0.0.1",
-        "http://[::1]:8080",
-        "http://localhost",
-        "https://example",
-        "https://sub.app.example",
-        "https://app.example.evil.example",
-        "https://evil-app.example",
-        "https://app.example@evil.example",
-        "https://evil.example/app.example",
-        "https://evil.example#app.example",
-        "https://app.example:8443",
-        "ws://app.example",
-        "file://app.example",
-        "app.example",
-        "null",
-        "*",
-        "",
-    ];
-    for origin in elsewhere {
+    // The last one is empty.
+    let elsewhere = "https://evil.example http://192.0.2.1 http://127.0.0.1 http://[::1]:8080 http://localhost \
+        https://example https://sub.app.example https://app.example.evil.example https://evil-app.example \
+        https://app.example@evil.example https://evil.example/app.example https://evil.example#app.example \
+        https://app.example:8443 ws://app.example file://app.example app.example null * ";
+    for origin in elsewhere.split(' ') {
         let refused = serve(origin, &ServerOptions::default()).unwrap_err();
         assert_eq!(refused, RequestError::Origin, "{origin}");
         let response = refused.response();
@@ -166,34 +145,25 @@ fn a_page_from_elsewhere_is_refused_unless_it_is_allowed() {
     assert_eq!(serve("https://app.example", &default), Ok(()));
     let options =
         ServerOptions::new().with_origins(Origins::Only(&["https://evil.example", "null"]));
-    for origin in ["https://evil.example", "null"] {
-        assert_eq!(serve(origin, &options), Ok(()), "only these");
+    for (origin, expected) in [
+        ("https://evil.example", Ok(())),
+        ("null", Ok(())),
+        ("https://app.example", Err(RequestError::Origin)),
+    ] {
+        assert_eq!(serve(origin, &options), expected, "only these");
     }
-    assert_eq!(
-        serve("https://app.example", &options),
-        Err(RequestError::Origin)
-    );
 }
 
-/// CVE-2026-14631: a malformed `Host` or `Origin` threw an exception and stopped another server. sockless answers every value.
+/// CVE-2026-14631: a malformed `Host` or `Origin` threw an exception and stopped another server. sockless answers every
+/// value.
 #[test]
 fn malformed_values_have_an_answer() {
     let mut odd: Vec<Vec<u8>> = (1..=u8::MAX).map(|byte| vec![byte]).collect();
-    let more: [&[u8]; 12] = [
-        b"",
-        b"[",
-        b"[]",
-        b"[::1",
-        b"]:80",
-        b"a:99999999999999999999",
-        b"a:-1",
-        b"%",
-        b"%zz",
-        b"http://",
-        b"http://[",
-        b"\xff\xfe://\xff",
+    let more: [&[u8]; 9] = [
+        b"", b"[", b"[]", b"[::1", b"]:80", b"a:-1", b"%", b"%zz", b"http://",
     ];
-    odd.extend(more.map(<[u8]>::to_vec));
+    let long: [&[u8]; 3] = [b"a:99999999999999999999", b"http://[", b"\xff\xfe://\xff"];
+    odd.extend(more.into_iter().chain(long).map(<[u8]>::to_vec));
     for value in odd {
         for name in ["Host", "Origin", "Sec-WebSocket-Protocol"] {
             let head = match name {

@@ -3,7 +3,7 @@
 use sockless::{Connection, Event, ProtocolError, ReadBuffer};
 
 /// What a connection has delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Received {
     pub(crate) events: usize,
     /// The bytes of text and binary messages.
@@ -19,31 +19,23 @@ pub(crate) fn receive(
     wire: &[u8],
     read: usize,
 ) -> Received {
-    let (mut events, mut bytes) = (0, 0);
+    let mut received = Received::default();
     for piece in wire.chunks(read) {
         buffer.spare_mut(read)[..piece.len()].copy_from_slice(piece);
         buffer.advance_filled(piece.len());
         loop {
-            bytes += match connection.next_event(buffer) {
+            received.bytes += match connection.next_event(buffer) {
+                Ok(None) => break,
                 Ok(Some(Event::Text { text, .. })) => text.len(),
                 Ok(Some(Event::Binary { data, .. })) => data.len(),
                 Ok(Some(_)) => 0,
-                Ok(None) => break,
                 Err(error) => {
-                    let error = Some(error);
-                    return Received {
-                        events,
-                        bytes,
-                        error,
-                    };
+                    received.error = Some(error);
+                    return received;
                 }
             };
-            events += 1;
+            received.events += 1;
         }
     }
-    Received {
-        events,
-        bytes,
-        error: None,
-    }
+    received
 }
