@@ -302,7 +302,7 @@ fn parse_close_code(code: &str) -> Result<CloseCode, String> {
 }
 
 fn send_back(shared: &Shared, event: Event<'_>) {
-    // There is room, so this fails only if the connection is closing.
+    // The output has room, so this fails only if the connection is closing.
     _ = shared.with(|connection| match event {
         Event::Text { text, .. } => connection.send_text(text),
         Event::Binary { data, .. } => connection.send_binary(data),

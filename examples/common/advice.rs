@@ -76,7 +76,7 @@ pub fn refused(status: u16, header: impl Fn(&str) -> Option<String>) -> String {
         403 => String::from("the server forbids it: it may want credentials, see --header"),
         407 => String::from("a proxy wants credentials: --header 'Proxy-Authorization: ...'"),
         429 | 503 => String::from("the server is busy: try later"),
-        500..=599 => String::from("the server, or another server behind it, has failed"),
+        500..=599 => String::from("the server, or another server that it needs, has failed"),
         _ => String::from("the server does not want this client"),
     };
     format!("refused {status}: {advice}")

@@ -56,7 +56,7 @@ impl Stage {
         false
     }
 
-    /// Passes the time. Read everything that has arrived before you call this, so that nothing is late.
+    /// Passes the time. First read everything that has arrived. Otherwise it may count as late.
     pub(crate) fn handle_timeout(&mut self, now: Duration, config: &Config) {
         match self {
             Self::Handshake(handshake) => {

@@ -126,7 +126,7 @@ impl Client {
     fn take_events(&mut self) -> bool {
         self.stage
             .take_events(&mut self.unread, |connection, event| {
-                // There is room, so this fails only if the connection is closing.
+                // The output has room, so this fails only if the connection is closing.
                 _ = match event {
                     Event::Text { text, fin } => connection.send_text_fragment(text, fin),
                     Event::Binary { data, fin } => connection.send_binary_fragment(data, fin),

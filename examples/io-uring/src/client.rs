@@ -169,7 +169,7 @@ impl Client {
         let drained = self
             .stage
             .take_events(&mut self.unread, |connection, event| {
-                // There is room, so this fails only if the connection is closing.
+                // The output has room, so this fails only if the connection is closing.
                 _ = match event {
                     Event::Text { text, .. } => connection.send_text(text),
                     Event::Binary { data, .. } => connection.send_binary(data),

@@ -41,7 +41,7 @@ pub(crate) struct Ring {
     buffers: Buffers,
     /// Entries that the kernel does not have yet.
     waiting: VecDeque<Entry>,
-    /// The number of the pending timeout. There is at most one.
+    /// The number of the pending timeout. At most one is pending.
     timeout: Option<usize>,
 }
 

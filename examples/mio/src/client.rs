@@ -41,7 +41,7 @@ pub(crate) struct Client {
 pub(crate) enum Next {
     /// Wait for the transport or the timer.
     Wait,
-    /// Give the client another turn, after the other clients. There is more to read.
+    /// Give the client another turn, after the other clients. It has more to read.
     Again,
     /// Close the transport.
     End,

@@ -333,7 +333,7 @@ mod tests {
             }
         }
 
-        /// Creates a test with the default deadlines, so many clients, and nobody who receives their messages.
+        /// Creates a test with the default deadlines and this number of clients. They receive no messages.
         fn with_deadlines(clients: usize) -> (Self, Vec<TcpStream>) {
             let mut test = Self::with(Config::new().with_deadlines(Deadlines::new()));
             let clients = (0..clients).map(|_| test.connect()).collect();

@@ -35,7 +35,7 @@ impl Application for Echo {
         event: Event<'_>,
         _: &mut Outbox,
     ) {
-        // There is room, so this fails only if the connection is closing.
+        // The output has room, so this fails only if the connection is closing.
         _ = match event {
             Event::Text { text, .. } => connection.send_text(text),
             Event::Binary { data, .. } => connection.send_binary(data),

@@ -106,13 +106,18 @@ async fn drive_faulty(fault: Fault, names: &[&str]) -> Report {
         }
     });
     let ended = Arc::new(AtomicBool::new(false));
-    let spinning = (fault == Fault::Spin).then(|| {
-        let ended = ended.clone();
-        std::thread::spawn(move || while !ended.load(Ordering::Relaxed) {})
-    });
+    // With one thread, other work on a busy machine could hide the spinning.
+    let spinning: Vec<_> = (0..if fault == Fault::Spin { 4 } else { 0 })
+        .map(|_| {
+            let ended = ended.clone();
+            std::thread::spawn(move || while !ended.load(Ordering::Relaxed) {})
+        })
+        .collect();
     let report = drive(&url, std::process::id(), None, names).await;
     ended.store(true, Ordering::Relaxed);
-    spinning.map(std::thread::JoinHandle::join);
+    for thread in spinning {
+        thread.join().unwrap();
+    }
     server.abort();
     report
 }

@@ -101,7 +101,7 @@ async fn forward(client: TcpStream, plan: &Plan) -> Result<(), String> {
     // The opening handshakes differ between versions of HTTP, so each side has its own.
     let client = accept_async(client).await;
     let client = client.map_err(|error| format!("no opening handshake: {error}"))?;
-    // Nothing is lost here: tungstenite refuses a client that sends more before it has the response.
+    // This loses no bytes. tungstenite refuses a client that sends more before it has the response.
     both_ways(client.into_inner(), stream).await;
     Ok(())
 }

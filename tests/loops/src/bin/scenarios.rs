@@ -52,9 +52,7 @@ fn task(arguments: &mut lexopt::Parser) -> Result<Option<Task>, lexopt::Error> {
         if let Some(mut raw) = arguments.try_raw_args()
             && raw.next_if(|argument| argument == "--").is_some()
         {
-            command = raw
-                .map(ValueExt::string)
-                .collect::<Result<_, _>>()?;
+            command = raw.map(ValueExt::string).collect::<Result<_, _>>()?;
         }
         let Some(argument) = arguments.next()? else {
             break;
