@@ -47,9 +47,9 @@ def complaints():
 
 @pytest.fixture
 def visit(new_context, complaints):
-    """Opens a page in a context of its own."""
+    """Opens a page in a new context. `route` gets its WebSockets."""
 
-    def visit(url, *, init_script=""):
+    def visit(url, *, init_script="", route=None):
         page = new_context().new_page()
         page.set_default_timeout(1000 * BOUND)
         page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
@@ -57,6 +57,8 @@ def visit(new_context, complaints):
         page.requested = []
         page.on("request", lambda request: page.requested.append(request.url))
         page.add_init_script(init_script)
+        if route:
+            page.route_web_socket("**", route)
         page.goto(url)
         return page
 
