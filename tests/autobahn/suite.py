@@ -117,4 +117,4 @@ if __name__ == "__main__":
     try:
         main()
     except (Fault, OSError, TimeoutError) as fault:
-        sys.exit(f"tests/autobahn: {sys.argv[1]}: {fault or type(fault).__name__}")
+        sys.exit(f"tests/autobahn: {sys.argv[1]}: {str(fault) or type(fault).__name__}")
