@@ -1,4 +1,4 @@
-//! Keeps what only the build knows, for the report.
+//! Passes the compiler, the target and its features to the program, for the report.
 
 use std::env::var;
 use std::process::Command;

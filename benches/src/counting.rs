@@ -1,61 +1,51 @@
-//! An allocator that counts, and what some code does to the heap.
-//!
-//! It is no program's allocator until the program says so, since counting takes time:
-//!
-//! ```
-//! use sockless_benches::counting::{Counting, Heap};
-//!
-//! #[global_allocator]
-//! static COUNTING: Counting = Counting;
-//!
-//! let before = Heap::now();
-//! let block = vec![0_u8; 100];
-//! assert_eq!(Heap::now().since(before).bytes, 100);
-//! drop(block);
-//! assert_eq!(Heap::now().since(before).bytes, 0);
-//! ```
+//! An allocator that counts what a thread allocates.
 #![allow(
     unsafe_code,
     clippy::cast_possible_wrap,
-    reason = "only a global allocator of its own sees every allocation"
+    reason = "only a global allocator sees every allocation"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ops::Sub;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The system's allocator. Counts what each thread does by itself.
+/// The allocator of the system. It counts after [`start`].
 #[derive(Debug)]
 pub struct Counting;
 
-/// What was allocated, in a thread since it began, or in between two looks.
+/// Whether to count. Counting takes time, so it is off while times are measured.
+static ON: AtomicBool = AtomicBool::new(false);
+
+/// Starts counting, in all threads.
+pub fn start() {
+    ON.store(true, Relaxed);
+}
+
+/// What one thread has allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heap {
     /// Bytes owned.
     pub bytes: isize,
     /// Blocks owned.
     pub blocks: isize,
-    /// Blocks that were allocated or grew, whatever became of them.
+    /// Blocks that were allocated or grew. Later frees do not change it.
     pub allocations: isize,
-    /// How many bytes these were, or by how many they grew.
+    /// The bytes of those blocks. A block that grew counts by how much it grew.
     pub allocated: isize,
 }
 
 impl Heap {
-    const NOTHING: Self = Self {
-        bytes: 0,
-        blocks: 0,
-        allocations: 0,
-        allocated: 0,
-    };
-
-    /// What this thread has done so far.
+    /// What this thread has allocated so far.
     pub fn now() -> Self {
-        COUNTS.get()
+        HEAP.get()
     }
+}
 
-    /// What was done after `before`.
-    #[must_use]
-    pub fn since(self, before: Self) -> Self {
+impl Sub for Heap {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
         Self {
             bytes: self.bytes - before.bytes,
             blocks: self.blocks - before.blocks,
@@ -66,20 +56,35 @@ impl Heap {
 }
 
 thread_local! {
-    static COUNTS: Cell<Heap> = const { Cell::new(Heap::NOTHING) };
+    static HEAP: Cell<Heap> = const {
+        Cell::new(Heap {
+            bytes: 0,
+            blocks: 0,
+            allocations: 0,
+            allocated: 0,
+        })
+    };
 }
 
+#[inline]
 fn count(bytes: isize, blocks: isize) {
-    // A thread that is ending has no counters any more, and nothing to count.
-    let _ = COUNTS.try_with(|counts| {
-        let mut heap = counts.get();
-        heap.bytes += bytes;
-        heap.blocks += blocks;
+    if ON.load(Relaxed) {
+        count_always(bytes, blocks);
+    }
+}
+
+#[cold]
+fn count_always(bytes: isize, blocks: isize) {
+    // This fails in a thread that is ending, whose counts nobody reads.
+    let _ = HEAP.try_with(|heap| {
+        let mut now = heap.get();
+        now.bytes += bytes;
+        now.blocks += blocks;
         if bytes > 0 {
-            heap.allocations += 1;
-            heap.allocated += bytes;
+            now.allocations += 1;
+            now.allocated += bytes;
         }
-        counts.set(heap);
+        heap.set(now);
     });
 }
 
@@ -89,7 +94,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    // By itself: the system has cleared pages, which cost no memory until they are written to.
+    // The default would write zeros, which makes the pages resident.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize, 1);
         unsafe { System.alloc_zeroed(layout) }
@@ -103,5 +108,25 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size as isize - layout.size() as isize, 0);
         unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_counted() {
+        start();
+        let before = Heap::now();
+        let mut block = vec![0_u8; 100];
+        block.reserve_exact(200);
+        let now = Heap::now() - before;
+        assert_eq!((now.bytes, now.blocks), (300, 1));
+        assert_eq!((now.allocations, now.allocated), (2, 300));
+        drop(block);
+        let now = Heap::now() - before;
+        assert_eq!((now.bytes, now.blocks), (0, 0));
+        assert_eq!((now.allocations, now.allocated), (2, 300));
     }
 }

@@ -1,4 +1,4 @@
-//! What the passes do.
+//! The jobs that passes do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,27 +6,37 @@ use sockless::{FrameHeader, Opcode, apply_mask};
 
 use crate::page;
 use crate::sum::Sum;
+use crate::wire::Wire;
 
-/// Which side the implementation under test is.
+/// The side of the implementation under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Server,
     Client,
 }
 
-/// What messages say.
+/// The contents of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Binary,
-    /// English, a byte a character.
+    /// English, one byte per character.
     Ascii,
-    /// Chinese, three bytes a character.
+    /// Chinese, three bytes per character.
     Chinese,
 }
 
 impl Kind {
     pub fn is_text(self) -> bool {
         self != Self::Binary
+    }
+
+    /// The opcode of a message's first frame.
+    pub fn opcode(self) -> Opcode {
+        if self.is_text() {
+            Opcode::Text
+        } else {
+            Opcode::Binary
+        }
     }
 
     /// A payload of `size` bytes.
@@ -39,87 +49,93 @@ impl Kind {
             }
         };
         let mut payload: Vec<_> = pattern.iter().copied().cycle().take(size).collect();
-        // What does not make a whole character is filled up.
+        // The last character may be cut.
         if self.is_text() {
             let good = str::from_utf8(&payload).map_or_else(|error| error.valid_up_to(), str::len);
             payload[good..].fill(b'.');
         }
         payload
     }
-
-    /// The same as text, if it is text.
-    pub fn text(self, size: usize) -> Option<String> {
-        self.is_text()
-            .then(|| String::from_utf8(self.payload(size)).unwrap())
-    }
 }
 
-/// Receive messages, all alike.
+/// Receive equal messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receive {
-    /// The side that receives: a server receives masked frames.
+    /// The side that receives. A server receives masked frames.
     pub role: Role,
     pub kind: Kind,
     /// Bytes of payload in a message.
     pub size: usize,
-    /// Bytes of payload in a frame; `size` for whole messages.
+    /// Bytes of payload in a frame: `size` for messages in one frame.
     pub fragment: usize,
     /// Messages in a pass.
     pub count: usize,
-    /// What a read gives at most.
+    /// The most that a read returns.
     pub read_size: usize,
-    /// Whether parts of messages may be delivered as they come; otherwise only whole ones.
+    /// Whether the implementation may deliver parts of messages. Otherwise it delivers whole messages.
     pub chunks: bool,
 }
 
 impl Receive {
-    /// The bytes of one pass, the very same for all who ask one after the other: otherwise each would find its own
-    /// gone from the caches when it takes its turn.
+    /// Messages in one frame, and reads of 16 KiB.
+    pub fn new(role: Role, kind: Kind, size: usize, count: usize) -> Self {
+        Self {
+            role,
+            kind,
+            size,
+            fragment: size,
+            count,
+            read_size: 16 << 10,
+            chunks: false,
+        }
+    }
+
+    /// A transport that delivers these messages in every pass.
+    pub fn wire(&self) -> Wire {
+        Wire::new(self.stream(), self.read_size)
+    }
+
+    /// The bytes of one pass.
+    ///
+    /// Everyone who does this job reads the same copy. With a copy for each, they would push each other's copy out
+    /// of the caches.
     pub fn stream(&self) -> Arc<[u8]> {
         static LAST: Mutex<Option<(Receive, Arc<[u8]>)>> = Mutex::new(None);
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
             Some((job, stream)) if job == self => stream.clone(),
-            _ => last.insert((self.clone(), self.frames())).1.clone(),
+            _ => last.insert((self.clone(), self.frames().into())).1.clone(),
         }
     }
 
-    fn frames(&self) -> Arc<[u8]> {
+    fn frames(&self) -> Vec<u8> {
         let payload = self.kind.payload(self.size);
         let mut stream = Vec::new();
-        let mut key = 0x9e37_79b9_u32;
+        let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..self.count {
             let mut start = 0;
             loop {
                 let end = (start + self.fragment).min(payload.len());
-                key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-                let opcode = match (start, self.kind) {
-                    (0, Kind::Binary) => Opcode::Binary,
-                    (0, _) => Opcode::Text,
+                let opcode = match start {
+                    0 => self.kind.opcode(),
                     _ => Opcode::Continuation,
                 };
-                let masking_key = (self.role == Role::Server).then(|| key.to_be_bytes());
+                let key = (self.role == Role::Server).then(|| random.u32(..).to_be_bytes());
                 let header = FrameHeader {
                     fin: end == payload.len(),
-                    rsv: 0,
-                    opcode,
-                    masking_key,
-                    payload_length: (end - start) as u64,
+                    ..header(opcode, key)
                 };
-                stream.extend_from_slice(header.write(&mut [0; FrameHeader::MAX_SIZE]));
-                let place = stream.len();
-                stream.extend_from_slice(&payload[start..end]);
-                apply_mask(&mut stream[place..], masking_key.unwrap_or_default(), 0);
+                push_frame(&mut stream, header, &payload[start..end]);
                 start = end;
                 if start == payload.len() {
                     break;
                 }
             }
         }
-        stream.into()
+        stream
     }
 
-    /// What a server has to write that sends the messages back.
+    /// The job of a server that sends these messages back.
     pub fn echoed(&self) -> Send {
         Send {
             role: Role::Server,
@@ -129,7 +145,7 @@ impl Receive {
         }
     }
 
-    /// What a pass has to find.
+    /// Adds what a pass must receive.
     pub fn expected(&self, mut sum: Sum) -> Sum {
         let payload = self.kind.payload(self.size);
         for _ in 0..self.count {
@@ -139,10 +155,10 @@ impl Receive {
     }
 }
 
-/// Send messages, all alike, each written to the transport before the next one.
+/// Send equal messages. Each is written to the transport before the next one is sent.
 #[derive(Clone, Debug)]
 pub struct Send {
-    /// The side that sends: a client masks.
+    /// The side that sends. A client masks.
     pub role: Role,
     pub kind: Kind,
     /// Bytes of payload in a message.
@@ -151,59 +167,68 @@ pub struct Send {
     pub count: usize,
 }
 
+/// The payload of a message to send. It begins at the start of a page.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload {
+    Text(&'static str),
+    Binary(&'static [u8]),
+}
+
+impl Payload {
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(data) => data,
+        }
+    }
+}
+
 impl Send {
-    /// What each message says, for everyone at the start of a page.
-    pub fn payload(&self) -> &'static [u8] {
-        page::copy(&self.kind.payload(self.size))
+    /// The payload of each message.
+    pub fn payload(&self) -> Payload {
+        let data = page::copy(&self.kind.payload(self.size));
+        if self.kind.is_text() {
+            Payload::Text(str::from_utf8(data).unwrap())
+        } else {
+            Payload::Binary(data)
+        }
     }
 
-    /// Bytes that one message takes on the wire.
+    /// The size of one message on the wire.
     pub fn wire_size(&self) -> usize {
         let extended = match self.size {
             0..=125 => 0,
             126..=0xffff => 2,
             _ => 8,
         };
-        2 + extended + if self.role == Role::Client { 4 } else { 0 } + self.size
+        let key = if self.role == Role::Client { 4 } else { 0 };
+        2 + extended + key + self.size
     }
 
-    /// Whether these are the frames of one pass, with keys that differ if there are any.
+    /// Checks that `written` is the frames of one pass, each with another masking key if frames are masked.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with them.
+    /// Describes the first difference.
     pub fn check(&self, mut written: &[u8]) -> Result<(), String> {
         let payload = self.kind.payload(self.size);
         let mut last_key = None;
         for i in 0..self.count {
-            let (header, size) = FrameHeader::parse(written)
-                .map_err(|error| error.to_string())?
-                .ok_or_else(|| format!("only {i} messages"))?;
-            let opcode = if self.kind.is_text() {
-                Opcode::Text
-            } else {
-                Opcode::Binary
-            };
-            if !header.fin || header.opcode != opcode || header.payload_length != self.size as u64 {
+            let (header, data) =
+                take_frame(&mut written).map_err(|error| format!("message {i}: {error}"))?;
+            if !header.fin || header.rsv != 0 || header.opcode != self.kind.opcode() {
                 return Err(format!("message {i}: {header:?}"));
             }
             if header.masking_key.is_some() != (self.role == Role::Client) {
                 return Err(format!("message {i}: wrong masking"));
             }
-            let end = size + self.size;
-            let mut data = written
-                .get(size..end)
-                .ok_or_else(|| format!("message {i} is cut"))?
-                .to_vec();
-            apply_mask(&mut data, header.masking_key.unwrap_or_default(), 0);
             if data != payload {
-                return Err(format!("message {i}: other contents"));
+                return Err(format!("message {i}: wrong payload"));
             }
             if last_key.is_some() && last_key == header.masking_key {
-                return Err(format!("message {i}: the same key again"));
+                return Err(format!("message {i}: the same masking key again"));
             }
             last_key = header.masking_key;
-            written = &written[end..];
         }
         if written.is_empty() {
             Ok(())
@@ -211,6 +236,50 @@ impl Send {
             Err(format!("{} bytes too many", written.len()))
         }
     }
+}
+
+/// The header of a message in one frame. [`push_frame`] sets the payload length.
+pub fn header(opcode: Opcode, masking_key: Option<[u8; 4]>) -> FrameHeader {
+    FrameHeader {
+        fin: true,
+        rsv: 0,
+        opcode,
+        masking_key,
+        payload_length: 0,
+    }
+}
+
+/// Appends a frame with this payload, masked if the header has a masking key.
+pub fn push_frame(stream: &mut Vec<u8>, mut header: FrameHeader, payload: &[u8]) {
+    header.payload_length = payload.len() as u64;
+    stream.extend_from_slice(header.write(&mut [0; FrameHeader::MAX_SIZE]));
+    let start = stream.len();
+    stream.extend_from_slice(payload);
+    apply_mask(
+        &mut stream[start..],
+        header.masking_key.unwrap_or_default(),
+        0,
+    );
+}
+
+/// Takes the first frame from `bytes`. Returns its header and its payload, unmasked.
+///
+/// # Errors
+///
+/// If `bytes` does not begin with a whole frame.
+pub fn take_frame(bytes: &mut &[u8]) -> Result<(FrameHeader, Vec<u8>), String> {
+    let (header, size) = FrameHeader::parse(bytes)
+        .map_err(|error| error.to_string())?
+        .ok_or("the header is cut")?;
+    let (_, rest) = bytes.split_at(size);
+    let (payload, rest) = usize::try_from(header.payload_length)
+        .ok()
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or("the payload is cut")?;
+    let mut payload = payload.to_vec();
+    apply_mask(&mut payload, header.masking_key.unwrap_or_default(), 0);
+    *bytes = rest;
+    Ok((header, payload))
 }
 
 /// An opening handshake as a browser sends it.
@@ -228,21 +297,25 @@ pub const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     \r\n";
 
-/// What the answer to [`REQUEST`] has to contain.
+/// The key in [`REQUEST`].
+pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// The `Sec-WebSocket-Accept` of a response to [`REQUEST`].
 pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Whether these bytes are a whole answer that accepts [`REQUEST`].
+/// Checks that `response` is one whole response that switches protocols, with this accept value.
 ///
 /// # Errors
 ///
-/// Says what is wrong with them.
-pub fn check_answer(answer: &[u8]) -> Result<(), String> {
-    let shown = String::from_utf8_lossy(answer);
-    if !answer.starts_with(b"HTTP/1.1 101 ") || !answer.ends_with(b"\r\n\r\n") {
-        return Err(format!("no answer that switches protocols: {shown}"));
+/// Shows the response if it is wrong.
+pub fn check_response(response: &[u8], accept: &[u8]) -> Result<(), String> {
+    let right = response.starts_with(b"HTTP/1.1 101 ")
+        && response.ends_with(b"\r\n\r\n")
+        && response.windows(accept.len()).any(|part| part == accept);
+    if right {
+        Ok(())
+    } else {
+        let shown = String::from_utf8_lossy(response);
+        Err(format!("wrong response: {shown}"))
     }
-    if !answer.windows(ACCEPT.len()).any(|part| part == ACCEPT) {
-        return Err(format!("another accept value: {shown}"));
-    }
-    Ok(())
 }

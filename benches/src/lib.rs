@@ -1,7 +1,7 @@
 //! Benchmarks of sockless beside other implementations of WebSocket, in memory.
 //!
-//! A [`Peer`](peers::Peer) makes passes for jobs; a pass does the whole job once. Everything a pass needs is made
-//! before it is timed, and everything it received or sent is counted, so that a peer that loses something fails.
+//! A [`Peer`](peers::Peer) makes passes for jobs. A pass does the whole job once. Whatever a pass needs is made before
+//! it is timed. Everything that a pass receives or sends is counted, so a peer that loses something fails.
 #![allow(
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
@@ -10,23 +10,23 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
-pub mod budget;
-pub mod counted;
 pub mod counting;
+pub mod counts;
 pub mod deflate;
 pub mod job;
 pub mod limits;
-pub mod machine;
 pub mod measure;
-pub mod nowhere;
+pub mod memory;
+pub mod million;
 pub mod page;
 pub mod peers;
-pub mod plot;
 pub mod report;
 pub mod series;
-pub mod shared;
+pub mod speed;
 pub mod sum;
 pub mod upgrade;
-pub mod versions;
 pub mod wire;
 pub mod xor;
+
+#[global_allocator]
+static ALLOCATOR: counting::Counting = counting::Counting;

@@ -1,146 +1,140 @@
-//! What the machine can do: the work of a job that nobody can leave out, and nothing else, in safe code for the
-//! processors that the target takes for granted. Whoever asks the processor for more at run time may unmask faster.
+//! The limits of the machine: the work of a job that everyone must do, and nothing else.
 //!
-//! All of it is done on pieces of 16 KiB, which stay in the nearest cache, whatever the size of the messages: so
-//! messages that are larger show what delivery in chunks could reach. The layout of the stream is known beforehand.
+//! It is safe code, compiled for the vector instructions that every processor of the target has. An implementation that
+//! detects wider vector instructions at run time may unmask faster.
+//!
+//! All work is done on pieces of 16 KiB, which stay in the fastest cache, even if messages are larger. For large
+//! messages it shows what delivery in parts can reach. The code knows the layout of the stream in advance.
 
+use std::hint::black_box;
 use std::io::{Read, Write};
 
-use sockless::{FrameHeader, Opcode};
+use sockless::FrameHeader;
 
-use crate::job::{Receive, Role, Send};
-use crate::peers::Pass;
+use crate::job::{self, Receive, Role, Send};
+use crate::peers::{Pass, echoing, receiving, sending};
 use crate::sum::Sum;
 use crate::wire::Wire;
 use crate::xor::{rotated, xor, xor_into};
 
-/// Bytes that are worked on at a time.
+/// Bytes that are processed at a time.
 const PIECE: usize = 16 << 10;
 
-/// A limit of the machine, and what makes it.
-pub struct Limit {
-    pub name: &'static str,
-    pub pass: Pass,
-}
+/// A name and a pass.
+pub type Limit = (&'static str, Pass);
 
-impl Limit {
-    fn new(name: &'static str, pass: impl FnMut(&mut Sum) + 'static) -> Self {
-        Self {
-            name,
-            pass: Box::new(pass),
-        }
-    }
-}
-
-/// The limits of receiving, the one with all the work last.
+/// The limits of receiving. The last one does all the work.
 pub fn receive(job: &Receive) -> Vec<Limit> {
-    let mut limits = vec![memcpy(job)];
-    if job.role == Role::Server && job.size >= 1 << 10 {
-        limits.push(xor_alone(job));
-    }
     let masked = job.role == Role::Server;
     let text = job.kind.is_text();
+    let mut limits = vec![("memcpy", memcpy(job))];
+    if masked && job.size >= 1 << 10 {
+        limits.push(("xor", xor_alone(job)));
+    }
     let name = match (masked, text) {
         (true, true) => "copy+xor+utf8",
         (true, false) => "copy+xor",
         (false, true) => "copy+utf8",
         (false, false) => "copy+frames",
     };
-    let mut frames = Frames::new(job);
-    limits.push(Limit::new(name, move |sum| {
-        frames.pass(|part| {
-            if masked {
-                xor(part.data, part.key);
-            }
-            assert!(!text || is_utf8(&part));
-            sum.add(part.data, part.fin);
-        });
-    }));
+    let pass = receiving(job, |wire| {
+        let mut frames = Frames::new(job);
+        let mut wire = wire;
+        move |sum| {
+            frames.pass(&mut wire, |_, part| {
+                if masked {
+                    xor(part.data, part.key);
+                }
+                assert!(!text || is_utf8(&part));
+                sum.add(part.data, part.fin);
+            });
+        }
+    });
+    limits.push((name, pass));
     limits
 }
 
-/// The limit of sending: all that a server does to a payload is to pass it on, a client masks it on the way.
-pub fn send(job: &Send) -> Vec<Limit> {
-    let job = job.clone();
-    let payload = job.payload();
-    let mut wire = Wire::sink();
+/// The limit of sending. A server only copies a payload, and a client also masks it.
+pub fn send(job: &Send) -> Limit {
+    let payload = job.payload().bytes();
     if job.role == Role::Server {
-        let mut frame = header(&job, None);
-        frame.extend_from_slice(payload);
-        return vec![Limit::new("memcpy", move |sum| {
-            into_sink(&mut wire, &job, sum, |wire| wire.write_all(&frame).unwrap());
-        })];
+        let mut frame = Vec::new();
+        job::push_frame(&mut frame, job::header(job.kind.opcode(), None), payload);
+        let pass = sending(job, |mut wire| move || wire.write_all(&frame).unwrap());
+        return ("memcpy", pass);
     }
-    let mut buffer = vec![0; FrameHeader::MAX_SIZE + PIECE];
-    let start = header(&job, Some([0; 4]));
-    buffer[..start.len()].copy_from_slice(&start);
-    let mut key = 1_u32;
-    vec![Limit::new("copy+xor+memcpy", move |sum| {
-        into_sink(&mut wire, &job, sum, |wire| {
+    let pass = sending(job, |mut wire| {
+        let mut buffer = vec![0; FrameHeader::MAX_SIZE + PIECE];
+        let header = header(job, Some([0; 4]));
+        buffer[..header.len()].copy_from_slice(&header);
+        let mut key = 1_u32;
+        move || {
             key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-            buffer[start.len() - 4..start.len()].copy_from_slice(&key.to_le_bytes());
+            buffer[header.len() - 4..header.len()].copy_from_slice(&key.to_le_bytes());
             let first = payload.len().min(PIECE);
-            let end = start.len() + first;
-            xor_into(&mut buffer[start.len()..end], &payload[..first], key);
+            let end = header.len() + first;
+            xor_into(&mut buffer[header.len()..end], &payload[..first], key);
             wire.write_all(&buffer[..end]).unwrap();
-            // A piece is a multiple of the key.
+            // The size of a piece is a multiple of the size of a key.
             for piece in payload[first..].chunks(PIECE) {
                 let place = &mut buffer[FrameHeader::MAX_SIZE..][..piece.len()];
                 xor_into(place, piece, key);
                 wire.write_all(place).unwrap();
             }
-        });
-    })]
-}
-
-/// The limit of echoing: what a server receives, passed on.
-pub fn echo(job: &Receive) -> Vec<Limit> {
-    let header = header(&job.echoed(), None);
-    let mut frames = Frames::new(job);
-    let mut wire = Wire::sink();
-    vec![Limit::new("copy+xor+memcpy", move |sum| {
-        frames.pass(|part| {
-            xor(part.data, part.key);
-            if part.first {
-                wire.write_all(&header).unwrap();
-            }
-            wire.write_all(part.data).unwrap();
-            sum.messages += u64::from(part.fin);
-        });
-        sum.wrote(wire.take_written());
-    })]
-}
-
-/// The bytes of a pass, read.
-fn memcpy(job: &Receive) -> Limit {
-    let stream = job.stream();
-    let length = stream.len();
-    let mut wire = Wire::new(stream, job.read_size);
-    let mut buffer = vec![0; PIECE];
-    let finish = as_expected(job);
-    Limit::new("memcpy", move |sum| {
-        let mut left = length;
-        while left > 0 {
-            left -= wire.read(&mut buffer).unwrap();
         }
-        finish(sum);
+    });
+    ("copy+xor+memcpy", pass)
+}
+
+/// The limit of echoing. A server unmasks and copies.
+pub fn echo(job: &Receive) -> Limit {
+    let pass = echoing(job, |mut wire| {
+        let mut frames = Frames::new(job);
+        let header = header(&job.echoed(), None);
+        move |sum| {
+            frames.pass(&mut wire, |wire, part| {
+                xor(part.data, part.key);
+                if part.first {
+                    wire.write_all(&header).unwrap();
+                }
+                wire.write_all(part.data).unwrap();
+                sum.messages += u64::from(part.fin);
+            });
+        }
+    });
+    ("copy+xor+memcpy", pass)
+}
+
+/// Reads the bytes of a pass.
+fn memcpy(job: &Receive) -> Pass {
+    let length = job.stream().len();
+    let finish = as_expected(job);
+    receiving(job, |mut wire| {
+        let mut buffer = vec![0; PIECE];
+        move |sum| {
+            let mut left = length;
+            while left > 0 {
+                left -= wire.read(&mut buffer).unwrap();
+            }
+            finish(sum);
+        }
     })
 }
 
-/// As many bytes as the payloads have, unmasked where they lie.
-fn xor_alone(job: &Receive) -> Limit {
+/// Unmasks as many bytes as the payloads of a pass have, in place.
+fn xor_alone(job: &Receive) -> Pass {
     let finish = as_expected(job);
     let mut buffer = vec![0; job.size.min(PIECE)];
     let rounds = job.count * job.size / buffer.len();
-    Limit::new("xor", move |sum| {
+    Box::new(move |sum| {
         for round in 0..rounds {
-            xor(std::hint::black_box(&mut buffer), round as u32);
+            xor(black_box(&mut buffer), round as u32);
         }
         finish(sum);
     })
 }
 
-/// Makes a sum what it has to be, for a limit that leaves out too much to find it.
+/// Sets a sum to the expected one, for a limit that does not look at the messages.
 fn as_expected(job: &Receive) -> impl Fn(&mut Sum) + 'static {
     let job = job.clone();
     let expected = job.expected(Sum::default());
@@ -155,48 +149,25 @@ fn as_expected(job: &Receive) -> impl Fn(&mut Sum) + 'static {
 
 fn header(job: &Send, masking_key: Option<[u8; 4]>) -> Vec<u8> {
     let header = FrameHeader {
-        fin: true,
-        rsv: 0,
-        opcode: if job.kind.is_text() {
-            Opcode::Text
-        } else {
-            Opcode::Binary
-        },
-        masking_key,
         payload_length: job.size as u64,
+        ..job::header(job.kind.opcode(), masking_key)
     };
     header.write(&mut [0; FrameHeader::MAX_SIZE]).to_vec()
 }
 
-/// Writes the messages of a pass and looks at them if the sum is thorough.
-#[inline]
-fn into_sink(wire: &mut Wire, job: &Send, sum: &mut Sum, mut write: impl FnMut(&mut Wire)) {
-    if sum.is_thorough() {
-        wire.record();
-    }
-    for _ in 0..job.count {
-        write(wire);
-    }
-    sum.wrote(wire.take_written());
-    if let Some(written) = wire.recorded() {
-        job.check(&written).unwrap();
-    }
-}
-
-/// Payload of one frame, or as much of it as lies in the buffer.
+/// The payload of one frame, or the part of it that is in the buffer.
 struct Part<'a> {
     data: &'a mut [u8],
-    /// As it stands at the first byte.
+    /// The masking key, rotated to the first byte of `data`.
     key: u32,
-    /// Whether a message starts here.
+    /// Whether a message begins here.
     first: bool,
     /// Whether a message ends here.
     fin: bool,
 }
 
-/// A stream of frames that are all alike.
+/// A stream of frames that all have the same size.
 struct Frames {
-    wire: Wire,
     buffer: Vec<u8>,
     messages: usize,
     /// Frames in a message.
@@ -207,12 +178,14 @@ struct Frames {
 
 impl Frames {
     fn new(job: &Receive) -> Self {
-        let stream = job.stream();
         let frames = (job.size / job.fragment.max(1)).max(1);
-        assert_eq!(frames * job.fragment, job.size, "all frames are alike");
-        let header = stream.len() / job.count / frames - job.fragment;
+        assert_eq!(
+            frames * job.fragment,
+            job.size,
+            "all frames have the same size"
+        );
+        let header = job.stream().len() / job.count / frames - job.fragment;
         Self {
-            wire: Wire::new(stream, job.read_size.min(PIECE)),
             buffer: vec![0; FrameHeader::MAX_SIZE + PIECE],
             messages: job.count,
             per_message: frames,
@@ -221,9 +194,9 @@ impl Frames {
         }
     }
 
-    /// All the messages of a pass. Only a header that is cut is moved; a payload is taken as it lies.
+    /// Receives the messages of a pass. It moves only a header that is cut.
     #[inline]
-    fn pass(&mut self, mut part: impl FnMut(Part)) {
+    fn pass(&mut self, wire: &mut Wire, mut each: impl FnMut(&mut Wire, Part)) {
         let buffer = &mut *self.buffer;
         let (mut start, mut end) = (0, 0);
         for _ in 0..self.messages {
@@ -232,27 +205,28 @@ impl Frames {
                     buffer.copy_within(start..end, 0);
                     end -= start;
                     while end < self.header {
-                        end += self.wire.read(&mut buffer[end..]).unwrap();
+                        end += wire.read(&mut buffer[end..][..PIECE]).unwrap();
                     }
                     start = 0;
                 }
                 start += self.header;
-                // Of no meaning where nothing is masked.
+                // Without masking the key has no meaning.
                 let key = buffer[..start].last_chunk().copied().unwrap_or_default();
                 let key = u32::from_le_bytes(key);
                 let mut done = 0;
                 loop {
                     if start == end && done < self.payload {
                         start = 0;
-                        end = self.wire.read(buffer).unwrap();
+                        end = wire.read(&mut buffer[..PIECE]).unwrap();
                     }
                     let n = (self.payload - done).min(end - start);
-                    part(Part {
+                    let part = Part {
                         data: &mut buffer[start..start + n],
                         key: rotated(key, done),
                         first: frame == 1 && done == 0,
                         fin: frame == self.per_message && done + n == self.payload,
-                    });
+                    };
+                    each(wire, part);
                     start += n;
                     done += n;
                     if done == self.payload {
@@ -261,11 +235,11 @@ impl Frames {
                 }
             }
         }
-        assert_eq!(start, end, "a pass reads its stream to the end");
+        assert_eq!(start, end, "a pass reads its whole stream");
     }
 }
 
-/// Whether text is valid, but for characters that are cut by the ends of the part.
+/// Whether text is valid UTF-8. The first and the last character of a part may be cut.
 #[inline]
 fn is_utf8(part: &Part) -> bool {
     let mut data = &*part.data;
@@ -289,7 +263,7 @@ fn is_utf8(part: &Part) -> bool {
     simdutf8::basic::from_utf8(data).is_ok()
 }
 
-/// Whether a character does not begin with this byte.
+/// Whether this is not the first byte of a character.
 fn is_inner(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
@@ -299,7 +273,7 @@ mod tests {
     use super::*;
     use crate::job::Kind;
 
-    /// Reads that cut headers, keys, frames and characters.
+    /// Some reads cut headers, keys, payloads and characters.
     #[test]
     fn the_limit_of_receiving_does_all_the_work() {
         for role in [Role::Server, Role::Client] {
@@ -307,18 +281,14 @@ mod tests {
                 for (size, fragment) in [(0, 0), (16, 16), (126, 9), (50_000, 50_000)] {
                     for read_size in [7, 1 << 14, 1 << 16] {
                         let job = Receive {
-                            role,
-                            kind,
-                            size,
                             fragment,
-                            count: 3,
                             read_size,
-                            chunks: false,
+                            ..Receive::new(role, kind, size, 3)
                         };
-                        let mut limit = receive(&job).pop().unwrap();
+                        let (_, mut pass) = receive(&job).pop().unwrap();
                         for _ in 0..2 {
                             let mut sum = Sum::thorough();
-                            (limit.pass)(&mut sum);
+                            pass(&mut sum);
                             assert_eq!(sum, job.expected(Sum::thorough()), "{job:?}");
                         }
                     }
@@ -328,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_text_is_no_limit() {
+    fn invalid_text_is_found() {
         for (data, first, fin, expected) in [
             (&b"a\xe5\xa4\xa9"[..], true, true, true),
             (b"a\xe5\xa4", true, true, false),
@@ -347,42 +317,30 @@ mod tests {
         }
     }
 
+    /// The passes themselves check the frames.
     #[test]
-    fn the_limit_of_echoing_sends_back() {
-        for (size, read_size) in [(0, 5), (16, 6), (16, 7), (50_000, 1 << 14)] {
-            let job = Receive {
-                role: Role::Server,
-                kind: Kind::Binary,
-                size,
-                fragment: size,
-                count: 3,
-                read_size,
-                chunks: false,
-            };
-            for mut limit in echo(&job) {
-                let mut sum = Sum::default();
-                (limit.pass)(&mut sum);
+    fn the_limits_of_sending_and_echoing_write_the_messages() {
+        for size in [0, 16, 126, PIECE, 50_000, 100_000] {
+            for read_size in [5, 6, 7, 1 << 14] {
+                let job = Receive {
+                    read_size,
+                    ..Receive::new(Role::Server, Kind::Binary, size, 3)
+                };
+                let mut sum = Sum::thorough();
+                echo(&job).1(&mut sum);
                 assert_eq!(sum.messages, 3);
                 assert_eq!(sum.bytes, 3 * job.echoed().wire_size() as u64, "{job:?}");
             }
-        }
-    }
-
-    #[test]
-    fn the_limit_of_sending_sends() {
-        for role in [Role::Server, Role::Client] {
-            for size in [0, 16, 126, PIECE, 100_000] {
+            for role in [Role::Server, Role::Client] {
                 let job = Send {
                     role,
                     kind: Kind::Binary,
                     size,
                     count: 3,
                 };
-                for mut limit in send(&job) {
-                    let mut sum = Sum::thorough();
-                    (limit.pass)(&mut sum);
-                    assert_eq!(sum.bytes, 3 * job.wire_size() as u64);
-                }
+                let mut sum = Sum::thorough();
+                send(&job).1(&mut sum);
+                assert_eq!(sum.bytes, 3 * job.wire_size() as u64, "{job:?}");
             }
         }
     }

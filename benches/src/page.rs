@@ -1,10 +1,9 @@
-//! Bytes at the start of a page: how fast they are copied depends on where they lie, by a third at 16 KiB, and that is
-//! not to depend on who asked for memory first.
+//! Control over the place of bytes in their pages. At 16 KiB the place changes the time to copy them by a third.
 
 /// The size of a page.
 pub const PAGE: usize = 4096;
 
-/// A copy of `bytes` at the start of a page. Never freed: there are few, and each is used until its series is done.
+/// Copies `bytes` to the start of a page. The copy is never freed.
 pub fn copy(bytes: &[u8]) -> &'static [u8] {
     let memory = vec![0; bytes.len() + PAGE].leak();
     let start = memory.as_ptr().align_offset(PAGE);
@@ -13,13 +12,13 @@ pub fn copy(bytes: &[u8]) -> &'static [u8] {
     copy
 }
 
-/// Lets what is allocated from now on lie elsewhere in its pages: `place` times some odd number of lines further.
+/// Leaks a block, which moves later allocations to other places in their pages. The size depends on `place`.
 pub fn skip(place: usize) {
     const STEP: usize = 13 * 64 + 16;
     std::mem::forget(Vec::<u8>::with_capacity(place * STEP));
 }
 
-/// Memory at the start of a page.
+/// Memory that begins at the start of a page.
 #[derive(Debug)]
 #[repr(align(4096))]
 pub struct Pages<const N: usize>(pub [u8; N]);
@@ -36,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_begins_at_the_start_of_a_page() {
+    fn all_memory_begins_at_the_start_of_a_page() {
         for length in [0, 1, PAGE, 3 * PAGE + 1] {
             let bytes = vec![7; length];
             let copy = copy(&bytes);

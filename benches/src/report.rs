@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::machine::Machine;
-
-/// Who did a job, and the time for a message in nanoseconds.
+/// The time for a message, in nanoseconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     pub name: String,
@@ -14,32 +12,33 @@ pub struct Figure {
 /// The figures of a series.
 pub struct Row {
     pub title: String,
-    pub sockless: Figure,
-    /// The other implementations.
+    /// The implementations, sockless first.
     pub peers: Vec<Figure>,
-    /// The machine's limits, the one with all the work last.
+    /// The limits of the machine. The last one does all the work.
     pub limits: Vec<Figure>,
-    /// Whether the plot has it.
-    pub plotted: bool,
 }
 
 impl Row {
-    /// The fastest of the others.
-    pub fn best_peer(&self) -> Option<&Figure> {
-        self.peers
+    /// The time of sockless.
+    fn time(&self) -> f64 {
+        self.peers[0].time
+    }
+
+    /// The fastest of the other implementations.
+    fn best_peer(&self) -> Option<&Figure> {
+        self.peers[1..]
             .iter()
             .min_by(|one, other| one.time.total_cmp(&other.time))
     }
 
-    /// What the machine can do if all the work is done.
-    pub fn limit(&self) -> Option<&Figure> {
-        self.limits.last()
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Figure> {
-        std::iter::once(&self.sockless)
-            .chain(&self.peers)
-            .chain(&self.limits)
+    /// In one line, for the terminal.
+    pub fn summary(&self) -> String {
+        let mut text = time(self.time());
+        for figure in [self.best_peer(), self.limits.last()].into_iter().flatten() {
+            let ratio = ratio(self.time() / figure.time);
+            write!(text, ", {ratio} times {}", figure.name).unwrap();
+        }
+        text
     }
 }
 
@@ -49,84 +48,58 @@ pub struct Table {
     pub rows: Vec<Row>,
 }
 
-/// How it was measured.
-pub struct Method {
-    /// The command that was given.
-    pub command: String,
-    pub turns: usize,
-    pub machine: Machine,
-}
-
-/// All of it: what came out in short, all figures, and where they come from.
-pub fn markdown(tables: &[Table], method: &Method) -> String {
-    let mut text = String::new();
-    summary(&mut text, tables);
+/// A summary, and a table of all figures for each group.
+pub fn markdown(tables: &[Table]) -> String {
+    let mut text = String::from(
+        "## Summary\n\n\
+        Each time is for one message. A ratio below 1 means that sockless is faster. \
+        The limit is the work that everyone must do.\n\n\
+        | series | sockless | best peer | | sockless / best peer | limit | | sockless / limit |\n\
+        |---|--:|--:|---|--:|--:|---|--:|\n",
+    );
+    for row in tables.iter().flat_map(|table| &table.rows) {
+        write!(text, "| {} | {} |", row.title, time(row.time())).unwrap();
+        for figure in [row.best_peer(), row.limits.last()] {
+            match figure {
+                Some(figure) => {
+                    let ratio = ratio(row.time() / figure.time);
+                    write!(text, " {} | {} | {ratio} |", time(figure.time), figure.name)
+                }
+                None => write!(text, " - | - | - |"),
+            }
+            .unwrap();
+        }
+        text.push('\n');
+    }
     for table in tables {
         full(&mut text, table);
     }
-    machine(&mut text, method);
     text
-}
-
-/// Everything is written to a string, which takes all.
-macro_rules! put {
-    ($text:expr, $($arguments:tt)*) => {
-        writeln!($text, $($arguments)*).expect("a string")
-    };
-}
-
-fn summary(text: &mut String, tables: &[Table]) {
-    put!(text, "## Summary\n");
-    put!(
-        text,
-        "Time for one message. Below 1, sockless is faster than the best peer. The limit is the bare work in safe code.\n"
-    );
-    put!(
-        text,
-        "| series | sockless | best peer | | sockless / best peer | limit | | sockless / limit |"
-    );
-    put!(text, "|---|--:|--:|---|--:|--:|---|--:|");
-    for row in tables.iter().flat_map(|table| &table.rows) {
-        let beside = |figure: Option<&Figure>| match figure {
-            Some(figure) => format!(
-                "{} | {} | {}",
-                time(figure.time),
-                figure.name,
-                ratio(row.sockless.time / figure.time)
-            ),
-            None => "- | - | -".to_owned(),
-        };
-        put!(
-            text,
-            "| {} | {} | {} | {} |",
-            row.title,
-            time(row.sockless.time),
-            beside(row.best_peer()),
-            beside(row.limit())
-        );
-    }
 }
 
 fn full(text: &mut String, table: &Table) {
     let names = columns(&table.rows);
-    put!(text, "\n## {}\n", table.title);
-    put!(text, "| series | {} |", names.join(" | "));
-    put!(text, "|---|{}", "--:|".repeat(names.len()));
+    writeln!(
+        text,
+        "\n## {}\n\n| series | {} |",
+        table.title,
+        names.join(" | ")
+    )
+    .unwrap();
+    writeln!(text, "|---|{}", "--:|".repeat(names.len())).unwrap();
     for row in &table.rows {
-        let cells = names.iter().map(|name| {
-            let figure = row.all().find(|figure| figure.name == *name);
-            figure.map_or_else(|| "-".to_owned(), |figure| time(figure.time))
-        });
-        put!(
-            text,
-            "| {} | {} |",
-            row.title,
-            cells.collect::<Vec<_>>().join(" | ")
-        );
+        write!(text, "| {} |", row.title).unwrap();
+        for name in &names {
+            let mut figures = row.peers.iter().chain(&row.limits);
+            let figure = figures.find(|figure| figure.name == *name);
+            let cell = figure.map_or_else(|| "-".to_owned(), |figure| time(figure.time));
+            write!(text, " {cell} |").unwrap();
+        }
+        text.push('\n');
     }
 }
 
-/// The names, peers before limits, in the order in which the rows with most of them have them.
+/// The names of all figures, peers before limits. Rows with more figures decide the order.
 fn columns(rows: &[Row]) -> Vec<&str> {
     let mut names = vec![];
     let mut add = |figures: &'_ dyn Fn(&Row) -> &[Figure]| {
@@ -138,37 +111,14 @@ fn columns(rows: &[Row]) -> Vec<&str> {
             }
         }
     };
-    add(&|row| std::slice::from_ref(&row.sockless));
     add(&|row| &row.peers);
     add(&|row| &row.limits);
     names
 }
 
-fn machine(text: &mut String, method: &Method) {
-    let Machine {
-        cpu,
-        cores,
-        rustc,
-        target,
-        features,
-        date,
-    } = &method.machine;
-    put!(text, "\n## Machine\n");
-    put!(text, "- processor: {cpu}, {cores} cores");
-    put!(text, "- compiler: {rustc}");
-    put!(text, "- target: {target} ({features})");
-    put!(text, "- date: {date}");
-    put!(text, "- command: `{}`", method.command);
-    put!(
-        text,
-        "- each figure: the median of the quietest third of {} turns",
-        method.turns
-    );
-}
-
-/// Nanoseconds, in microseconds from ten of them on, with as many digits as say something.
-pub fn time(nanoseconds: f64) -> String {
-    // Rounded first: 9999.9 ns are 10.0 us.
+/// A time in nanoseconds, or in microseconds from ten microseconds on.
+fn time(nanoseconds: f64) -> String {
+    // It is rounded before the comparison: 9999.9 ns are 10.0 us.
     if nanoseconds.round() < 10_000.0 {
         format!("{} ns", digits(nanoseconds))
     } else {
@@ -184,8 +134,8 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// How many times as long.
-pub fn ratio(ratio: f64) -> String {
+/// A ratio of times.
+fn ratio(ratio: f64) -> String {
     if ratio < 9.995 {
         format!("{ratio:.2}")
     } else {
@@ -205,58 +155,30 @@ mod tests {
     }
 
     fn row(title: &str, peers: &[(&str, f64)], limits: &[(&str, f64)]) -> Row {
-        let figures = |all: &[(&str, f64)]| {
-            let figures = all.iter().map(|(name, time)| figure(name, *time));
-            figures.collect()
+        let figures = |all: &[(&str, f64)]| -> Vec<_> {
+            all.iter().map(|(name, time)| figure(name, *time)).collect()
         };
+        let mut peers = figures(peers);
+        peers.insert(0, figure("sockless 1", 50.0));
         Row {
             title: title.to_owned(),
-            sockless: figure("sockless 1", 50.0),
-            peers: figures(peers),
+            peers,
             limits: figures(limits),
-            plotted: true,
         }
     }
 
     #[test]
-    fn times_have_a_unit_and_no_digit_too_many() {
-        for (nanoseconds, expected) in [
-            (0.04, "0.0 ns"),
-            (4.26, "4.3 ns"),
-            (99.94, "99.9 ns"),
-            (99.96, "100 ns"),
-            (9999.4, "9999 ns"),
-            (9999.6, "10.0 \u{b5}s"),
-            (10_000.0, "10.0 \u{b5}s"),
-            (99_960.0, "100 \u{b5}s"),
-            (4_812_345.0, "4812 \u{b5}s"),
-        ] {
-            assert_eq!(time(nanoseconds), expected);
-        }
-    }
-
-    #[test]
-    fn ratios() {
-        for (value, expected) in [
-            (0.456, "0.46"),
-            (1.0, "1.00"),
-            (9.994, "9.99"),
-            (9.996, "10.0"),
-            (123.4, "123"),
-        ] {
-            assert_eq!(ratio(value), expected);
-        }
-    }
-
-    #[test]
-    fn the_best_peer_is_the_fastest_whoever_is_faster_than_it() {
+    fn the_best_peer_is_the_fastest_other_one() {
         let row = row(
             "a",
             &[("slow", 90.0), ("best", 20.0), ("other", 21.0)],
             &[("memcpy", 5.0), ("copy+xor", 10.0)],
         );
         assert_eq!(row.best_peer(), Some(&figure("best", 20.0)));
-        assert_eq!(row.limit(), Some(&figure("copy+xor", 10.0)));
+        assert_eq!(
+            row.summary(),
+            "50.0 ns, 2.50 times best, 5.00 times copy+xor"
+        );
     }
 
     #[test]
@@ -268,26 +190,13 @@ mod tests {
                 row("b", &[("w 1", 40.0), ("x 2", 20_000.0)], &[]),
             ],
         }];
-        let method = Method {
-            command: "benches/run".to_owned(),
-            turns: 90,
-            machine: Machine {
-                cpu: "CPU".to_owned(),
-                cores: 2,
-                rustc: "rustc 1",
-                target: "target",
-                features: "sse2",
-                date: "2000-01-01".to_owned(),
-            },
-        };
-        let text = markdown(&tables, &method);
+        let text = markdown(&tables);
         for line in [
             "| a | 50.0 ns | 100 ns | x 2 | 0.50 | 25.0 ns | memcpy | 2.00 |",
             "| b | 50.0 ns | 40.0 ns | w 1 | 1.25 | - | - | - |",
             "| series | sockless 1 | w 1 | x 2 | memcpy |",
             "| a | 50.0 ns | - | 100 ns | 25.0 ns |",
             "| b | 50.0 ns | 40.0 ns | 20.0 \u{b5}s | - |",
-            "- processor: CPU, 2 cores",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}\n\n{text}");
         }

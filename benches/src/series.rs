@@ -1,4 +1,4 @@
-//! What is measured.
+//! The series that are measured.
 
 use crate::job::{Kind, Receive, Role, Send};
 use crate::limits::{self, Limit};
@@ -8,7 +8,7 @@ use crate::sum::Sum;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
-/// One kind of job.
+/// What a series measures.
 pub enum Job {
     Receive(Receive),
     Send(Send),
@@ -17,51 +17,66 @@ pub enum Job {
 }
 
 impl Job {
-    /// Messages in a pass.
-    pub fn messages(&self) -> usize {
+    /// Bytes in a message, messages in a pass, and frames in a message.
+    fn shape(&self) -> (usize, usize, usize) {
         match self {
-            Self::Receive(job) | Self::Echo(job) => job.count,
-            Self::Send(job) => job.count,
-            Self::Handshake => 1,
+            Self::Receive(job) | Self::Echo(job) => {
+                (job.size, job.count, (job.size / job.fragment.max(1)).max(1))
+            }
+            Self::Send(job) => (job.size, job.count, 1),
+            Self::Handshake => (0, 1, 1),
         }
     }
 
-    /// In how many places in memory it is done: how long a short message takes depends on where its buffers came to lie,
-    /// which is luck. Large ones lie everywhere, and would take all memory.
-    pub const fn places(&self) -> usize {
-        let size = match self {
-            Self::Receive(job) | Self::Echo(job) => job.size,
-            Self::Send(job) => job.size,
-            Self::Handshake => 0,
-        };
-        if size <= 64 << 10 { 6 } else { 1 }
+    /// Messages in a pass.
+    pub fn messages(&self) -> usize {
+        self.shape().1
     }
 
-    /// How a peer does it, if it can.
+    /// Passes that take about half a millisecond together. One pass if it takes longer.
+    pub fn rounds(&self) -> usize {
+        if let Self::Handshake = self {
+            return 300;
+        }
+        let (size, count, frames) = self.shape();
+        // A rough estimate in nanoseconds.
+        let pass = count * (10 * frames + size / 6);
+        (500_000 / pass).max(1)
+    }
+
+    /// The number of places in memory where the job is done.
+    ///
+    /// The time of a short message depends on the places of its buffers in memory, which is luck. Several places for
+    /// large messages would take too much memory.
+    pub fn places(&self) -> usize {
+        if self.shape().0 <= 64 * KIB { 6 } else { 1 }
+    }
+
+    /// A pass of this peer, if it can do the job.
     pub fn pass(&self, peer: &dyn Peer) -> Option<Pass> {
         match self {
-            Self::Receive(job) => peer.receive(job),
-            Self::Send(job) => peer.send(job),
-            Self::Echo(job) => peer.echo(job),
+            Self::Receive(job) => Some(peer.receive(job)),
+            Self::Send(job) => Some(peer.send(job)),
+            Self::Echo(job) => Some(peer.echo(job)),
             Self::Handshake => peer.handshake(),
         }
     }
 
-    /// The machine's limits, the one with all the work last.
+    /// The limits of the machine. The last one does all the work.
     pub fn limits(&self) -> Vec<Limit> {
         match self {
             Self::Receive(job) => limits::receive(job),
-            Self::Send(job) => limits::send(job),
-            Self::Echo(job) => limits::echo(job),
+            Self::Send(job) => vec![limits::send(job)],
+            Self::Echo(job) => vec![limits::echo(job)],
             Self::Handshake => Vec::new(),
         }
     }
 
-    /// Does a pass and looks at everything it does; says what each further pass has to come to.
+    /// Does one pass and checks everything it does. Returns what each further pass must do.
     ///
     /// # Errors
     ///
-    /// Says what the pass does wrong.
+    /// Describes what the pass does wrong.
     pub fn check(&self, pass: &mut Pass) -> Result<Sum, String> {
         let mut seen = Sum::thorough();
         pass(&mut seen);
@@ -72,19 +87,19 @@ impl Job {
             ),
             Self::Send(job) => (None, written(job, 0)),
             Self::Echo(job) => (None, written(&job.echoed(), job.count)),
-            // Answers differ in the headers they have, so the first one is the measure of all others.
+            // Responses differ in their headers, so the first one is compared with all others.
             Self::Handshake => {
-                let mut answer = Sum::default();
-                pass(&mut answer);
-                if answer.messages != 1 || answer.bytes == 0 {
-                    return Err(format!("no answer: {answer:?}"));
+                let mut response = Sum::default();
+                pass(&mut response);
+                if response.messages != 1 || response.bytes == 0 {
+                    return Err(format!("no response: {response:?}"));
                 }
-                (None, answer)
+                (None, response)
             }
         };
         let agrees = match &thorough {
             Some(thorough) => seen == *thorough,
-            // What is written is looked at by the pass itself.
+            // The pass itself has checked what is written.
             None => (seen.messages, seen.bytes) == (expected.messages, expected.bytes),
         };
         if agrees {
@@ -103,34 +118,12 @@ fn written(job: &Send, messages: usize) -> Sum {
     sum
 }
 
-/// A job, measured with all who can do it.
+/// A job that all who can do it are measured with.
 pub struct Series {
-    /// What `--only` selects by.
+    /// The name that `--only` selects.
     pub id: String,
     pub title: String,
     pub job: Job,
-    /// Passes that are timed together.
-    pub rounds: usize,
-    /// Whether it has a row in the plot.
-    pub plotted: bool,
-}
-
-impl Series {
-    fn receive(id: impl Into<String>, title: impl Into<String>, job: Receive) -> Self {
-        let frames = job.size / job.fragment.max(1);
-        Self {
-            id: id.into(),
-            title: title.into(),
-            rounds: rounds(job.count, frames.max(1), job.size),
-            job: Job::Receive(job),
-            plotted: false,
-        }
-    }
-
-    fn plotted_if(mut self, plotted: bool) -> Self {
-        self.plotted = plotted;
-        self
-    }
 }
 
 /// Series of one table.
@@ -139,239 +132,142 @@ pub struct Group {
     pub series: Vec<Series>,
 }
 
-/// All of them.
+impl Group {
+    fn new(title: &'static str, series: impl IntoIterator<Item = (String, String, Job)>) -> Self {
+        let series = series
+            .into_iter()
+            .map(|(id, title, job)| Series { id, title, job });
+        Self {
+            title,
+            series: series.collect(),
+        }
+    }
+}
+
+/// All series.
 pub fn groups() -> Vec<Group> {
+    let sizes = [0, 16, 125, KIB, 16 * KIB, 64 * KIB, MIB, 16 * MIB];
     vec![
-        receive_binary(),
-        receive_large_reads(),
-        receive_single(),
+        Group::new(
+            "Receive as a server, masked, reads of 16 KiB",
+            sizes.map(|size| {
+                let id = format!("receive-binary-{}", short(size));
+                let title = format!("Receive {}", long(size));
+                (id, title, Job::Receive(binary(size)))
+            }),
+        ),
+        Group::new(
+            "Receive as a server, masked, reads of 64 KiB",
+            sizes[1..7].iter().map(|&size| {
+                let mut job = binary(size);
+                job.read_size = 64 * KIB;
+                let id = format!("receive-large-reads-{}", short(size));
+                let title = format!("Receive {}, reads of 64 KiB", long(size));
+                (id, title, Job::Receive(job))
+            }),
+        ),
+        Group::new(
+            "Receive as a server, masked, one message a read",
+            sizes[1..4].iter().map(|&size| {
+                let mut job = binary(size);
+                job.read_size = job.stream().len() / job.count;
+                let id = format!("receive-single-{}", short(size));
+                let title = format!("Receive {}, one a read", long(size));
+                (id, title, Job::Receive(job))
+            }),
+        ),
         receive_text(),
-        receive_client(),
-        receive_fragments(),
-        receive_chunks(),
-        send(Role::Server),
-        send(Role::Client),
-        echo(),
-        handshake(),
+        Group::new(
+            "Receive as a client, not masked, reads of 16 KiB",
+            sizes[..7].iter().map(|&size| {
+                let mut job = binary(size);
+                job.role = Role::Client;
+                let id = format!("receive-client-{}", short(size));
+                let title = format!("Receive {} as a client", long(size));
+                (id, title, Job::Receive(job))
+            }),
+        ),
+        Group::new(
+            "Receive fragmented messages as a server, masked, reads of 16 KiB",
+            [KIB, 64].map(|fragment| {
+                let mut job = binary(MIB);
+                job.fragment = fragment;
+                let id = format!("receive-fragments-{}", short(fragment));
+                let title = format!("Receive 1 MiB in fragments of {}", long(fragment));
+                (id, title, Job::Receive(job))
+            }),
+        ),
+        Group::new(
+            "Receive parts of messages as a server, masked, reads of 16 KiB",
+            [MIB, 16 * MIB].map(|size| {
+                let mut job = binary(size);
+                job.chunks = true;
+                let id = format!("receive-chunks-{}", short(size));
+                let title = format!("Receive {} in chunks", long(size));
+                (id, title, Job::Receive(job))
+            }),
+        ),
+        send("Send as a server", Role::Server, &sizes[..7]),
+        send("Send as a client, masked", Role::Client, &sizes[..7]),
+        Group::new(
+            "Echo as a server: receive masked, send, reads of 16 KiB",
+            sizes[1..5].iter().map(|&size| {
+                let id = format!("echo-{}", short(size));
+                let title = format!("Echo {}", long(size));
+                (id, title, Job::Echo(binary(size)))
+            }),
+        ),
+        Group::new(
+            "Opening handshake",
+            [(
+                "handshake".into(),
+                "Answer an opening handshake".into(),
+                Job::Handshake,
+            )],
+        ),
     ]
 }
 
-fn receive_binary() -> Group {
-    let sizes = [0, 16, 125, KIB, 16 * KIB, 64 * KIB, MIB, 16 * MIB];
-    let series = sizes.map(|size| {
-        Series::receive(
-            format!("receive-binary-{}", short(size)),
-            format!("Receive {}", long(size)),
-            binary(size),
-        )
-        .plotted_if([16, 125, KIB, 16 * KIB, MIB].contains(&size))
-    });
-    Group {
-        title: "Receive as a server, masked, reads of 16 KiB",
-        series: series.into(),
-    }
-}
-
-fn receive_large_reads() -> Group {
-    let sizes = [16, 125, KIB, 16 * KIB, 64 * KIB, MIB];
-    let series = sizes.map(|size| {
-        let job = Receive {
-            read_size: 64 * KIB,
-            ..binary(size)
-        };
-        Series::receive(
-            format!("receive-large-reads-{}", short(size)),
-            format!("Receive {}, reads of 64 KiB", long(size)),
-            job,
-        )
-    });
-    Group {
-        title: "Receive as a server, masked, reads of 64 KiB",
-        series: series.into(),
-    }
-}
-
-fn receive_single() -> Group {
-    let series = [16, 125, KIB].map(|size| {
-        let mut job = binary(size);
-        job.read_size = job.stream().len() / job.count;
-        Series::receive(
-            format!("receive-single-{}", short(size)),
-            format!("Receive {}, one a read", long(size)),
-            job,
-        )
-        .plotted_if(size == 125)
-    });
-    Group {
-        title: "Receive as a server, masked, one message a read",
-        series: series.into(),
-    }
-}
-
 fn receive_text() -> Group {
-    let mut series = Vec::new();
-    for (kind, name) in [(Kind::Ascii, "ASCII"), (Kind::Chinese, "Chinese")] {
-        for size in [16, 125, KIB, 16 * KIB, MIB] {
-            let job = Receive {
-                kind,
-                ..binary(size)
-            };
-            let series_of_size = Series::receive(
-                format!("receive-{}-{}", name.to_lowercase(), short(size)),
-                format!("Receive {} of {name}", long(size)),
-                job,
-            );
-            let plotted = [125, 16 * KIB].contains(&size);
-            series.push(series_of_size.plotted_if(plotted));
-        }
-    }
-    Group {
-        title: "Receive text as a server, masked, reads of 16 KiB",
-        series,
-    }
+    let kinds = [(Kind::Ascii, "ASCII"), (Kind::Chinese, "Chinese")];
+    Group::new(
+        "Receive text as a server, masked, reads of 16 KiB",
+        kinds.into_iter().flat_map(|(kind, name)| {
+            [16, 125, KIB, 16 * KIB, MIB].map(|size| {
+                let mut job = binary(size);
+                job.kind = kind;
+                let id = format!("receive-{}-{}", name.to_lowercase(), short(size));
+                let title = format!("Receive {} of {name}", long(size));
+                (id, title, Job::Receive(job))
+            })
+        }),
+    )
 }
 
-fn receive_client() -> Group {
-    let sizes = [0, 16, 125, KIB, 16 * KIB, 64 * KIB, MIB];
-    let series = sizes.map(|size| {
-        let job = Receive {
-            role: Role::Client,
-            ..binary(size)
-        };
-        Series::receive(
-            format!("receive-client-{}", short(size)),
-            format!("Receive {} as a client", long(size)),
-            job,
-        )
-        .plotted_if([125, 16 * KIB].contains(&size))
-    });
-    Group {
-        title: "Receive as a client, not masked, reads of 16 KiB",
-        series: series.into(),
-    }
-}
-
-fn receive_fragments() -> Group {
-    let series = [KIB, 64].map(|fragment| {
-        let job = Receive {
-            fragment,
-            ..binary(MIB)
-        };
-        Series::receive(
-            format!("receive-fragments-{}", short(fragment)),
-            format!("Receive 1 MiB in fragments of {}", long(fragment)),
-            job,
-        )
-        .plotted_if(fragment == KIB)
-    });
-    Group {
-        title: "Receive fragmented messages as a server, masked, reads of 16 KiB",
-        series: series.into(),
-    }
-}
-
-fn receive_chunks() -> Group {
-    let series = [MIB, 16 * MIB].map(|size| {
-        let job = Receive {
-            chunks: true,
-            ..binary(size)
-        };
-        Series::receive(
-            format!("receive-chunks-{}", short(size)),
-            format!("Receive {} in chunks", long(size)),
-            job,
-        )
-        .plotted_if(size == MIB)
-    });
-    Group {
-        title: "Receive parts of messages as they come, as a server, masked, reads of 16 KiB",
-        series: series.into(),
-    }
-}
-
-fn send(role: Role) -> Group {
-    let (title, name) = match role {
-        Role::Server => ("Send as a server", "server"),
-        Role::Client => ("Send as a client, masked", "client"),
+fn send(title: &'static str, role: Role, sizes: &[usize]) -> Group {
+    let name = match role {
+        Role::Server => "server",
+        Role::Client => "client",
     };
-    let sizes = [0, 16, 125, KIB, 16 * KIB, 64 * KIB, MIB];
-    let series = sizes.map(|size| {
-        let job = Send {
-            role,
-            kind: Kind::Binary,
-            size,
-            count: count(size),
-        };
-        Series {
-            id: format!("send-{name}-{}", short(size)),
-            title: format!("Send {} as a {name}", long(size)),
-            rounds: rounds(job.count, 1, size),
-            job: Job::Send(job),
-            plotted: [125, 16 * KIB].contains(&size),
-        }
-    });
-    Group {
+    Group::new(
         title,
-        series: series.into(),
-    }
+        sizes.iter().map(|&size| {
+            let mut job = binary(size).echoed();
+            job.role = role;
+            let id = format!("send-{name}-{}", short(size));
+            let title = format!("Send {} as a {name}", long(size));
+            (id, title, Job::Send(job))
+        }),
+    )
 }
 
-fn echo() -> Group {
-    let series = [16, 125, KIB, 16 * KIB].map(|size| {
-        let job = binary(size);
-        Series {
-            id: format!("echo-{}", short(size)),
-            title: format!("Echo {}", long(size)),
-            rounds: rounds(job.count, 1, size),
-            job: Job::Echo(job),
-            plotted: size == 125,
-        }
-    });
-    Group {
-        title: "Echo as a server: receive masked, send, reads of 16 KiB",
-        series: series.into(),
-    }
-}
-
-fn handshake() -> Group {
-    Group {
-        title: "Opening handshake",
-        series: vec![Series {
-            id: "handshake".to_owned(),
-            title: "Answer an opening handshake".to_owned(),
-            job: Job::Handshake,
-            rounds: 300,
-            plotted: true,
-        }],
-    }
-}
-
-/// Whole binary messages for a server.
+/// Whole binary messages for a server. They fit into a cache of the second level if one of them does.
 fn binary(size: usize) -> Receive {
-    Receive {
-        role: Role::Server,
-        kind: Kind::Binary,
-        size,
-        fragment: size,
-        count: count(size),
-        read_size: 16 * KIB,
-        chunks: false,
-    }
+    let count = 256 * KIB / (size + 14) + 1;
+    Receive::new(Role::Server, Kind::Binary, size, count)
 }
 
-/// Messages in a pass: as many as leave room in a cache of the second level, if one does.
-fn count(size: usize) -> usize {
-    256 * KIB / (size + 14) + 1
-}
-
-/// How many passes take about half a millisecond, or a single one, if it takes more.
-fn rounds(count: usize, frames: usize, size: usize) -> usize {
-    // Nanoseconds, very roughly.
-    let pass = count * (10 * frames + size / 6);
-    (500_000 / pass).max(1)
-}
-
-/// As it is in an id.
+/// A size in an id.
 fn short(size: usize) -> String {
     match size {
         ..KIB => size.to_string(),
@@ -380,7 +276,7 @@ fn short(size: usize) -> String {
     }
 }
 
-/// As it is in a title.
+/// A size in a title.
 fn long(size: usize) -> String {
     match size {
         ..KIB => format!("{size} B"),
@@ -395,16 +291,14 @@ mod tests {
 
     use super::*;
 
+    /// The README says how many series there are.
     #[test]
-    fn ids_and_titles_name_one_series_each() {
+    fn ids_and_titles_are_unique() {
         let groups = groups();
         let series = || groups.iter().flat_map(|group| &group.series);
         let ids: HashSet<_> = series().map(|series| &series.id).collect();
         let titles: HashSet<_> = series().map(|series| &series.title).collect();
-        assert_eq!(ids.len(), series().count());
-        assert_eq!(titles.len(), series().count());
-        let plotted = series().filter(|series| series.plotted).count();
-        assert!((15..=20).contains(&plotted), "{plotted} rows in the plot");
+        assert_eq!((ids.len(), titles.len(), series().count()), (57, 57, 57));
     }
 
     #[test]
@@ -433,7 +327,7 @@ mod tests {
         for job in [
             Job::Echo(binary(16)),
             Job::Handshake,
-            send(Role::Server).series.swap_remove(1).job,
+            Job::Send(binary(16).echoed()),
         ] {
             assert!(job.check(&mut silent).is_err());
         }

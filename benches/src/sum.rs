@@ -1,18 +1,18 @@
-//! What a pass has done, to be compared with what it should have.
+//! What a pass has done, for comparison with what it should have done.
 
-/// Counts messages in every pass, cheaply; looks at every byte where it is told to.
+/// Counts messages, their bytes and their last bytes in every pass. It hashes all bytes only if it is told to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     pub messages: u64,
     pub bytes: u64,
-    /// The last bytes of the messages, added up.
-    edges: u64,
+    /// The last bytes of all messages, added up.
+    last_bytes: u64,
     /// A hash of all bytes.
     contents: Option<u64>,
 }
 
 impl Sum {
-    /// Looks at every byte: too slow to be timed.
+    /// A sum that looks at every byte. This is too slow to be timed.
     pub fn thorough() -> Self {
         Self {
             contents: Some(0xcbf2_9ce4_8422_2325),
@@ -20,18 +20,18 @@ impl Sum {
         }
     }
 
-    /// Whether every byte is looked at, and time does not matter.
+    /// Whether this sum looks at every byte.
     pub fn is_thorough(&self) -> bool {
         self.contents.is_some()
     }
 
-    /// A whole message, or a chunk of one of which `fin` says whether it is the last.
+    /// Adds a message or a part of one. `fin` says whether the message ends here.
     #[inline]
     pub fn add(&mut self, data: &[u8], fin: bool) {
         self.messages += u64::from(fin);
         self.bytes += data.len() as u64;
         if fin {
-            self.edges += u64::from(data.last().copied().unwrap_or_default());
+            self.last_bytes += u64::from(data.last().copied().unwrap_or_default());
         }
         if let Some(hash) = &mut self.contents {
             for byte in data {
@@ -43,7 +43,7 @@ impl Sum {
         }
     }
 
-    /// `n` bytes that were written, where only their number can be known.
+    /// Adds `n` bytes that were written.
     #[inline]
     pub fn wrote(&mut self, n: usize) {
         self.bytes += n as u64;

@@ -1,11 +1,11 @@
-//! hyper's server, for connections whose opening handshake works on a request that hyper has read.
+//! Opening handshakes of implementations that answer a request which hyper has read.
 
 use std::cell::Cell;
 use std::error::Error;
 use std::future::ready;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use hyper::body::{Body, Incoming};
@@ -16,54 +16,44 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::job::REQUEST;
+use crate::peers::{Pass, responding};
 use crate::wire::{Wire, now};
 
-/// Answers [`REQUEST`] as often as it is asked to.
-pub struct Server(Arc<Mutex<Wire>>);
-
-impl Default for Server {
-    fn default() -> Self {
-        let wire = Wire::new(REQUEST.into(), REQUEST.len());
-        Self(Arc::new(Mutex::new(wire)))
-    }
-}
-
-impl Server {
-    /// Reads the request once, and writes the response that `answer` gives; returns what it gives beside that, which
-    /// becomes the connection.
-    pub fn upgrade<T, B, E>(
-        &self,
-        answer: impl Fn(Request<Incoming>) -> Result<(Response<B>, T), E>,
-    ) -> T
-    where
-        B: Body<Error: Error + Send + Sync> + 'static,
-        E: Error + Send + Sync + 'static,
-    {
-        let upgraded = Cell::new(None);
+/// A pass in which hyper's server reads [`REQUEST`] once and writes the response that `answer` returns.
+///
+/// `answer` also returns the future of the connection.
+pub fn handshake<T, B, E>(
+    answer: impl Fn(Request<Incoming>) -> Result<(Response<B>, T), E> + 'static,
+) -> Pass
+where
+    T: Future<Output: Sized> + 'static,
+    B: Body<Error: Error + Send + Sync> + 'static,
+    E: Error + Send + Sync + 'static,
+{
+    let wire = Wire::new(REQUEST.into(), REQUEST.len());
+    let written = wire.written();
+    let wire = Arc::new(Mutex::new(wire));
+    responding(written, move || {
+        let connection = Cell::new(None);
         let service = service_fn(|request| {
             ready(answer(request).map(|(response, future)| {
-                upgraded.set(Some(future));
+                connection.set(Some(future));
                 response
             }))
         });
         let caller = Caller {
-            wire: self.0.clone(),
+            wire: wire.clone(),
             asked: false,
         };
         now(http1::Builder::new()
             .serve_connection(TokioIo::new(caller), service)
             .with_upgrades())
         .unwrap();
-        upgraded.take().unwrap()
-    }
-
-    /// The transport, to look at.
-    pub fn wire(&self) -> MutexGuard<'_, Wire> {
-        self.0.lock().unwrap()
-    }
+        drop(now(connection.take().unwrap()));
+    })
 }
 
-/// A transport with one request; hyper wants to own it and to send it to other threads.
+/// A transport with one request. hyper owns its transport and may send it to another thread.
 struct Caller {
     wire: Arc<Mutex<Wire>>,
     asked: bool,
@@ -79,7 +69,7 @@ impl AsyncRead for Caller {
             return Poll::Pending;
         }
         self.asked = true;
-        AsyncRead::poll_read(Pin::new(&mut *self.wire.lock().unwrap()), context, buffer)
+        Pin::new(&mut *self.wire.lock().unwrap()).poll_read(context, buffer)
     }
 }
 
@@ -89,7 +79,7 @@ impl AsyncWrite for Caller {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut *self.wire.lock().unwrap()), context, data)
+        Pin::new(&mut *self.wire.lock().unwrap()).poll_write(context, data)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

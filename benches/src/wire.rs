@@ -1,13 +1,15 @@
-//! A transport in memory: what is read comes round and round, what is written is copied as a kernel would.
+//! A transport in memory.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use crate::page::{PAGE, Pages};
+use crate::sum::Sum;
 
-/// What a socket takes at once.
+/// The size of the buffer that written bytes are copied to, as the kernel copies them to the buffer of a socket.
 const SINK: usize = 256 << 10;
 
 /// Both directions of a transport. It never blocks, never ends and never fails.
@@ -15,108 +17,72 @@ const SINK: usize = 256 << 10;
 pub struct Wire {
     source: Arc<[u8]>,
     position: usize,
-    /// No read gives more than this.
+    /// The most that a read returns.
     read_size: usize,
     sink: Box<Pages<{ SINK + PAGE }>>,
-    /// Where in its first page the sink begins.
-    place: usize,
-    written: usize,
-    /// Everything written, where it is to be looked at.
-    record: Option<Vec<u8>>,
+    written: Arc<Written>,
 }
 
 impl Wire {
-    /// Reads give `source` over and over, at most `read_size` bytes at a time.
+    /// Reads return `source` over and over, at most `read_size` bytes at a time.
     pub fn new(source: Arc<[u8]>, read_size: usize) -> Self {
         Self {
             source,
             position: 0,
             read_size,
             sink: Pages::new(),
-            place: 0,
-            written: 0,
-            record: None,
+            written: Arc::default(),
         }
     }
 
-    /// A transport of which nothing is read.
+    /// A transport that is only written to.
     pub fn sink() -> Self {
         Self::new(Arc::new([]), 0)
     }
 
-    /// Keeps what is written from now on.
-    pub fn record(&mut self) {
-        self.record = Some(Vec::new());
+    /// Counts what is written. It remains usable after a connection has taken ownership of the transport.
+    pub fn written(&self) -> Arc<Written> {
+        self.written.clone()
     }
 
-    /// What was written since [`record`](Self::record); keeps no more.
-    pub fn recorded(&mut self) -> Option<Vec<u8>> {
-        self.record.take()
-    }
-
-    /// How many bytes were written since this was last asked. What is written from now on goes to another place:
-    /// where bytes lie in their pages may double the time to copy them, and is luck, of which all shall have the same.
+    /// The bytes that the next read of at most `size` bytes returns.
     #[inline]
-    pub fn take_written(&mut self) -> usize {
-        const STEP: usize = 5 * 64;
-        self.place = (self.place + STEP) % PAGE;
-        std::mem::take(&mut self.written)
-    }
-
-    #[inline]
-    fn give(&mut self, buffer: &mut [u8]) -> usize {
-        let left = &self.source[self.position..];
-        let n = left.len().min(self.read_size).min(buffer.len());
-        assert!(n > 0, "reads where there is nothing to read");
-        buffer[..n].copy_from_slice(&left[..n]);
-        self.position += n;
+    fn next(&mut self, size: usize) -> &[u8] {
+        let start = self.position;
+        let n = (self.source.len() - start).min(self.read_size).min(size);
+        assert!(n > 0, "there is nothing to read");
+        self.position = start + n;
         if self.position == self.source.len() {
             self.position = 0;
         }
-        n
-    }
-
-    /// All of it, in pieces of the size of the sink.
-    #[inline]
-    fn accept(&mut self, data: &[u8]) {
-        for piece in data.chunks(SINK) {
-            self.sink.0[self.place % PAGE..][..piece.len()].copy_from_slice(piece);
-        }
-        self.written += data.len();
-        if let Some(record) = &mut self.record {
-            record.extend_from_slice(data);
-        }
-    }
-
-    #[inline]
-    fn take_vectored(&mut self, pieces: &[IoSlice<'_>]) -> usize {
-        pieces
-            .iter()
-            .map(|piece| {
-                self.accept(piece);
-                piece.len()
-            })
-            .sum()
+        &self.source[start..][..n]
     }
 }
 
 impl Read for Wire {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Ok(self.give(buffer))
+        let data = self.next(buffer.len());
+        buffer[..data.len()].copy_from_slice(data);
+        Ok(data.len())
     }
 }
 
 impl Write for Wire {
+    /// Accepts all of `data`.
     #[inline]
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.accept(data);
+        let place = self.written.place.load(Relaxed) % PAGE;
+        for piece in data.chunks(SINK) {
+            self.sink.0[place..][..piece.len()].copy_from_slice(piece);
+        }
+        self.written.add(data);
         Ok(data.len())
     }
 
     #[inline]
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        Ok(self.take_vectored(pieces))
+        pieces.iter().map(|piece| self.write(piece)).sum()
     }
 
     #[inline]
@@ -126,22 +92,14 @@ impl Write for Wire {
 }
 
 impl tokio::io::AsyncRead for Wire {
+    /// Copies once and clears nothing, as a socket does.
     #[inline]
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // As a socket does it: nothing is cleared, nothing is copied twice.
-        let wire = &mut *self;
-        let left = &wire.source[wire.position..];
-        let n = left.len().min(wire.read_size).min(buffer.remaining());
-        assert!(n > 0, "reads where there is nothing to read");
-        buffer.put_slice(&left[..n]);
-        wire.position += n;
-        if wire.position == wire.source.len() {
-            wire.position = 0;
-        }
+        buffer.put_slice(self.next(buffer.remaining()));
         Poll::Ready(Ok(()))
     }
 }
@@ -153,8 +111,7 @@ impl tokio::io::AsyncWrite for Wire {
         _: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.accept(data);
-        Poll::Ready(Ok(data.len()))
+        Poll::Ready(self.write(data))
     }
 
     #[inline]
@@ -163,7 +120,7 @@ impl tokio::io::AsyncWrite for Wire {
         _: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(self.take_vectored(pieces)))
+        Poll::Ready(self.write_vectored(pieces))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -180,48 +137,56 @@ impl tokio::io::AsyncWrite for Wire {
     }
 }
 
-impl futures_io::AsyncRead for Wire {
+/// Counts the bytes written to a [`Wire`], and keeps a copy of them if it is told to.
+///
+/// One thread uses it at a time. It is atomic only because hyper sends transports to other threads.
+#[derive(Debug, Default)]
+pub struct Written {
+    bytes: AtomicUsize,
+    /// Where in its first page the sink begins.
+    place: AtomicUsize,
+    recording: AtomicBool,
+    record: Mutex<Vec<u8>>,
+}
+
+impl Written {
+    /// Begins a pass. It keeps a copy of the bytes if the sum is thorough.
     #[inline]
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(self.give(buffer)))
+    pub fn begin(&self, sum: &Sum) {
+        self.recording.store(sum.is_thorough(), Relaxed);
+    }
+
+    /// Ends a pass. Returns the number of bytes written in it, and the copy if there is one.
+    ///
+    /// Later bytes go to another place in their pages. The place may double the time to copy them, and moving it gives
+    /// everyone the same luck.
+    #[inline]
+    pub fn end(&self) -> (usize, Option<Vec<u8>>) {
+        const STEP: usize = 5 * 64;
+        let place = self.place.load(Relaxed) + STEP;
+        self.place.store(place % PAGE, Relaxed);
+        let bytes = self.bytes.load(Relaxed);
+        self.bytes.store(0, Relaxed);
+        let recording = self.recording.load(Relaxed);
+        let record = recording.then(|| std::mem::take(&mut *self.record.lock().unwrap()));
+        (bytes, record)
+    }
+
+    #[inline]
+    fn add(&self, data: &[u8]) {
+        self.bytes
+            .store(self.bytes.load(Relaxed) + data.len(), Relaxed);
+        if self.recording.load(Relaxed) {
+            self.record.lock().unwrap().extend_from_slice(data);
+        }
     }
 }
 
-impl futures_io::AsyncWrite for Wire {
-    #[inline]
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.accept(data);
-        Poll::Ready(Ok(data.len()))
-    }
-
-    #[inline]
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(self.take_vectored(pieces)))
-    }
-
-    #[inline]
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Drives a future that never has to wait.
+/// Drives a future that never waits.
+///
+/// # Panics
+///
+/// If the future waits.
 #[inline]
 pub fn now<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);

@@ -1,9 +1,9 @@
-//! Masking as fast as safe code can, to compare with.
+//! Masking, as fast as safe code can do it.
 
-/// Bytes that LLVM turns into a run of vector instructions.
+/// The size of a block that LLVM processes with vector instructions.
 const BLOCK: usize = 128;
 
-/// Masks in place; `key` stands at the first byte of `data`.
+/// Masks in place. `key` is rotated to the first byte of `data`.
 #[inline]
 pub fn xor(data: &mut [u8], key: u32) {
     let word = doubled(key);
@@ -13,7 +13,7 @@ pub fn xor(data: &mut [u8], key: u32) {
         }
         return;
     };
-    // The last eight bytes are read before and written after all others, so no byte is left for a slower loop.
+    // The last eight bytes are read first and written last. No byte remains for a slower loop.
     let tail = masked(tail, doubled(rotated(key, data.len() - 8)));
     let (blocks, rest) = data.as_chunks_mut::<BLOCK>();
     for block in blocks {
@@ -29,7 +29,11 @@ pub fn xor(data: &mut [u8], key: u32) {
     }
 }
 
-/// Masks `from` into `to`, which is as long.
+/// Masks `from` into `to`.
+///
+/// # Panics
+///
+/// If the lengths differ.
 #[inline]
 pub fn xor_into(to: &mut [u8], from: &[u8], key: u32) {
     assert_eq!(to.len(), from.len());
@@ -56,7 +60,7 @@ pub fn xor_into(to: &mut [u8], from: &[u8], key: u32) {
     }
 }
 
-/// The key as it stands `offset` bytes further.
+/// The key, rotated to the byte after `offset` bytes.
 #[inline]
 pub fn rotated(key: u32, offset: usize) -> u32 {
     key.rotate_right(8 * (offset % 4) as u32)

@@ -1,4 +1,4 @@
-//! What everyone compresses and decompresses are the messages.
+//! Everyone compresses and decompresses the messages without a change.
 
 use sockless_benches::deflate::{Job, broadcasters, receivers, senders};
 use sockless_benches::job::Role;
@@ -15,43 +15,43 @@ fn jobs() -> impl Iterator<Item = Job> {
 }
 
 #[test]
-fn what_is_sent_can_be_decompressed() {
+fn sent_messages_decompress_to_the_originals() {
     for job in jobs() {
-        for mut contestant in senders(&job) {
+        for (name, mut pass) in senders(&job) {
             for _ in 0..PASSES {
                 let mut sum = Sum::thorough();
-                (contestant.pass)(&mut sum);
+                pass(&mut sum);
                 assert_eq!(sum.messages, job.messages.len() as u64);
-                assert!(sum.bytes > 0, "{} was not looked at", contestant.name);
+                assert!(sum.bytes > 0, "{name} was not checked");
             }
         }
     }
 }
 
 #[test]
-fn what_is_received_is_what_was_compressed() {
+fn received_messages_are_the_originals() {
     for job in jobs() {
-        for mut contestant in receivers(&job) {
+        for (name, mut pass) in receivers(&job) {
             for _ in 0..PASSES {
                 let mut sum = Sum::thorough();
-                (contestant.pass)(&mut sum);
+                pass(&mut sum);
                 let expected = job.expected(Sum::thorough());
-                assert_eq!(sum, expected, "{}", contestant.name);
+                assert_eq!(sum, expected, "{name}");
             }
         }
     }
 }
 
 #[test]
-fn what_is_sent_to_many_arrives() {
+fn broadcast_messages_arrive() {
     for size in SIZES {
         let job = Job::new(Role::Server, size, PASSES);
-        for mut contestant in broadcasters(&job, 5) {
+        for (name, mut pass) in broadcasters(&job, 5) {
             for _ in 0..PASSES {
                 let mut sum = Sum::thorough();
-                (contestant.pass)(&mut sum);
+                pass(&mut sum);
                 assert_eq!(sum.messages, 2);
-                assert!(sum.bytes > 0, "{}", contestant.name);
+                assert!(sum.bytes > 0, "{name}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The two programs of the guide's page on tungstenite: they are what the page shows, and do the same.
+//! The guide's page on tungstenite shows two programs. This test has the same programs, which behave the same.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -34,8 +34,8 @@ fn the_page_shows_these_programs() {
     }
 }
 
-/// What a client hears, until the server ends the stream.
-fn heard<E>(serve: fn(TcpStream) -> Result<(), E>) -> Vec<Message>
+/// The messages that a client receives until the server ends the stream.
+fn received<E>(serve: fn(TcpStream) -> Result<(), E>) -> Vec<Message>
 where
     E: std::fmt::Debug + Send + 'static,
 {
@@ -44,7 +44,7 @@ where
     let server = thread::spawn(move || serve(listener.accept().unwrap().0));
     let transport = TcpStream::connect(address).unwrap();
     let (mut client, _) = tungstenite::client(format!("ws://{address}/"), transport).unwrap();
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     for message in [
         Message::text("Hello"),
         Message::binary(vec![7; 70_000]),
@@ -52,7 +52,7 @@ where
         Message::text(""),
     ] {
         client.send(message).unwrap();
-        heard.push(client.read().unwrap());
+        received.push(client.read().unwrap());
     }
     let reason = CloseFrame {
         code: CloseCode::Normal,
@@ -62,13 +62,13 @@ where
     loop {
         match client.read() {
             Ok(Message::Close(Some(frame))) => {
-                // Whether the reason comes back is up to the server.
-                heard.push(Message::Close(Some(CloseFrame {
+                // A server may leave out the reason.
+                received.push(Message::Close(Some(CloseFrame {
                     reason: "".into(),
                     ..frame
                 })));
             }
-            Ok(message) => heard.push(message),
+            Ok(message) => received.push(message),
             Err(error) => {
                 assert!(matches!(error, Error::ConnectionClosed), "{error}");
                 break;
@@ -76,12 +76,12 @@ where
         }
     }
     server.join().unwrap().unwrap();
-    heard
+    received
 }
 
 #[test]
-fn both_programs_do_the_same() {
-    let with_sockless = heard(with_sockless::serve);
+fn both_programs_behave_the_same() {
+    let with_sockless = received(with_sockless::serve);
     assert_eq!(with_sockless.len(), 5);
-    assert_eq!(with_sockless, heard(with_tungstenite::serve));
+    assert_eq!(with_sockless, received(with_tungstenite::serve));
 }

@@ -1,4 +1,4 @@
-//! The figures that the README shows are those of the last run that was kept.
+//! The table in the README of the crate repeats rows of `benches/results.md`.
 
 use std::fs;
 use std::path::Path;

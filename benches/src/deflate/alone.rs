@@ -1,4 +1,4 @@
-//! `zlib-rs` alone: what every connection has to do at least.
+//! zlib-rs alone, which does the least work that every connection must do.
 
 use std::hint::black_box;
 
@@ -8,7 +8,7 @@ use crate::deflate::{Job, LEVEL, WINDOW_BITS};
 use crate::peers::Pass;
 use crate::sum::Sum;
 
-/// What a flush ends with, and a message leaves out (RFC 7692 section 7.2.1).
+/// The end of a flush. A message leaves it out (RFC 7692, section 7.2.1).
 pub(super) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 pub(super) struct Compressor(Deflate);
@@ -22,7 +22,7 @@ impl Compressor {
         }))
     }
 
-    /// Compresses a message with all that belongs to it, and says how much it is now.
+    /// Compresses a message and flushes. Returns the size of the compressed message.
     #[inline]
     pub(super) fn compress(&mut self, message: &[u8], output: &mut [u8]) -> usize {
         let before = self.0.total_out();
@@ -50,12 +50,12 @@ impl Decompressor {
     }
 }
 
-/// Room for a message that does not get smaller.
+/// Room for a message that compression makes larger.
 pub(super) fn room(job: &Job) -> Vec<u8> {
     vec![0; job.messages[0].len() * 2 + 64]
 }
 
-/// All passes compressed, a message each.
+/// The messages of all passes, compressed.
 pub(super) fn compressed(job: &Job) -> Vec<Box<[u8]>> {
     let mut compressor = Compressor::new();
     let mut output = room(job);

@@ -1,4 +1,4 @@
-//! The same message on many connections: compressed by each, or once for all.
+//! The same message on many connections, compressed by each connection or once.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -8,24 +8,27 @@ use sockless::{Connection, Event, ReadBuffer, SharedMessage};
 use crate::deflate::Job;
 use crate::deflate::sockless::pair;
 use crate::job::Role;
-use crate::peers::{Pass, watch};
+use crate::peers::Pass;
 use crate::sum::Sum;
 use crate::wire::Wire;
 
-/// How a server sends a message to all.
+/// How a server sends a message on all connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
+    /// Each connection compresses it.
     Each,
+    /// As a shared message.
     Shared,
-    /// In turns: one as a shared message, the next as another of each connection's own.
+    /// One message as a shared message, the next one compressed by each connection.
     Mixed,
 }
 
-/// Every pass sends the next two messages of the job on all of `count` connections, and writes them.
+/// Each pass sends the next two messages of the job on all of `count` connections, and writes them.
 pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
     assert_eq!(job.role, Role::Server);
     let mut readers: Vec<_> = (0..count).map(|_| Reader::new()).collect();
     let mut wire = Wire::sink();
+    let written = wire.written();
     let messages = job.messages.clone();
     let mut next = 0;
     Box::new(move |sum: &mut Sum| {
@@ -35,7 +38,7 @@ pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
             next += 1;
             let message = shared.then(|| SharedMessage::text(text));
             for reader in &mut readers {
-                watch(&mut wire, sum);
+                written.begin(sum);
                 let server = &mut reader.server;
                 match &message {
                     Some(message) => server.send_shared(message).unwrap(),
@@ -45,10 +48,12 @@ pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
                     let n = wire.write(server.output()).unwrap();
                     server.advance_output(n);
                 }
-                sum.wrote(wire.take_written());
-                match wire.recorded() {
-                    Some(written) => reader.check(&written, text),
-                    None => reader.client = None,
+                match written.end() {
+                    (size, Some(copy)) => {
+                        reader.check(&copy, text);
+                        sum.wrote(size);
+                    }
+                    (_, None) => reader.client = None,
                 }
             }
             sum.messages += 1;
@@ -56,7 +61,7 @@ pub(super) fn broadcast(job: &Job, count: usize, way: Way) -> Pass {
     })
 }
 
-/// A server's connection, and the client that checks what it says, for as long as all is checked.
+/// A server's connection, and the client that checks its messages in thorough passes.
 struct Reader {
     server: Connection,
     client: Option<Connection>,

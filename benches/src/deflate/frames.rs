@@ -1,40 +1,31 @@
-//! Compressed messages in frames: given to those that receive, and expected of those that send.
+//! Compressed messages in frames, for those that receive and from those that send.
 
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sockless::{FrameHeader, Opcode, apply_mask};
+use sockless::{FrameHeader, Opcode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::deflate::Job;
 use crate::deflate::alone::{self, Decompressor, TAIL};
-use crate::job::Role;
-use crate::sum::Sum;
-use crate::wire::Wire;
+use crate::job::{Role, header, push_frame, take_frame};
 
-/// Set in the first frame of a compressed message (RFC 7692 section 6).
+/// The bit in the first frame of a compressed message (RFC 7692, section 6).
 const RSV1: u8 = 0b100;
 
-/// All passes as frames, for the side that `job` has.
+/// The messages of all passes as frames, for the side of `job`.
 pub(super) fn compressed(job: &Job) -> Frames {
-    let mut key = 0x9e37_79b9_u32;
+    let mut random = fastrand::Rng::with_seed(1);
     let frames = alone::compressed(job).into_iter().map(|message| {
-        let data = message.strip_suffix(&TAIL).unwrap();
-        key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-        let masking_key = (job.role == Role::Server).then(|| key.to_be_bytes());
+        let key = (job.role == Role::Server).then(|| random.u32(..).to_be_bytes());
         let header = FrameHeader {
-            fin: true,
             rsv: RSV1,
-            opcode: Opcode::Text,
-            masking_key,
-            payload_length: data.len() as u64,
+            ..header(Opcode::Text, key)
         };
-        let mut frame = header.write(&mut [0; FrameHeader::MAX_SIZE]).to_vec();
-        let start = frame.len();
-        frame.extend_from_slice(data);
-        apply_mask(&mut frame[start..], masking_key.unwrap_or_default(), 0);
+        let mut frame = Vec::new();
+        push_frame(&mut frame, header, message.strip_suffix(&TAIL).unwrap());
         frame.into()
     });
     Frames {
@@ -44,7 +35,7 @@ pub(super) fn compressed(job: &Job) -> Frames {
     }
 }
 
-/// A transport of which a read gives one frame at most, so that no pass does what belongs to another.
+/// A transport whose reads return at most one frame. A pass then never decompresses for the next one.
 #[derive(Clone)]
 pub(super) struct Frames {
     all: Rc<[Box<[u8]>]>,
@@ -53,9 +44,9 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// The next `n` bytes or what there is of them.
+    /// The next `n` bytes, or fewer if the frame ends.
     #[inline]
-    fn give(&mut self, n: usize) -> &[u8] {
+    fn next_bytes(&mut self, n: usize) -> &[u8] {
         let frame = &self.all[self.next];
         let start = self.position;
         let end = frame.len().min(start + n);
@@ -71,7 +62,7 @@ impl Frames {
 impl Read for Frames {
     #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let given = self.give(buffer.len());
+        let given = self.next_bytes(buffer.len());
         buffer[..given.len()].copy_from_slice(given);
         Ok(given.len())
     }
@@ -84,13 +75,13 @@ impl AsyncRead for Frames {
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let given = self.give(buffer.remaining());
+        let given = self.next_bytes(buffer.remaining());
         buffer.put_slice(given);
         Poll::Ready(Ok(()))
     }
 }
 
-/// Nobody who receives has anything to write.
+/// Nothing is written to it.
 impl AsyncWrite for Frames {
     fn poll_write(
         self: Pin<&mut Self>,
@@ -109,7 +100,7 @@ impl AsyncWrite for Frames {
     }
 }
 
-/// Looks at what a side has written.
+/// Checks what was written.
 pub(super) struct Check {
     job: Job,
     decompressor: Decompressor,
@@ -125,28 +116,20 @@ impl Check {
         }
     }
 
-    /// After a pass: if what it wrote was kept, it has to be the messages, compressed.
-    pub(super) fn settle(&mut self, wire: &mut Wire, sum: &mut Sum) {
-        wire.take_written();
-        let Some(written) = wire.recorded() else {
-            return;
-        };
-        let mut written = &written[..];
+    /// Checks that `written` is the messages of a pass, compressed. Returns their size without headers.
+    pub(super) fn check(&mut self, mut written: &[u8]) -> usize {
+        let mut size = 0;
         for message in &self.job.messages {
-            let (header, size) = FrameHeader::parse(written).unwrap().unwrap();
+            let (header, mut data) = take_frame(&mut written).unwrap();
             assert!(header.fin && header.rsv == RSV1 && header.opcode == Opcode::Text);
             let masked = header.masking_key.is_some();
             assert_eq!(masked, self.job.role == Role::Client);
-            let length = usize::try_from(header.payload_length).unwrap();
-            let (frame, rest) = written.split_at(size + length);
-            let mut data = frame[size..].to_vec();
-            apply_mask(&mut data, header.masking_key.unwrap_or_default(), 0);
+            size += data.len();
             data.extend_from_slice(&TAIL);
             let n = self.decompressor.decompress(&data, &mut self.output);
             assert_eq!(&self.output[..n], message.as_bytes());
-            sum.wrote(length);
-            written = rest;
         }
         assert!(written.is_empty(), "{} bytes too many", written.len());
+        size
     }
 }

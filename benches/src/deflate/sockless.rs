@@ -1,4 +1,4 @@
-//! This crate.
+//! sockless.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -7,12 +7,10 @@ use std::time::Duration;
 use sockless::handshake::{ClientHandshake, ClientOptions, ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Deflate, Event, ReadBuffer, Seed};
 
-use crate::deflate::Job;
-use crate::deflate::frames::{Check, Frames};
+use crate::deflate::frames::Frames;
+use crate::deflate::{Job, receiving, sending};
 use crate::job::Role;
-use crate::peers::{Pass, watch};
-use crate::sum::Sum;
-use crate::wire::Wire;
+use crate::peers::Pass;
 
 fn connection(role: Role) -> Connection {
     let (server, client) = pair();
@@ -22,7 +20,7 @@ fn connection(role: Role) -> Connection {
     }
 }
 
-/// A server and a client that have agreed on compression, which only a handshake does.
+/// A server and a client that have agreed on compression in a handshake.
 pub(super) fn pair() -> (Connection, Connection) {
     let config = Config::new()
         .with_max_output(usize::MAX)
@@ -44,34 +42,25 @@ pub(super) fn pair() -> (Connection, Connection) {
 }
 
 pub(super) fn send(job: &Job) -> Pass {
-    let mut connection = connection(job.role);
-    let mut wire = Wire::sink();
-    let mut check = Check::new(job);
-    let messages = job.messages.clone();
-    Box::new(move |sum: &mut Sum| {
-        watch(&mut wire, sum);
-        for message in &messages {
+    sending(job, job.messages.clone(), |mut wire| {
+        let mut connection = connection(job.role);
+        move |message| {
             connection.send_text(black_box(message)).unwrap();
             let n = wire.write(connection.output()).unwrap();
             connection.advance_output(n);
-            sum.messages += 1;
         }
-        check.settle(&mut wire, sum);
     })
 }
 
 pub(super) fn receive(job: &Job, mut frames: Frames) -> Pass {
     let mut connection = connection(job.role);
     let mut buffer = ReadBuffer::with_capacity(16 << 10);
-    let count = job.messages.len() as u64;
-    Box::new(move |sum: &mut Sum| {
-        while sum.messages < count {
-            buffer.read_from(&mut frames).unwrap();
-            while let Some(event) = connection.next_event(&mut buffer).unwrap() {
-                match event {
-                    Event::Text { text, fin } => sum.add(text.as_bytes(), fin),
-                    other => panic!("{other:?}"),
-                }
+    receiving(job, move |sum| {
+        buffer.read_from(&mut frames).unwrap();
+        while let Some(event) = connection.next_event(&mut buffer).unwrap() {
+            match event {
+                Event::Text { text, fin } => sum.add(text.as_bytes(), fin),
+                other => panic!("{other:?}"),
             }
         }
     })

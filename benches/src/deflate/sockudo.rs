@@ -1,4 +1,4 @@
-//! `sockudo-ws`, in two ways: its `CompressedWebSocketStream`, and its `CompressedProtocol` without a transport.
+//! sockudo-ws, used in two ways: its `CompressedWebSocketStream`, and its `CompressedProtocol` without a transport.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -8,13 +8,12 @@ use sockudo_ws::{
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::deflate::frames::{Check, Frames};
-use crate::deflate::{Job, LEVEL, WINDOW_BITS};
+use crate::deflate::frames::Frames;
+use crate::deflate::{Job, LEVEL, WINDOW_BITS, receiving, sending};
 use crate::job::Role;
-use crate::peers::{Pass, watch};
-use crate::shared::Shared;
+use crate::peers::Pass;
 use crate::sum::Sum;
-use crate::wire::{Wire, now};
+use crate::wire::now;
 
 fn deflate() -> DeflateConfig {
     let window_bits = DeflateWindowBits::try_from(WINDOW_BITS).unwrap();
@@ -61,51 +60,28 @@ fn add(sum: &mut Sum, message: Message) {
 }
 
 pub(super) fn send(job: &Job) -> Pass {
-    let wire = Shared::new(Wire::sink());
-    let mut stream = stream(job.role, wire.clone());
-    let mut check = Check::new(job);
-    let messages = messages(job);
-    Box::new(move |sum: &mut Sum| {
-        watch(&mut wire.wire(), sum);
-        now(async {
-            for message in &messages {
-                stream.send(message.clone()).await.unwrap();
-                sum.messages += 1;
-            }
-        });
-        check.settle(&mut wire.wire(), sum);
+    sending(job, messages(job), |wire| {
+        let mut stream = stream(job.role, wire);
+        move |message: &Message| now(stream.send(message.clone())).unwrap()
     })
 }
 
 pub(super) fn receive(job: &Job, frames: Frames) -> Pass {
     let mut stream = stream(job.role, frames);
-    let count = job.messages.len() as u64;
-    Box::new(move |sum: &mut Sum| {
-        now(async {
-            while sum.messages < count {
-                add(sum, stream.next().await.unwrap().unwrap());
-            }
-        });
+    receiving(job, move |sum| {
+        add(sum, now(stream.next()).unwrap().unwrap())
     })
 }
 
 pub(super) fn send_protocol(job: &Job) -> Pass {
-    let mut protocol = protocol(job.role);
-    let mut wire = Wire::sink();
-    let mut check = Check::new(job);
-    let mut buffer = BytesMut::with_capacity(16 << 10);
-    let messages = messages(job);
-    Box::new(move |sum: &mut Sum| {
-        watch(&mut wire, sum);
-        now(async {
-            for message in &messages {
-                protocol.encode_message(message, &mut buffer).unwrap();
-                wire.write_all(&buffer).await.unwrap();
-                buffer.clear();
-                sum.messages += 1;
-            }
-        });
-        check.settle(&mut wire, sum);
+    sending(job, messages(job), |mut wire| {
+        let mut protocol = protocol(job.role);
+        let mut buffer = BytesMut::with_capacity(16 << 10);
+        move |message| {
+            protocol.encode_message(message, &mut buffer).unwrap();
+            now(wire.write_all(&buffer)).unwrap();
+            buffer.clear();
+        }
     })
 }
 
@@ -113,15 +89,12 @@ pub(super) fn receive_protocol(job: &Job, mut frames: Frames) -> Pass {
     let mut protocol = protocol(job.role);
     let mut buffer = BytesMut::with_capacity(16 << 10);
     let mut messages = Vec::new();
-    let count = job.messages.len() as u64;
-    Box::new(move |sum: &mut Sum| {
-        while sum.messages < count {
-            buffer.reserve(4096);
-            now(frames.read_buf(&mut buffer)).unwrap();
-            protocol.process_into(&mut buffer, &mut messages).unwrap();
-            for message in messages.drain(..) {
-                add(sum, message);
-            }
+    receiving(job, move |sum| {
+        buffer.reserve(4096);
+        now(frames.read_buf(&mut buffer)).unwrap();
+        protocol.process_into(&mut buffer, &mut messages).unwrap();
+        for message in messages.drain(..) {
+            add(sum, message);
         }
     })
 }

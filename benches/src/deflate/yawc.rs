@@ -1,19 +1,17 @@
-//! `yawc`, with `zlib-rs`. It takes in every message with one flush, and ends it with another.
+//! yawc with zlib-rs. It compresses every message with one flush, and ends it with another.
 
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use yawc::{CompressionLevel, Frame, Options, Role as Side, WebSocket};
 
-use crate::deflate::frames::{Check, Frames};
-use crate::deflate::{Job, LEVEL};
+use crate::deflate::frames::Frames;
+use crate::deflate::{Job, LEVEL, receiving, sending};
 use crate::job::Role;
-use crate::peers::{Pass, watch};
-use crate::shared::Shared;
-use crate::sum::Sum;
-use crate::wire::{Wire, now};
+use crate::peers::Pass;
+use crate::wire::now;
 
-/// With buffers as for messages that are not compressed.
+/// The buffers have the same sizes as for messages that are not compressed.
 fn socket<S: AsyncRead + AsyncWrite + Unpin>(role: Role, transport: S) -> WebSocket<S> {
     let side = match role {
         Role::Server => Side::Server,
@@ -29,32 +27,18 @@ fn socket<S: AsyncRead + AsyncWrite + Unpin>(role: Role, transport: S) -> WebSoc
 }
 
 pub(super) fn send(job: &Job) -> Pass {
-    let wire = Shared::new(Wire::sink());
-    let mut socket = socket(job.role, wire.clone());
-    let mut check = Check::new(job);
-    let messages: Vec<_> = job.messages.iter().cloned().map(Bytes::from).collect();
-    Box::new(move |sum: &mut Sum| {
-        watch(&mut wire.wire(), sum);
-        now(async {
-            for message in &messages {
-                socket.send(Frame::text(message.clone())).await.unwrap();
-                sum.messages += 1;
-            }
-        });
-        check.settle(&mut wire.wire(), sum);
+    let messages = job.messages.iter().cloned().map(Bytes::from).collect();
+    sending(job, messages, |wire| {
+        let mut socket = socket(job.role, wire);
+        move |message: &Bytes| now(socket.send(Frame::text(message.clone()))).unwrap()
     })
 }
 
 pub(super) fn receive(job: &Job, frames: Frames) -> Pass {
     let mut socket = socket(job.role, frames);
-    let count = job.messages.len() as u64;
-    Box::new(move |sum: &mut Sum| {
-        now(async {
-            while sum.messages < count {
-                let message = socket.next_frame().await.unwrap();
-                assert!(!message.opcode().is_control());
-                sum.add(message.payload(), true);
-            }
-        });
+    receiving(job, move |sum| {
+        let message = now(socket.next_frame()).unwrap();
+        assert!(!message.opcode().is_control());
+        sum.add(message.payload(), true);
     })
 }

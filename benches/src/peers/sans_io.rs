@@ -1,11 +1,11 @@
-//! `websocket-sans-io`: frames only.
+//! websocket-sans-io, which handles single frames.
 //!
-//! Messages are joined as its examples do it, but data that is a whole message where it lies is used there. It checks
-//! no rules; text is checked here, since whoever uses it has to. Masking keys are the user's, too: they come from
-//! `fastrand`, which other implementations use.
+//! This file joins messages as the crate's examples do. It uses the data in place if one read has the whole message.
+//! The crate checks no rules. This file checks text, because every user must. The user also provides the masking keys,
+//! which come from `fastrand` here, as in other implementations.
 //!
-//! Sending as a client copies the data and masks the copy, which goes out together with the header; a server's header
-//! and data go out together, as they are, in one vectored write.
+//! A client copies the payload, masks the copy, and writes it together with the header. A server writes the header and
+//! the unchanged payload in one vectored write.
 
 use std::any::Any;
 use std::io::{IoSlice, Read, Write};
@@ -14,32 +14,32 @@ use websocket_sans_io::{
     FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent,
 };
 
-use crate::job::{Receive, Role, Send};
-use crate::peers::{Pass, Peer, settle, watch};
-use crate::sum::Sum;
+use crate::job::{Kind, Receive, Role, Send};
+use crate::peers::{Pass, Peer, echoing, receiving, sending};
 use crate::wire::Wire;
 
 pub(super) struct WebsocketSansIo;
 
 const BUFFER: usize = 16 << 10;
 
-/// What its users write around the decoder.
+/// What a user of the crate writes around the decoder.
 struct Receiver {
     decoder: WebsocketFrameDecoder,
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
     message: Vec<u8>,
-    /// Of the frame that is being received.
+    /// Whether the current frame is the last one of its message.
     fin: bool,
+    /// Bytes of the current frame that have not been received.
     remaining: u64,
-    wire: Wire,
-    /// Whether parts of messages are handed out as they come.
+    /// Whether to deliver parts of messages.
     chunks: bool,
+    text: bool,
 }
 
 impl Receiver {
-    fn new(job: &Receive) -> Self {
+    fn new(kind: Kind, chunks: bool) -> Self {
         Self {
             decoder: WebsocketFrameDecoder::new(),
             buffer: vec![0; BUFFER].into(),
@@ -48,15 +48,16 @@ impl Receiver {
             message: Vec::new(),
             fin: false,
             remaining: 0,
-            wire: Wire::new(job.stream(), job.read_size),
-            // Parts of a text end within characters, so it is checked as a whole.
-            chunks: job.chunks && !job.kind.is_text(),
+            // A part of text may end inside a character, so only whole text is checked.
+            chunks: chunks && !kind.is_text(),
+            text: kind.is_text(),
         }
     }
 
-    /// Hands out data until `each` says that there is enough.
+    /// Reads until a message or a part of one is there, and gives it to `each`.
     #[inline]
-    fn receive(&mut self, mut each: impl FnMut(&mut Wire, &[u8], bool) -> bool) {
+    fn receive(&mut self, wire: &mut Wire, each: impl FnOnce(&mut Wire, &[u8], bool)) {
+        let mut each = Some(each);
         loop {
             let input = &mut self.buffer[self.start..self.end];
             let result = self.decoder.add_data(input).unwrap();
@@ -64,7 +65,7 @@ impl Receiver {
             let data = match result.event {
                 None if result.consumed_bytes == 0 => {
                     self.start = 0;
-                    self.end = self.wire.read(&mut self.buffer).unwrap();
+                    self.end = wire.read(&mut self.buffer).unwrap();
                     continue;
                 }
                 Some(WebsocketFrameEvent::Start { frame_info, .. }) => {
@@ -81,62 +82,75 @@ impl Receiver {
             };
             self.remaining -= data.len() as u64;
             let fin = self.fin && self.remaining == 0;
-            let enough = if self.chunks || fin && self.message.is_empty() {
-                each(&mut self.wire, data, fin)
-            } else {
-                if self.message.is_empty() {
-                    let rest = usize::try_from(self.remaining).unwrap();
-                    self.message.reserve(data.len() + rest);
-                }
-                self.message.extend_from_slice(data);
-                fin && {
-                    let enough = each(&mut self.wire, &self.message, true);
-                    self.message.clear();
-                    enough
-                }
+            let mut deliver = |data: &[u8], fin| {
+                assert!(!self.text || str::from_utf8(data).is_ok(), "not UTF-8");
+                each.take().unwrap()(wire, data, fin);
             };
-            if enough {
-                return;
+            if self.chunks || fin && self.message.is_empty() {
+                return deliver(data, fin);
+            }
+            if self.message.is_empty() {
+                let rest = usize::try_from(self.remaining).unwrap();
+                self.message.reserve(data.len() + rest);
+            }
+            self.message.extend_from_slice(data);
+            if fin {
+                deliver(&self.message, true);
+                return self.message.clear();
             }
         }
     }
 }
 
-fn opcode(text: bool) -> Opcode {
-    if text { Opcode::Text } else { Opcode::Binary }
+fn opcode(kind: Kind) -> Opcode {
+    match kind {
+        Kind::Binary => Opcode::Binary,
+        Kind::Ascii | Kind::Chinese => Opcode::Text,
+    }
 }
 
-/// Writes one frame at once.
-#[inline]
-fn send(
-    encoder: &mut WebsocketFrameEncoder,
+/// What a user of the crate writes around the encoder.
+struct Sender {
+    encoder: WebsocketFrameEncoder,
     role: Role,
     opcode: Opcode,
-    data: &[u8],
-    buffer: &mut Vec<u8>,
-    wire: &mut Wire,
-) {
-    let header = encoder.start_frame(&FrameInfo {
-        opcode,
-        payload_length: data.len() as u64,
-        mask: (role == Role::Client).then(|| fastrand::u32(..).to_ne_bytes()),
-        fin: true,
-        reserved: 0,
-    });
-    if encoder.transform_needed() {
-        buffer.clear();
-        buffer.extend_from_slice(&header);
-        buffer.extend_from_slice(data);
-        encoder.transform_frame_payload(&mut buffer[header.len()..]);
-        wire.write_all(buffer).unwrap();
-    } else {
-        let mut pieces = [IoSlice::new(&header), IoSlice::new(data)];
-        let size = header.len() + data.len();
-        let mut pieces = &mut pieces[..];
-        let mut written = 0;
-        while written < size {
+    buffer: Vec<u8>,
+}
+
+impl Sender {
+    fn new(role: Role, kind: Kind) -> Self {
+        Self {
+            encoder: WebsocketFrameEncoder::new(),
+            role,
+            opcode: opcode(kind),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Writes a message in one frame.
+    #[inline]
+    fn send(&mut self, wire: &mut Wire, data: &[u8]) {
+        let header = self.encoder.start_frame(&FrameInfo {
+            opcode: self.opcode,
+            payload_length: data.len() as u64,
+            mask: (self.role == Role::Client).then(|| fastrand::u32(..).to_ne_bytes()),
+            fin: true,
+            reserved: 0,
+        });
+        if self.encoder.transform_needed() {
+            self.buffer.clear();
+            self.buffer.extend_from_slice(&header);
+            self.buffer.extend_from_slice(data);
+            self.encoder
+                .transform_frame_payload(&mut self.buffer[header.len()..]);
+            wire.write_all(&self.buffer).unwrap();
+            return;
+        }
+        let mut pieces = &mut [IoSlice::new(&header), IoSlice::new(data)][..];
+        let mut left = header.len() + data.len();
+        while left > 0 {
             let n = wire.write_vectored(pieces).unwrap();
-            written += n;
+            left -= n;
             IoSlice::advance_slices(&mut pieces, n);
         }
     }
@@ -147,83 +161,34 @@ impl Peer for WebsocketSansIo {
         "websocket-sans-io"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut receiver = Receiver::new(job);
-        let text = job.kind.is_text();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            if text {
-                receiver.receive(|_, data, fin| {
-                    sum.add(str::from_utf8(data).unwrap().as_bytes(), fin);
-                    sum.messages == count
-                });
-            } else {
-                receiver.receive(|_, data, fin| {
-                    sum.add(data, fin);
-                    sum.messages == count
-                });
-            }
-        }))
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |mut wire| {
+            let mut receiver = Receiver::new(job.kind, job.chunks);
+            move |sum| receiver.receive(&mut wire, |_, data, fin| sum.add(data, fin))
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut encoder = WebsocketFrameEncoder::new();
-        let payload = job.payload();
-        let opcode = opcode(job.kind.is_text());
-        let mut buffer = Vec::new();
-        let mut wire = Wire::sink();
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            for _ in 0..job.count {
-                send(
-                    &mut encoder,
-                    job.role,
-                    opcode,
-                    payload,
-                    &mut buffer,
-                    &mut wire,
-                );
-            }
-            settle(&mut wire, sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |mut wire| {
+            let mut sender = Sender::new(job.role, job.kind);
+            let payload = job.payload().bytes();
+            move || sender.send(&mut wire, payload)
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut receiver = Receiver::new(job);
-        receiver.chunks = false;
-        let mut encoder = WebsocketFrameEncoder::new();
-        let mut buffer = Vec::new();
-        let text = job.kind.is_text();
-        let opcode = opcode(text);
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut receiver.wire, sum);
-            receiver.receive(|wire, data, _| {
-                let data = if text {
-                    str::from_utf8(data).unwrap().as_bytes()
-                } else {
-                    data
-                };
-                send(&mut encoder, Role::Server, opcode, data, &mut buffer, wire);
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |mut wire| {
+            let mut receiver = Receiver::new(job.kind, false);
+            let mut sender = Sender::new(Role::Server, job.kind);
+            move |sum| {
+                receiver.receive(&mut wire, |wire, data, _| sender.send(wire, data));
                 sum.messages += 1;
-                sum.messages == count
-            });
-            settle(&mut receiver.wire, sum, &job);
-        }))
+            }
+        })
     }
 
-    /// It has none.
-    fn handshake(&self) -> Option<Pass> {
-        None
-    }
-
-    /// Used or not, it keeps no data: buffers can be shared by all connections.
-    fn idle(&self, _: bool) -> Option<Box<dyn Any>> {
-        Some(Box::new((
-            WebsocketFrameDecoder::new(),
-            WebsocketFrameEncoder::new(),
-        )))
+    /// It keeps no data, used or not. All connections can share buffers.
+    fn idle(&self, _: bool) -> Box<dyn Any> {
+        Box::new((WebsocketFrameDecoder::new(), WebsocketFrameEncoder::new()))
     }
 }

@@ -1,7 +1,7 @@
-//! This crate.
+//! sockless.
 #![expect(
     clippy::inline_always,
-    reason = "short messages are sent within the loop, as the other files do it"
+    reason = "the loop sends short messages without a call, as in the other files"
 )]
 
 use std::any::Any;
@@ -11,10 +11,8 @@ use std::time::Duration;
 use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Config, Connection, Delivery, Event, Outgoing, ReadBuffer, Seed};
 
-use crate::job::{self, Receive, Role, Send};
-use crate::nowhere;
-use crate::peers::{Pass, Peer, add_answer, settle, watch};
-use crate::sum::Sum;
+use crate::job::{self, Payload, Receive, Role, Send};
+use crate::peers::{MESSAGE, Pass, Peer, answering, echoing, receiving, sending};
 use crate::wire::Wire;
 
 pub(super) struct Sockless;
@@ -30,13 +28,13 @@ fn connection(role: Role, config: &Config) -> Connection {
     }
 }
 
-/// The most to ask for at once. More leaves the fastest cache before it is unmasked.
+/// The most to read at once. More leaves the fastest cache before it is unmasked.
 const READ: usize = 16 << 10;
 
-/// The least to ask for: so little that what is read beyond the end of a message costs little to be moved.
+/// The least room for a read. It is small, because bytes after the end of a message must be moved.
 const LEAST: usize = 512;
 
-/// A buffer for the rest of the last read and another one.
+/// A buffer with room for the rest of the last read and a whole read.
 fn buffer() -> ReadBuffer {
     ReadBuffer::with_capacity(READ + LEAST)
 }
@@ -49,7 +47,8 @@ fn read(wire: &mut Wire, buffer: &mut ReadBuffer) {
     buffer.advance_filled(n);
 }
 
-/// The length from which on a payload is written from where it is. What is masked never is.
+/// The length from which on a server lends a payload to one vectored write instead of copying it. A client must mask,
+/// so it always copies.
 const fn large(role: Role) -> usize {
     match role {
         Role::Server => 1024,
@@ -105,107 +104,80 @@ impl Peer for Sockless {
         "sockless"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut config = CONFIG;
-        if job.chunks {
-            config.delivery = Delivery::Chunks;
-        }
-        let mut connection = connection(job.role, &config);
-        let mut buffer = buffer();
-        let mut wire = Wire::new(job.stream(), job.read_size);
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            while sum.messages < count {
-                while let Some(event) = connection.next_event(&mut buffer).unwrap() {
-                    match event {
-                        Event::Text { text, fin } => sum.add(text.as_bytes(), fin),
-                        Event::Binary { data, fin } => sum.add(data, fin),
-                        _ => {}
-                    }
-                    if sum.messages == count {
-                        return;
-                    }
-                }
-                read(&mut wire, &mut buffer);
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |mut wire| {
+            let mut config = CONFIG;
+            if job.chunks {
+                config.delivery = Delivery::Chunks;
             }
-        }))
+            let mut connection = connection(job.role, &config);
+            let mut buffer = buffer();
+            move |sum| match connection.next_event(&mut buffer).unwrap() {
+                Some(Event::Text { text, fin }) => sum.add(text.as_bytes(), fin),
+                Some(Event::Binary { data, fin }) => sum.add(data, fin),
+                Some(other) => panic!("{other:?}"),
+                None => read(&mut wire, &mut buffer),
+            }
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut connection = connection(job.role, &CONFIG);
-        let large = large(job.role);
-        let payload = job.payload();
-        let text = job.kind.text(job.size);
-        let mut wire = Wire::sink();
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            for _ in 0..job.count {
-                match &text {
-                    Some(text) => send_text(&mut connection, &mut wire, text, large),
-                    None => send_binary(&mut connection, &mut wire, payload, large),
-                }
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |mut wire| {
+            let mut connection = connection(job.role, &CONFIG);
+            let large = large(job.role);
+            let payload = job.payload();
+            move || match payload {
+                Payload::Text(text) => send_text(&mut connection, &mut wire, text, large),
+                Payload::Binary(data) => send_binary(&mut connection, &mut wire, data, large),
             }
-            settle(&mut wire, sum, &job);
-        }))
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut connection = connection(Role::Server, &CONFIG);
-        let large = large(Role::Server);
-        let mut buffer = buffer();
-        let mut wire = Wire::new(job.stream(), job.read_size);
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            while sum.messages < count {
-                while let Some(event) = connection.next_event(&mut buffer).unwrap() {
-                    match event {
-                        Event::Text { text, .. } => {
-                            send_text(&mut connection, &mut wire, text, large);
-                            sum.messages += 1;
-                        }
-                        Event::Binary { data, .. } => {
-                            send_binary(&mut connection, &mut wire, data, large);
-                            sum.messages += 1;
-                        }
-                        _ => {}
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |mut wire| {
+            let mut connection = connection(Role::Server, &CONFIG);
+            let large = large(Role::Server);
+            let mut buffer = buffer();
+            move |sum| {
+                match connection.next_event(&mut buffer).unwrap() {
+                    Some(Event::Text { text, .. }) => {
+                        send_text(&mut connection, &mut wire, text, large);
                     }
-                    if sum.messages == count {
-                        settle(&mut wire, sum, &job);
-                        return;
+                    Some(Event::Binary { data, .. }) => {
+                        send_binary(&mut connection, &mut wire, data, large);
                     }
+                    Some(other) => panic!("{other:?}"),
+                    None => return read(&mut wire, &mut buffer),
                 }
-                read(&mut wire, &mut buffer);
+                sum.messages += 1;
             }
-        }))
+        })
     }
 
     fn handshake(&self) -> Option<Pass> {
         let options = ServerOptions::default();
         let mut buffer = ReadBuffer::new();
-        Some(Box::new(move |sum: &mut Sum| {
+        Some(answering(move |wire| {
             buffer.extend_from_slice(job::REQUEST);
             let mut handshake = ServerHandshake::new(&options.config);
             let connection = handshake.accept(&mut buffer, &options, Duration::ZERO);
-            add_answer(connection.unwrap().output(), sum);
+            wire.write_all(connection.unwrap().output()).unwrap();
         }))
     }
 
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
+    fn idle(&self, used: bool) -> Box<dyn Any> {
         let mut connection = connection(Role::Server, &CONFIG);
         if used {
             let mut buffer = ReadBuffer::new();
-            buffer.extend_from_slice(nowhere::MESSAGE);
+            buffer.extend_from_slice(MESSAGE);
             let Ok(Some(Event::Binary { data, .. })) = connection.next_event(&mut buffer) else {
                 panic!("no message");
             };
             connection.send_binary(data).unwrap();
             connection.advance_output(connection.output().len());
-            // The buffers go back to their pools.
+            // The output buffer goes back to the pool that connections share.
             connection.swap_output(&mut Vec::new());
         }
-        Some(Box::new(connection))
+        Box::new(connection)
     }
 }

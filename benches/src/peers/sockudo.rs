@@ -1,7 +1,7 @@
-//! `sockudo-ws`, in two ways: its `WebSocketStream`, and its `Protocol` without a transport.
+//! sockudo-ws, used in two ways: its `WebSocketStream`, and its `Protocol` without a transport.
 //!
-//! `Protocol` is faster up to a few KiB, `WebSocketStream` sends large messages faster, since it does not copy them as a
-//! server; neither is faster at everything. No timers run, as no other implementation has any.
+//! `Protocol` is faster up to a few KiB. `WebSocketStream` sends large messages faster, because a server does not copy
+//! them. Neither is faster at everything. Its timers are off, because no other implementation has any.
 
 use std::any::Any;
 use std::hint::black_box;
@@ -13,11 +13,10 @@ use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{Config, Message, Role as Side, WebSocketStream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::job::{self, Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, answered, settle, watch};
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Pass, Peer, answering, echoing, idle_transport, receiving, sending};
 use crate::sum::Sum;
-use crate::wire::{Wire, now};
+use crate::wire::now;
 
 /// `WebSocketStream`.
 pub(super) struct Sockudo;
@@ -31,19 +30,22 @@ fn config() -> Config {
         .build()
 }
 
-fn message(job: &Send) -> Message {
-    let payload = Bytes::from_owner(job.payload());
-    if job.kind.is_text() {
-        Message::Text(payload)
-    } else {
-        Message::Binary(payload)
+fn message(payload: Payload) -> Message {
+    let data = Bytes::from_owner(payload.bytes());
+    match payload {
+        Payload::Text(_) => Message::Text(data),
+        Payload::Binary(_) => Message::Binary(data),
     }
 }
 
-fn stream<T>(role: Role, transport: T) -> WebSocketStream<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+fn add(sum: &mut Sum, message: &Message) {
+    match message {
+        Message::Text(data) | Message::Binary(data) => sum.add(data, true),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn stream<S: AsyncRead + AsyncWrite + Unpin>(role: Role, transport: S) -> WebSocketStream<S> {
     match role {
         Role::Server => WebSocketStream::server(transport, config()),
         Role::Client => WebSocketStream::client(transport, config()),
@@ -55,81 +57,56 @@ impl Peer for Sockudo {
         "sockudo-ws"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut stream = stream(job.role, Wire::new(job.stream(), job.read_size));
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            now(async {
-                while sum.messages < count {
-                    match stream.next().await.unwrap().unwrap() {
-                        Message::Text(data) | Message::Binary(data) => sum.add(&data, true),
-                        other => panic!("{other:?}"),
-                    }
-                }
-            });
-        }))
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |wire| {
+            let mut stream = stream(job.role, wire);
+            move |sum| add(sum, &now(stream.next()).unwrap().unwrap())
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut stream = stream(job.role, Wire::sink());
-        let message = message(job);
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(stream.get_mut(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    stream.send(message.clone()).await.unwrap();
-                }
-            });
-            settle(stream.get_mut(), sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let mut stream = stream(job.role, wire);
+            let message = message(job.payload());
+            move || now(stream.send(message.clone())).unwrap()
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut stream = stream(Role::Server, Wire::new(job.stream(), job.read_size));
-        let job = job.echoed();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(stream.get_mut(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    let message = stream.next().await.unwrap().unwrap();
-                    stream.send(message).await.unwrap();
-                    sum.messages += 1;
-                }
-            });
-            settle(stream.get_mut(), sum, &job);
-        }))
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let mut stream = stream(Role::Server, wire);
+            move |sum| {
+                let message = now(stream.next()).unwrap().unwrap();
+                now(stream.send(message)).unwrap();
+                sum.messages += 1;
+            }
+        })
     }
 
     fn handshake(&self) -> Option<Pass> {
         let config = config();
-        let mut wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            let result = now(server_handshake(&mut wire)).unwrap();
+        Some(answering(move |wire| {
+            let result = now(server_handshake(wire)).unwrap();
             black_box(WebSocketStream::from_raw_with_leftover(
-                &mut wire,
+                wire,
                 Side::Server,
                 config.clone(),
                 result.leftover,
             ));
-            answered(&mut wire, sum);
         }))
     }
 
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let mut stream = stream(Role::Server, Nowhere::new(used));
+    fn idle(&self, used: bool) -> Box<dyn Any> {
+        let mut stream = stream(Role::Server, idle_transport(used));
         if used {
-            now(async {
-                let message = stream.next().await.unwrap().unwrap();
-                stream.send(message).await.unwrap();
-            });
+            let message = now(stream.next()).unwrap().unwrap();
+            now(stream.send(message)).unwrap();
         }
-        Some(Box::new(stream))
+        Box::new(stream)
     }
 }
 
-/// `Protocol`, with buffers that are used again.
+/// `Protocol`, with buffers that are reused.
 pub(super) struct SockudoProtocol;
 
 fn protocol(role: Role) -> Protocol {
@@ -145,57 +122,42 @@ impl Peer for SockudoProtocol {
         "sockudo-ws (Protocol)"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut protocol = protocol(job.role);
-        let mut wire = Wire::new(job.stream(), job.read_size);
-        let mut buffer = BytesMut::with_capacity(16 << 10);
-        let mut messages = Vec::new();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            while sum.messages < count {
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |mut wire| {
+            let mut protocol = protocol(job.role);
+            let mut buffer = BytesMut::with_capacity(16 << 10);
+            let mut messages = Vec::new();
+            move |sum| {
                 buffer.reserve(4096);
                 now(wire.read_buf(&mut buffer)).unwrap();
                 protocol.process_into(&mut buffer, &mut messages).unwrap();
                 for message in messages.drain(..) {
-                    match message {
-                        Message::Text(data) | Message::Binary(data) => sum.add(&data, true),
-                        other => panic!("{other:?}"),
-                    }
+                    add(sum, &message);
                 }
             }
-        }))
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut protocol = protocol(job.role);
-        let mut wire = Wire::sink();
-        let mut buffer = BytesMut::with_capacity(16 << 10);
-        let message = message(job);
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            now(async {
-                for _ in 0..job.count {
-                    protocol.encode_message(&message, &mut buffer).unwrap();
-                    wire.write_all(&buffer).await.unwrap();
-                    buffer.clear();
-                }
-            });
-            settle(&mut wire, sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |mut wire| {
+            let mut protocol = protocol(job.role);
+            let mut buffer = BytesMut::with_capacity(16 << 10);
+            let message = message(job.payload());
+            move || {
+                protocol.encode_message(&message, &mut buffer).unwrap();
+                now(wire.write_all(&buffer)).unwrap();
+                buffer.clear();
+            }
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut protocol = protocol(Role::Server);
-        let mut wire = Wire::new(job.stream(), job.read_size);
-        let mut buffer = BytesMut::with_capacity(16 << 10);
-        let mut output = BytesMut::with_capacity(16 << 10);
-        let mut messages = Vec::new();
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            while sum.messages < count {
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |mut wire| {
+            let mut protocol = protocol(Role::Server);
+            let mut buffer = BytesMut::with_capacity(16 << 10);
+            let mut output = BytesMut::with_capacity(16 << 10);
+            let mut messages = Vec::new();
+            move |sum| {
                 buffer.reserve(4096);
                 now(wire.read_buf(&mut buffer)).unwrap();
                 protocol.process_into(&mut buffer, &mut messages).unwrap();
@@ -206,17 +168,11 @@ impl Peer for SockudoProtocol {
                     sum.messages += 1;
                 }
             }
-            settle(&mut wire, sum, &job);
-        }))
+        })
     }
 
-    /// That of [`Sockudo`].
-    fn handshake(&self) -> Option<Pass> {
-        None
-    }
-
-    /// Used or not, it keeps no data of whole messages: buffers can be shared by all connections.
-    fn idle(&self, _: bool) -> Option<Box<dyn Any>> {
-        Some(Box::new(protocol(Role::Server)))
+    /// It keeps no data of whole messages, used or not. All connections can share buffers.
+    fn idle(&self, _: bool) -> Box<dyn Any> {
+        Box::new(protocol(Role::Server))
     }
 }

@@ -1,23 +1,19 @@
-//! soketto, without its compression, on the bare transport.
+//! soketto, without its compression, directly on the transport.
 //!
-//! It reads every header in two steps and writes it apart from the payload. Some of its examples put buffers between,
-//! which save system calls; in memory they only cost: 5 % of receiving, 10 % of sending, a third of the handshake.
-//!
-//! It does not check that text is UTF-8, so the one who receives does, as its documentation shows.
+//! It reads every header in two steps and writes it separately from the payload. Some of its examples add buffers,
+//! which save system calls. In memory, buffers only cost time: 5 % for receiving, 10 % for sending, a third for the
+//! handshake. It does not check that text is UTF-8, so its user does, as its documentation shows.
 
 use std::any::Any;
 
-use futures_io::{AsyncRead, AsyncWrite};
+use futures_util::io::{AllowStdIo, AsyncRead, AsyncWrite};
 use soketto::connection::Builder;
 use soketto::handshake::server::{Response, Server};
 use soketto::{Data, Mode, Receiver, Sender};
 
-use crate::job::{self, Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, answered, settle, watch};
-use crate::shared::Shared;
-use crate::sum::Sum;
-use crate::wire::{Wire, now};
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Idle, Pass, Peer, answering, echoing, receiving, sending};
+use crate::wire::now;
 
 pub(super) struct Soketto;
 
@@ -40,83 +36,56 @@ impl Peer for Soketto {
         "soketto"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let wire = Wire::new(job.stream(), job.read_size);
-        let (_, mut receiver) = connection(job.role, wire);
-        let mut message = Vec::new();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            now(async {
-                while sum.messages < count {
-                    message.clear();
-                    match receiver.receive_data(&mut message).await.unwrap() {
-                        Data::Text(_) => {
-                            let text = str::from_utf8(&message).unwrap();
-                            sum.add(text.as_bytes(), true);
-                        }
-                        Data::Binary(_) => sum.add(&message, true),
-                    }
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |wire| {
+            let (_, mut receiver) = connection(job.role, AllowStdIo::new(wire));
+            let mut message = Vec::new();
+            move |sum| {
+                message.clear();
+                match now(receiver.receive_data(&mut message)).unwrap() {
+                    Data::Text(_) => sum.add(str::from_utf8(&message).unwrap().as_bytes(), true),
+                    Data::Binary(_) => sum.add(&message, true),
                 }
-            });
-        }))
+            }
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let wire = Shared::new(Wire::sink());
-        let (mut sender, _) = connection(job.role, wire.clone());
-        let payload = job.payload();
-        let text = job
-            .kind
-            .is_text()
-            .then(|| String::from_utf8(payload.to_vec()).unwrap());
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire.wire(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    match &text {
-                        Some(text) => sender.send_text(text).await.unwrap(),
-                        None => sender.send_binary(&payload).await.unwrap(),
-                    }
-                    sender.flush().await.unwrap();
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let (mut sender, _) = connection(job.role, AllowStdIo::new(wire));
+            let payload = job.payload();
+            move || {
+                match payload {
+                    Payload::Text(text) => now(sender.send_text(text)).unwrap(),
+                    Payload::Binary(data) => now(sender.send_binary(data)).unwrap(),
                 }
-            });
-            settle(&mut wire.wire(), sum, &job);
-        }))
+                now(sender.flush()).unwrap();
+            }
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let wire = Shared::new(Wire::new(job.stream(), job.read_size));
-        let (mut sender, mut receiver) = connection(Role::Server, wire.clone());
-        let mut message = Vec::new();
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire.wire(), sum);
-            now(async {
-                while sum.messages < count {
-                    message.clear();
-                    match receiver.receive_data(&mut message).await.unwrap() {
-                        Data::Text(_) => {
-                            let text = str::from_utf8(&message).unwrap();
-                            sender.send_text(text).await.unwrap();
-                        }
-                        Data::Binary(_) => sender.send_binary(&message).await.unwrap(),
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let (mut sender, mut receiver) = connection(Role::Server, AllowStdIo::new(wire));
+            let mut message = Vec::new();
+            move |sum| {
+                message.clear();
+                match now(receiver.receive_data(&mut message)).unwrap() {
+                    Data::Text(_) => {
+                        now(sender.send_text(str::from_utf8(&message).unwrap())).unwrap();
                     }
-                    sender.flush().await.unwrap();
-                    sum.messages += 1;
+                    Data::Binary(_) => now(sender.send_binary(&message)).unwrap(),
                 }
-            });
-            settle(&mut wire.wire(), sum, &job);
-        }))
+                now(sender.flush()).unwrap();
+                sum.messages += 1;
+            }
+        })
     }
 
     fn handshake(&self) -> Option<Pass> {
-        let mut wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
+        Some(answering(|wire| {
             now(async {
-                let mut server = Server::new(&mut wire);
+                let mut server = Server::new(AllowStdIo::new(wire));
                 let key = server.receive_request().await.unwrap().key();
                 let accept = Response::Accept {
                     key,
@@ -125,20 +94,17 @@ impl Peer for Soketto {
                 server.send_response(&accept).await.unwrap();
                 drop(server.into_builder().finish());
             });
-            answered(&mut wire, sum);
         }))
     }
 
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let (mut sender, mut receiver) = connection(Role::Server, Nowhere::new(used));
+    fn idle(&self, used: bool) -> Box<dyn Any> {
+        let (mut sender, mut receiver) = connection(Role::Server, AllowStdIo::new(Idle::new(used)));
         if used {
-            now(async {
-                let mut message = Vec::new();
-                receiver.receive_data(&mut message).await.unwrap();
-                sender.send_binary(&message).await.unwrap();
-                sender.flush().await.unwrap();
-            });
+            let mut message = Vec::new();
+            now(receiver.receive_data(&mut message)).unwrap();
+            now(sender.send_binary(&message)).unwrap();
+            now(sender.flush()).unwrap();
         }
-        Some(Box::new((sender, receiver)))
+        Box::new((sender, receiver))
     }
 }

@@ -1,19 +1,18 @@
 //! tokio-websockets, with its vector instructions, which need no feature on stable Rust.
 //!
-//! Keys come from `rand`: of `fastrand` they could be foretold, against RFC 6455 section 5.3.
-//! It has no choice of buffers. A message is a frame as long as it is not larger than a limit, which is raised.
+//! Masking keys come from `rand`. Keys from `fastrand` would be predictable, which RFC 6455, section 5.3 forbids.
+//! The size of its buffers is fixed. It splits messages above a limit, which is raised here.
 
 use std::any::Any;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_websockets::{ClientBuilder, Config, Limits, Message, ServerBuilder, WebSocketStream};
 
-use crate::job::{self, Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, answered, settle, watch};
-use crate::sum::Sum;
-use crate::wire::{Wire, now};
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Pass, Peer, answering, echoing, idle_transport, receiving, sending};
+use crate::wire::now;
 
 pub(super) struct TokioWebsockets;
 
@@ -44,79 +43,52 @@ impl Peer for TokioWebsockets {
         "tokio-websockets"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut stream = stream(job.role, Wire::new(job.stream(), job.read_size));
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            now(async {
-                while sum.messages < count {
-                    let message = stream.next().await.unwrap().unwrap();
-                    if message.is_text() || message.is_binary() {
-                        sum.add(message.as_payload(), true);
-                    }
-                }
-            });
-        }))
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |wire| {
+            let mut stream = stream(job.role, wire);
+            move |sum| {
+                let message = now(stream.next()).unwrap().unwrap();
+                assert!(message.is_text() || message.is_binary());
+                sum.add(message.as_payload(), true);
+            }
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut stream = stream(job.role, Wire::sink());
-        let payload = job.payload();
-        let message = if job.kind.is_text() {
-            Message::text(String::from_utf8(payload.to_vec()).unwrap())
-        } else {
-            Message::binary(bytes::Bytes::from_owner(payload))
-        };
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(stream.get_mut(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    stream.send(message.clone()).await.unwrap();
-                }
-            });
-            settle(stream.get_mut(), sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let mut stream = stream(job.role, wire);
+            let message = match job.payload() {
+                Payload::Text(text) => Message::text(text),
+                Payload::Binary(data) => Message::binary(Bytes::from_owner(data)),
+            };
+            move || now(stream.send(message.clone())).unwrap()
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut stream = stream(Role::Server, Wire::new(job.stream(), job.read_size));
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(stream.get_mut(), sum);
-            now(async {
-                while sum.messages < count {
-                    let message = stream.next().await.unwrap().unwrap();
-                    if message.is_text() || message.is_binary() {
-                        stream.send(message).await.unwrap();
-                        sum.messages += 1;
-                    }
-                }
-            });
-            settle(stream.get_mut(), sum, &job);
-        }))
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let mut stream = stream(Role::Server, wire);
+            move |sum| {
+                let message = now(stream.next()).unwrap().unwrap();
+                now(stream.send(message)).unwrap();
+                sum.messages += 1;
+            }
+        })
     }
 
     fn handshake(&self) -> Option<Pass> {
         let server = server();
-        let mut wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            let (request, stream) = now(server.accept(&mut wire)).unwrap();
-            drop((request, stream));
-            answered(&mut wire, sum);
+        Some(answering(move |wire| {
+            drop(now(server.accept(wire)).unwrap())
         }))
     }
 
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let mut stream = stream(Role::Server, Nowhere::new(used));
+    fn idle(&self, used: bool) -> Box<dyn Any> {
+        let mut stream = stream(Role::Server, idle_transport(used));
         if used {
-            now(async {
-                let message = stream.next().await.unwrap().unwrap();
-                stream.send(message).await.unwrap();
-            });
+            let message = now(stream.next()).unwrap().unwrap();
+            now(stream.send(message)).unwrap();
         }
-        Some(Box::new(stream))
+        Box::new(stream)
     }
 }

@@ -1,20 +1,17 @@
-//! tungstenite, blocking as it is.
+//! tungstenite, which blocks.
 //!
-//! Its read buffer is 16 KiB: it clears all of it before every read, so with the 128 KiB of its default 125 bytes
-//! take nine times as long if a read gives one message, and 16 KiB three times. Smaller than 8 KiB is slower again.
-//! A message given as `Bytes` is not copied before the write buffer, which is written at once.
+//! Its read buffer has 16 KiB. It clears the whole buffer before every read. With its default of 128 KiB, messages of
+//! 125 bytes take nine times as long if a read returns one message, and with 16 KiB three times as long. Buffers below
+//! 8 KiB are slower again. A message given as `Bytes` is copied once, to the write buffer, which is written at once.
 
 use std::any::Any;
 use std::io::{Read, Write};
 
 use tungstenite::protocol::{Role as Side, WebSocket, WebSocketConfig};
-use tungstenite::{Bytes, Message, Utf8Bytes, accept_with_config};
+use tungstenite::{Bytes, Message, accept_with_config};
 
-use crate::job::{self, Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, answered, settle, watch};
-use crate::sum::Sum;
-use crate::wire::Wire;
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Idle, Pass, Peer, answering, echoing, receiving, sending};
 
 pub(super) struct Tungstenite;
 
@@ -39,71 +36,53 @@ impl Peer for Tungstenite {
         "tungstenite"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut socket = socket(job.role, Wire::new(job.stream(), job.read_size));
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            while sum.messages < count {
-                match socket.read().unwrap() {
-                    Message::Text(text) => sum.add(text.as_bytes(), true),
-                    Message::Binary(data) => sum.add(&data, true),
-                    _ => {}
-                }
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            move |sum| match socket.read().unwrap() {
+                Message::Text(text) => sum.add(text.as_bytes(), true),
+                Message::Binary(data) => sum.add(&data, true),
+                other => panic!("{other:?}"),
             }
-        }))
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut socket = socket(job.role, Wire::sink());
-        let payload = Bytes::from_owner(job.payload());
-        let message = if job.kind.is_text() {
-            Message::Text(Utf8Bytes::try_from(payload).unwrap())
-        } else {
-            Message::Binary(payload)
-        };
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(socket.get_mut(), sum);
-            for _ in 0..job.count {
-                socket.send(message.clone()).unwrap();
-            }
-            settle(socket.get_mut(), sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            let payload = job.payload();
+            let data = Bytes::from_owner(payload.bytes());
+            let message = match payload {
+                Payload::Text(_) => Message::Text(data.try_into().unwrap()),
+                Payload::Binary(_) => Message::Binary(data),
+            };
+            move || socket.send(message.clone()).unwrap()
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut socket = socket(Role::Server, Wire::new(job.stream(), job.read_size));
-        let job = job.echoed();
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(socket.get_mut(), sum);
-            while sum.messages < count {
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let mut socket = socket(Role::Server, wire);
+            move |sum| {
                 let message = socket.read().unwrap();
-                if message.is_text() || message.is_binary() {
-                    socket.send(message).unwrap();
-                    sum.messages += 1;
-                }
+                socket.send(message).unwrap();
+                sum.messages += 1;
             }
-            settle(socket.get_mut(), sum, &job);
-        }))
+        })
     }
 
     fn handshake(&self) -> Option<Pass> {
-        let mut wire = Wire::new(job::REQUEST.into(), job::REQUEST.len());
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire, sum);
-            let socket = accept_with_config(&mut wire, Some(config())).unwrap();
-            drop(socket);
-            answered(&mut wire, sum);
+        Some(answering(|wire| {
+            drop(accept_with_config(wire, Some(config())).unwrap())
         }))
     }
 
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let mut socket = socket(Role::Server, Nowhere::new(used));
+    fn idle(&self, used: bool) -> Box<dyn Any> {
+        let mut socket = socket(Role::Server, Idle::new(used));
         if used {
             let message = socket.read().unwrap();
             socket.send(message).unwrap();
         }
-        Some(Box::new(socket))
+        Box::new(socket)
     }
 }

@@ -1,17 +1,14 @@
-//! `web-socket`, over a `BufReader` as its users are told to do it.
+//! web-socket, over a `BufReader` as its documentation advises.
 //!
-//! It joins no fragments and looks at no text: both are left to whoever uses it, so both are done here. It has no
-//! opening handshake.
+//! Its user must join fragments and check that text is UTF-8, so this file does both. It has no opening handshake.
 
 use std::any::Any;
 
 use tokio::io::BufReader;
 use web_socket::{DataType, Event, Stream, WebSocket};
 
-use crate::job::{Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, settle, watch};
-use crate::sum::Sum;
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Pass, Peer, echoing, idle_transport, receiving, sending};
 use crate::wire::{Wire, now};
 
 pub(super) struct WebSocketCrate;
@@ -28,16 +25,19 @@ fn socket(role: Role, wire: Wire) -> WebSocket<BufReader<Wire>> {
     socket
 }
 
-/// Takes what comes, and hands out whole messages or, if `frames`, the data of frames.
+/// Receives a whole message or, if `frames`, the payload of a frame. Returns whether the message ends here.
+///
+/// It joins fragments in `message`. The data is there if it returns `None`.
 #[inline]
 async fn receive(
     socket: &mut WebSocket<BufReader<Wire>>,
     message: &mut Vec<u8>,
     frames: bool,
 ) -> (Option<Box<[u8]>>, bool) {
+    message.clear();
     loop {
         let Event::Data { ty, data } = socket.recv().await.unwrap() else {
-            panic!("something else than data");
+            panic!("no data");
         };
         let fin = match ty {
             DataType::Complete(_) => return (Some(data), true),
@@ -58,87 +58,63 @@ impl Peer for WebSocketCrate {
         "web-socket"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut socket = socket(job.role, Wire::new(job.stream(), job.read_size));
-        let mut message = Vec::new();
-        let text = job.kind.is_text();
-        // The frames of a text end within characters, so it is checked as a whole.
-        let frames = job.chunks && !text;
-        let count = job.count as u64;
-        Some(Box::new(move |sum: &mut Sum| {
-            now(async {
-                while sum.messages < count {
-                    let (data, fin) = receive(&mut socket, &mut message, frames).await;
-                    let data = data.as_deref().unwrap_or(&message);
-                    if text {
-                        sum.add(str::from_utf8(data).unwrap().as_bytes(), fin);
-                    } else {
-                        sum.add(data, fin);
-                    }
-                    message.clear();
+    fn receive(&self, job: &Receive) -> Pass {
+        receiving(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            let mut message = Vec::new();
+            let text = job.kind.is_text();
+            // A frame of text may end inside a character, so only whole text is checked.
+            let frames = job.chunks && !text;
+            move |sum| {
+                let (data, fin) = now(receive(&mut socket, &mut message, frames));
+                let data = data.as_deref().unwrap_or(&message);
+                if text {
+                    sum.add(str::from_utf8(data).unwrap().as_bytes(), fin);
+                } else {
+                    sum.add(data, fin);
                 }
-            });
-        }))
+            }
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let mut socket = socket(job.role, Wire::sink());
-        let payload = job.payload();
-        let text = job.kind.text(job.size);
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(socket.stream.get_mut(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    match &text {
-                        Some(text) => socket.send(text.as_str()).await.unwrap(),
-                        None => socket.send(payload).await.unwrap(),
-                    }
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            let payload = job.payload();
+            move || match payload {
+                Payload::Text(text) => now(socket.send(text)).unwrap(),
+                Payload::Binary(data) => now(socket.send(data)).unwrap(),
+            }
+        })
+    }
+
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let mut socket = socket(Role::Server, wire);
+            let mut message = Vec::new();
+            let text = job.kind.is_text();
+            move |sum| {
+                let (data, _) = now(receive(&mut socket, &mut message, false));
+                let data = data.as_deref().unwrap_or(&message);
+                if text {
+                    now(socket.send(str::from_utf8(data).unwrap())).unwrap();
+                } else {
+                    now(socket.send(data)).unwrap();
                 }
-            });
-            settle(socket.stream.get_mut(), sum, &job);
-        }))
+                sum.messages += 1;
+            }
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let mut socket = socket(Role::Server, Wire::new(job.stream(), job.read_size));
-        let mut message = Vec::new();
-        let text = job.kind.is_text();
-        let job = job.echoed();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(socket.stream.get_mut(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    let (data, _) = receive(&mut socket, &mut message, false).await;
-                    let data = data.as_deref().unwrap_or(&message);
-                    if text {
-                        socket.send(str::from_utf8(data).unwrap()).await.unwrap();
-                    } else {
-                        socket.send(data).await.unwrap();
-                    }
-                    message.clear();
-                    sum.messages += 1;
-                }
-            });
-            settle(socket.stream.get_mut(), sum, &job);
-        }))
-    }
-
-    fn handshake(&self) -> Option<Pass> {
-        None
-    }
-
-    /// With a buffer of the size that `BufReader` has by default.
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
-        let mut socket = WebSocket::server(BufReader::new(Nowhere::new(used)));
+    /// It has a buffer of the size that `BufReader` has by default.
+    fn idle(&self, used: bool) -> Box<dyn Any> {
+        let mut socket = WebSocket::server(BufReader::new(idle_transport(used)));
         if used {
-            now(async {
-                let Ok(Event::Data { data, .. }) = socket.recv().await else {
-                    panic!("no message");
-                };
-                socket.send(&*data).await.unwrap();
-            });
+            let Ok(Event::Data { data, .. }) = now(socket.recv()) else {
+                panic!("no data");
+            };
+            now(socket.send(&*data)).unwrap();
         }
-        Some(Box::new(socket))
+        Box::new(socket)
     }
 }

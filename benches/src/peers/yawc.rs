@@ -1,7 +1,7 @@
-//! `yawc`, with vector instructions for UTF-8, without compression.
+//! yawc, with vector instructions for UTF-8, without compression.
 //!
-//! 16 KiB to read into are faster than 64 or 128 KiB. 64 KiB to write from are faster than 16 KiB where messages are
-//! larger, since it gives back what it had to grow by after each of them.
+//! A read buffer of 16 KiB is faster than one of 64 or 128 KiB. A write buffer of 64 KiB is faster than one of 16 KiB
+//! if messages are larger: after each message yawc frees the memory that the buffer has grown by.
 
 use std::any::Any;
 
@@ -10,13 +10,10 @@ use futures_util::SinkExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use yawc::{Frame, Options, Role as Side, WebSocket};
 
-use crate::job::{Receive, Role, Send};
-use crate::nowhere::Nowhere;
-use crate::peers::{Pass, Peer, answered, settle, watch};
-use crate::shared::Shared;
-use crate::sum::Sum;
-use crate::upgrade::Server;
-use crate::wire::{Wire, now};
+use crate::job::{Payload, Receive, Role, Send};
+use crate::peers::{Pass, Peer, echoing, idle_transport, receiving, sending};
+use crate::upgrade;
+use crate::wire::now;
 
 pub(super) struct Yawc;
 
@@ -29,10 +26,7 @@ fn options() -> Options {
         .with_utf8()
 }
 
-fn socket<T>(role: Role, transport: T) -> WebSocket<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+fn socket<S: AsyncRead + AsyncWrite + Unpin>(role: Role, transport: S) -> WebSocket<S> {
     let side = match role {
         Role::Server => Side::Server,
         Role::Client => Side::Client,
@@ -45,101 +39,75 @@ impl Peer for Yawc {
         "yawc"
     }
 
-    fn receive(&self, job: &Receive) -> Option<Pass> {
-        let mut socket = socket(job.role, Wire::new(job.stream(), job.read_size));
-        let count = job.count as u64;
+    fn receive(&self, job: &Receive) -> Pass {
+        // Single frames. In this way it does not check text.
         if job.chunks && !job.kind.is_text() {
-            // Frames, as they are. This way no text is checked.
-            let mut frames = socket.into_streaming();
-            return Some(Box::new(move |sum: &mut Sum| {
-                now(async {
-                    while sum.messages < count {
-                        let frame = frames.next_frame().await.unwrap();
-                        assert!(!frame.opcode().is_control());
-                        sum.add(frame.payload(), frame.is_fin());
-                    }
-                });
-            }));
+            return receiving(job, |wire| {
+                let mut frames = socket(job.role, wire).into_streaming();
+                move |sum| {
+                    let frame = now(frames.next_frame()).unwrap();
+                    assert!(!frame.opcode().is_control());
+                    sum.add(frame.payload(), frame.is_fin());
+                }
+            });
         }
-        Some(Box::new(move |sum: &mut Sum| {
-            now(async {
-                while sum.messages < count {
-                    let message = socket.next_frame().await.unwrap();
-                    assert!(!message.opcode().is_control());
-                    sum.add(message.payload(), true);
-                }
-            });
-        }))
+        receiving(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            move |sum| {
+                let message = now(socket.next_frame()).unwrap();
+                assert!(!message.opcode().is_control());
+                sum.add(message.payload(), true);
+            }
+        })
     }
 
-    fn send(&self, job: &Send) -> Option<Pass> {
-        let wire = Shared::new(Wire::sink());
-        let mut socket = socket(job.role, wire.clone());
-        let payload = Bytes::from_owner(job.payload());
-        let text = job.kind.is_text();
-        let job = job.clone();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire.wire(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    let payload = payload.clone();
-                    let frame = if text {
-                        Frame::text(payload)
-                    } else {
-                        Frame::binary(payload)
-                    };
-                    socket.send(frame).await.unwrap();
-                }
-            });
-            settle(&mut wire.wire(), sum, &job);
-        }))
+    fn send(&self, job: &Send) -> Pass {
+        sending(job, |wire| {
+            let mut socket = socket(job.role, wire);
+            let payload = job.payload();
+            let data = Bytes::from_owner(payload.bytes());
+            move || {
+                let frame = match payload {
+                    Payload::Text(_) => Frame::text(data.clone()),
+                    Payload::Binary(_) => Frame::binary(data.clone()),
+                };
+                now(socket.send(frame)).unwrap();
+            }
+        })
     }
 
-    fn echo(&self, job: &Receive) -> Option<Pass> {
-        let wire = Shared::new(Wire::new(job.stream(), job.read_size));
-        let mut socket = socket(Role::Server, wire.clone());
-        let text = job.kind.is_text();
-        let job = job.echoed();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut wire.wire(), sum);
-            now(async {
-                for _ in 0..job.count {
-                    let payload = socket.next_frame().await.unwrap().into_payload();
-                    let frame = if text {
-                        Frame::text(payload)
-                    } else {
-                        Frame::binary(payload)
-                    };
-                    socket.send(frame).await.unwrap();
-                    sum.messages += 1;
-                }
-            });
-            settle(&mut wire.wire(), sum, &job);
-        }))
+    fn echo(&self, job: &Receive) -> Pass {
+        echoing(job, |wire| {
+            let mut socket = socket(Role::Server, wire);
+            let text = job.kind.is_text();
+            move |sum| {
+                let payload = now(socket.next_frame()).unwrap().into_payload();
+                let frame = if text {
+                    Frame::text(payload)
+                } else {
+                    Frame::binary(payload)
+                };
+                now(socket.send(frame)).unwrap();
+                sum.messages += 1;
+            }
+        })
     }
 
-    /// Over hyper, which reads the request and writes the answer that yawc gives.
+    /// hyper reads the request and writes the response that yawc returns.
     fn handshake(&self) -> Option<Pass> {
-        let server = Server::default();
-        Some(Box::new(move |sum: &mut Sum| {
-            watch(&mut server.wire(), sum);
-            let socket =
-                server.upgrade(|request| WebSocket::upgrade_with_options(request, options()));
-            drop(now(socket).unwrap());
-            answered(&mut server.wire(), sum);
-        }))
+        let answer = |request| WebSocket::upgrade_with_options(request, options());
+        Some(upgrade::handshake(answer))
     }
 
-    /// With buffers of the sizes that they have by default.
-    fn idle(&self, used: bool) -> Option<Box<dyn Any>> {
+    /// It has buffers of the default sizes.
+    fn idle(&self, used: bool) -> Box<dyn Any> {
         let options = Options::default().without_compression().with_utf8();
-        let mut socket = WebSocket::from_stream(Nowhere::new(used), Side::Server, options).unwrap();
+        let transport = idle_transport(used);
+        let mut socket = WebSocket::from_stream(transport, Side::Server, options).unwrap();
         if used {
-            now(async {
-                let payload = socket.next_frame().await.unwrap().into_payload();
-                socket.send(Frame::binary(payload)).await.unwrap();
-            });
+            let payload = now(socket.next_frame()).unwrap().into_payload();
+            now(socket.send(Frame::binary(payload))).unwrap();
         }
-        Some(Box::new(socket))
+        Box::new(socket)
     }
 }

@@ -1,4 +1,4 @@
-//! As the guide shows it.
+//! The program with sockless.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -15,7 +15,7 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
             _ = match event {
                 Event::Text { text, .. } => connection.send_text(text),
                 Event::Binary { data, .. } => connection.send_binary(data),
-                _ => Ok(()), // a Ping or Close is answered already
+                _ => Ok(()), // a Ping or Close is already answered
             };
             connection.write_to(&mut transport);
         }
@@ -23,7 +23,7 @@ pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
         match connection.transport_action() {
             TransportAction::Close => return Ok(()),
             TransportAction::ShutdownWrite => _ = transport.shutdown(Shutdown::Write),
-            _ => {} // all is written: read
+            _ => {} // everything is written, so read
         }
         connection.handle_read(buffer.read_from(&mut transport));
     }

@@ -1,4 +1,4 @@
-//! As the guide shows it.
+//! The program with tungstenite.
 
 use std::net::TcpStream;
 

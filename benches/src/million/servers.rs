@@ -1,49 +1,44 @@
-//! Those who hold connections.
+//! The servers that hold connections.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::ops::Range;
 use std::time::Duration;
 
 use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Connection, Event, ReadBuffer};
-use sockless_benches::counting::Heap;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::traffic::Batch;
-
-pub(crate) const SOCKLESS: &str = "sockless";
-pub(crate) const TUNGSTENITE_SMALL: &str = "tungstenite, buffers of 4 KiB";
-pub(crate) const TUNGSTENITE: &str = "tungstenite, as it is by default";
+use crate::counting::Heap;
+use crate::million::traffic::Batch;
 
 /// Holds connections and serves them in one thread.
-pub(crate) trait Server {
+pub(super) trait Server {
     /// The size of a connection's value.
     const VALUE: usize;
 
     fn with_capacity(connections: usize) -> Self;
 
-    /// Answers the requests that have arrived, each of which makes a connection.
+    /// Responds to the requests that have arrived. Each makes a connection.
     fn open(&mut self, batch: &mut Batch);
 
     /// Sends back the messages that have arrived.
     fn echo(&mut self, batch: &mut Batch);
 
-    /// Frees what the connections share, and says how many bytes that were.
-    fn give_up_pool(&mut self) -> f64;
+    /// Frees what the connections share, and returns its size.
+    fn free_pool(&mut self) -> f64;
 }
 
-/// This crate. A connection has a buffer only while a message is half there.
-pub(crate) struct Sockless {
+/// sockless. A connection has a read buffer only while a part of a message has arrived.
+pub(super) struct Sockless {
     connections: Vec<Connection>,
     pool: Pool,
 }
 
 #[derive(Default)]
 struct Pool {
-    /// Those that hold the beginning of a message, for which connection.
+    /// Buffers with the beginning of a message, by connection.
     waiting: BTreeMap<usize, ReadBuffer>,
     free: Vec<ReadBuffer>,
     /// For the connection that is being served.
@@ -98,7 +93,7 @@ impl Server for Sockless {
             let connection = &mut self.connections[*id];
             let mut buffer = self.pool.take(*id);
             buffer.extend_from_slice(&batch.bytes[range.clone()]);
-            // It lends the connection its memory, and comes back with what is to be written.
+            // The connection borrows the output buffer of the pool, and returns it with its output.
             self.pool.output.clear();
             connection.swap_output(&mut self.pool.output);
             while let Some(event) = connection.next_event(&mut buffer).unwrap() {
@@ -112,44 +107,39 @@ impl Server for Sockless {
         }
     }
 
-    fn give_up_pool(&mut self) -> f64 {
+    fn free_pool(&mut self) -> f64 {
         assert!(self.pool.waiting.is_empty(), "half a message is left");
         let before = Heap::now();
         self.pool = Pool::default();
-        -Heap::now().since(before).bytes as f64
+        (before - Heap::now()).bytes as f64
     }
 }
 
 /// tungstenite with read and write buffers of `BUFFER` bytes.
-pub(crate) struct Tungstenite<const BUFFER: usize> {
-    connections: Vec<WebSocket<Line>>,
-}
+pub(super) struct Tungstenite<const BUFFER: usize>(Vec<WebSocket<Line>>);
 
 impl<const BUFFER: usize> Server for Tungstenite<BUFFER> {
     const VALUE: usize = size_of::<WebSocket<Line>>();
 
     fn with_capacity(connections: usize) -> Self {
-        Self {
-            connections: Vec::with_capacity(connections),
-        }
+        Self(Vec::with_capacity(connections))
     }
 
     fn open(&mut self, batch: &mut Batch) {
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
             .write_buffer_size(BUFFER);
-        Line::with(batch, |_| {
+        serve(batch, |_| {
             let connection = tungstenite::accept_with_config(Line, Some(config)).unwrap();
-            self.connections.push(connection);
+            self.0.push(connection);
         });
     }
 
     fn echo(&mut self, batch: &mut Batch) {
-        Line::with(batch, |id| {
-            let connection = &mut self.connections[id];
+        serve(batch, |id| {
             loop {
-                match connection.read() {
-                    Ok(Message::Binary(data)) => connection.send(Message::Binary(data)).unwrap(),
+                match self.0[id].read() {
+                    Ok(message @ Message::Binary(_)) => self.0[id].send(message).unwrap(),
                     Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
                     other => panic!("{other:?}"),
                 }
@@ -157,56 +147,42 @@ impl<const BUFFER: usize> Server for Tungstenite<BUFFER> {
         });
     }
 
-    fn give_up_pool(&mut self) -> f64 {
+    fn free_pool(&mut self) -> f64 {
         0.0
     }
 }
 
-/// The transport of whichever connection is being served: takes no memory of its own.
+/// The transport of the connection that is being served. It takes no memory in the connection.
 #[derive(Debug)]
 struct Line;
 
 thread_local! {
-    static LINE: RefCell<(Batch, Range<usize>)> = RefCell::default();
+    /// What arrives, and what is written.
+    static LINE: RefCell<(VecDeque<u8>, Vec<u8>)> = RefCell::default();
 }
 
-impl Line {
-    /// Connects the batch, and calls `serve` with the number of each connection for which something arrives.
-    fn with(batch: &mut Batch, mut serve: impl FnMut(usize)) {
-        LINE.with_borrow_mut(|line| std::mem::swap(&mut line.0, batch));
-        for i in 0.. {
-            let next = LINE.with_borrow_mut(|line| {
-                let (id, range) = line.0.reads.get(i)?.clone();
-                line.1 = range;
-                Some(id)
-            });
-            let Some(id) = next else {
-                break;
-            };
-            serve(id);
-        }
-        LINE.with_borrow_mut(|line| std::mem::swap(&mut line.0, batch));
+/// Calls `each` with the number of every connection that something arrives for.
+fn serve(batch: &mut Batch, mut each: impl FnMut(usize)) {
+    LINE.with_borrow_mut(|(_, written)| std::mem::swap(written, &mut batch.written));
+    for (id, range) in &batch.reads {
+        LINE.with_borrow_mut(|(arrived, _)| arrived.extend(&batch.bytes[range.clone()]));
+        each(*id);
     }
+    LINE.with_borrow_mut(|(_, written)| std::mem::swap(written, &mut batch.written));
 }
 
 impl Read for Line {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        LINE.with_borrow_mut(|(batch, range)| {
-            if range.start == range.end {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let n = range.len().min(buffer.len());
-            buffer[..n].copy_from_slice(&batch.bytes[range.start..][..n]);
-            range.start += n;
-            Ok(n)
-        })
+        match LINE.with_borrow_mut(|(arrived, _)| arrived.read(buffer))? {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            n => Ok(n),
+        }
     }
 }
 
 impl Write for Line {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        LINE.with_borrow_mut(|(batch, _)| batch.written.extend_from_slice(data));
-        Ok(data.len())
+        LINE.with_borrow_mut(|(_, written)| written.write(data))
     }
 
     fn flush(&mut self) -> io::Result<()> {
