@@ -1,4 +1,5 @@
-//! Slow and silent peers at every stage, and the deadlines that end them. Time is a number here: no test waits.
+//! Slow and silent peers in every state, and the deadlines that end their connections. Tests pass the time, so none
+//! waits.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -11,6 +12,8 @@
 
 use std::time::Duration;
 
+use simulation::Simulation;
+use sockless::test_util::Role;
 use sockless::{Config, Deadlines};
 
 #[path = "deadlines/client.rs"]
@@ -32,10 +35,10 @@ mod turns;
 #[path = "deadlines/write_errors.rs"]
 mod write_errors;
 
-/// What every clock here shows at first: deadlines count from any origin.
+/// The time at the start. Deadlines may count from any origin.
 const START: Duration = Duration::from_secs(1_000_000);
 
-/// The default deadlines, and limits that are soon reached.
+/// The default deadlines and small limits.
 fn config() -> Config {
     Config::new()
         .with_deadlines(Deadlines::default())
@@ -43,9 +46,14 @@ fn config() -> Config {
         .with_max_output(8 << 10)
 }
 
-/// The same, and progress extends no deadline.
+/// The same configuration, but progress does not extend a deadline.
 fn strict() -> Config {
     config().with_deadlines(Deadlines::new().with_max_extension(Duration::ZERO))
+}
+
+/// A connection after the opening handshake.
+fn open(role: Role) -> Simulation {
+    Simulation::opened(role.connection(&config()))
 }
 
 const fn seconds(n: u64) -> Duration {

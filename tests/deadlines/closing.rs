@@ -1,15 +1,11 @@
-//! The closing handshake with peers that do not play their part.
+//! The closing handshake with peers that do not complete it.
 
 use sockless::test_util::{Frame, OwnedEvent, Role};
 use sockless::{CloseCode, Connection, Reply, SendError, Timeout};
 
 use super::heap::measure;
 use super::simulation::Simulation;
-use super::{START, config, seconds, strict};
-
-fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(&config()))
-}
+use super::{START, config, open, seconds, strict};
 
 fn close(simulation: &mut Simulation) {
     simulation
@@ -21,26 +17,36 @@ fn peer_close(role: Role) -> Vec<u8> {
     Frame::close(1000, "").encode(role)
 }
 
-/// How it ended: the code, whether that was clean, and the deadline.
+/// Returns the code, whether the end was clean, and the deadline that ended the connection.
 fn ending(simulation: &mut Simulation) -> (u16, bool, Option<Timeout>) {
     let ending = simulation.close_event().unwrap();
     (ending.code, ending.was_clean, ending.timeout)
 }
 
+/// Each row is the time of the Close frame, whether the peer sends Pings after it, and the end. An unanswered Ping of this
+/// side at 20 s does not matter after the Close frame. Control frames do not extend the deadline: the peer could send its
+/// Close frame instead.
 #[test]
-fn a_peer_that_does_not_answer_a_close_is_given_up() {
+fn a_peer_that_does_not_answer_a_close_times_out() {
     for role in Role::BOTH {
-        let mut side = open(role);
-        side.pass(seconds(5));
-        close(&mut side);
-        assert_eq!(side.silence(), Some(seconds(15)));
-        assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
+        for (start, pings, end) in [(5, false, 15), (35, false, 45), (0, true, 10)] {
+            let mut side = open(role);
+            side.pass(seconds(start));
+            close(&mut side);
+            let ping = Frame::new(0x89, "still here").encode(role);
+            let closed = if pings {
+                side.trickle(&ping)
+            } else {
+                side.silence()
+            };
+            assert_eq!(closed, Some(seconds(end)));
+            assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
+        }
     }
 }
-
-/// What it sends instead is still delivered, and extends the deadline within the bound.
+/// The connection still delivers messages. They extend the deadline up to its limit.
 #[test]
-fn a_peer_that_talks_on_after_a_close_is_given_up() {
+fn a_peer_that_sends_messages_after_a_close_times_out() {
     for role in Role::BOTH {
         for (config, end) in [(config(), 610), (strict(), 10)] {
             let mut side = Simulation::opened(role.connection(&config));
@@ -53,32 +59,9 @@ fn a_peer_that_talks_on_after_a_close_is_given_up() {
     }
 }
 
-/// Control frames extend nothing: where one can come, the Close frame could have come.
+/// The Close frame and the end of the stream have separate deadlines.
 #[test]
-fn a_peer_that_only_pings_after_a_close_is_given_up() {
-    for role in Role::BOTH {
-        let mut side = open(role);
-        close(&mut side);
-        let ping = Frame::new(0x89, "still here").encode(role);
-        assert_eq!(side.trickle(&ping), Some(seconds(10)));
-        assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
-    }
-}
-
-#[test]
-fn an_unanswered_ping_ends_nothing_after_a_close() {
-    for role in Role::BOTH {
-        let mut side = open(role);
-        side.pass(seconds(35));
-        close(&mut side);
-        assert_eq!(side.silence(), Some(seconds(45)));
-        assert_eq!(ending(&mut side), (1006, false, Some(Timeout::Close)));
-    }
-}
-
-/// It has its own deadline for each of its two parts.
-#[test]
-fn a_server_that_does_not_end_the_stream_is_given_up() {
+fn a_server_that_does_not_end_the_stream_times_out() {
     let mut client = open(Role::Client);
     close(&mut client);
     client.pass(seconds(9));
@@ -87,15 +70,13 @@ fn a_server_that_does_not_end_the_stream_is_given_up() {
     assert_eq!(client.closed, None);
     assert_eq!(ending(&mut client), (1000, true, None));
     assert_eq!(client.silence(), Some(seconds(19)));
-    // Both Close frames were exchanged: that is clean (section 7.1.4), whatever the transport does.
-    assert_eq!(
-        ending(&mut client),
-        (1000, true, Some(Timeout::EndOfStream))
-    );
+    // Section 7.1.4: after both Close frames the end is clean, whatever the transport does.
+    let expected = (1000, true, Some(Timeout::EndOfStream));
+    assert_eq!(ending(&mut client), expected);
 }
 
-/// Once nothing can be sent, events have no answers, so room does not matter. Two sides that close with full outputs
-/// would otherwise wait for each other.
+/// After its Close frame this side sends no answers, so it needs no room for them. Otherwise two sides that close with full
+/// outputs would wait for each other.
 #[test]
 fn a_closing_side_has_room_for_events() {
     for role in Role::BOTH {
@@ -110,7 +91,7 @@ fn a_closing_side_has_room_for_events() {
 }
 
 #[test]
-fn a_peer_in_time_is_not_given_up() {
+fn a_peer_that_closes_in_time_does_not_time_out() {
     for role in Role::BOTH {
         let mut side = open(role);
         close(&mut side);
@@ -126,27 +107,25 @@ fn a_peer_in_time_is_not_given_up() {
 }
 
 #[test]
-fn an_application_that_does_not_answer_a_close_is_not_waited_for() {
+fn an_application_that_does_not_answer_a_close_times_out() {
     for role in Role::BOTH {
         let config = config().with_close_reply(Reply::Manual);
         let mut side = Simulation::opened(role.connection(&config));
         side.send(&peer_close(role));
         side.pass(seconds(9));
-        assert_eq!(
-            side.act(|connection| connection.send_text("not yet")),
-            Ok(())
-        );
-        // The peer takes what is sent meanwhile, so it is there for one deadline more.
+        let sent = side.act(|connection| connection.send_text("not yet"));
+        assert_eq!(sent, Ok(()));
+        // The peer reads this message, which extends the deadline once.
         assert_eq!(side.silence(), Some(seconds(20)));
         assert_eq!(ending(&mut side), (1000, false, Some(Timeout::Close)));
     }
 }
 
-/// The Close frame that tells it cannot be written.
+/// This side cannot write its Close frame.
 #[test]
-fn a_peer_that_reads_no_close_is_given_up() {
+fn a_peer_that_does_not_read_the_close_frame_times_out() {
     for role in Role::BOTH {
-        // Either side begins.
+        // Either side may close first.
         for own in [true, false] {
             let mut side = open(role);
             side.peer_reads = false;
@@ -164,15 +143,15 @@ fn a_peer_that_reads_no_close_is_given_up() {
             } else {
                 Timeout::EndOfStream
             };
-            // This side's Close frame never left, so the end is not clean, whoever began.
+            // This side's Close frame is unwritten, so the end is not clean.
             assert_eq!((was_clean, timeout), (false, Some(expected)));
         }
     }
 }
 
-/// After a violation the peer is told, and may send what it likes for a while: it is dropped.
+/// After a violation this side drops all bytes of the peer until the deadline.
 #[test]
-fn a_peer_that_broke_the_protocol_is_given_up() {
+fn a_peer_that_violated_the_protocol_times_out() {
     for role in Role::BOTH {
         let (mut side, heap) = measure(|| {
             let mut side = open(role);
@@ -189,9 +168,8 @@ fn a_peer_that_broke_the_protocol_is_given_up() {
     }
 }
 
-/// What is not written when a deadline passes is given up, and the end of the stream later changes nothing.
 #[test]
-fn an_end_is_an_end() {
+fn nothing_changes_the_ending_after_a_timeout() {
     for role in Role::BOTH {
         let mut side = open(role);
         side.pass(seconds(3600));
@@ -206,7 +184,7 @@ fn an_end_is_an_end() {
 }
 
 #[test]
-fn nothing_is_awaited_from_an_ended_stream() {
+fn no_deadline_is_left_after_the_end_of_the_stream() {
     for role in Role::BOTH {
         let mut side = open(role);
         side.end_stream();
@@ -216,13 +194,13 @@ fn nothing_is_awaited_from_an_ended_stream() {
 }
 
 #[test]
-fn a_refused_transport_is_driven_as_any_other() {
+fn the_loop_for_a_refused_request_is_the_same() {
     let answer = b"HTTP/1.1 404 Not Found\r\n\r\n";
     let mut side = Simulation::opened(Connection::refused(answer.to_vec(), &config()));
     assert_eq!(side.written(), answer);
     assert_eq!(side.shut_down, Some(START));
     assert!(side.connection().send_text("late").is_err());
-    // Whatever comes is dropped: frames, and what is none.
+    // The connection drops all bytes, legal or not.
     side.send(&Frame::new(0x81, "late").encode(Role::Server));
     side.send(&[0xff; 1000]);
     assert!(side.events.is_empty());
@@ -231,9 +209,9 @@ fn a_refused_transport_is_driven_as_any_other() {
     assert_eq!(side.closed, Some(START));
 }
 
-/// Whatever a peer sends when nothing of it is awaited any more is dropped as it comes.
+/// After the end the connection drops all bytes of the peer as they arrive.
 #[test]
-fn what_comes_after_the_end_takes_no_memory() {
+fn bytes_after_the_end_use_no_memory() {
     let refused = Connection::refused(b"HTTP/1.1 404 Not Found\r\n\r\n".to_vec(), &config());
     let mut closed = open(Role::Client);
     close(&mut closed);
@@ -246,11 +224,8 @@ fn what_comes_after_the_end_takes_no_memory() {
             }
         });
         assert_eq!(side.closed, None);
-        assert!(
-            side.events
-                .iter()
-                .all(|event| matches!(event, OwnedEvent::Close(..)))
-        );
+        let is_close = |event: &OwnedEvent| matches!(event, OwnedEvent::Close(..));
+        assert!(side.events.iter().all(is_close));
         assert!(heap.peak < 64 << 10, "{heap:?}");
     }
 }

@@ -1,20 +1,16 @@
-//! Pings on an open connection, and peers that do not answer them.
+//! Pings on an open connection, and peers that do not answer.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sockless::test_util::{Frame, OwnedEvent, Role, assert_legal};
-use sockless::{Config, Connection, Deadlines, Timeout};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, assert_legal};
+use sockless::{CloseCode, Config, Connection, Deadlines, Reply, Timeout};
 
 use super::heap::{NOTHING, measure};
 use super::simulation::Simulation;
-use super::{START, config, seconds, strict};
+use super::{START, config, open, seconds, strict};
 
-fn open(role: Role) -> Simulation {
-    Simulation::opened(role.connection(&config()))
-}
-
-/// The payloads of the Pings among what was written.
+/// Returns the payloads of the Pings in the output.
 fn pings(role: Role, written: &[u8]) -> Vec<Vec<u8>> {
     let events = assert_legal(role, written).into_iter();
     let pings = events.filter_map(|event| match event {
@@ -28,26 +24,26 @@ fn pong(role: Role, payload: &[u8]) -> Vec<u8> {
     Frame::new(0x8a, payload).encode(role)
 }
 
-fn no_pong(simulation: &mut Simulation) {
+fn timed_out(simulation: &mut Simulation) {
     let ending = simulation.close_event().unwrap();
     assert_eq!((ending.code, ending.was_clean), (1006, false));
     assert_eq!(ending.timeout, Some(Timeout::Pong));
 }
 
 #[test]
-fn a_silent_peer_is_pinged_and_given_up() {
+fn a_silent_peer_gets_a_ping_and_times_out() {
     for role in Role::BOTH {
         let mut side = open(role);
         assert_eq!(side.silence(), Some(seconds(40)));
         assert_eq!(pings(role, &side.written()).len(), 1);
-        no_pong(&mut side);
+        timed_out(&mut side);
         assert!(side.connection().send_text("late").is_err());
         assert_eq!(side.connection().timeout_at(), None);
     }
 }
 
 #[test]
-fn a_peer_that_answers_is_kept() {
+fn a_peer_that_answers_stays_connected() {
     for role in Role::BOTH {
         let mut side = open(role);
         for i in 1..=100 {
@@ -58,7 +54,7 @@ fn a_peer_that_answers_is_kept() {
             side.send(&pong(role, &asked[0]));
             let measured = side.connection().round_trip_time();
             assert_eq!(measured, Some(Duration::from_millis(i)));
-            // And before it is asked for.
+            // This Pong answers no Ping.
             side.send(&pong(role, b"unasked"));
         }
         assert_eq!(side.closed, None);
@@ -66,9 +62,8 @@ fn a_peer_that_answers_is_kept() {
     }
 }
 
-/// A Pong that answers something else is no sign of life in time.
 #[test]
-fn only_the_right_pong_counts() {
+fn only_the_pong_with_the_payload_of_the_ping_counts() {
     for role in Role::BOTH {
         let mut side = open(role);
         side.pass(seconds(20));
@@ -80,49 +75,42 @@ fn only_the_right_pong_counts() {
         }
         assert_eq!(side.connection().round_trip_time(), None);
         assert_eq!(side.silence(), Some(seconds(40)));
-        no_pong(&mut side);
+        timed_out(&mut side);
     }
 }
 
-/// Section 5.5.3: the peer may answer only the newest of several Pings, here the application's.
+/// Section 5.5.3: the peer may answer only the newest Ping. Here it is a Ping of the application.
 #[test]
 fn the_pong_to_a_later_ping_counts() {
     for role in Role::BOTH {
         let mut side = open(role);
         side.pass(seconds(20));
-        side.act(|connection| connection.send_ping(b"mine"))
-            .unwrap();
+        side.act(|it| it.send_ping(b"mine")).unwrap();
         side.send(&pong(role, b"mine"));
-        // It says that the peer is there, and not how long it took.
+        // The Pong shows that the peer is alive, but not the round trip time.
         assert_eq!(side.connection().round_trip_time(), None);
         assert_eq!(pings(role, &side.written()).len(), 2);
         side.pass(seconds(20));
         assert_eq!(side.closed, None);
-        assert_eq!(
-            pings(role, &side.written()).len(),
-            1,
-            "and the next Ping goes out"
-        );
-        // An earlier Ping of the application has no part in it.
+        let next = pings(role, &side.written());
+        assert_eq!(next.len(), 1, "the next Ping is sent");
+        // A Pong to an earlier Ping does not answer this one.
         side.send(&pong(role, b"mine"));
         assert_eq!(side.silence(), Some(seconds(60)));
     }
 }
 
-/// Of several later Pings the first that was written can be answered. One that still waits in the output does not hide
-/// that.
+/// The peer answers the first written Ping of several later ones. Another Ping is still in the output.
 #[test]
 fn the_pong_to_the_first_of_several_later_pings_counts() {
     for role in Role::BOTH {
         let mut side = open(role);
         side.pass(seconds(20));
-        side.act(|connection| connection.send_ping(b"mine"))
-            .unwrap();
+        side.act(|it| it.send_ping(b"mine")).unwrap();
         side.peer_reads = false;
         side.act(|connection| connection.send_binary(&[0; 4000]))
             .unwrap();
-        side.act(|connection| connection.send_ping(b"another"))
-            .unwrap();
+        side.act(|it| it.send_ping(b"another")).unwrap();
         side.send(&pong(role, b"mine"));
         side.peer_reads = true;
         side.pass(seconds(20));
@@ -130,57 +118,49 @@ fn the_pong_to_the_first_of_several_later_pings_counts() {
     }
 }
 
-/// Pings of the application, which are waited for, do not keep the answers to the peer's Pings from being counted off.
+/// The connection remembers the application's Pings. It must still answer every Ping of the peer.
 #[test]
 fn pings_of_this_side_do_not_stop_the_answers() {
     for role in Role::BOTH {
-        let mut connection = role.connection(&config());
-        let mut buffer = sockless::ReadBuffer::new();
-        connection.handle_timeout(START);
+        let mut peer = Peer::new(role, &config());
+        peer.connection.handle_timeout(START);
         let ping = Frame::new(0x89, "answer me").encode(role);
         let mut written = Vec::new();
         for _ in 0..1000 {
-            buffer.extend_from_slice(&ping);
-            while connection.next_event(&mut buffer).unwrap().is_some() {}
-            connection.send_binary(&[0; 1000]).unwrap();
-            connection.send_ping(b"mine").unwrap();
-            // The last Ping always waits.
-            let n = connection.output_len() - 500;
-            written.extend_from_slice(&connection.output()[..n]);
-            connection.advance_output(n);
+            peer.receive(&ping);
+            peer.connection.send_binary(&[0; 1000]).unwrap();
+            peer.connection.send_ping(b"mine").unwrap();
+            // The last Ping always stays in the output.
+            let n = peer.connection.output_len() - 500;
+            written.extend_from_slice(&peer.connection.output()[..n]);
+            peer.connection.advance_output(n);
         }
-        written.extend_from_slice(connection.output());
-        let events = assert_legal(role, &written);
-        let pongs = events
-            .iter()
-            .filter(|event| matches!(event, OwnedEvent::Pong(_)));
-        assert_eq!(pongs.count(), 1000);
+        written.extend_from_slice(peer.connection.output());
+        let mut events = assert_legal(role, &written);
+        events.retain(|event| matches!(event, OwnedEvent::Pong(_)));
+        assert_eq!(events.len(), 1000);
     }
 }
-
-/// The loop was held up for longer than the deadline, and the answer has come meanwhile.
+/// The loop stops for longer than the deadline. The Pong arrives meanwhile.
 #[test]
-fn what_was_answered_is_in_time() {
+fn a_pong_that_is_read_late_is_in_time() {
     for role in Role::BOTH {
-        let mut connection = role.connection(&config());
-        let mut buffer = sockless::ReadBuffer::new();
-        connection.handle_timeout(START);
-        connection.handle_timeout(START + seconds(20));
-        let asked = pings(role, connection.output()).remove(0);
-        buffer.extend_from_slice(&pong(role, &asked));
-        let output = connection.output_len();
-        connection.advance_output(output);
-        while connection.next_event(&mut buffer).unwrap().is_some() {}
-        connection.handle_timeout(START + seconds(3600));
-        assert_eq!(connection.close_event(), None);
-        assert_eq!(connection.round_trip_time(), Some(seconds(3580)));
-        assert_eq!(connection.timeout_at(), Some(START + seconds(3620)));
+        let mut peer = Peer::new(role, &config());
+        peer.connection.handle_timeout(START);
+        peer.connection.handle_timeout(START + seconds(20));
+        let asked = pings(role, &peer.write_all()).remove(0);
+        peer.receive(&pong(role, &asked));
+        peer.connection.handle_timeout(START + seconds(3600));
+        assert_eq!(peer.close_event(), None);
+        let round_trip_time = peer.connection.round_trip_time();
+        assert_eq!(round_trip_time, Some(seconds(3580)));
+        let next = START + seconds(3620);
+        assert_eq!(peer.connection.timeout_at(), Some(next));
     }
 }
-
-/// A frame that never ends, a byte every second: no Pong can come between. The bound is the documented one.
+/// The peer sends one byte of a long frame each second, so no Pong can arrive. The documentation states the limit.
 #[test]
-fn a_peer_that_is_slow_in_the_middle_of_a_frame_is_given_up() {
+fn a_peer_that_is_slow_inside_a_frame_times_out() {
     for role in Role::BOTH {
         let message = Frame::new(0x82, vec![1; 60 << 10]).encode(role);
         for (config, end) in [(config(), 640), (strict(), 40)] {
@@ -188,31 +168,34 @@ fn a_peer_that_is_slow_in_the_middle_of_a_frame_is_given_up() {
                 let mut side = Simulation::opened(role.connection(&config));
                 side.send(&message[..20]);
                 let closed = side.trickle(&message[20..21]);
-                no_pong(&mut side);
+                timed_out(&mut side);
                 closed
             });
             assert_eq!(closed, Some(seconds(end)));
-            assert!(heap.peak < 8 << 10, "{heap:?}: memory follows what came");
+            assert!(
+                heap.peak < 8 << 10,
+                "{heap:?}: memory follows the received bytes"
+            );
         }
     }
 }
 
-/// It sends and never reads: the answers fill the output, the loop stops to read, and no Pong is seen.
+/// The peer sends without reading. The answers fill the output, so the loop stops reading and receives no Pong.
 #[test]
-fn a_peer_that_never_reads_is_given_up() {
+fn a_peer_that_never_reads_times_out() {
     for role in Role::BOTH {
         let message = Frame::new(0x81, "x".repeat(2000)).encode(role);
         let (closed, heap) = measure(|| {
             let mut side = open(role).echo();
             side.peer_reads = false;
-            // As much as a transport holds: the rest waits at the peer.
+            // The transport holds this much. The rest waits at the peer.
             for _ in 0..20 {
                 side.send(&message);
             }
             let full = side.connection().output_len();
             assert!((8 << 10..(8 << 10) + 2100).contains(&full), "{full}");
             let closed = side.silence();
-            no_pong(&mut side);
+            timed_out(&mut side);
             closed
         });
         assert_eq!(closed, Some(seconds(40)));
@@ -220,9 +203,9 @@ fn a_peer_that_never_reads_is_given_up() {
     }
 }
 
-/// Even into a full output: or nobody would find out that the peer is gone.
+/// Without this Ping, the connection would never find out that the peer is gone.
 #[test]
-fn a_ping_finds_room_in_a_full_output() {
+fn a_full_output_takes_a_ping() {
     let mut server = Connection::server(&config());
     server.send_binary(&[0; 9 << 10]).unwrap();
     assert!(!server.has_room());
@@ -230,13 +213,13 @@ fn a_ping_finds_room_in_a_full_output() {
     server.handle_timeout(START);
     server.handle_timeout(START + seconds(20));
     assert_eq!(server.output_len(), before + 6);
-    // One, however long it takes.
+    // There is only one Ping, however long it waits.
     server.handle_timeout(START + seconds(39));
     assert_eq!(server.output_len(), before + 6);
 }
 
 #[test]
-fn without_deadlines_the_time_changes_nothing() {
+fn without_deadlines_the_time_has_no_effect() {
     for role in Role::BOTH {
         let mut connection = role.connection(&Config::default());
         for n in [0, 1, 1 << 20, 1 << 40] {
@@ -249,9 +232,9 @@ fn without_deadlines_the_time_changes_nothing() {
     }
 }
 
-/// And costs nothing; with them there is one block, as documented.
+/// As documented, deadlines take one allocation.
 #[test]
-fn deadlines_are_paid_for_by_those_who_have_them() {
+fn only_a_connection_with_deadlines_allocates_for_them() {
     let (_without, heap) = measure(|| Connection::server(&Config::default()));
     assert_eq!(heap, NOTHING);
     let (_with, heap) = measure(|| Connection::server(&config()));
@@ -260,7 +243,7 @@ fn deadlines_are_paid_for_by_those_who_have_them() {
 }
 
 #[test]
-fn a_deadline_that_never_comes() {
+fn the_largest_deadline_never_passes() {
     let deadlines = Deadlines::new()
         .with_ping_interval(Duration::MAX)
         .with_close(Duration::MAX);
@@ -268,12 +251,11 @@ fn a_deadline_that_never_comes() {
     let mut side = Simulation::opened(Connection::server(&config));
     assert_eq!(side.silence(), None);
     assert_eq!(side.written(), b"");
-    side.act(|connection| connection.close(sockless::CloseCode::NORMAL, ""))
-        .unwrap();
+    side.act(|it| it.close(CloseCode::NORMAL, "")).unwrap();
     assert_eq!(side.silence(), None);
 }
 
-/// What happens to a connection in any order, and how long after the last.
+/// One event in the life of a connection.
 #[derive(Clone, Debug)]
 enum Step {
     Message,
@@ -290,8 +272,8 @@ enum Step {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 2000 }))]
 
-    /// In whatever order things happen, a loop is never told to call again at once without end, and who is
-    /// silent from then on is given up within the sum of the deadlines.
+    /// In any order of events, the loop does not spin. A peer that is silent afterwards times out within the sum of the
+    /// deadlines.
     #[test]
     fn every_connection_to_a_silent_peer_ends(
         steps in prop::collection::vec(
@@ -312,14 +294,14 @@ proptest! {
         let role = if client { Role::Client } else { Role::Server };
         let mut config = config();
         if manual {
-            config.close_reply = sockless::Reply::Manual;
+            config.close_reply = Reply::Manual;
         }
         let mut side = Simulation::opened(role.connection(&config));
         side.peer_reads = peer_reads;
         let mut passed = Duration::ZERO;
         let mut asked = Vec::new();
         for (step, milliseconds) in steps {
-            // At the end of the stream there is nobody to send any more.
+            // A closed transport receives nothing.
             if side.closed.is_some() {
                 break;
             }
@@ -334,7 +316,7 @@ proptest! {
                 Step::Message => _ = side.act(|connection| connection.send_text("text")),
                 Step::Ping => _ = side.act(|connection| connection.send_ping(b"ping")),
                 Step::Close => {
-                    _ = side.act(|connection| connection.close(sockless::CloseCode::NORMAL, ""));
+                    _ = side.act(|connection| connection.close(CloseCode::NORMAL, ""));
                 }
                 Step::PeerMessage => side.send(&peer(Frame::new(0x81, "text"))),
                 Step::PeerPong => side.send(&pong(role, &asked)),
@@ -350,25 +332,20 @@ proptest! {
     }
 }
 
-/// It reads nothing, and guesses what it is asked: what waits for it must not grow.
+/// The peer reads nothing and guesses the payloads of the Pings. The output must not grow.
 #[test]
-fn a_pong_to_a_ping_that_was_not_written_makes_no_room_for_another() {
+fn a_pong_to_an_unwritten_ping_does_not_allow_another_ping() {
     for role in Role::BOTH {
-        let mut connection = role.connection(&config());
-        let mut buffer = sockless::ReadBuffer::new();
-        connection.handle_timeout(START);
+        let mut peer = Peer::new(role, &config());
+        peer.connection.handle_timeout(START);
         let mut now = START;
         for guess in 1..=1000_u32 {
             now += seconds(20);
-            connection.handle_timeout(now);
-            buffer.extend_from_slice(&pong(role, &guess.to_be_bytes()));
-            while connection.next_event(&mut buffer).unwrap().is_some() {}
-            connection.handle_timeout(now);
-            assert!(
-                connection.output_len() <= 10,
-                "{} bytes after {guess} Pings",
-                connection.output_len()
-            );
+            peer.connection.handle_timeout(now);
+            peer.receive(&pong(role, &guess.to_be_bytes()));
+            peer.connection.handle_timeout(now);
+            let length = peer.connection.output_len();
+            assert!(length <= 10, "{length} bytes after {guess} Pings");
         }
     }
 }

@@ -1,16 +1,13 @@
-//! The opening handshake, seen by a server.
+//! The opening handshake of a server.
 
 use sockless::handshake::{RequestError, ServerHandshake};
+use sockless::test_util::OPENING_REQUEST;
 use sockless::{Config, ReadBuffer};
 
 use super::simulation::Simulation;
 use super::{START, config, seconds};
 
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-
-/// Refused when the deadline has passed, and closed when the peer does not end the stream either.
+/// The server refuses the client at the deadline. It closes one deadline later, because the peer does not end the stream.
 fn is_refused(server: &mut Simulation) {
     assert!(server.written().starts_with(b"HTTP/1.1 408 "));
     assert_eq!(server.shut_down, Some(START + seconds(10)));
@@ -20,23 +17,19 @@ fn is_refused(server: &mut Simulation) {
 }
 
 #[test]
-fn a_silent_client_is_refused() {
+fn a_silent_or_slow_client_is_refused() {
     let mut server = Simulation::server(config());
     assert_eq!(server.silence(), Some(seconds(20)));
     is_refused(&mut server);
-}
 
-/// Every byte of a request in time, but the request never whole.
-#[test]
-fn a_slow_client_is_refused() {
+    // Every byte arrives in time, but the request never ends.
     let mut server = Simulation::server(config());
     server.send(b"GET / HTTP/1.1\r\nA: ");
     assert_eq!(server.trickle(b"a"), Some(seconds(20)));
     is_refused(&mut server);
 }
-
 #[test]
-fn a_client_that_ends_the_stream_is_closed_at_once() {
+fn the_end_of_the_stream_after_a_refusal_closes_at_once() {
     let mut server = Simulation::server(config());
     server.pass(seconds(12));
     assert_eq!(
@@ -48,31 +41,25 @@ fn a_client_that_ends_the_stream_is_closed_at_once() {
 }
 
 #[test]
-fn a_request_in_the_last_moment_is_in_time() {
+fn a_request_just_before_the_deadline_is_accepted() {
     let mut server = Simulation::server(config());
     server.pass(std::time::Duration::from_nanos(9_999_999_999));
-    server.send(REQUEST);
+    server.send(OPENING_REQUEST);
     assert!(server.written().starts_with(b"HTTP/1.1 101 "));
     assert_eq!(server.closed, None);
 }
 
-/// It came before the deadline was told, whenever the loop got round to it.
+/// After the request there is no deadline, even if the application answers late.
 #[test]
-fn a_request_is_read_before_the_time_is_told() {
+fn no_deadline_is_left_after_the_request() {
     let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     assert_eq!(reader.handle_timeout(START), Ok(()));
-    buffer.extend_from_slice(REQUEST);
-    assert!(
-        reader
-            .read_request(&mut buffer)
-            .is_ok_and(|request| request.is_some())
-    );
-    // Then it is over, however long the application takes to answer.
+    buffer.extend_from_slice(OPENING_REQUEST);
+    assert!(reader.read_request(&mut buffer).unwrap().is_some());
     assert_eq!(reader.timeout_at(), None);
     assert_eq!(reader.handle_timeout(START + seconds(3600)), Ok(()));
 }
-
 #[test]
 fn an_error_is_final() {
     let mut reader = ServerHandshake::new(&config());
@@ -85,11 +72,11 @@ fn an_error_is_final() {
     assert_eq!(reader.handle_timeout(START + seconds(10)), late);
     assert_eq!(reader.timeout_at(), None);
     let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(REQUEST);
+    buffer.extend_from_slice(OPENING_REQUEST);
     assert_eq!(reader.read_request(&mut buffer).map(drop), late.map(drop));
     assert_eq!(reader.handle_timeout(START), late);
 
-    // Another error is final, too, and no deadline comes after it.
+    // Another error is final, too. No deadline is left after it.
     let mut reader = ServerHandshake::new(&config());
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\0");
@@ -99,15 +86,15 @@ fn an_error_is_final() {
 }
 
 #[test]
-fn without_deadlines_none_comes() {
+fn without_deadlines_there_is_no_timeout() {
     let mut reader = ServerHandshake::new(&Config::default());
-    assert_eq!(reader.timeout_at(), None);
-    assert_eq!(reader.handle_timeout(START), Ok(()));
-    assert_eq!(reader.handle_timeout(START + seconds(1 << 40)), Ok(()));
+    for time in [START, START + seconds(1 << 40)] {
+        assert_eq!(reader.timeout_at(), None);
+        assert_eq!(reader.handle_timeout(time), Ok(()));
+    }
     assert_eq!(reader.timeout_at(), None);
 }
-
-/// The answer is never read, so the peer cannot be told.
+/// The peer never reads, so the server cannot write the refusal.
 #[test]
 fn a_refused_client_that_reads_nothing_is_closed() {
     let mut server = Simulation::server(config());

@@ -1,4 +1,4 @@
-//! One side with its loop, and a peer of which every byte comes at a known time.
+//! One side with its loop, and a peer whose bytes arrive at known times.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
 use super::START;
 
-/// How much the transport takes that the peer does not read.
+/// The number of unread bytes that the transport holds.
 const SOCKET_BUFFER: usize = 1 << 10;
 
-/// A side of a connection in the loop that the docs describe, with a transport and a clock that the test holds.
+/// One side of a connection in the loop of the guide. The test owns the transport and the clock.
 pub(crate) struct Simulation {
     stage: Stage,
     options: ServerOptions<'static>,
@@ -19,9 +19,9 @@ pub(crate) struct Simulation {
     now: Duration,
     echoes: bool,
     pub(crate) peer_reads: bool,
-    /// What was written and the peer has not looked at.
+    /// The output that the test has not taken.
     written: Vec<u8>,
-    /// What the peer sent and was not read, because the loop waited to write.
+    /// The bytes of the peer that are unread because the loop waits to write.
     sent: Vec<u8>,
     pub(crate) events: Vec<OwnedEvent>,
     pub(crate) shut_down: Option<Duration>,
@@ -35,14 +35,14 @@ enum Stage {
 }
 
 impl Simulation {
-    /// A server that has accepted a transport.
+    /// Makes a server before the opening handshake.
     pub(crate) fn server(config: Config) -> Self {
         let handshake = ServerHandshake::new(&config);
         let options = ServerOptions::new().with_config(config);
         Self::new(Stage::Opening(handshake), options)
     }
 
-    /// After an opening handshake.
+    /// Makes a side after the opening handshake.
     pub(crate) fn opened(connection: Connection) -> Self {
         Self::new(Stage::Open(connection), ServerOptions::default())
     }
@@ -66,7 +66,7 @@ impl Simulation {
         simulation
     }
 
-    /// Sends every message back from now on, and remembers none.
+    /// Echoes every message from now on, and does not record it.
     pub(crate) fn echo(mut self) -> Self {
         self.echoes = true;
         self
@@ -79,14 +79,14 @@ impl Simulation {
         }
     }
 
-    /// Acts on the connection as the application, then goes round once.
+    /// Acts as the application, then runs the loop.
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Connection) -> T) -> T {
         let result = act(self.connection());
         self.turn();
         result
     }
 
-    /// The peer sends something.
+    /// The peer sends these bytes.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         if self.closed.is_none() {
             self.sent.extend_from_slice(bytes);
@@ -100,7 +100,7 @@ impl Simulation {
         self.turn();
     }
 
-    /// Lets so much time pass.
+    /// Lets this much time pass.
     pub(crate) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while self.closed.is_none()
@@ -113,7 +113,7 @@ impl Simulation {
         self.now = end;
     }
 
-    /// Sends `bytes` again every second until the transport is closed, an hour at most; when it was.
+    /// The peer sends `bytes` every second, for at most an hour. Returns when the transport was closed.
     pub(crate) fn trickle(&mut self, bytes: &[u8]) -> Option<Duration> {
         for _ in 0..3600 {
             if self.closed.is_some() {
@@ -125,23 +125,23 @@ impl Simulation {
         self.closed()
     }
 
-    /// When the transport was closed, of an hour of silence.
+    /// The peer is silent for an hour. Returns when the transport was closed.
     pub(crate) fn silence(&mut self) -> Option<Duration> {
         self.pass(Duration::from_secs(3600));
         self.closed()
     }
 
-    /// When the transport was closed, from the beginning.
+    /// Returns when the transport was closed, from the start.
     pub(crate) fn closed(&self) -> Option<Duration> {
         self.closed.map(|at| at - START)
     }
 
-    /// What was written since this was last called.
+    /// Takes the output since the last call.
     pub(crate) fn written(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.written)
     }
 
-    /// How many bytes of the peer are kept.
+    /// Returns the number of unread bytes in the buffer.
     pub(crate) fn unread(&self) -> usize {
         self.buffer.unread().len()
     }
@@ -157,7 +157,7 @@ impl Simulation {
         }
     }
 
-    /// The steps of a loop, from one wait to the next: nothing of it is due at once then.
+    /// Runs the loop until its next wait, when no deadline has passed.
     fn turn(&mut self) {
         loop {
             self.turns += 1;
@@ -173,7 +173,7 @@ impl Simulation {
         }
     }
 
-    /// A loop that cannot write does not read, so that a peer which reads nothing is not heard either.
+    /// A loop that cannot write does not read. So a peer that does not read must wait.
     fn read(&mut self) {
         let waits = matches!(&self.stage, Stage::Open(connection) if !connection.has_room());
         if !waits {
@@ -211,7 +211,7 @@ impl Simulation {
         } else {
             SOCKET_BUFFER.saturating_sub(self.written.len())
         };
-        let output: Vec<u8> = connection.output_parts().flatten().copied().collect();
+        let output = connection.output_parts().collect::<Vec<_>>().concat();
         let n = output.len().min(room);
         self.written.extend_from_slice(&output[..n]);
         connection.advance_output(n);

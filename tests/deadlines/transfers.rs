@@ -1,14 +1,14 @@
-//! Data that keeps flowing is a sign of life, in both directions, within a bound.
+//! Progress in either direction extends the deadlines, up to a limit.
 
-use sockless::test_util::{Frame, OwnedEvent, Role};
+use sockless::test_util::{Frame, Role};
 use sockless::{CloseCode, Connection, Delivery, ReadBuffer, Timeout};
 
 use super::simulation::Simulation;
-use super::{START, config, seconds, strict};
+use super::{START, config, open, seconds, strict};
 
-/// A message of 100 s, longer than a Ping and its Pong may take together. No Pong can come inside its frame.
+/// The message takes 100 s, longer than the deadlines of a Ping and its Pong. No Pong can arrive inside its frame.
 #[test]
-fn a_steady_message_is_not_taken_for_silence() {
+fn a_long_steady_message_does_not_time_out() {
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
             let config = config()
@@ -21,24 +21,16 @@ fn a_steady_message_is_not_taken_for_silence() {
                 side.send(piece);
             }
             assert_eq!(side.closed, None);
-            let received: usize = side
-                .events
-                .iter()
-                .map(|event| match event {
-                    OwnedEvent::Binary(data) | OwnedEvent::BinaryPart(data) => data.len(),
-                    other => panic!("{other:?}"),
-                })
-                .sum();
-            assert_eq!(received, 1_000_000);
-            // When it is whole, the Pong is due.
+            let lengths = side.events.iter().map(|event| event.data().len());
+            assert_eq!(lengths.sum::<usize>(), 1_000_000);
+            // After the message, the deadline of the Pong applies again.
             assert_eq!(side.silence(), Some(seconds(121)));
         }
     }
 }
 
-/// The bound of the strict mode is the deadline itself.
 #[test]
-fn in_the_strict_mode_a_steady_message_is_cut_off() {
+fn without_an_extension_a_long_steady_message_times_out() {
     for role in Role::BOTH {
         let config = strict().with_max_message_size(1 << 20);
         let message = Frame::new(0x82, vec![7; 1_000_000]).encode(role);
@@ -52,18 +44,16 @@ fn in_the_strict_mode_a_steady_message_is_cut_off() {
     }
 }
 
-/// Lets the transport take so many bytes every second, until all is written or the connection has ended. Returns how
-/// many seconds that took and how much was written.
+/// The transport accepts `rate` bytes each second, until all output is written or the connection times out. Returns the
+/// number of seconds and the number of written bytes.
 fn write_steadily(connection: &mut Connection, rate: usize) -> (u64, usize) {
     let (mut time, mut written) = (0, 0);
     while connection.output_len() > 0 && time < 3600 {
         for _ in 0..2 {
             connection.handle_timeout(START + seconds(time));
         }
-        if connection
-            .close_event()
-            .is_some_and(|it| it.timeout.is_some())
-        {
+        let ending = connection.close_event();
+        if ending.is_some_and(|it| it.timeout.is_some()) {
             break;
         }
         let n = connection.output_len().min(rate);
@@ -74,7 +64,7 @@ fn write_steadily(connection: &mut Connection, rate: usize) -> (u64, usize) {
     (time, written)
 }
 
-/// A peer that reads slowly and steadily gets all of the output and the Close frame at its end.
+/// A peer that reads slowly but steadily gets all output, including the Close frame.
 #[test]
 fn a_steady_reader_gets_everything_before_the_close() {
     for role in Role::BOTH {
@@ -91,41 +81,28 @@ fn a_steady_reader_gets_everything_before_the_close() {
             let all = connection.output_len();
             let (time, written) = write_steadily(&mut connection, 3000);
             assert_eq!((time, written), (53, all));
-            assert!(
-                connection
-                    .close_event()
-                    .is_none_or(|it| it.timeout.is_none())
-            );
+            let ending = connection.close_event();
+            assert!(ending.is_none_or(|it| it.timeout.is_none()));
         }
     }
 }
 
+/// The documentation states both limits.
 #[test]
-fn in_the_strict_mode_a_slow_reader_is_cut_off() {
+fn a_slow_reader_times_out_at_the_limit() {
     for role in Role::BOTH {
-        let mut connection = role.connection(&strict());
-        connection.send_binary(&vec![7; 157_000]).unwrap();
-        connection.close(CloseCode::NORMAL, "").unwrap();
-        let (time, _) = write_steadily(&mut connection, 3000);
-        assert_eq!(time, 10);
+        for (config, rate, end) in [(strict(), 3000, 10), (config(), 1, 610)] {
+            let mut connection = role.connection(&config);
+            connection.send_binary(&vec![7; 157_000]).unwrap();
+            connection.close(CloseCode::NORMAL, "").unwrap();
+            let (time, _) = write_steadily(&mut connection, rate);
+            assert_eq!(time, end);
+        }
     }
 }
-
-/// A peer that takes single bytes holds the output no longer than documented.
+/// The Ping waits for the output before it. Progress extends its deadline.
 #[test]
-fn a_reader_of_single_bytes_is_given_up_at_the_bound() {
-    for role in Role::BOTH {
-        let mut connection = role.connection(&config());
-        connection.send_binary(&vec![7; 157_000]).unwrap();
-        connection.close(CloseCode::NORMAL, "").unwrap();
-        let (time, _) = write_steadily(&mut connection, 1);
-        assert_eq!(time, 610);
-    }
-}
-
-/// A Ping waits for the output before it. While that is being taken, it is not late.
-#[test]
-fn a_ping_behind_much_output_is_not_late() {
+fn a_ping_after_much_output_does_not_time_out() {
     for role in Role::BOTH {
         let mut connection = role.connection(&config());
         connection.send_binary(&vec![7; 157_000]).unwrap();
@@ -134,15 +111,14 @@ fn a_ping_behind_much_output_is_not_late() {
     }
 }
 
-/// A peer that sends Pongs it cannot know, and never reads the Pings.
+/// The peer sends Pongs to Pings that it has not read.
 #[test]
 fn a_guessed_pong_does_not_count() {
     for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(&config()));
+        let mut side = open(role);
         side.peer_reads = false;
-        // Fills the transport, so that the Ping stays in the output.
-        side.act(|connection| connection.send_binary(&[0; 4000]))
-            .unwrap();
+        // This fills the transport, so the Ping stays in the output.
+        side.act(|it| it.send_binary(&[0; 4000])).unwrap();
         let mut guesses = Vec::new();
         for guess in 1_u32..4 {
             guesses.extend(Frame::new(0x8a, guess.to_be_bytes()).encode(role));
@@ -150,28 +126,19 @@ fn a_guessed_pong_does_not_count() {
         assert_eq!(side.trickle(&guesses), Some(seconds(40)));
         assert_eq!(side.connection().round_trip_time(), None);
         assert_eq!(side.close_event().unwrap().timeout, Some(Timeout::Pong));
-    }
-}
 
-/// The same for a Ping of the application's that was not written.
-#[test]
-fn a_guessed_pong_to_a_ping_of_the_application_does_not_count() {
-    for role in Role::BOTH {
-        let mut side = Simulation::opened(role.connection(&config()));
+        // An unwritten Ping of the application is no different.
+        let mut side = open(role);
         side.pass(seconds(20));
         side.peer_reads = false;
-        side.act(|connection| connection.send_binary(&[0; 4000]))
-            .unwrap();
-        side.act(|connection| connection.send_ping(b"mine"))
-            .unwrap();
+        side.act(|it| it.send_binary(&[0; 4000])).unwrap();
+        side.act(|it| it.send_ping(b"mine")).unwrap();
         let guess = Frame::new(0x8a, "mine").encode(role);
         assert_eq!(side.trickle(&guess), Some(seconds(40)));
     }
 }
-
-/// Frames of messages count, however short, in whatever state and delivery mode. Control frames do not.
 #[test]
-fn empty_data_frames_count_and_control_frames_do_not() {
+fn empty_data_frames_extend_a_deadline_and_control_frames_do_not() {
     for role in Role::BOTH {
         for delivery in [Delivery::Messages, Delivery::Chunks] {
             for closing in [false, true] {
@@ -207,10 +174,10 @@ fn empty_data_frames_count_and_control_frames_do_not() {
     }
 }
 
-/// The transport takes something now and then, and the loop sleeps in between. However a loop orders writing and the
-/// time, what was taken last counts from then on.
+/// The transport sometimes accepts bytes, and the loop sleeps between. The order of writing and passing the time does not
+/// matter.
 #[test]
-fn output_that_is_taken_now_and_then_extends_the_deadlines() {
+fn each_write_extends_the_deadlines() {
     for role in Role::BOTH {
         for write_first in [true, false] {
             for (closing, gap) in [(false, 11), (false, 15), (false, 19), (true, 6), (true, 9)] {
@@ -222,7 +189,7 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
                 connection.handle_timeout(START);
                 let mut now = START;
                 while connection.output_len() > 0 {
-                    // Woken when the transport takes something, or when a deadline has come.
+                    // The loop wakes up when the transport is writable or a deadline passes.
                     let taken = now + seconds(gap);
                     while let Some(next) = connection.timeout_at()
                         && next < taken
@@ -247,9 +214,8 @@ fn output_that_is_taken_now_and_then_extends_the_deadlines() {
     }
 }
 
-/// A peer that only pings is answered, and no answer is taken for a transfer.
 #[test]
-fn answers_to_pings_extend_nothing() {
+fn answers_to_pings_do_not_extend_a_deadline() {
     for role in Role::BOTH {
         let mut side = Simulation::opened(role.connection(&config()));
         let ping = Frame::new(0x89, "").encode(role);

@@ -1,4 +1,4 @@
-//! What was received is delivered, however the transport ends: by a failed write, a reset, or the end of the stream.
+//! Received bytes are delivered after every end of the transport: a failed write, a reset, or the end of the stream.
 
 use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Peer, Role};
 use sockless::{
@@ -8,7 +8,7 @@ use sockless::{
 
 use super::{START, config, seconds};
 
-/// A text and a Close frame that says why, the last that a peer sends before it is gone.
+/// The last frames of a peer: a text, a Ping, and a Close frame with a reason.
 fn last_words(role: Role) -> Vec<u8> {
     [
         Frame::new(0x81, "last words").encode(role),
@@ -26,19 +26,16 @@ fn expected() -> [OwnedEvent; 3] {
     ]
 }
 
-fn assert_told(ending: &OwnedCloseEvent) {
+fn has_the_peers_reason(ending: &OwnedCloseEvent) {
     assert_eq!((ending.code, &*ending.reason), (1008, "policy"));
-    assert_eq!(
-        (ending.was_clean, ending.initiator),
-        (false, Initiator::Peer)
-    );
+    assert!(!ending.was_clean && ending.initiator == Initiator::Peer);
 }
 
-/// Our next write fails, since the peer has closed. The system still delivers what it sent before.
+/// The peer has closed, so the next write fails. The operating system still delivers the peer's last bytes.
 #[test]
-fn what_the_peer_said_last_arrives_after_a_failed_write() {
+fn the_peers_last_frames_arrive_after_a_failed_write() {
     for role in Role::BOTH {
-        // Read before the write fails, after it, and some of it either way.
+        // The first part is read before the write fails, and the rest after it.
         let words = last_words(role);
         for cut in 0..=words.len() {
             let mut peer = Peer::new(role, &config());
@@ -50,7 +47,7 @@ fn what_the_peer_said_last_arrives_after_a_failed_write() {
             peer.take_events();
             peer.receive(&words[cut..]);
             assert_eq!(peer.events(), expected());
-            assert_told(&peer.close_event().unwrap());
+            has_the_peers_reason(&peer.close_event().unwrap());
             assert!(peer.connection.output().is_empty());
             assert_eq!(peer.connection.transport_action(), TransportAction::Close);
             assert!(!peer.connection.wants_read());
@@ -59,7 +56,7 @@ fn what_the_peer_said_last_arrives_after_a_failed_write() {
 }
 
 #[test]
-fn what_was_read_is_delivered_after_the_end_of_the_stream_and_after_a_reset() {
+fn bytes_in_the_buffer_are_delivered_after_the_end_of_the_stream_and_after_a_reset() {
     for role in Role::BOTH {
         for end in [Connection::handle_eof, Connection::handle_reset] {
             let mut peer = Peer::new(role, &config());
@@ -68,16 +65,15 @@ fn what_was_read_is_delivered_after_the_end_of_the_stream_and_after_a_reset() {
             assert!(!peer.connection.wants_read());
             peer.take_events();
             assert_eq!(peer.events(), expected());
-            assert_told(&peer.close_event().unwrap());
+            has_the_peers_reason(&peer.close_event().unwrap());
             assert_eq!(peer.connection.transport_action(), TransportAction::Close);
             assert!(peer.buffer.is_empty());
         }
     }
 }
 
-/// The stream ends in the middle of a message: what was whole before is delivered, and of the rest nothing is kept.
 #[test]
-fn what_is_not_whole_at_the_end_is_dropped() {
+fn an_unfinished_message_at_the_end_is_dropped() {
     for role in Role::BOTH {
         let bytes = [
             Frame::new(0x81, "whole").encode(role),
@@ -96,10 +92,10 @@ fn what_is_not_whole_at_the_end_is_dropped() {
     }
 }
 
-/// This side had sent its Close frame. With the peer's the connection is closed cleanly, in whatever order the loop
-/// learns of it; but not if this side's went down with the output.
+/// This side has queued its Close frame. With the peer's Close frame, the end is clean in any order of events, unless this
+/// side's Close frame was lost with the output.
 #[test]
-fn a_close_that_was_written_is_still_answered() {
+fn a_written_close_frame_makes_a_clean_end() {
     for role in Role::BOTH {
         for (written, clean) in [(true, true), (false, false)] {
             let ends: [fn(&mut Connection); 3] = [
@@ -118,7 +114,7 @@ fn a_close_that_was_written_is_still_answered() {
                 end(&mut peer.connection);
                 peer.take_events();
                 let ending = peer.close_event().unwrap();
-                // After the end of the stream the Close frame is still on its way.
+                // After the end of the stream, the Close frame may still be written.
                 assert_eq!((ending.code, ending.was_clean), (1000, clean || i == 1));
                 assert_eq!(ending.initiator, Initiator::Local);
             }
@@ -126,23 +122,23 @@ fn a_close_that_was_written_is_still_answered() {
     }
 }
 
-/// The answer to the peer's Close frame went down with the output, too.
+/// The answer to the peer's Close frame was lost with the output.
 #[test]
-fn a_lost_answer_is_no_clean_end() {
+fn a_lost_answer_makes_the_end_unclean() {
     for role in Role::BOTH {
         for end in [Connection::handle_write_error, Connection::handle_reset] {
             let mut peer = Peer::new(role, &config());
             peer.receive(&Frame::close(1008, "policy").encode(role));
             assert!(peer.close_event().unwrap().was_clean, "so far");
             end(&mut peer.connection);
-            assert_told(&peer.close_event().unwrap());
+            has_the_peers_reason(&peer.close_event().unwrap());
         }
     }
 }
 
-/// What follows the peer's Close frame is no part of the connection, also when nothing can be written.
+/// Section 5.5.1: the connection ignores all bytes after the peer's Close frame.
 #[test]
-fn what_follows_a_close_is_dropped_after_a_failed_write() {
+fn bytes_after_a_close_frame_are_dropped_after_a_failed_write() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &config());
         peer.connection.handle_write_error();
@@ -164,15 +160,14 @@ fn after_a_failed_write_nothing_is_sent() {
         let closed = peer.connection.close(CloseCode::NORMAL, "");
         assert_eq!(closed, Err(SendError::Closed));
         peer.receive(&Frame::new(0x89, "ping").encode(role));
-        // Not even a Close frame for a violation.
+        // A violation does not cause a Close frame.
         peer.receive(&Frame::new(0x83, "").encode(role));
         assert!(peer.error.is_some() && peer.connection.output().is_empty());
         assert_eq!(peer.close_event().unwrap().error, peer.error);
     }
 }
 
-/// A peer that neither sends nor ends the stream is not waited for longer than for any end of the stream, but one that
-/// goes on sending is heard.
+/// A peer that neither sends nor ends the stream times out as at any end of the stream. Messages extend the deadline.
 #[test]
 fn after_a_failed_write_there_is_a_deadline() {
     for role in Role::BOTH {
@@ -202,9 +197,9 @@ fn after_a_failed_write_there_is_a_deadline() {
     }
 }
 
-/// A peer may end its own side and still read: what was queued before is offered to it, within the deadline.
+/// A peer may end its side and still read. So the loop writes the queued output until the deadline.
 #[test]
-fn output_is_still_offered_after_the_end_of_the_stream() {
+fn output_is_still_written_after_the_end_of_the_stream() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &config());
         peer.connection.handle_timeout(START);
@@ -216,15 +211,13 @@ fn output_is_still_offered_after_the_end_of_the_stream() {
         assert_eq!(peer.connection.output_len(), queued);
         let ending = peer.close_event().unwrap();
         assert_eq!((ending.code, ending.was_clean), (1006, false));
-        // A peer that does not read it is given up.
+        // A peer that does not read times out.
         peer.connection.handle_timeout(START);
         assert_eq!(peer.connection.timeout_at(), Some(START + seconds(10)));
-        let mut late = Peer::new(role, &config());
-        std::mem::swap(&mut late, &mut peer);
         for _ in 0..2 {
-            late.connection.handle_timeout(START + seconds(10));
+            peer.connection.handle_timeout(START + seconds(10));
         }
-        assert_eq!(late.connection.transport_action(), TransportAction::Close);
+        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
         let mut peer = Peer::new(role, &config());
         peer.connection.send_text("for you").unwrap();
         peer.connection.handle_eof();
@@ -233,9 +226,8 @@ fn output_is_still_offered_after_the_end_of_the_stream() {
     }
 }
 
-/// Whether to watch the transport for bytes to read, state by state.
 #[test]
-fn a_connection_wants_to_read_until_nothing_can_come() {
+fn wants_read_is_true_while_bytes_can_arrive() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &Config::default());
         assert!(peer.connection.wants_read(), "open");
@@ -277,9 +269,9 @@ fn a_connection_wants_to_read_until_nothing_can_come() {
     assert!(buffer.is_empty());
 }
 
-/// Who ended it, where the peer's Close frame comes after a violation and nothing could be said.
+/// This side could not write a Close frame for the violation, so the peer is the initiator.
 #[test]
-fn a_close_after_a_violation_is_the_peers() {
+fn the_peers_close_frame_after_a_failed_write_and_a_violation_counts() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &config());
         peer.connection.handle_write_error();
