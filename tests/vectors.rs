@@ -1,8 +1,8 @@
-//! Tables of streams and what must come of them (RFC 6455 sections 5 to 8 and 10.4). Every row is run whole,
-//! cut at every byte and byte by byte, in both delivery modes, and in both roles where it applies to both.
+//! Tables of streams and their results (RFC 6455 sections 5 to 8 and 10.4). Each row runs as a whole, cut at every
+//! byte, and in single bytes. It runs in both delivery modes, and in both roles if it applies to both.
 
 #![cfg(feature = "alloc")]
-// A test that cannot go on has failed; a table has as many columns as the rule has sides.
+// A failed test may panic. A table has one column for each part of a rule.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::type_complexity)]
 
@@ -28,14 +28,14 @@ mod shared;
 mod text;
 
 use sockless::test_util::{
-    Frame, OwnedCloseEvent, OwnedEvent, Role, Rules, encode, judge, refused_at, run,
+    Frame, OwnedCloseEvent, OwnedEvent, Peer, Role, assert_legal, encode, refused_at, run,
     same_however_cut,
 };
 use sockless::{Config, Delivery, Initiator, ProtocolError, TransportAction};
 
 const DELIVERIES: [Delivery; 2] = [Delivery::Messages, Delivery::Chunks];
 
-/// "κόσμε", then f4 90, which begins no character, then more.
+/// "κόσμε", then f4 90, which cannot begin a character, then more bytes.
 const KOSME: &str = "ce ba e1 bd b9 cf 83 ce bc ce b5 f4 90 80 80 65 64";
 
 fn config(delivery: Delivery) -> Config {
@@ -46,24 +46,19 @@ fn both_deliveries(config: &Config) -> [Config; 2] {
     DELIVERIES.map(|delivery| config.clone().with_delivery(delivery))
 }
 
-/// What `role` has written, as its peer understands it; reasons are left out.
+/// Returns what the peer reads in the output of `role`, without the reasons of Close frames.
 fn heard(role: Role, output: &[u8]) -> Vec<OwnedEvent> {
-    let rules = Rules {
-        server: role == Role::Client,
-        max_frame: u64::MAX,
-        max_message: u64::MAX,
-        chunks: false,
-    };
-    let verdict = judge(&rules, output);
-    assert_eq!(verdict.error, None, "{role:?} wrote {output:02x?}");
-    verdict
-        .events
-        .into_iter()
-        .map(OwnedEvent::without_reason)
-        .collect()
+    let events = assert_legal(role, output).into_iter();
+    events.map(OwnedEvent::without_reason).collect()
 }
 
-/// The stream is legal, and gives these events and replies.
+/// Takes the output of the peer and compares what the other side reads in it.
+fn writes(peer: &mut Peer, events: &[OwnedEvent]) {
+    let role = peer.connection.role();
+    assert_eq!(heard(role, &peer.write_all()), events, "{role:?}");
+}
+
+/// Asserts that the stream is legal, and that it leads to these events and replies.
 fn accepts(
     role: Role,
     config: &Config,
@@ -75,15 +70,12 @@ fn accepts(
         let outcome = same_however_cut(role, &config, bytes);
         assert_eq!(outcome.error, None, "{role:?} {bytes:02x?}");
         assert_eq!(outcome.events, events, "{role:?} {bytes:02x?}");
-        assert_eq!(
-            heard(role, &outcome.output),
-            replies,
-            "{role:?} {bytes:02x?}"
-        );
+        let found = heard(role, &outcome.output);
+        assert_eq!(found, replies, "{role:?} {bytes:02x?}");
     }
 }
 
-/// The frames in `good` are delivered and answered, then `bad` fails the connection after `after` bytes of it.
+/// Asserts that the connection delivers and answers the frames in `good`, and then fails after `after` bytes of `bad`.
 fn refuses(
     role: Role,
     config: &Config,
@@ -112,27 +104,27 @@ fn refuses(
         assert_eq!(outcome.events, good_outcome.events, "{what}");
         assert_eq!(heard(role, &outcome.output), replies, "{what}");
         assert_eq!(outcome.action, TransportAction::Write, "{what}");
-        assert_eq!(
-            outcome.ending,
-            Some(OwnedCloseEvent {
-                code: 1006,
-                reason: String::new(),
-                was_clean: false,
-                initiator: Initiator::Local,
-                error: Some(error),
-                timeout: None,
-            }),
-            "{what}"
-        );
-        assert_eq!(
-            refused_at(role, &config, &bytes),
-            Some(good_bytes.len() + after),
-            "{what}"
-        );
+        let mut ending = ended(1006, false, Initiator::Local);
+        ending.error = Some(error);
+        assert_eq!(outcome.ending, Some(ending), "{what}");
+        let refused_at = refused_at(role, &config, &bytes);
+        assert_eq!(refused_at, Some(good_bytes.len() + after), "{what}");
     }
 }
 
-/// The first two bytes of a frame to `role`, as given or with the mask bit the other way.
+/// The end of a connection, without a reason, an error or a timeout.
+fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
+    OwnedCloseEvent {
+        code,
+        reason: String::new(),
+        was_clean,
+        initiator,
+        error: None,
+        timeout: None,
+    }
+}
+
+/// The first two bytes of a frame to `role`, with the correct or the wrong mask bit.
 fn start(role: Role, first: u8, length: u8, masking_is_right: bool) -> [u8; 2] {
     let masked = (role == Role::Server) == masking_is_right;
     [first, length | if masked { 0x80 } else { 0 }]

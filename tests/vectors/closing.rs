@@ -1,27 +1,39 @@
 //! The closing handshake (section 7.1).
 
-use super::{DELIVERIES, config, heard, start};
-use sockless::test_util::{Frame, OwnedCloseEvent, OwnedEvent, Pair, Peer, Role, encode};
+use super::{DELIVERIES, config, ended, start, writes};
+use sockless::test_util::{Frame, OwnedEvent, Pair, Peer, Role, encode};
 use sockless::{
     CloseCode, Config, Connection, Initiator, ProtocolError, ReadBuffer, Reply, SendError,
     TransportAction,
 };
 
-const WAIT: TransportAction = TransportAction::Wait;
-const SHUT_DOWN: TransportAction = TransportAction::ShutdownWrite;
+use TransportAction::{Close, ShutdownWrite, Wait, Write};
 
-fn ended(code: u16, was_clean: bool, initiator: Initiator) -> OwnedCloseEvent {
-    OwnedCloseEvent {
-        code,
-        reason: String::new(),
-        was_clean,
-        initiator,
-        error: None,
-        timeout: None,
+/// The transport action after both Close frames. The server closes first (section 7.1.1).
+fn after_both_closes(role: Role) -> TransportAction {
+    match role {
+        Role::Server => Close,
+        Role::Client => Wait,
     }
 }
 
-/// Nothing can be sent, and trying leaves no trace.
+#[track_caller]
+fn action_is(peer: &Peer, action: TransportAction) {
+    assert_eq!(peer.connection.transport_action(), action);
+}
+
+#[track_caller]
+fn ended_with(peer: &Peer, code: u16, was_clean: bool, initiator: Initiator) {
+    assert_eq!(peer.close_event(), Some(ended(code, was_clean, initiator)));
+}
+
+#[track_caller]
+fn receives(peer: &mut Peer, frames: &[Frame], events: &[OwnedEvent]) {
+    peer.receive(&encode(frames, peer.connection.role()));
+    assert_eq!(peer.events(), events);
+}
+
+/// Asserts that no method sends, and that the failed calls change no output.
 fn sends_nothing(peer: &mut Peer) {
     let before = peer.connection.output().to_vec();
     let connection = &mut peer.connection;
@@ -40,7 +52,7 @@ fn sends_nothing(peer: &mut Peer) {
 }
 
 #[test]
-fn open_may_send_all() {
+fn an_open_connection_may_send_everything() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &Config::default());
         assert!(peer.connection.can_send());
@@ -50,34 +62,29 @@ fn open_may_send_all() {
         peer.connection.send_text_fragment("be", false).unwrap();
         peer.connection.send_pong(b"pong").unwrap();
         peer.connection.send_text_fragment("gin", true).unwrap();
-        assert_eq!(
-            heard(role, peer.connection.output()),
-            [
-                OwnedEvent::text("text"),
-                OwnedEvent::binary(b"binary"),
-                OwnedEvent::ping(b"ping"),
-                OwnedEvent::pong(b"pong"),
-                OwnedEvent::text("begin")
-            ]
-        );
-        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        action_is(&peer, Write);
         assert_eq!(peer.close_event(), None);
+        let expected = [
+            OwnedEvent::text("text"),
+            OwnedEvent::binary(b"binary"),
+            OwnedEvent::ping(b"ping"),
+            OwnedEvent::pong(b"pong"),
+            OwnedEvent::text("begin"),
+        ];
+        writes(&mut peer, &expected);
     }
 }
 
 #[test]
-fn open_then_end_of_stream() {
+fn the_stream_of_an_open_connection_ends() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::new(0x01, "unfinished").encode(role));
         peer.connection.handle_eof();
-        assert_eq!(
-            peer.close_event(),
-            Some(ended(1006, false, Initiator::Transport))
-        );
-        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+        ended_with(&peer, 1006, false, Initiator::Transport);
+        action_is(&peer, Close);
         sends_nothing(&mut peer);
-        // Nothing else came before the end. Bytes after it are a mistake of the caller's, and ignored.
+        // The caller must not pass bytes after the end. They are ignored.
         peer.take_events();
         peer.receive(&Frame::new(0x80, "!").encode(role));
         assert_eq!((peer.events(), peer.error), (vec![], None));
@@ -85,7 +92,7 @@ fn open_then_end_of_stream() {
 }
 
 #[test]
-fn we_closed() {
+fn this_side_closes_first() {
     for role in Role::BOTH {
         for delivery in DELIVERIES {
             let config = config(delivery).with_max_message_size(5);
@@ -95,142 +102,90 @@ fn we_closed() {
                     .close(CloseCode::GOING_AWAY, "later")
                     .unwrap();
                 sends_nothing(&mut peer);
-                assert_eq!(
-                    heard(role, peer.connection.output()),
-                    [OwnedEvent::close(1001, "")]
-                );
                 assert_eq!(peer.close_event(), None);
-                assert_eq!(peer.connection.transport_action(), TransportAction::Write);
-                peer.write_all();
-                assert_eq!(peer.connection.transport_action(), WAIT);
-                // On data: still delivered; a Ping is not answered any more.
-                peer.receive(&encode(
-                    &[Frame::new(0x81, "still"), Frame::new(0x89, "?")],
-                    role,
-                ));
-                assert_eq!(
-                    peer.events(),
-                    [OwnedEvent::text("still"), OwnedEvent::ping(b"?")]
-                );
+                action_is(&peer, Write);
+                writes(&mut peer, &[OwnedEvent::close(1001, "")]);
+                action_is(&peer, Wait);
+                // The connection still delivers data. It does not answer a Ping any more.
+                let frames = [Frame::new(0x81, "still"), Frame::new(0x89, "?")];
+                let events = [OwnedEvent::text("still"), OwnedEvent::ping(b"?")];
+                receives(&mut peer, &frames, &events);
                 assert_eq!(peer.connection.output(), []);
                 peer
             };
 
-            // On the peer's Close: closed, clean. Its code counts, not ours.
+            // The peer's Close frame ends the connection cleanly, with the peer's code.
             let mut peer = closed();
-            peer.receive(&encode(
-                &[Frame::close(1000, ""), Frame::new(0x81, "x")],
-                role,
-            ));
-            assert_eq!(peer.events(), [OwnedEvent::close(1000, "")]);
+            let frames = [Frame::close(1000, ""), Frame::new(0x81, "x")];
+            receives(&mut peer, &frames, &[OwnedEvent::close(1000, "")]);
             assert_eq!(peer.connection.output(), [], "no second Close frame");
-            assert_eq!(
-                peer.close_event(),
-                Some(ended(1000, true, Initiator::Local))
-            );
+            ended_with(&peer, 1000, true, Initiator::Local);
             sends_nothing(&mut peer);
-            // Section 7.1.1: the server closes first, the client waits for it.
-            let action = peer.connection.transport_action();
-            assert_eq!(
-                action,
-                match role {
-                    Role::Server => TransportAction::Close,
-                    Role::Client => WAIT,
-                }
-            );
+            action_is(&peer, after_both_closes(role));
             peer.connection.handle_eof();
-            assert_eq!(
-                peer.close_event(),
-                Some(ended(1000, true, Initiator::Local))
-            );
-            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            ended_with(&peer, 1000, true, Initiator::Local);
+            action_is(&peer, Close);
 
-            // On end of stream: 1006.
+            // If the stream ends first, the code is 1006.
             let mut peer = closed();
             peer.connection.handle_eof();
-            assert_eq!(
-                peer.close_event(),
-                Some(ended(1006, false, Initiator::Local))
-            );
-            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            ended_with(&peer, 1006, false, Initiator::Local);
+            action_is(&peer, Close);
 
-            // Limits and rules hold, but there is no second Close frame to tell.
+            // Limits and rules still apply, but a violation does not cause a second Close frame.
             let bad = [
-                (
-                    Frame::new(0x81, "123456").encode(role),
-                    ProtocolError::MessageTooLarge,
-                ),
-                (
-                    start(role, 0x83, 0, true).to_vec(),
-                    ProtocolError::ReservedOpcode(3),
-                ),
-                (
-                    Frame::new(0x88, "x").encode(role),
-                    ProtocolError::CloseTooShort,
-                ),
+                (0x81, "123456", ProtocolError::MessageTooLarge),
+                (0x83, "", ProtocolError::ReservedOpcode(3)),
+                (0x88, "x", ProtocolError::CloseTooShort),
             ];
-            for (bytes, error) in bad {
+            for (first, payload, error) in bad {
                 let mut peer = closed();
-                peer.receive(&bytes);
-                assert_eq!((peer.events(), peer.error), (vec![], Some(error)));
+                receives(&mut peer, &[Frame::new(first, payload)], &[]);
+                assert_eq!(peer.error, Some(error));
                 assert_eq!(peer.connection.output(), []);
-                let ending = peer.close_event().unwrap();
-                assert_eq!((ending.code, ending.was_clean), (1006, false));
-                assert_eq!(
-                    (ending.initiator, ending.error),
-                    (Initiator::Local, Some(error))
-                );
-                let action = peer.connection.transport_action();
-                assert_eq!(action, SHUT_DOWN);
+                let mut ending = ended(1006, false, Initiator::Local);
+                ending.error = Some(error);
+                assert_eq!(peer.close_event(), Some(ending));
+                action_is(&peer, ShutdownWrite);
             }
         }
     }
 }
 
 #[test]
-fn peer_closed_and_was_answered() {
+fn the_peer_closes_first() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::close(3000, "").encode(role));
         sends_nothing(&mut peer);
-        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
-        assert_eq!(
-            heard(role, &peer.write_all()),
-            [OwnedEvent::close(3000, "")]
-        );
-        assert_eq!(
-            peer.connection.transport_action(),
-            match role {
-                Role::Server => TransportAction::Close,
-                Role::Client => WAIT,
-            }
-        );
+        action_is(&peer, Write);
+        writes(&mut peer, &[OwnedEvent::close(3000, "")]);
+        action_is(&peer, after_both_closes(role));
         peer.receive(&Frame::new(0x81, "ignored").encode(role));
         assert_eq!(peer.events(), [OwnedEvent::close(3000, "")]);
         peer.connection.handle_eof();
-        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
-        assert_eq!(peer.close_event(), Some(ended(3000, true, Initiator::Peer)));
+        action_is(&peer, Close);
+        ended_with(&peer, 3000, true, Initiator::Peer);
     }
 }
 
 /// Section 5.5.1: "an endpoint MAY delay sending a Close frame until its current message is sent".
 #[test]
-fn peer_closed_and_the_answer_is_left_to_the_caller() {
+fn the_peer_closes_first_and_the_caller_answers() {
     let config = Config::new().with_close_reply(Reply::Manual);
     for role in Role::BOTH {
         let closed = || {
             let mut peer = Peer::new(role, &config);
             peer.connection.send_text_fragment("half ", false).unwrap();
             let frames = [Frame::close(1001, ""), Frame::new(0x89, "ignored")];
-            peer.receive(&encode(&frames, role));
-            assert_eq!(peer.events(), [OwnedEvent::close(1001, "")]);
+            receives(&mut peer, &frames, &[OwnedEvent::close(1001, "")]);
             assert_eq!(peer.close_event(), None);
             assert!(peer.connection.can_send());
-            assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+            action_is(&peer, Write);
             peer
         };
 
-        // May finish its message and close.
+        // The caller may finish its message and send more before it closes.
         let mut peer = closed();
         peer.connection.send_text_fragment("message", true).unwrap();
         peer.connection.send_binary(b"more").unwrap();
@@ -238,37 +193,31 @@ fn peer_closed_and_the_answer_is_left_to_the_caller() {
         peer.receive(&start(role, 0x83, 0, true));
         assert_eq!((peer.events(), peer.error), (vec![], None));
         peer.connection.close(CloseCode::NORMAL, "done").unwrap();
-        assert_eq!(peer.close_event(), Some(ended(1001, true, Initiator::Peer)));
+        ended_with(&peer, 1001, true, Initiator::Peer);
         sends_nothing(&mut peer);
-        assert_eq!(
-            heard(role, &peer.write_all()),
-            [
+        writes(
+            &mut peer,
+            &[
                 OwnedEvent::text("half message"),
                 OwnedEvent::binary(b"more"),
-                OwnedEvent::close(1000, "")
-            ]
+                OwnedEvent::close(1000, ""),
+            ],
         );
-        assert_eq!(
-            peer.connection.transport_action(),
-            match role {
-                Role::Server => TransportAction::Close,
-                Role::Client => WAIT,
-            }
-        );
+        action_is(&peer, after_both_closes(role));
 
-        // On end of stream: closed, with the peer's code.
+        // If the stream ends first, the peer's code counts.
         let mut peer = closed();
         peer.connection.handle_eof();
         sends_nothing(&mut peer);
         let end = peer.close_event().unwrap();
         assert_eq!((end.code, end.initiator), (1001, Initiator::Peer));
         peer.write_all();
-        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+        action_is(&peer, Close);
     }
 }
 
-/// Section 7.1.4: closed cleanly means that the closing handshake was completed; a Close frame that was
-/// never answered completes nothing.
+/// Section 7.1.4: the connection is closed cleanly only if the closing handshake is complete. It is not complete
+/// without an answer.
 #[test]
 fn the_stream_ends_before_the_caller_answers_the_peers_close() {
     let config = Config::new().with_close_reply(Reply::Manual);
@@ -276,58 +225,50 @@ fn the_stream_ends_before_the_caller_answers_the_peers_close() {
         let mut peer = Peer::new(role, &config);
         peer.receive(&Frame::close(1001, "").encode(role));
         peer.connection.handle_eof();
-        assert_eq!(
-            peer.close_event(),
-            Some(ended(1001, false, Initiator::Peer))
-        );
+        ended_with(&peer, 1001, false, Initiator::Peer);
     }
 }
 
 #[test]
-fn failing() {
+fn a_connection_that_failed() {
     for role in Role::BOTH {
         let failed = || {
             let mut peer = Peer::new(role, &Config::default());
-            // Refused with its whole header unread, and the payload still to come.
+            // The connection fails at the header. The rest of the payload arrives later.
             peer.receive(&Frame::new(0x91, "payload").encode(role)[..9]);
             assert_eq!(peer.error, Some(ProtocolError::ReservedBits));
             sends_nothing(&mut peer);
-            assert_eq!(peer.connection.transport_action(), TransportAction::Write);
-            assert_eq!(
-                heard(role, &peer.write_all()),
-                [OwnedEvent::close(1002, "")]
-            );
-            // Section 7.1.1: a transport that is closed at once could destroy the Close frame on its way.
-            let action = peer.connection.transport_action();
-            assert_eq!(action, SHUT_DOWN);
+            action_is(&peer, Write);
+            writes(&mut peer, &[OwnedEvent::close(1002, "")]);
+            // Section 7.1.1: closing the transport at once could destroy the Close frame.
+            action_is(&peer, ShutdownWrite);
             peer
         };
         let not_clean = |code| {
-            let error = Some(ProtocolError::ReservedBits);
-            Some(OwnedCloseEvent {
-                error,
-                ..ended(code, false, Initiator::Local)
-            })
+            let mut ending = ended(code, false, Initiator::Local);
+            ending.error = Some(ProtocolError::ReservedBits);
+            Some(ending)
         };
 
-        // On data: discarded. On end of stream: closed, error kept.
+        // The connection drops data. At the end of the stream it keeps the error.
         let mut peer = failed();
         let rest = Frame::new(0x91, "payload").encode(role)[9..].to_vec();
         peer.receive(&rest);
-        peer.receive(&encode(
+        receives(
+            &mut peer,
             &[Frame::new(0x89, "x"), Frame::new(0x81, "y")],
-            role,
-        ));
-        assert_eq!((peer.events(), peer.connection.output()), (vec![], &[][..]));
+            &[],
+        );
+        assert_eq!(peer.connection.output(), []);
         assert!(peer.buffer.unread().is_empty(), "{:?}", peer.buffer);
         assert_eq!(peer.close_event(), not_clean(1006));
         peer.connection.handle_eof();
         assert_eq!(peer.close_event(), not_clean(1006));
-        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+        action_is(&peer, Close);
         peer.take_events();
         assert_eq!(peer.events(), []);
 
-        // On the peer's Close: recorded.
+        // The connection records the peer's Close frame.
         let mut peer = failed();
         peer.receive(&rest);
         for byte in encode(&[Frame::new(0x82, [0; 9]), Frame::close(4000, "")], role) {
@@ -336,11 +277,11 @@ fn failing() {
         assert_eq!(peer.events(), []);
         assert_eq!(peer.connection.output(), []);
         assert_eq!(peer.close_event(), not_clean(4000));
-        assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+        action_is(&peer, Close);
     }
 }
 
-/// A Close frame that is refused is none for the record, and no other can follow it.
+/// The connection does not record a Close frame that it refuses, or any later one.
 #[test]
 fn a_refused_close_frame_is_not_recorded() {
     for role in Role::BOTH {
@@ -367,7 +308,7 @@ fn a_refused_close_frame_is_not_recorded() {
 }
 
 #[test]
-fn two_peers_close_in_turn_or_at_once() {
+fn two_peers_close_one_after_the_other_or_at_once() {
     for first in Role::BOTH {
         for at_once in [false, true] {
             let mut pair = Pair::new(&Config::default());
@@ -380,118 +321,109 @@ fn two_peers_close_in_turn_or_at_once() {
                 close(&mut pair, first.other(), 4002);
             }
             pair.exchange(&mut std::iter::repeat(1));
-            let (code, initiator) = if at_once {
-                (4002, Initiator::Local)
-            } else {
-                (4001, Initiator::Local)
+            let (code, initiator) = match at_once {
+                true => (4002, Initiator::Local),
+                false => (4001, Initiator::Peer),
             };
-            assert_eq!(
-                pair.peer(first).close_event(),
-                Some(ended(code, true, initiator))
-            );
-            let initiator = if at_once {
-                Initiator::Local
-            } else {
-                Initiator::Peer
-            };
-            let other = pair.peer(first.other());
-            assert_eq!(other.close_event(), Some(ended(4001, true, initiator)));
-            let action = pair.server.connection.transport_action();
-            assert_eq!(action, TransportAction::Close);
-            let action = pair.client.connection.transport_action();
-            assert_eq!(action, WAIT);
+            ended_with(pair.peer(first), code, true, Initiator::Local);
+            ended_with(pair.peer(first.other()), 4001, true, initiator);
+            action_is(&pair.server, Close);
+            action_is(&pair.client, Wait);
             pair.client.connection.handle_eof();
-            let action = pair.client.connection.transport_action();
-            assert_eq!(action, TransportAction::Close);
+            action_is(&pair.client, Close);
         }
     }
 }
 
-/// What had come of a message is nobody's any more once the connection has failed: the buffer is free.
+/// The call that returns the error also frees the message under assembly. The next call drops the unread bytes.
 #[test]
-fn a_failed_connection_lets_go_of_its_buffer() {
+fn a_failed_connection_empties_its_buffer() {
     for role in Role::BOTH {
         let mut peer = Peer::new(role, &Config::default());
+        let holds = |peer: &Peer, length| {
+            let shown = format!("{:?}", peer.buffer);
+            assert!(shown.contains(&format!("held: {length},")), "{shown}");
+        };
         peer.receive(&Frame::new(0x02, [7; 100]).encode(role));
-        assert!(!peer.buffer.is_empty());
-        peer.receive(&Frame::new(0x82, "inside").encode(role));
-        assert_eq!(peer.error, Some(ProtocolError::ExpectedContinuation));
-        // What still comes is dropped as it comes.
+        holds(&peer, 100);
+        let bad = Frame::new(0x82, "inside").encode(role);
+        peer.buffer.extend_from_slice(&bad);
+        let error = peer.connection.next_event(&mut peer.buffer);
+        assert_eq!(error, Err(ProtocolError::ExpectedContinuation));
+        holds(&peer, 0);
         peer.take_events();
         assert!(peer.buffer.is_empty(), "{:?}", peer.buffer);
     }
 }
-
-/// A transport that has failed is closed, whatever waits to be written, and the record stays as it was.
+/// After a reset, the transport is closed even if output is unwritten. The close event does not change.
 #[test]
-fn a_reset_ends_everything() {
+fn a_reset_ends_the_connection() {
     for role in Role::BOTH {
         let reset = |peer: &mut Peer| {
             peer.connection.handle_reset();
-            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            action_is(&peer, Close);
             assert_eq!(peer.connection.output_len(), 0);
             sends_nothing(peer);
-            // The end of the stream later changes nothing.
+            // A later end of the stream has no effect.
             let before = peer.close_event();
             peer.connection.handle_eof();
-            assert_eq!(peer.connection.transport_action(), TransportAction::Close);
+            action_is(&peer, Close);
             assert_eq!(peer.close_event(), before);
             before
         };
-        // Open, with something to say.
+        // The connection is open and has output.
         let mut peer = Peer::new(role, &Config::default());
         peer.connection.send_text("unread").unwrap();
         let ending = reset(&mut peer);
         assert_eq!(ending, Some(ended(1006, false, Initiator::Transport)));
-        // The peer's Close frame came, and ours was still to be written. That is no clean end.
+        // The peer has sent its Close frame. This side has not written its own, so the end is not clean.
         let mut peer = Peer::new(role, &Config::default());
         peer.receive(&Frame::close(1000, "").encode(role));
-        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        action_is(&peer, Write);
         let ending = reset(&mut peer);
         assert_eq!(ending, Some(ended(1000, false, Initiator::Peer)));
-        // Failed, with a Close frame that says why.
+        // The connection has failed. Its Close frame is unwritten.
         let mut peer = Peer::new(role, &Config::default());
         peer.receive(&[0xff, 0xff]);
-        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        action_is(&peer, Write);
         let ending = reset(&mut peer).unwrap();
         assert_eq!((ending.code, ending.error), (1006, peer.error));
-        // At the end of the stream it may still have been read; then it cannot.
+        // After the end of the stream the peer may still read. After the reset it cannot.
         let mut peer = Peer::new(role, &Config::default());
         peer.receive(&[0xff, 0xff]);
         peer.connection.handle_eof();
-        assert_eq!(peer.connection.transport_action(), TransportAction::Write);
+        action_is(&peer, Write);
         reset(&mut peer);
     }
 }
 
-/// After a failure, a refusal, and for a client over HTTP/2: the writing side is shut down once.
 #[test]
-fn what_is_shut_down_once_is_not_asked_for_again() {
+fn shutting_down_is_requested_only_once() {
     let mut failed = Connection::server(&Config::default());
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(b"\xff\xff");
     assert!(failed.next_event(&mut buffer).is_err());
     failed.handle_shutdown();
-    assert_eq!(failed.transport_action(), TransportAction::Write, "not yet");
+    assert_eq!(failed.transport_action(), Write, "not yet");
     failed.advance_output(failed.output().len());
     let refused = Connection::refused(Vec::new(), &Config::default());
     for mut connection in [failed, refused] {
-        assert_eq!(connection.transport_action(), SHUT_DOWN);
+        assert_eq!(connection.transport_action(), ShutdownWrite);
         connection.handle_shutdown();
         for _ in 0..2 {
-            assert_eq!(connection.transport_action(), WAIT);
+            assert_eq!(connection.transport_action(), Wait);
             assert!(connection.wants_read());
             connection.handle_shutdown();
         }
         connection.handle_eof();
-        assert_eq!(connection.transport_action(), TransportAction::Close);
+        assert_eq!(connection.transport_action(), Close);
         assert!(!connection.wants_read());
     }
-    // Where it is not asked for it changes nothing.
+    // Without a request, `handle_shutdown` has no effect.
     let mut open = Connection::server(&Config::default());
     open.handle_shutdown();
     assert!(open.can_send() && open.wants_read());
-    assert_eq!(open.transport_action(), WAIT);
+    assert_eq!(open.transport_action(), Wait);
     open.send_text("x").unwrap();
-    assert_eq!(open.transport_action(), TransportAction::Write);
+    assert_eq!(open.transport_action(), Write);
 }

@@ -1,4 +1,4 @@
-//! How messages are delivered (sections 5.4 and 6.2).
+//! The delivery of messages (sections 5.4 and 6.2).
 
 use super::{accepts, config};
 use sockless::test_util::{Frame, Outcome, OwnedEvent, Peer, Role, encode, run};
@@ -6,7 +6,7 @@ use sockless::{CloseCode, CloseFrame, Config, Connection, Delivery, Event, Trans
 
 /// Sections 5.4 and 5.5: "control frames MAY be injected in the middle of a fragmented message".
 #[test]
-fn control_frames_between_fragments() {
+fn control_frames_may_come_between_fragments() {
     let frames = [
         Frame::new(0x01, "\u{3ba}\u{1f79}"),
         Frame::new(0x89, "a"),
@@ -37,9 +37,9 @@ fn control_frames_between_fragments() {
     }
 }
 
-/// Each frame of a message has a key of its own, and a cut may fall anywhere in it.
+/// Each frame of a message has its own masking key.
 #[test]
-fn fragments_with_different_keys() {
+fn fragments_may_have_different_keys() {
     let keys = [[1, 2, 3, 4], [0; 4], [0xff, 0, 0xff, 0], Frame::MASKING_KEY];
     let mut frames = vec![
         Frame::new(0x02, b"abcde"),
@@ -56,35 +56,23 @@ fn fragments_with_different_keys() {
 }
 
 #[test]
-fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
-    let bytes = encode(
-        &[
-            Frame::new(0x01, "a\u{e9}"),
-            Frame::new(0x80, "b"),
-            Frame::new(0x82, ""),
-        ],
-        Role::Client,
-    );
+fn chunks_are_delivered_at_once_and_messages_when_complete() {
+    let (begin, end) = (Frame::new(0x01, "a\u{e9}"), Frame::new(0x80, "b"));
+    let bytes = encode(&[begin, end, Frame::new(0x82, "")], Role::Client);
     let mut chunks = Peer::new(Role::Client, &config(Delivery::Chunks));
     let mut whole = Peer::new(Role::Client, &config(Delivery::Messages));
     let part = |text: &str| vec![OwnedEvent::TextPart(text.into())];
-    // Header (2), "a", c3, a9, header (2), "b", header (2).
+    let text = |text| vec![OwnedEvent::text(text)];
+    let empty = || vec![OwnedEvent::binary(b"")];
+    // The stream is a header (2), "a", c3, a9, a header (2), "b", and a header (2).
     let table = [
         (2, vec![], vec![]),
         (3, part("a"), vec![]),
         (4, vec![], vec![]),
         (5, part("\u{e9}"), vec![]),
         (7, vec![], vec![]),
-        (
-            8,
-            vec![OwnedEvent::text("b")],
-            vec![OwnedEvent::text("a\u{e9}b")],
-        ),
-        (
-            10,
-            vec![OwnedEvent::binary(b"")],
-            vec![OwnedEvent::binary(b"")],
-        ),
+        (8, text("b"), text("a\u{e9}b")),
+        (10, empty(), empty()),
     ];
     let mut from = 0;
     for (to, parts, messages) in table {
@@ -96,8 +84,7 @@ fn parts_come_as_they_arrive_and_whole_messages_only_whole() {
     }
 }
 
-/// Design of the events: they borrow the buffer, not the connection, so that a reply inside the loop
-/// compiles.
+/// Events borrow the buffer, not the connection. So a reply inside the loop compiles.
 #[test]
 fn an_event_leaves_the_connection_free() {
     fn first_text<'b>(peer: &mut Connection, buffer: &'b mut sockless::ReadBuffer) -> &'b str {
@@ -116,7 +103,7 @@ fn an_event_leaves_the_connection_free() {
     assert_eq!(text, "echo");
 }
 
-/// For queues and other threads.
+/// An owned event can go to a queue or to another thread.
 #[test]
 fn an_owned_event_is_the_same_event() {
     let close = CloseFrame {
@@ -144,7 +131,7 @@ fn an_owned_event_is_the_same_event() {
     }
 }
 
-/// An [`Outcome`] has no part that this file forgets to look at.
+/// This pattern names every field of [`Outcome`], so a new field does not compile here.
 #[test]
 fn a_silent_connection_has_no_outcome() {
     for role in Role::BOTH {

@@ -1,7 +1,7 @@
 //! Frames (RFC 6455 sections 5.1 to 5.5 and 5.7).
 
 use super::support::hex;
-use super::{accepts, heard, refuses, start};
+use super::{accepts, heard, refuses, start, writes};
 use sockless::test_util::{Frame, Length, OwnedEvent, Peer, Role, encode, same_however_cut};
 use sockless::{Config, Connection, Delivery, ProtocolError};
 
@@ -39,19 +39,14 @@ fn two_bytes_show_a_reserved_bit_or_opcode_or_a_bad_control_frame() {
 
 #[test]
 fn two_bytes_show_wrong_masking() {
-    for opcode in [0x81, 0x82, 0x01, 0x02, 0x88, 0x89, 0x8a] {
-        for (role, error) in [
-            (Role::Server, ProtocolError::UnmaskedFrame),
-            (Role::Client, ProtocolError::MaskedFrame),
-        ] {
-            let bad = start(role, opcode, 5, false);
-            refuses(role, &Config::default(), &[], &bad, error, 2);
-        }
-    }
     for (role, error) in [
         (Role::Server, ProtocolError::UnmaskedFrame),
         (Role::Client, ProtocolError::MaskedFrame),
     ] {
+        for first in [0x81, 0x82, 0x01, 0x02, 0x88, 0x89, 0x8a] {
+            let bad = start(role, first, 5, false);
+            refuses(role, &Config::default(), &[], &bad, error, 2);
+        }
         let open = [Frame::new(0x01, "Hel")];
         for first in [0x80, 0x00] {
             let bad = start(role, first, 2, false);
@@ -63,35 +58,24 @@ fn two_bytes_show_wrong_masking() {
 #[test]
 fn two_bytes_show_a_fragment_out_of_order() {
     use ProtocolError::{ExpectedContinuation, ReservedBits, UnexpectedContinuation};
+    const MESSAGES: &[u8] = &[0x81, 0x82, 0x01, 0x02];
+    const CONTINUATIONS: &[u8] = &[0x80, 0x00];
     let hel = || Frame::new(0x01, "Hel");
     let lo = || Frame::new(0x80, "lo");
+    let l = || Frame::new(0x00, "l");
     let ping = || Frame::new(0x89, "?");
+    let binary = || Frame::new(0x82, [0]);
+    let empty = || Frame::new(0x02, "");
     let table: &[(&[Frame], &[u8], ProtocolError)] = &[
-        (&[], &[0x80, 0x00], UnexpectedContinuation),
-        (&[ping()], &[0x80, 0x00], UnexpectedContinuation),
-        (&[hel(), lo()], &[0x80, 0x00], UnexpectedContinuation),
-        (
-            &[Frame::new(0x82, [0])],
-            &[0x80, 0x00],
-            UnexpectedContinuation,
-        ),
-        (&[hel()], &[0x81, 0x82, 0x01, 0x02], ExpectedContinuation),
-        (
-            &[Frame::new(0x02, "")],
-            &[0x81, 0x82, 0x01, 0x02],
-            ExpectedContinuation,
-        ),
-        (
-            &[hel(), ping()],
-            &[0x81, 0x82, 0x01, 0x02],
-            ExpectedContinuation,
-        ),
-        (
-            &[hel(), Frame::new(0x00, "l"), ping()],
-            &[0x81, 0x82],
-            ExpectedContinuation,
-        ),
-        // RSV1 belongs to the first frame of a message, if to any.
+        (&[], CONTINUATIONS, UnexpectedContinuation),
+        (&[ping()], CONTINUATIONS, UnexpectedContinuation),
+        (&[hel(), lo()], CONTINUATIONS, UnexpectedContinuation),
+        (&[binary()], CONTINUATIONS, UnexpectedContinuation),
+        (&[hel()], MESSAGES, ExpectedContinuation),
+        (&[empty()], MESSAGES, ExpectedContinuation),
+        (&[hel(), ping()], MESSAGES, ExpectedContinuation),
+        (&[hel(), l(), ping()], &[0x81, 0x82], ExpectedContinuation),
+        // Even with an extension, RSV1 is only on the first frame of a message (RFC 7692, section 6).
         (&[hel()], &[0xc0, 0x40, 0x90, 0x20], ReservedBits),
     ];
     for role in Role::BOTH {
@@ -119,49 +103,34 @@ fn good_frames_before_a_bad_one_are_delivered_and_answered_first() {
         let bad = start(role, 0x83, 0, true);
         let bytes = [encode(&good, role), bad.to_vec()].concat();
         let outcome = same_however_cut(role, &Config::default(), &bytes);
-        assert_eq!(
-            outcome.events,
-            [
-                OwnedEvent::text("one"),
-                OwnedEvent::ping(b"two"),
-                OwnedEvent::ping(b""),
-                OwnedEvent::binary(b"three")
-            ]
-        );
-        assert_eq!(
-            heard(role, &outcome.output),
-            [
-                OwnedEvent::pong(b"two"),
-                OwnedEvent::pong(b""),
-                OwnedEvent::close(1002, "")
-            ]
-        );
+        let events = [
+            OwnedEvent::text("one"),
+            OwnedEvent::ping(b"two"),
+            OwnedEvent::ping(b""),
+            OwnedEvent::binary(b"three"),
+        ];
+        assert_eq!(outcome.events, events);
+        let replies = [
+            OwnedEvent::text("reply"),
+            OwnedEvent::pong(b"two"),
+            OwnedEvent::pong(b""),
+            OwnedEvent::close(1002, ""),
+        ];
+        assert_eq!(heard(role, &outcome.output), replies[1..]);
 
-        // The application's reply to the good message goes out in front of the Close frame, because the
-        // bad frame behind it is not looked at before the next call.
+        // The next call finds the bad frame. So the application's reply to the good message precedes the Close frame.
         let mut peer = Peer::new(role, &Config::default());
         peer.buffer.extend_from_slice(&bytes);
-        let event = peer.connection.next_event(&mut peer.buffer);
-        assert_eq!(
-            event.map(|e| e.map(OwnedEvent::from)),
-            Ok(Some(OwnedEvent::text("one")))
-        );
+        let event = peer.connection.next_event(&mut peer.buffer).unwrap();
+        assert_eq!(event.map(OwnedEvent::from), Some(OwnedEvent::text("one")));
         peer.connection.send_text("reply").expect("still open");
         peer.take_events();
-        assert_eq!(
-            heard(role, peer.connection.output()),
-            [
-                OwnedEvent::text("reply"),
-                OwnedEvent::pong(b"two"),
-                OwnedEvent::pong(b""),
-                OwnedEvent::close(1002, "")
-            ]
-        );
+        writes(&mut peer, &replies);
     }
 }
 
 #[test]
-fn lengths_of_every_form_both_ways() {
+fn lengths_of_every_form_are_received_and_sent() {
     let table: [(usize, &[u8]); 6] = [
         (0, &[0x00]),
         (125, &[0x7d]),
@@ -174,50 +143,37 @@ fn lengths_of_every_form_both_ways() {
         let data: Vec<u8> = (0..=250).cycle().take(length).collect();
         for role in Role::BOTH {
             let bytes = Frame::new(0x82, &data).encode(role);
-            accepts(
-                role,
-                &Config::default(),
-                &bytes,
-                &[OwnedEvent::binary(&data)],
-                &[],
-            );
+            let events = [OwnedEvent::binary(&data)];
+            accepts(role, &Config::default(), &bytes, &events, &[]);
 
             let mut connection = role.connection(&Config::default());
             connection.send_binary(&data).expect("open");
             let output = connection.output();
             assert_eq!((output[0], output[1] & 0x7f), (0x82, form[0]));
             assert_eq!(&output[2..=form.len()], &form[1..]);
-            assert_eq!(heard(role, output), [OwnedEvent::binary(&data)]);
+            assert_eq!(heard(role, output), events);
         }
     }
 }
 
 #[test]
-fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete() {
-    // Whole messages must fit into memory, too.
+fn a_complete_length_that_is_not_minimal_or_over_63_bits_is_refused() {
+    // Whole messages must fit into memory, so this delivers chunks.
     let generous = Config::new()
         .with_max_frame_size(u64::MAX)
         .with_max_message_size(u64::MAX)
         .with_delivery(Delivery::Chunks);
+    let not_minimal = ProtocolError::LengthNotMinimal;
+    let too_large = ProtocolError::LengthTooLarge;
     let table = [
-        (Length::Bits16, 0, 4, ProtocolError::LengthNotMinimal),
-        (Length::Bits16, 3, 4, ProtocolError::LengthNotMinimal),
-        (Length::Bits16, 125, 4, ProtocolError::LengthNotMinimal),
-        (Length::Bits64, 3, 10, ProtocolError::LengthNotMinimal),
-        (Length::Bits64, 126, 10, ProtocolError::LengthNotMinimal),
-        (Length::Bits64, 65535, 10, ProtocolError::LengthNotMinimal),
-        (
-            Length::Claimed(1 << 63),
-            3,
-            10,
-            ProtocolError::LengthTooLarge,
-        ),
-        (
-            Length::Claimed(u64::MAX),
-            3,
-            10,
-            ProtocolError::LengthTooLarge,
-        ),
+        (Length::Bits16, 0, 4, not_minimal),
+        (Length::Bits16, 3, 4, not_minimal),
+        (Length::Bits16, 125, 4, not_minimal),
+        (Length::Bits64, 3, 10, not_minimal),
+        (Length::Bits64, 126, 10, not_minimal),
+        (Length::Bits64, 65535, 10, not_minimal),
+        (Length::Claimed(1 << 63), 3, 10, too_large),
+        (Length::Claimed(u64::MAX), 3, 10, too_large),
     ];
     for role in Role::BOTH {
         for (length, size, after, error) in table {
@@ -226,13 +182,13 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
                     .with_length(length)
                     .encode(role);
                 for config in [&Config::default(), &generous] {
-                    // The masking key and the payload play no part.
+                    // The masking key and the payload need not arrive.
                     refuses(role, config, &[], &bad[..after], error, after);
                 }
             }
         }
     }
-    // The greatest legal length is a matter of the limits alone.
+    // Only the limits refuse the largest legal length.
     for role in Role::BOTH {
         let bytes = Frame::new(0x82, "x")
             .with_length(Length::Claimed(u64::MAX >> 1))
@@ -244,7 +200,7 @@ fn a_length_that_is_not_minimal_or_over_63_bits_is_refused_when_it_is_complete()
     }
 }
 
-/// Section 5.7, byte for byte.
+/// The bytes are those of section 5.7.
 #[test]
 fn the_examples_of_the_rfc() {
     let hello = || [OwnedEvent::text("Hello")];
@@ -259,25 +215,16 @@ fn the_examples_of_the_rfc() {
         ("8a 05 48 65 6c 6c 6f", &[OwnedEvent::pong(b"Hello")], &[]),
     ];
     for (bytes, events, replies) in to_client {
-        accepts(
-            Role::Client,
-            &Config::default(),
-            &hex(bytes),
-            events,
-            replies,
-        );
+        let bytes = hex(bytes);
+        accepts(Role::Client, &Config::default(), &bytes, events, replies);
     }
-    let masked_text = hex("81 85 37 fa 21 3d 7f 9f 4d 51 58");
-    let masked_pong = hex("8a 85 37 fa 21 3d 7f 9f 4d 51 58");
-    accepts(
-        Role::Server,
-        &Config::default(),
-        &masked_text,
-        &hello(),
-        &[],
-    );
-    let pong = [OwnedEvent::pong(b"Hello")];
-    accepts(Role::Server, &Config::default(), &masked_pong, &pong, &[]);
+    for (first, event) in [
+        ("81", OwnedEvent::text("Hello")),
+        ("8a", OwnedEvent::pong(b"Hello")),
+    ] {
+        let masked = hex(&format!("{first} 85 37 fa 21 3d 7f 9f 4d 51 58"));
+        accepts(Role::Server, &Config::default(), &masked, &[event], &[]);
+    }
     for (header, size) in [
         ("82 7e 01 00", 256),
         ("82 7f 00 00 00 00 00 01 00 00", 65536),
@@ -298,7 +245,7 @@ fn the_examples_of_the_rfc() {
     assert_eq!(server.output(), hex(expected));
 }
 
-/// Section 5.3: "the masking key needs to be unpredictable", so at the least it is not used twice.
+/// Section 5.3: "the masking key needs to be unpredictable". So no key repeats here.
 #[test]
 fn a_client_masks_every_frame_with_a_fresh_key() {
     let mut client = Role::Client.connection(&Config::default());

@@ -1,6 +1,6 @@
 //! Pings and Pongs (sections 5.5.2 and 5.5.3).
 
-use super::{accepts, heard, start};
+use super::{accepts, heard, start, writes};
 use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
 use sockless::{CloseCode, Config, Reply};
 
@@ -16,45 +16,40 @@ fn ten_pings_get_ten_pongs_in_order() {
 }
 
 #[test]
-fn past_the_bound_the_newest_ping_wins() {
+fn over_the_limit_only_the_newest_ping_is_answered() {
     let pong = |payload: &[u8]| OwnedEvent::pong(payload);
     for role in Role::BOTH {
         let frame = if role == Role::Client { 7 } else { 3 };
-        // With no room at all one Pong may wait nevertheless.
+        // Even with the limit 0, one Pong may wait.
         for (limit, fit) in [(2 * frame, 2), (3 * frame - 1, 2), (frame, 1), (0, 1)] {
             let config = Config::new().with_max_unsent_pongs(limit);
             let mut peer = Peer::new(role, &config);
             peer.connection.send_text("first").unwrap();
-            peer.receive(&encode(
-                &[b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload)),
-                role,
-            ));
-            assert_eq!(peer.events().len(), 4, "delivered all the same");
-            let waiting = [
-                vec![OwnedEvent::text("first")],
-                [pong(b"a"), pong(b"b")][..fit].to_vec(),
-            ];
-            assert_eq!(heard(role, peer.connection.output()), waiting.concat());
+            let pings = [b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload));
+            peer.receive(&encode(&pings, role));
+            assert_eq!(peer.events().len(), 4, "every Ping is an event");
+            let waiting = [OwnedEvent::text("first"), pong(b"a"), pong(b"b")];
+            assert_eq!(heard(role, peer.connection.output()), waiting[..=fit]);
 
-            // Nothing takes its place until the last of them is written whole.
+            // The next Pong goes into the output only after all waiting Pongs are written.
             let size = peer.connection.output().len();
             peer.connection.advance_output(size - 1);
             assert_eq!(peer.connection.output().len(), 1);
             peer.receive(&Frame::new(0x89, b"e").encode(role));
             assert_eq!(peer.connection.output().len(), 1);
             peer.connection.advance_output(1);
-            assert_eq!(heard(role, &peer.write_all()), [pong(b"e")]);
+            writes(&mut peer, &[pong(b"e")]);
             assert_eq!(peer.write_all(), []);
 
-            // The bound counts anew.
+            // Now the limit starts again at 0.
             peer.receive(&Frame::new(0x89, b"f").encode(role));
-            assert_eq!(heard(role, &peer.write_all()), [pong(b"f")]);
+            writes(&mut peer, &[pong(b"f")]);
         }
     }
 }
 
 #[test]
-fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
+fn any_end_drops_a_pong_that_waits_for_room() {
     let ends: [(&str, fn(&mut Peer, Role)); 4] = [
         ("peer's Close", |peer, role| {
             peer.receive(&Frame::close(1000, "").encode(role));
@@ -86,7 +81,7 @@ fn a_pong_that_waits_for_room_is_dropped_by_any_close() {
 }
 
 #[test]
-fn a_ping_may_be_left_to_the_application() {
+fn the_application_may_answer_pings() {
     let config = Config::new().with_ping_reply(Reply::Manual);
     for role in Role::BOTH {
         let ping = Frame::new(0x89, "who?").encode(role);
@@ -94,9 +89,6 @@ fn a_ping_may_be_left_to_the_application() {
         let mut peer = Peer::new(role, &config);
         peer.receive(&ping);
         peer.connection.send_pong(b"who?").unwrap();
-        assert_eq!(
-            heard(role, peer.connection.output()),
-            [OwnedEvent::pong(b"who?")]
-        );
+        writes(&mut peer, &[OwnedEvent::pong(b"who?")]);
     }
 }

@@ -1,4 +1,4 @@
-//! Text (section 8.1).
+//! Text messages (section 8.1).
 
 use super::support::hex;
 use super::{KOSME, accepts, refuses};
@@ -29,7 +29,7 @@ fn wrong_texts() -> Vec<(Vec<u8>, usize)> {
         ("f8 88 80 80 80", 0),
         ("fe", 0),
         ("ff", 0),
-        // A character that is broken off by another.
+        // Another character begins before the end of a character.
         ("c3 28", 1),
         ("e2 28 a1", 1),
         ("e2 82 28", 2),
@@ -46,7 +46,7 @@ fn wrong_text_fails_at_the_byte_that_shows_it() {
     for role in Role::BOTH {
         let header = if role == Role::Server { 6 } else { 2 };
         for (text, fault) in wrong_texts() {
-            // In one frame, in a first fragment, behind a good message, behind a character.
+            // The text is in one frame, in a first fragment, and after a valid character.
             for (first, before) in [(0x81, ""), (0x01, ""), (0x81, "ascii \u{1f600}")] {
                 let good = [Frame::new(0x81, "good"), Frame::new(0x89, "p")];
                 let payload = [before.as_bytes(), &text].concat();
@@ -55,7 +55,7 @@ fn wrong_text_fails_at_the_byte_that_shows_it() {
                 let error = ProtocolError::InvalidUtf8;
                 refuses(role, &Config::default(), &good, &bad, error, after);
             }
-            // Cut into two fragments anywhere, with a Ping between.
+            // The text is cut into two fragments at each place, with a Ping between them.
             for cut in 0..=fault {
                 let good = [Frame::new(0x01, &text[..cut]), Frame::new(0x89, "p")];
                 let bad = Frame::new(0x80, &text[cut..]).encode(role);
@@ -76,11 +76,11 @@ fn a_message_must_not_end_inside_a_character() {
             let whole = Frame::new(0x81, &begun).encode(role);
             let error = ProtocolError::InvalidUtf8;
             refuses(role, &Config::default(), &[], &whole, error, whole.len());
-            // Whatever the length of the last frame.
+            // The last frame may be empty.
             let good = [Frame::new(0x01, &begun), Frame::new(0x00, "")];
             let empty = Frame::new(0x80, "").encode(role);
             refuses(role, &Config::default(), &good, &empty, error, header);
-            // The next message cannot finish it.
+            // ASCII cannot complete the character.
             let ascii = Frame::new(0x80, "a").encode(role);
             refuses(role, &Config::default(), &good, &ascii, error, header + 1);
         }
@@ -88,7 +88,7 @@ fn a_message_must_not_end_inside_a_character() {
 }
 
 #[test]
-fn characters_may_be_cut_by_fragments_anywhere() {
+fn a_fragment_may_end_inside_a_character() {
     let text = "\0\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}";
     let bytes = text.as_bytes();
     for role in Role::BOTH {
@@ -97,7 +97,7 @@ fn characters_may_be_cut_by_fragments_anywhere() {
                 Frame::new(0x01, &bytes[..first]),
                 Frame::new(0x00, ""),
                 Frame::new(0x80, &bytes[first..]),
-                // Checked anew with every message: nothing is left of the one before.
+                // The check starts again with every message.
                 Frame::new(0x82, [0xff, 0xc3]),
                 Frame::new(0x81, "\u{e9}"),
             ];
@@ -109,17 +109,12 @@ fn characters_may_be_cut_by_fragments_anywhere() {
             let bytes = encode(&frames, role);
             accepts(role, &Config::default(), &bytes, &events, &[]);
         }
-        // Every byte in a fragment of its own.
+        // Each byte is in its own fragment.
         let mut frames: Vec<_> = bytes.iter().map(|b| Frame::new(0x00, [*b])).collect();
         frames[0].first = 0x01;
         frames.last_mut().unwrap().first = 0x80;
         let stream = encode(&frames, role);
-        accepts(
-            role,
-            &Config::default(),
-            &stream,
-            &[OwnedEvent::text(text)],
-            &[],
-        );
+        let events = [OwnedEvent::text(text)];
+        accepts(role, &Config::default(), &stream, &events, &[]);
     }
 }
