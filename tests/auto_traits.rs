@@ -1,7 +1,7 @@
-//! What a type is without being told: `Send`, `Sync`, `Unpin`, `UnwindSafe`, `RefUnwindSafe`. Every public type has
-//! them all, whatever the features: a feature may add to the interface and never take from it.
+//! Auto traits. Every public type is `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe`, with any set of features. A
+//! feature may add to the API, but must not remove from it.
 
-// A test that cannot go on has failed.
+// A failed test may panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use std::path::Path;
 
 const fn has_all<T: ?Sized + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
 
-/// One that borrows something to change it. A panic may leave that half changed, so that no such type is `UnwindSafe`.
-#[allow(dead_code, reason = "without an allocator there is none")]
+/// For types that borrow mutably. A panic may leave the borrowed value half changed, so they are not `UnwindSafe`.
+#[allow(dead_code, reason = "only types that need `alloc` borrow mutably")]
 const fn has_all_of_a_loan<T: ?Sized + Send + Sync + Unpin + RefUnwindSafe>() {}
 
 const _: () = {
@@ -109,20 +109,20 @@ const _: () = {
     has_all::<Verdict>();
 };
 
-/// Iterators have no names, so their values show what they are.
+/// The types of iterators have no names, so this checks values.
 #[cfg(feature = "alloc")]
 #[test]
-fn iterators() {
+fn iterators_have_the_auto_traits() {
     const fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>(_: &T) {}
     const fn check_loan<T: Send + Sync + Unpin + RefUnwindSafe>(_: &T) {}
     let mut server = sockless::Connection::server(&sockless::Config::default());
     check(&server.output_parts());
-    // It borrows what borrows a connection to change it, but only to look at it.
+    // The iterator borrows `Outgoing`, which borrows the connection mutably.
     let message = server.send_binary_borrowed(b"Hi").unwrap();
     check_loan(&message.parts());
 }
 
-/// The names that the statement exports: those that it ends a path with.
+/// Returns the names that the statement exports. They are the last parts of its paths.
 fn exported(statement: &str) -> impl Iterator<Item = &str> {
     statement
         .split(|c: char| c == ',' || c == '{' || c == '}' || c.is_whitespace())
@@ -145,7 +145,7 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
     }
 }
 
-/// A new type is checked here as well.
+/// So nobody forgets to add a new type here.
 #[test]
 fn every_public_type_is_named_here() {
     let mut names = BTreeSet::new();

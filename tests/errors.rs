@@ -1,4 +1,4 @@
-//! What errors say to people, and what is never shown to them.
+//! The texts of errors, and the secrets that no text shows.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -13,6 +13,7 @@ use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Request, RequestError, Response,
     ResponseError, ServerHandshake, ServerOptions, Uri,
 };
+use sockless::test_util::{Frame, Role};
 use sockless::{
     CloseCode, CloseFrame, Config, Connection, Deadlines, Event, Initiator, OwnedEvent,
     ProtocolError, ReadBuffer, Seed, SendError, SharedMessage, Timeout,
@@ -75,22 +76,20 @@ const INPUTS: &[InputError] = &[
     InputError::Status,
 ];
 
-/// Each says something else, and where the rule stands.
+/// Asserts that all texts differ and cite a section of an RFC.
 fn all_differ_and_cite(errors: &[&dyn Error]) {
     let texts: BTreeSet<String> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), errors.len(), "{texts:?}");
     for text in texts {
         let (what, place) = text.split_once(" (RFC ").unwrap_or_default();
         assert!(what.len() > 5, "{text}");
-        assert!(
-            place.contains(" section ") && place.ends_with(')'),
-            "{text}"
-        );
+        let is_section = place.contains(" section ") && place.ends_with(')');
+        assert!(is_section, "{text}");
     }
 }
 
 #[test]
-fn a_violation_says_what_is_wrong_and_where_the_rule_stands() {
+fn a_violation_names_the_fault_and_the_section() {
     let errors: Vec<&dyn Error> = VIOLATIONS.iter().map(|(error, _)| error as _).collect();
     all_differ_and_cite(&errors);
     for (error, code) in VIOLATIONS {
@@ -110,28 +109,26 @@ fn a_violation_says_what_is_wrong_and_where_the_rule_stands() {
 }
 
 #[test]
-fn a_refused_request_says_what_is_wrong_in_its_answer() {
+fn the_answer_to_a_refused_request_has_its_text() {
     let errors: Vec<&dyn Error> = REQUESTS.iter().map(|(error, _)| error as _).collect();
     all_differ_and_cite(&errors);
     for (error, status) in REQUESTS {
         assert_eq!(error.status(), *status, "{error}");
         let answer = String::from_utf8(error.response()).unwrap();
-        assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
-        );
-        if matches!(error, RequestError::Method | RequestError::Host) {
-            // RFC 9110 section 9.3.2: it may be the answer to a HEAD.
-            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
-        } else {
-            assert!(answer.ends_with(&format!("\r\n\r\n{error}\n")), "{answer}");
-        }
+        let line = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&line), "{answer}");
+        let end = match error {
+            // RFC 9110 section 9.3.2: the request may be a HEAD, so the answer has no body.
+            RequestError::Method | RequestError::Host => "\r\n\r\n",
+            _ => &format!("\r\n\r\n{error}\n"),
+        };
+        assert!(answer.ends_with(end), "{answer}");
     }
 }
 
-/// The client learns that it is not at fault, and nothing of the server's inside. The operator learns what is wrong.
+/// The answer tells the client only that the server is at fault. `Debug` tells the operator which option is wrong.
 #[test]
-fn a_servers_own_fault_is_told_to_its_operator_alone() {
+fn only_debug_shows_the_fault_of_a_server() {
     let answer = RequestError::Input(InputError::HeaderName).response();
     for input in INPUTS {
         let error = RequestError::Input(*input);
@@ -142,7 +139,7 @@ fn a_servers_own_fault_is_told_to_its_operator_alone() {
     }
 }
 
-/// RFC 9113 section 8.2.2: there is no upgrade in HTTP/2, and no other header of a connection.
+/// RFC 9113 section 8.2.2: HTTP/2 has no Upgrade and no other header of a connection.
 #[test]
 fn a_refused_request_is_answered_over_http2() {
     for (error, status) in REQUESTS {
@@ -159,17 +156,17 @@ fn a_refused_request_is_answered_over_http2() {
     }
 }
 
-/// The answers to a refused request in the types of the http crate, in both openings.
+/// The answers in the types of the crate `http` have the same status, headers and body, in both opening handshakes.
 #[cfg(feature = "http")]
 #[test]
-fn a_refused_request_is_answered_alike_by_an_http_library() {
+fn a_refused_request_gets_the_same_answer_from_an_http_library() {
     for (error, status) in REQUESTS {
         let answer = String::from_utf8(error.response()).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let lines = head.split("\r\n").skip(1);
         let written: BTreeSet<_> = lines
             .map(|line| line.split_once(": ").unwrap())
-            // How long it is, and what becomes of the transport, is for the library to say.
+            // The library writes the length of the body and closes the transport.
             .filter(|(name, _)| *name != "Content-Length")
             .map(|(name, value)| (name.to_lowercase(), value.trim_end_matches("close")))
             .map(|(name, value)| (name, value.trim_end_matches(", ").to_owned()))
@@ -203,7 +200,7 @@ fn a_refused_request_is_answered_alike_by_an_http_library() {
 }
 
 #[test]
-fn the_other_errors_say_what_is_wrong() {
+fn the_other_errors_cite_a_section() {
     all_differ_and_cite(&[
         &ResponseError::MalformedHead,
         &ResponseError::StartLineTooLong,
@@ -251,13 +248,7 @@ fn a_close_code_shows_its_number_and_its_registered_meaning() {
     assert!(format!("{:?}", CloseCode::NORMAL).contains("1000"));
 }
 
-/// A Close frame of a client.
-fn close_frame(payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).unwrap();
-    [&[0x88, 0x80 | length, 0, 0, 0, 0], payload].concat()
-}
-
-/// What a log says of a connection to which this happens.
+/// Returns the text of the close event after `happens`.
 fn ending(happens: impl FnOnce(&mut Connection, &mut ReadBuffer)) -> String {
     let config = Config::new().with_deadlines(Deadlines::default());
     let mut connection = Connection::server(&config);
@@ -268,7 +259,7 @@ fn ending(happens: impl FnOnce(&mut Connection, &mut ReadBuffer)) -> String {
     connection.close_event().unwrap().to_string()
 }
 
-/// Deadlines pass one after the other, and the peer is silent.
+/// The peer is silent, and all deadlines pass.
 fn silence(connection: &mut Connection) {
     for _ in 0..10 {
         connection.advance_output(connection.output_len());
@@ -277,7 +268,7 @@ fn silence(connection: &mut Connection) {
 }
 
 #[test]
-fn an_ending_says_what_it_was_who_ended_it_and_why() {
+fn a_close_event_shows_its_code_its_initiator_and_its_cause() {
     for (payload, told) in [
         (
             &b"\x03\xe9bye"[..],
@@ -287,12 +278,14 @@ fn an_ending_says_what_it_was_who_ended_it_and_why() {
         (b"\x0f\xa0", "4000, by the peer"),
         (b"", "1005 (no status received), by the peer"),
     ] {
-        let found = ending(|_, buffer| buffer.extend_from_slice(&close_frame(payload)));
+        let found = ending(|_, buffer| {
+            buffer.extend_from_slice(&Frame::new(0x88, payload).encode(Role::Server))
+        });
         assert_eq!(found, told);
     }
     let found = ending(|connection, buffer| {
         connection.close(CloseCode::NORMAL, "mine").unwrap();
-        buffer.extend_from_slice(&close_frame(b"\x03\xe8theirs"));
+        buffer.extend_from_slice(&Frame::close(1000, "theirs").encode(Role::Server));
     });
     assert_eq!(found, "1000 (normal closure): \"theirs\", by this side");
     let found = ending(|connection, _| connection.handle_eof());
@@ -303,7 +296,7 @@ fn an_ending_says_what_it_was_who_ended_it_and_why() {
     let found = ending(|_, buffer| buffer.extend_from_slice(&reserved));
     let failed = format!("1006 (abnormal closure), by this side: {violation}");
     assert_eq!(found, failed);
-    // What came after it, in order.
+    // A later timeout follows the violation in the text.
     let found = ending(|connection, buffer| {
         buffer.extend_from_slice(&reserved);
         connection.next_event(buffer).unwrap_err();
@@ -322,26 +315,25 @@ fn an_ending_says_what_it_was_who_ended_it_and_why() {
     assert_eq!(found, told);
 }
 
-/// The reason is the peer's: it neither ends a line of a log nor reaches the terminal that shows it.
+/// The peer chooses the reason. So its control characters must not reach a log or a terminal.
 #[test]
 fn a_reason_is_shown_without_control_characters() {
     let reason = "line\r\n\x1b[31m\u{9b}\u{202e}\u{2028}\0\"";
-    let payload = [b"\x03\xe8", reason.as_bytes()].concat();
-    let found = ending(|_, buffer| buffer.extend_from_slice(&close_frame(&payload)));
+    let found = ending(|_, buffer| {
+        buffer.extend_from_slice(&Frame::close(1000, reason).encode(Role::Server))
+    });
     assert!(found.starts_with("1000 (normal closure): \"line\\r\\n"));
     assert!(found.ends_with("\\\"\", by the peer"), "{found}");
     assert!(found.is_ascii() && !found.contains(char::is_control));
 }
 
 #[test]
-fn deadlines_and_initiators_have_words() {
+fn timeouts_and_initiators_have_texts() {
+    let end_of_stream = Timeout::EndOfStream.to_string();
     for (words, expected) in [
         (Timeout::Pong.to_string(), "no answer to a Ping in time"),
         (Timeout::Close.to_string(), "no Close frame in time"),
-        (
-            Timeout::EndOfStream.to_string(),
-            "no end of the stream in time",
-        ),
+        (end_of_stream, "no end of the stream in time"),
         (Initiator::Local.to_string(), "by this side"),
         (Initiator::Peer.to_string(), "by the peer"),
         (Initiator::Transport.to_string(), "by the transport"),
@@ -350,7 +342,7 @@ fn deadlines_and_initiators_have_words() {
     }
 }
 
-/// Whoever knows a seed can predict every masking key (RFC 6455 section 10.3).
+/// A seed predicts every masking key (RFC 6455 section 10.3).
 #[test]
 fn seeds_and_keys_are_not_shown() {
     assert_eq!(format!("{:?}", Seed::new([0x5a; 32])), "Seed { .. }");
@@ -358,11 +350,11 @@ fn seeds_and_keys_are_not_shown() {
     assert!(format!("{client:?}").contains("MaskingKeys { .. }"));
 }
 
-/// In everything that one side says or is told.
+/// The content of every message, header and path here.
 const SECRET: &str = "s3cret";
 
-/// Logs may hold the `Debug` form of any public type. It shows states and sizes, never content: neither as text nor as
-/// a list of bytes.
+/// Asserts that the `Debug` form shows no content, neither as text nor as a list of bytes. Logs may have the `Debug` form of
+/// any public type.
 #[track_caller]
 fn shows_no_secret(value: &dyn std::fmt::Debug) {
     let bytes = SECRET.as_bytes();
@@ -374,18 +366,25 @@ fn shows_no_secret(value: &dyn std::fmt::Debug) {
             let list: String = list.trim_matches(['[', ']']).split_whitespace().collect();
             assert!(!squeezed.contains(&list), "{shown}");
         }
-        assert!(shown.len() > 1, "there is something to see");
+        assert!(shown.len() > 1, "it is not empty");
     }
 }
 
+/// The bytes of a frame whose masking key is 0, so the buffer has the secret itself.
+fn unmasked(frame: &Frame) -> Vec<u8> {
+    let mut frame = frame.clone();
+    frame.masking_key = [0; 4];
+    frame.encode(Role::Server)
+}
+
 #[test]
-fn no_debug_shows_content_of_messages() {
+fn debug_shows_no_content_of_messages() {
     let config = Config::new().with_max_unsent_pongs(0);
     let mut connection = Connection::server(&config);
     let mut buffer = ReadBuffer::new();
     let shared = SharedMessage::text(&SECRET.repeat(1000));
     connection.send_text(SECRET).unwrap();
-    // What has been written stays in the memory of the output.
+    // Written bytes stay in the memory of the output.
     connection.advance_output(connection.output_len() - 1);
     connection.send_shared(&shared).unwrap();
     connection.send_text_fragment(SECRET, false).unwrap();
@@ -393,17 +392,15 @@ fn no_debug_shows_content_of_messages() {
     shows_no_secret(&shared);
     shows_no_secret(&connection);
 
-    // Pings without room for their Pongs, half a text message, then a Close frame.
+    // The output has no room for the Pongs. A text message is unfinished before the Close frame.
     for first in [0x89, 0x89, 0x89, 0x01] {
-        buffer.extend_from_slice(&[first, 0x80 + 6, 0, 0, 0, 0]);
-        buffer.extend_from_slice(SECRET.as_bytes());
+        buffer.extend_from_slice(&unmasked(&Frame::new(first, SECRET)));
     }
     while let Some(event) = connection.next_event(&mut buffer).unwrap() {
         shows_no_secret(&event);
     }
     shows_no_secret(&buffer);
-    buffer.extend_from_slice(b"\x88\x88\0\0\0\0\x03\xe8");
-    buffer.extend_from_slice(SECRET.as_bytes());
+    buffer.extend_from_slice(&unmasked(&Frame::close(1000, SECRET)));
     shows_no_secret(&buffer);
     while let Some(event) = connection.next_event(&mut buffer).unwrap() {
         shows_no_secret(&event);
@@ -412,21 +409,17 @@ fn no_debug_shows_content_of_messages() {
     assert_eq!(ending.reason, SECRET);
     shows_no_secret(&ending);
     shows_no_secret(&connection);
+    let (text, data) = (SECRET, SECRET.as_bytes());
+    let close = CloseFrame {
+        code: CloseCode::NORMAL,
+        reason: SECRET,
+    };
     for event in [
-        Event::Text {
-            text: SECRET,
-            fin: true,
-        },
-        Event::Binary {
-            data: SECRET.as_bytes(),
-            fin: false,
-        },
-        Event::Ping(SECRET.as_bytes()),
-        Event::Pong(SECRET.as_bytes()),
-        Event::Close(CloseFrame {
-            code: CloseCode::NORMAL,
-            reason: SECRET,
-        }),
+        Event::Text { text, fin: true },
+        Event::Binary { data, fin: false },
+        Event::Ping(data),
+        Event::Pong(data),
+        Event::Close(close),
     ] {
         shows_no_secret(&event);
         shows_no_secret(&event.into_owned());
@@ -455,15 +448,16 @@ fn no_debug_shows_content_of_messages() {
 }
 
 #[test]
-fn no_debug_shows_credentials() {
+fn debug_shows_no_credentials() {
     let text = format!("wss://example.com/{SECRET}?token={SECRET}");
     let uri = Uri::parse(&text).unwrap();
     shows_no_secret(&uri);
     let name = "authorization";
-    let headers = [Header {
+    let secret = |name| Header {
         name,
         value: SECRET.as_bytes(),
-    }];
+    };
+    let headers = [secret(name)];
     let protocols = ["chat", SECRET];
     let options = ClientOptions::new()
         .with_headers(&headers)
@@ -482,22 +476,17 @@ fn no_debug_shows_credentials() {
     let request = server.read_request(&mut buffer).unwrap().unwrap();
     assert_eq!(request.single_header(name), Some(SECRET.as_bytes()));
     shows_no_secret(&request);
-    let cookies = [Header {
-        name: "Set-Cookie",
-        value: SECRET.as_bytes(),
-    }];
+    let cookies = [secret("Set-Cookie")];
     let options = ServerOptions::new().with_headers(&cookies);
     shows_no_secret(&options);
     let (response, connection) = request.negotiate(&options).unwrap();
-    assert_eq!(
-        response.single_header("set-cookie"),
-        Some(SECRET.as_bytes())
-    );
+    let cookie = response.single_header("set-cookie");
+    assert_eq!(cookie, Some(SECRET.as_bytes()));
     shows_no_secret(&response);
     assert!(connection.output().ends_with(b"s3cret\r\n\r\n"));
     shows_no_secret(&connection);
     shows_no_secret(&server);
-    // Nor does it, or the error, of a head that is not whole.
+    // An unfinished head and its error show no secret, either.
     let mut server = ServerHandshake::new(&Config::default());
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(format!("GET /{SECRET} HTTP/1.1\r\n{SECRET}").as_bytes());
@@ -512,28 +501,22 @@ fn no_debug_shows_credentials() {
     buffer.extend_from_slice(answer.as_bytes());
     let opening = client.read_response(&mut buffer).unwrap().unwrap();
     shows_no_secret(&opening);
-    let cookie = Header {
-        name: "set-cookie",
-        value: SECRET.as_bytes(),
-    };
-    shows_no_secret(&stream.establish(Response::new(200, vec![cookie])).unwrap());
+    let response = Response::new(200, vec![secret("set-cookie")]);
+    shows_no_secret(&stream.establish(response).unwrap());
 }
 
-/// A shown buffer says how much there is.
 #[test]
-fn a_read_buffer_shows_its_lengths() {
+fn debug_of_a_read_buffer_shows_its_lengths() {
     let mut buffer = ReadBuffer::new();
     buffer.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa]);
     let shown = format!("{buffer:?}");
-    assert!(
-        shown.starts_with("ReadBuffer { unread: 4, held: 0, capacity: "),
-        "{shown}"
-    );
+    let expected = "ReadBuffer { unread: 4, held: 0, capacity: ";
+    assert!(shown.starts_with(expected), "{shown}");
 }
 
 #[cfg(feature = "deflate")]
 #[test]
-fn codecs_show_what_is_there() {
+fn debug_of_codecs_shows_which_codecs_they_hold() {
     let codecs = format!("{:?}", sockless::Codecs::new());
     assert_eq!(codecs, "Codecs { inflater: false, deflater: false }");
 }

@@ -1,4 +1,4 @@
-//! The README shows this server and this client, and they work.
+//! The server and the client of the README. The tests run both.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed test may panic")]
 
 // begin
@@ -39,7 +39,7 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-/// The lines of this file between two comments.
+/// Returns the lines of this file between two comments.
 fn shown(begin: &str, end: &str) -> &'static str {
     let (_, this) = include_str!("readme.rs").split_once(begin).unwrap();
     this.split_once(end).unwrap().0

@@ -1,4 +1,4 @@
-//! Connections and handshakes over the traits of `std::io`: what becomes of every end and every error of a transport.
+//! Connections and opening handshakes over the traits of `std::io`, with every end and error of a transport.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -19,21 +19,26 @@ use sockless::handshake::{
 };
 use sockless::test_util::strategies::{configs, cuts, nearly_legal_frames, roles};
 use sockless::test_util::{
-    Frame, OwnedCloseEvent, OwnedEvent, Peer, Role, Rules, Transport, assert_legal, join_parts,
-    judge,
+    Frame, OPENING_REQUEST, OwnedCloseEvent, OwnedEvent, Peer, Role, Rules, Transport,
+    assert_legal, join_parts, judge,
 };
 use sockless::{
     CloseCode, Config, Connection, Deadlines, Initiator, ReadBuffer, Seed, SharedMessage,
     TransportAction,
 };
 
-/// Errors that pass. A socket with a timeout reports the second one on Windows.
+#[path = "support/cases.rs"]
+mod cases;
+
+use cases::cases;
+
+/// Errors that are temporary. On Windows, a socket with a timeout reports `TimedOut`.
 #[cfg(windows)]
 const AGAIN: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
 #[cfg(not(windows))]
 const AGAIN: [ErrorKind; 1] = [ErrorKind::WouldBlock];
 
-/// Some of those that do not. `TimedOut` is ETIMEDOUT on Unix: TCP has given the peer up, and says so once.
+/// Some errors that are final. On Unix, `TimedOut` is ETIMEDOUT. TCP reports it once, when the peer does not answer.
 const FATAL: [ErrorKind; if cfg!(windows) { 6 } else { 7 }] = [
     #[cfg(not(windows))]
     ErrorKind::TimedOut,
@@ -45,17 +50,17 @@ const FATAL: [ErrorKind; if cfg!(windows) { 6 } else { 7 }] = [
     ErrorKind::Other,
 ];
 
-/// A transport that does what it is told, one thing for each call. More calls than that are a mistake of the caller.
+/// A transport with one scripted result for each call. It panics on more calls.
 #[derive(Debug, Default)]
 struct Script {
-    /// What each read brings; nothing is the end of the stream.
+    /// The bytes of each read. No bytes are the end of the stream.
     reads: VecDeque<Result<Vec<u8>, ErrorKind>>,
-    /// How many bytes each write takes at the most.
+    /// The most bytes that each write accepts.
     writes: VecDeque<Result<usize, ErrorKind>>,
-    /// How many parts each write was given, 0 if it was not vectored.
+    /// The number of parts of each write, or 0 if it was not vectored.
     parts: Vec<usize>,
     written: Vec<u8>,
-    /// The least space that a read was given.
+    /// The smallest space of a read.
     space: Option<usize>,
 }
 
@@ -75,7 +80,7 @@ impl Script {
         }
     }
 
-    /// Everything happened.
+    /// Returns whether all scripted calls happened.
     fn is_done(&self) -> bool {
         self.reads.is_empty() && self.writes.is_empty()
     }
@@ -121,7 +126,7 @@ impl Write for Script {
 // ---- ReadBuffer::read_from ----
 
 #[test]
-fn a_read_takes_in_what_one_read_brings() {
+fn read_from_reads_once() {
     let mut transport = Script::reads([Ok(b"some"), Ok(b" bytes"), Ok(b""), Ok(b"")]);
     let mut buffer = ReadBuffer::new();
     for (n, unread) in [
@@ -135,7 +140,7 @@ fn a_read_takes_in_what_one_read_brings() {
     }
 }
 
-/// However full the buffer is, and also if there is only a reference to the trait.
+/// The space does not depend on the content of the buffer. A `dyn Read` works, too.
 #[test]
 fn a_read_has_space_for_4_kib() {
     for filled in [0, 1, 4000, 4096, 10_000] {
@@ -149,7 +154,7 @@ fn a_read_has_space_for_4_kib() {
     }
 }
 
-/// A signal came, and the read has not begun.
+/// A signal interrupted the read before it began.
 #[test]
 fn an_interrupted_read_is_repeated() {
     let interrupted = Err(ErrorKind::Interrupted);
@@ -162,12 +167,9 @@ fn an_interrupted_read_is_repeated() {
 }
 
 #[test]
-fn an_error_of_a_read_is_passed_on() {
-    for kind in AGAIN
-        .into_iter()
-        .chain(FATAL)
-        .chain([ErrorKind::UnexpectedEof])
-    {
+fn read_from_returns_the_error_of_the_read() {
+    let end = [ErrorKind::UnexpectedEof];
+    for kind in AGAIN.into_iter().chain(FATAL).chain(end) {
         let mut transport = Script::reads([Err(kind), Ok(b"more")]);
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(b"and ");
@@ -178,7 +180,7 @@ fn an_error_of_a_read_is_passed_on() {
     }
 }
 
-/// A transport that says it did more than it was asked for.
+/// A transport that returns a larger number than the length of the slice.
 struct Liar;
 
 impl Read for Liar {
@@ -199,13 +201,13 @@ impl Write for Liar {
 
 #[test]
 #[should_panic(expected = "than")]
-fn a_read_of_more_than_there_is_space_for() {
+fn a_read_larger_than_its_space_panics() {
     _ = ReadBuffer::new().read_from(&mut Liar);
 }
 
 #[test]
 #[should_panic(expected = "than")]
-fn a_write_of_more_than_there_is() {
+fn a_write_larger_than_the_output_panics() {
     let mut server = Connection::server(&Config::default());
     server.send_text("Hi").unwrap();
     server.write_to(&mut Liar);
@@ -213,7 +215,7 @@ fn a_write_of_more_than_there_is() {
 
 // ---- Connection::handle_read ----
 
-/// All that can be seen of a connection.
+/// Everything that a connection shows.
 fn state(connection: &Connection) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         connection.transport_action(),
@@ -224,7 +226,7 @@ fn state(connection: &Connection) -> impl PartialEq + std::fmt::Debug + use<> {
     )
 }
 
-/// A connection with something to write.
+/// A connection with output.
 fn talking(role: Role) -> Connection {
     let mut connection = role.connection(&Config::default());
     connection.send_text("unwritten").unwrap();
@@ -232,7 +234,7 @@ fn talking(role: Role) -> Connection {
 }
 
 #[test]
-fn a_read_that_brought_bytes_or_has_to_be_repeated_changes_nothing() {
+fn received_bytes_and_temporary_errors_change_nothing() {
     for role in Role::BOTH {
         let expected = state(&talking(role));
         let mut connection = talking(role);
@@ -245,9 +247,9 @@ fn a_read_that_brought_bytes_or_has_to_be_repeated_changes_nothing() {
     }
 }
 
-/// What is queued still goes out, since the peer may have ended only its own side.
+/// The output is still written, because the peer may have ended only its own side.
 #[test]
-fn nothing_and_an_unexpected_end_are_the_end_of_the_stream() {
+fn an_empty_read_and_an_unexpected_end_are_the_end_of_the_stream() {
     for role in Role::BOTH {
         let mut ended = talking(role);
         ended.handle_eof();
@@ -276,9 +278,9 @@ fn after_any_other_error_the_transport_is_closed() {
     }
 }
 
-/// The reads of a loop that does not block: until there is nothing more now, or ever.
+/// A non-blocking loop reads until no bytes are left for now, or until the end.
 #[test]
-fn reading_goes_on_until_there_is_no_more() {
+fn handle_read_returns_whether_to_read_again() {
     for (last, ended) in [
         (Err(ErrorKind::WouldBlock), false),
         (Ok(&b""[..]), true),
@@ -289,15 +291,13 @@ fn reading_goes_on_until_there_is_no_more() {
             let (first, rest) = bytes.split_at(5);
             let mut transport = Script::reads([Ok(first), Ok(rest), last]);
             let mut peer = Peer::with(talking(role), ReadBuffer::new());
-            let Peer {
-                connection, buffer, ..
-            } = &mut peer;
+            let (connection, buffer) = (&mut peer.connection, &mut peer.buffer);
             while connection.wants_read()
                 && connection.handle_read(buffer.read_from(&mut transport))
             {}
             assert!(transport.is_done());
             assert_eq!(connection.wants_read(), !ended);
-            // What came before the end is delivered.
+            // The connection delivers the bytes before the end.
             peer.take_events();
             assert_eq!(peer.events(), [OwnedEvent::text("received")]);
         }
@@ -306,9 +306,9 @@ fn reading_goes_on_until_there_is_no_more() {
 
 // ---- Connection::write_to ----
 
-/// A server with this many messages that lie elsewhere, each behind one of its own, and all bytes of its output.
+/// Returns a server and its output. For each message it has a copied message and a shared message.
 fn sharing(messages: usize) -> (Connection, Vec<u8>) {
-    // So long that it is not copied.
+    // The server does not copy such a long message.
     let shared = SharedMessage::binary(&[7; 5000]);
     let mut server = Connection::server(&Config::default());
     for _ in 0..messages {
@@ -341,23 +341,23 @@ fn all_output_is_written() {
             connection.write_to(dynamic);
             assert_eq!(connection.output_len(), 0);
             assert_eq!(transport.written, output);
-            // One part is nothing to be gathered.
+            // A single part needs no vectored write.
             assert_eq!(transport.parts, vec![0; calls]);
             assert!(connection.can_send());
         }
     }
 }
 
-/// Messages that lie elsewhere go out in the same call as the others.
+/// One vectored write takes the copied and the shared messages.
 #[test]
-fn shared_messages_are_written_from_where_they_are() {
+fn shared_messages_are_written_without_a_copy() {
     let (mut server, output) = sharing(3);
     let mut transport = Script::writes([Ok(usize::MAX)]);
     server.write_to(&mut transport);
     assert_eq!((server.output_len(), transport.parts), (0, vec![6]));
     assert_eq!(transport.written, output);
 
-    // So many parts that no system takes them at once.
+    // No operating system accepts so many parts at once.
     let (mut server, output) = sharing(200);
     let mut transport = Script::writes(vec![Ok(usize::MAX); 400]);
     server.write_to(&mut transport);
@@ -368,7 +368,7 @@ fn shared_messages_are_written_from_where_they_are() {
     assert!(transport.parts.iter().all(|parts| (2..=64).contains(parts)));
 }
 
-/// A write may end anywhere, also at the end of a part or in the middle of one.
+/// A write may end inside a part or at its end.
 #[test]
 fn a_write_may_end_in_any_part() {
     let (_, output) = sharing(3);
@@ -380,24 +380,21 @@ fn a_write_may_end_in_any_part() {
         assert_eq!(server.output_len(), 0, "{most}");
         assert!(transport.is_done() && transport.written == output, "{most}");
         assert_eq!(transport.parts[0], 6);
-        // The last part alone is nothing to be gathered.
-        let mut rest = output.len() - most * (calls - 1);
-        let mut parts = 0;
-        for length in [5004, 5].into_iter().cycle() {
-            if rest == 0 {
-                break;
-            }
-            rest = rest.saturating_sub(length);
-            parts += 1;
+        // A single last part needs no vectored write.
+        let rest = output.len() - most * (calls - 1);
+        let (mut start, mut parts) = (0, 0);
+        for length in [5004, 5].repeat(3) {
+            parts += usize::from(start < rest);
+            start += length;
         }
         let parts = if parts == 1 { 0 } else { parts };
         assert_eq!(transport.parts.last(), Some(&parts), "{most}");
     }
 }
 
-/// Such a transport writes the first part only.
+/// Without its own `write_vectored`, a transport writes only the first part.
 #[test]
-fn a_transport_need_not_gather() {
+fn a_transport_need_not_support_vectored_writes() {
     let (mut server, output) = sharing(20);
     let mut transport = Transport::new(&[], &[]);
     transport.set_max_write(3000);
@@ -420,7 +417,7 @@ fn an_interrupted_write_is_repeated() {
     }
 }
 
-/// The rest is written later, and no byte twice.
+/// A later call writes the rest. No byte is written twice.
 #[test]
 fn a_transport_that_is_full_gets_the_rest_later() {
     for kind in AGAIN {
@@ -443,10 +440,10 @@ fn a_transport_that_is_full_gets_the_rest_later() {
     }
 }
 
-/// Nothing more can be said, but the peer's last words can be read: they decide the code.
+/// The connection cannot write any more, but it can read. The peer's Close frame decides the code.
 #[test]
-fn after_a_failed_write_the_peer_is_still_heard() {
-    // A transport that takes nothing will never take anything.
+fn after_a_failed_write_the_connection_still_reads() {
+    // A write of 0 bytes is a failure, too.
     let failures = FATAL.into_iter().map(Err).chain([Ok(0)]);
     for failure in failures.chain([Err(ErrorKind::UnexpectedEof), Err(ErrorKind::WriteZero)]) {
         for role in Role::BOTH {
@@ -465,7 +462,7 @@ fn after_a_failed_write_the_peer_is_still_heard() {
                 expected.handle_write_error();
                 assert_eq!(state(&connection), state(&expected), "{failure:?}");
                 assert!(!connection.can_send() && connection.wants_read());
-                // Nothing is left to be written.
+                // No output is left, so this does not write.
                 connection.write_to(&mut transport);
 
                 let mut transport = Script::reads([Ok(&Frame::close(1001, "").encode(role))]);
@@ -481,15 +478,11 @@ fn after_a_failed_write_the_peer_is_still_heard() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 200,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(200))]
 
-    /// A loop of these calls delivers the same events, however a transport cuts its reads and writes.
+    /// A loop with these methods delivers the same events, wherever the transport cuts reads and writes.
     #[test]
-    fn a_loop_of_them_agrees_with_the_oracle(
+    fn a_loop_over_a_transport_agrees_with_the_oracle(
         frames in nearly_legal_frames(), cuts in cuts(), role in roles(), config in configs(), max_write in 1..50_usize,
     ) {
         let bytes = frames.encode(role);
@@ -518,40 +511,51 @@ proptest! {
 
 // ---- The opening handshake ----
 
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// One server that reads from a transport.
+struct Server {
+    options: ServerOptions<'static>,
+    handshake: ServerHandshake,
+    buffer: ReadBuffer,
+}
+
+impl Server {
+    fn new(config: Config) -> Self {
+        Self {
+            handshake: ServerHandshake::new(&config),
+            options: ServerOptions::new().with_config(config),
+            buffer: ReadBuffer::new(),
+        }
+    }
+
+    fn accept(&mut self, transport: &mut Script) -> io::Result<Connection> {
+        let (buffer, options) = (&mut self.buffer, &self.options);
+        self.handshake.accept_on(transport, buffer, options)
+    }
+}
 
 #[test]
-fn a_server_reads_the_request_and_no_more() {
-    let options = ServerOptions::default();
+fn a_server_does_not_read_beyond_the_request() {
     let interrupted = Err(ErrorKind::Interrupted);
-    for cut in 1..REQUEST.len() {
-        let (first, rest) = REQUEST.split_at(cut);
+    for cut in 1..OPENING_REQUEST.len() {
+        let (first, rest) = OPENING_REQUEST.split_at(cut);
         let rest = [rest, &Frame::new(0x81, "early").encode(Role::Server)].concat();
         let mut transport = Script::reads([Ok(first), interrupted, Ok(&rest)]);
-        let mut buffer = ReadBuffer::new();
-        let mut handshake = ServerHandshake::new(&options.config);
-        let opened = handshake.accept_on(&mut transport, &mut buffer, &options);
-        let connection = opened.unwrap();
+        let mut server = Server::new(Config::default());
+        let connection = server.accept(&mut transport).unwrap();
         assert!(transport.is_done() && connection.can_send());
-        let mut peer = Peer::with(connection, buffer);
+        let mut peer = Peer::with(connection, server.buffer);
         peer.take_events();
         assert_eq!(peer.events(), [OwnedEvent::text("early")]);
         assert!(peer.write_all().starts_with(b"HTTP/1.1 101 "));
     }
-    // What is there already need not be read.
-    let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(REQUEST);
-    let mut handshake = ServerHandshake::new(&options.config);
-    let opened = handshake.accept_on(&mut Script::default(), &mut buffer, &options);
-    assert!(opened.unwrap().can_send());
+    // If the buffer has the request, the server does not read.
+    let mut server = Server::new(Config::default());
+    server.buffer.extend_from_slice(OPENING_REQUEST);
+    assert!(server.accept(&mut Script::default()).unwrap().can_send());
 }
-
-/// A refusal is a connection, too: its output is the answer.
+/// A refusal is a connection whose output is the answer.
 #[test]
 fn a_server_refuses() {
-    let options = ServerOptions::default();
     for (request, error) in [
         (
             &b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..],
@@ -559,48 +563,35 @@ fn a_server_refuses() {
         ),
         (b"\x16\x03\x01\x02\x00", RequestError::MalformedHead),
     ] {
-        let mut buffer = ReadBuffer::new();
-        let mut handshake = ServerHandshake::new(&options.config);
-        let mut transport = Script::reads([Ok(request)]);
-        let refused = handshake.accept_on(&mut transport, &mut buffer, &options);
-        let refused = refused.unwrap();
+        let mut server = Server::new(Config::default());
+        let refused = server.accept(&mut Script::reads([Ok(request)])).unwrap();
         assert!(!refused.can_send());
         assert_eq!(refused.output(), error.response());
     }
 }
-
 #[test]
-fn a_server_goes_on_where_reading_stopped() {
-    let options = ServerOptions::default();
-    let (first, rest) = REQUEST.split_at(50);
+fn a_server_continues_after_a_temporary_error_only() {
+    let (first, rest) = OPENING_REQUEST.split_at(50);
     for kind in AGAIN {
         let mut transport = Script::reads([Ok(first), Err(kind), Ok(rest)]);
-        let mut buffer = ReadBuffer::new();
-        let mut handshake = ServerHandshake::new(&options.config);
-        let stopped = handshake.accept_on(&mut transport, &mut buffer, &options);
+        let mut server = Server::new(Config::default());
+        let stopped = server.accept(&mut transport);
         assert_eq!(stopped.unwrap_err().kind(), kind);
-        let opened = handshake.accept_on(&mut transport, &mut buffer, &options);
-        assert!(opened.unwrap().can_send());
+        assert!(server.accept(&mut transport).unwrap().can_send());
     }
-    for (end, kind) in FATAL
-        .map(|kind| (Err(kind), kind))
-        .into_iter()
-        .chain([(Ok(&b""[..]), ErrorKind::UnexpectedEof)])
-    {
-        let mut transport = Script::reads([Ok(first), end]);
-        let mut buffer = ReadBuffer::new();
-        let mut handshake = ServerHandshake::new(&options.config);
-        let failed = handshake.accept_on(&mut transport, &mut buffer, &options);
+    let end = (Ok(&b""[..]), ErrorKind::UnexpectedEof);
+    for (read, kind) in FATAL.into_iter().map(|kind| (Err(kind), kind)).chain([end]) {
+        let mut server = Server::new(Config::default());
+        let failed = server.accept(&mut Script::reads([Ok(first), read]));
         assert_eq!(failed.unwrap_err().kind(), kind);
     }
 }
-
 fn client() -> ClientHandshake {
     let uri: Uri = "ws://localhost/".parse().unwrap();
     ClientHandshake::new(&uri, &ClientOptions::default(), Seed::new([7; 32])).unwrap()
 }
 
-/// The answer that this client waits for.
+/// The response that this client accepts.
 fn response(client: &ClientHandshake) -> Vec<u8> {
     let headers = client.headers();
     let key = headers.iter().find(|it| it.is("Sec-WebSocket-Key"));
@@ -610,7 +601,7 @@ fn response(client: &ClientHandshake) -> Vec<u8> {
     [&head[..], &accept, b"\r\n\r\n"].concat()
 }
 
-/// However often it is stopped, no byte of the request is written twice, and none of the response read in vain.
+/// After each temporary error the client continues. It writes no byte twice, and loses no byte that it has read.
 #[test]
 fn a_client_writes_the_request_and_reads_the_response() {
     for kind in AGAIN {
@@ -639,7 +630,7 @@ fn a_client_writes_the_request_and_reads_the_response() {
 }
 
 #[test]
-fn a_client_says_why_there_is_no_connection() {
+fn connect_on_returns_why_there_is_no_connection() {
     let written = || Script::writes([Ok(usize::MAX)]);
     let connect = |mut transport: Script| {
         let mut buffer = ReadBuffer::new();
@@ -653,7 +644,7 @@ fn a_client_says_why_there_is_no_connection() {
         transport.reads.push_back(Err(kind));
         assert_eq!(connect(transport).kind(), kind);
     }
-    // It takes no bytes.
+    // The transport accepts no bytes.
     let error = connect(Script::writes([Ok(3), Ok(0)]));
     assert_eq!(error.kind(), ErrorKind::WriteZero);
     // The stream ends in the head.
@@ -675,99 +666,74 @@ fn a_client_says_why_there_is_no_connection() {
         let mut transport = written();
         transport.reads.push_back(Ok(response.to_vec()));
         let error = connect(transport);
-        let inner = error.into_inner().expect("what the server did");
+        let inner = error.into_inner().expect("the error of the response");
         assert_eq!(inner.downcast_ref(), Some(&expected));
     }
 }
 
-/// Some transports hold back what is written until they are flushed.
-#[test]
-fn a_request_in_a_transport_that_buffers_is_flushed() {
-    struct Buffering {
-        held: Vec<u8>,
-        sent: Vec<u8>,
-    }
-    impl Read for Buffering {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            // The server answers nothing before the request is there.
-            assert!(
-                self.sent.ends_with(b"\r\n\r\n"),
-                "it is read before the request is sent"
-            );
-            Err(ErrorKind::WouldBlock.into())
-        }
-    }
-    impl Write for Buffering {
-        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-            self.held.extend_from_slice(data);
-            Ok(data.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.sent.append(&mut self.held);
-            Ok(())
-        }
-    }
-    let (held, sent) = (Vec::new(), Vec::new());
-    let mut transport = Buffering { held, sent };
-    let connected = client().connect_on(&mut transport, &mut ReadBuffer::new());
-    assert_eq!(connected.unwrap_err().kind(), ErrorKind::WouldBlock);
-}
-
-/// It looks at no deadline, so it never refuses a request that it has not tried to read.
+/// `accept_on` ignores deadlines, so it always tries to read before it refuses a request.
 #[test]
 fn a_server_on_a_transport_passes_no_time() {
-    const REST: &[u8] = b"TTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (first, rest) = OPENING_REQUEST.split_at(7);
     for deadline in [Duration::ZERO, Duration::from_secs(10)] {
         let deadlines = Deadlines::new().with_handshake(deadline);
-        let config = Config::new().with_deadlines(deadlines);
-        let options = ServerOptions::new().with_config(config.clone());
-        let mut handshake = ServerHandshake::new(&config);
-        let mut buffer = ReadBuffer::new();
+        let mut server = Server::new(Config::new().with_deadlines(deadlines));
         let blocked = Err(ErrorKind::WouldBlock);
-        let mut transport = Script::reads([Ok(b"GET / H"), blocked, Ok(REST)]);
-        let stopped = handshake.accept_on(&mut transport, &mut buffer, &options);
+        let mut transport = Script::reads([Ok(first), blocked, Ok(rest)]);
+        let stopped = server.accept(&mut transport);
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::WouldBlock);
-        // It counts from the first time that is passed.
-        assert_eq!(handshake.timeout_at(), Some(Duration::ZERO));
-        assert_eq!(handshake.handle_timeout(Duration::from_secs(5000)), Ok(()));
-        let connection = handshake.accept_on(&mut transport, &mut buffer, &options);
-        assert!(connection.unwrap().output().starts_with(b"HTTP/1.1 101 "));
+        // The deadline counts from the first call of `handle_timeout`.
+        assert_eq!(server.handshake.timeout_at(), Some(Duration::ZERO));
+        let now = Duration::from_secs(5000);
+        assert_eq!(server.handshake.handle_timeout(now), Ok(()));
+        let connection = server.accept(&mut transport).unwrap();
+        assert!(connection.output().starts_with(b"HTTP/1.1 101 "));
         assert!(transport.is_done());
     }
 }
+/// A transport that sends nothing before `flush`, and whose flushes have scripted results.
+struct Buffering {
+    held: Vec<u8>,
+    sent: Vec<u8>,
+    flushes: VecDeque<Result<(), ErrorKind>>,
+}
+
+impl Read for Buffering {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        // The server does not answer before it has the request.
+        assert!(self.sent.ends_with(b"\r\n\r\n"), "a read before the flush");
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Buffering {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushes.pop_front().expect("a flush too many")?;
+        self.sent.append(&mut self.held);
+        Ok(())
+    }
+}
 
 #[test]
-fn an_interrupted_flush_is_repeated_and_a_failed_one_is_an_error() {
-    struct Flushes(VecDeque<Result<(), ErrorKind>>);
-    impl Read for Flushes {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Ok(0)
-        }
-    }
-    impl Write for Flushes {
-        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-            Ok(data.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.0
-                .pop_front()
-                .expect("not again")
-                .map_err(io::Error::from)
-        }
-    }
+fn a_client_flushes_its_request() {
+    let interrupted = Err(ErrorKind::Interrupted);
     for (flushes, expected) in [
-        (
-            vec![Err(ErrorKind::Interrupted), Ok(())],
-            ErrorKind::UnexpectedEof,
-        ),
+        (vec![Ok(())], ErrorKind::WouldBlock),
+        (vec![interrupted, Ok(())], ErrorKind::WouldBlock),
         (vec![Err(ErrorKind::BrokenPipe)], ErrorKind::BrokenPipe),
     ] {
-        let mut transport = Flushes(flushes.into());
+        let mut transport = Buffering {
+            held: Vec::new(),
+            sent: Vec::new(),
+            flushes: flushes.into(),
+        };
         let connected = client().connect_on(&mut transport, &mut ReadBuffer::new());
         assert_eq!(connected.unwrap_err().kind(), expected);
-        assert!(transport.0.is_empty());
+        assert!(transport.flushes.is_empty());
     }
 }
