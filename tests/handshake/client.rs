@@ -183,8 +183,8 @@ fn the_client_accepts() {
     }
 }
 
-/// RFC 9110 section 5.5: bytes over 0x7f in a value are opaque. They need not be UTF-8. RFC 9112 section 4 allows them in
-/// a reason, too.
+/// RFC 9110 section 5.5: bytes over 0x7f in a value are opaque. They need not be UTF-8. RFC 9112 section 4 allows
+/// them in a reason, too.
 #[test]
 fn a_response_may_have_bytes_over_0x7f() {
     let options = ClientOptions::default();
@@ -339,8 +339,8 @@ fn interim_responses_are_skipped() {
     ));
 }
 
-/// RFC 9112 section 2.2 does not allow a server to send an empty line first. If a client skips the line, it must not take
-/// an interim response for the final one.
+/// RFC 9112 section 2.2 does not allow a server to send an empty line first. If a client skips the line, it must not
+/// take an interim response for the final one.
 #[test]
 fn an_empty_line_does_not_turn_an_interim_response_into_a_final_one() {
     let bytes = b"\r\nHTTP/1.1 100 Continue\r\n\r\n";
