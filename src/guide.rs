@@ -35,8 +35,7 @@ pub mod states {}
 #[doc = include_str!("guide/from_tungstenite.md")]
 pub mod from_tungstenite {}
 
-#[doc = include_str!("../benches/README.md")]
-#[doc = include_str!("../benches/results.md")]
+#[doc = include_str!("guide/speed.md")]
 #[doc(alias = "benchmark")]
 #[doc(alias = "performance")]
 pub mod speed {}
