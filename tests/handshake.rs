@@ -44,6 +44,89 @@ const REQUEST: &[&str] = &[
     "Sec-WebSocket-Version: 13",
 ];
 
+/// Groups of changes to a valid request. A property test combines one change of each group.
+const EDITS: &[&[&[&str]]] = &[
+    &[
+        &[],
+        &["=GET /chat?room=1 HTTP/1.1"],
+        &["=GET //chat HTTP/1.1"],
+        &["=GET * HTTP/1.1"],
+        &["=POST /chat HTTP/1.1"],
+        &["=PURGE /chat HTTP/1.1"],
+        &["=HEAD /chat HTTP/1.1"],
+        &["=CONNECT example.com:80 HTTP/1.1"],
+        &["=GET http://example.com/chat HTTP/1.1"],
+        &["=GET http://example.com HTTP/1.1"],
+        &["=GET http://example.com?room=1 HTTP/1.1"],
+        &["=GET HTTPS://example.com:8080/chat?room=1 HTTP/1.1"],
+        &["=GET ftp://example.com/chat HTTP/1.1"],
+        &["=GET ws://example.com/chat HTTP/1.1"],
+        &["=GET http://user@example.com/chat HTTP/1.1"],
+        &["=GET http://example.com:99999/chat HTTP/1.1"],
+    ],
+    &[
+        &[],
+        &["-Host"],
+        &["Host: example.com"],
+        &["Host: two"],
+        &["-Host", "Host: example.org"],
+        &["-Host", "Host: [::1]:8080"],
+        &["-Host", "Host: user@example.com"],
+    ],
+    &[
+        &[],
+        &["-Upgrade"],
+        &["-Upgrade", "Upgrade: h2c"],
+        &["-Upgrade", "Upgrade: h2c, WebSocket"],
+        &["-Upgrade", "Upgrade: h2c", "upgrade: websocket"],
+        &["-Connection", "Connection: a", "Connection: upgrade"],
+        &["-Connection"],
+    ],
+    &[
+        &[],
+        &["-~Key"],
+        &["~Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        &["-~Key", "~Key: short"],
+    ],
+    &[
+        &[],
+        &["-~Version", "~Version: 12"],
+        &["-~Version"],
+        &["~Version: 13"],
+    ],
+    &[
+        &[],
+        &["Content-Length: 0"],
+        &["Content-Length: 3"],
+        &["Transfer-Encoding: chunked"],
+    ],
+    &[
+        &[],
+        &["Origin: http://evil.example"],
+        &["Origin: https://example.com"],
+        &["Origin: https://caf\u{e9}.example"],
+        &["Origin: https://example.com", "Origin: https://example.com"],
+    ],
+    &[
+        &[],
+        &["~Protocol: b, a"],
+        &["~Protocol: c"],
+        &["~Protocol: a, a"],
+        &["~Protocol: c", "~Protocol: b"],
+        &["~Protocol: caf\u{e9}"],
+        &["~Protocol:"],
+        &["~Protocol: a", "~Protocol: a"],
+    ],
+    &[
+        &[],
+        &["~Extensions: unknown; a=\"b\""],
+        &["~Extensions: ;"],
+        &["~Extensions: ,"],
+        &["~Extensions: a", "~Extensions:"],
+        &["~Extensions: permessage-deflate"],
+    ],
+];
+
 /// The hosts of a server, the host of a request, and whether the server answers it over http, over https, and with an
 /// unknown scheme.
 const HOSTS: &[(&[&str], &str, [bool; 3])] = &[

@@ -1,7 +1,7 @@
 //! A client and a server of this crate connect to each other.
 
 use super::client;
-use sockless::handshake::{ClientOptions, Header, Response, ServerHandshake, ServerOptions};
+use sockless::handshake::{ClientOptions, ServerHandshake, ServerOptions};
 use sockless::test_util::{OwnedEvent, Pair, Peer};
 use sockless::{Connection, ReadBuffer, Role};
 use std::iter;
@@ -46,18 +46,6 @@ fn shake_hands(size: usize) -> Pair {
         assert_eq!(pair.peer(role).connection.role(), role);
     }
     pair
-}
-
-#[test]
-fn a_response_names_the_subprotocol_or_none() {
-    let name = |value| Header {
-        name: "sec-websocket-protocol",
-        value,
-    };
-    let none = Response::new(101, vec![]);
-    assert_eq!(none.subprotocol(), None);
-    let chosen = Response::new(101, vec![name(b"superchat")]);
-    assert_eq!(chosen.subprotocol(), Some("superchat"));
 }
 
 #[test]

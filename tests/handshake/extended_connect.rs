@@ -398,37 +398,29 @@ fn every_other_status_is_an_outcome() {
 }
 
 #[test]
-fn a_silent_server_times_out() {
-    let options = ClientOptions::new().with_config(Config::new().with_deadlines(Deadlines::new()));
-    let mut client = client(&options);
-    let seconds = std::time::Duration::from_secs;
-    assert_eq!(client.timeout_at(), Some(seconds(0)));
-    assert_eq!(client.handle_timeout(seconds(5)), Ok(()));
-    assert_eq!(client.timeout_at(), Some(seconds(15)));
-    assert_eq!(client.handle_timeout(seconds(15)), Ok(()));
-    assert_eq!(client.timeout_at(), Some(seconds(0)), "one more turn");
-    assert_eq!(
-        client.handle_timeout(seconds(15)),
-        Err(ResponseError::Timeout)
-    );
-    let late = client.establish(Response::new(200, Vec::new())).map(drop);
-    assert_eq!(late, Err(ResponseError::Timeout));
-}
-
-#[test]
-fn no_deadline_is_left_after_the_response() {
+fn the_deadline_ends_with_the_response() {
     let options = ClientOptions::new().with_config(Config::new().with_deadlines(Deadlines::new()));
     let seconds = std::time::Duration::from_secs;
-    for status in [200, 403] {
+    for status in [None, Some(200), Some(403)] {
         let mut client = client(&options);
+        assert_eq!(client.timeout_at(), Some(seconds(0)));
         assert_eq!(client.handle_timeout(seconds(5)), Ok(()));
-        let response = client.establish(Response::new(status, Vec::new()));
-        assert!(response.is_ok(), "{status}: {response:?}");
-        assert_eq!(client.timeout_at(), None, "{status}");
-        assert_eq!(client.handle_timeout(seconds(3600)), Ok(()), "{status}");
+        assert_eq!(client.timeout_at(), Some(seconds(15)));
+        if let Some(status) = status {
+            let response = client.establish(Response::new(status, Vec::new()));
+            assert!(response.is_ok(), "{status}: {response:?}");
+            assert_eq!(client.timeout_at(), None, "{status}");
+            assert_eq!(client.handle_timeout(seconds(3600)), Ok(()), "{status}");
+            continue;
+        }
+        assert_eq!(client.handle_timeout(seconds(15)), Ok(()));
+        assert_eq!(client.timeout_at(), Some(seconds(0)), "one more turn");
+        let late = Err(ResponseError::Timeout);
+        assert_eq!(client.handle_timeout(seconds(15)), late);
+        let response = Response::new(200, Vec::new());
+        assert_eq!(client.establish(response).map(drop), late);
     }
 }
-
 /// The client masks its frames, as over HTTP/1.1 (RFC 8441 section 5). Both sides may agree on compression.
 fn talk(config: &Config) {
     let options = ClientOptions::new()

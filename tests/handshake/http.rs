@@ -1,6 +1,6 @@
 //! Both opening handshakes in the types of the `http` crate. Results and answers are the same as for bytes and lists.
 
-use super::{REQUEST, head, split_head};
+use super::{EDITS, REQUEST, head, seed, split_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 use sockless::accept_key;
@@ -9,7 +9,7 @@ use sockless::handshake::{
     ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{OwnedEvent, Pair, Peer};
-use sockless::{Config, Connection, ReadBuffer, Seed};
+use sockless::{Config, Connection, ReadBuffer};
 use std::iter;
 
 /// The request as an HTTP library reads it, or `None` if the types cannot hold it.
@@ -70,85 +70,6 @@ fn same_result_as_list(head: &str) {
         Request::from_http_parts(&parts)
     );
 }
-
-/// Groups of changes to a valid request. The property test combines one change of each group.
-const EDITS: &[&[&[&str]]] = &[
-    &[
-        &[],
-        &["=GET /chat?room=1 HTTP/1.1"],
-        &["=GET //chat HTTP/1.1"],
-        &["=GET * HTTP/1.1"],
-        &["=POST /chat HTTP/1.1"],
-        &["=PURGE /chat HTTP/1.1"],
-        &["=HEAD /chat HTTP/1.1"],
-        &["=CONNECT example.com:80 HTTP/1.1"],
-        &["=GET http://example.com/chat HTTP/1.1"],
-        &["=GET http://example.com HTTP/1.1"],
-        &["=GET http://example.com?room=1 HTTP/1.1"],
-        &["=GET HTTPS://example.com:8080/chat?room=1 HTTP/1.1"],
-        &["=GET ftp://example.com/chat HTTP/1.1"],
-        &["=GET ws://example.com/chat HTTP/1.1"],
-        &["=GET http://user@example.com/chat HTTP/1.1"],
-        &["=GET http://example.com:99999/chat HTTP/1.1"],
-    ],
-    &[
-        &[],
-        &["-Host"],
-        &["Host: example.com"],
-        &["-Host", "Host: example.org"],
-        &["-Host", "Host: [::1]:8080"],
-        &["-Host", "Host: user@example.com"],
-    ],
-    &[
-        &[],
-        &["-Upgrade"],
-        &["-Upgrade", "Upgrade: h2c"],
-        &["-Upgrade", "Upgrade: h2c, WebSocket"],
-        &["-Upgrade", "Upgrade: h2c", "upgrade: websocket"],
-        &["-Connection", "Connection: a", "Connection: upgrade"],
-        &["-Connection"],
-    ],
-    &[
-        &[],
-        &["-~Key"],
-        &["~Key: dGhlIHNhbXBsZSBub25jZQ=="],
-        &["-~Key", "~Key: short"],
-    ],
-    &[
-        &[],
-        &["-~Version", "~Version: 12"],
-        &["-~Version"],
-        &["~Version: 13"],
-    ],
-    &[
-        &[],
-        &["Content-Length: 0"],
-        &["Content-Length: 3"],
-        &["Transfer-Encoding: chunked"],
-    ],
-    &[
-        &[],
-        &["Origin: http://evil.example"],
-        &["Origin: https://example.com"],
-        &["Origin: https://caf\u{e9}.example"],
-        &["Origin: https://example.com", "Origin: https://example.com"],
-    ],
-    &[
-        &[],
-        &["~Protocol: b, a"],
-        &["~Protocol: c", "~Protocol: b"],
-        &["~Protocol: caf\u{e9}"],
-        &["~Protocol:"],
-        &["~Protocol: a", "~Protocol: a"],
-    ],
-    &[
-        &[],
-        &["~Extensions: unknown; a=\"b\""],
-        &["~Extensions: ;"],
-        &["~Extensions: a", "~Extensions:"],
-        &["~Extensions: permessage-deflate"],
-    ],
-];
 
 #[test]
 fn each_change_of_a_request_gets_the_same_result_as_in_a_list() {
@@ -320,12 +241,12 @@ const URIS: [&str; 5] = [
 ];
 
 fn client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
-    ClientHandshake::new(&Uri::parse(uri).unwrap(), options, Seed::new([7; 32])).unwrap()
+    ClientHandshake::new(&Uri::parse(uri).unwrap(), options, seed()).unwrap()
 }
 
 fn http2_client(uri: &str, options: &ClientOptions<'_>) -> ClientHandshake {
     let uri = Uri::parse(uri).unwrap();
-    ClientHandshake::extended_connect(&uri, options, Seed::new([7; 32])).unwrap()
+    ClientHandshake::extended_connect(&uri, options, seed()).unwrap()
 }
 
 fn client_options() -> ClientOptions<'static> {
@@ -589,7 +510,7 @@ fn a_uri_can_come_from_the_types() {
             (uri.is_secure(), host, uri.port(), path, query)
         };
         assert_eq!(parts(&found), parts(&expected));
-        let request = |uri| ClientHandshake::new(uri, &client_options(), Seed::new([7; 32]));
+        let request = |uri| ClientHandshake::new(uri, &client_options(), seed());
         let (found, expected) = (request(&found).unwrap(), request(&expected).unwrap());
         assert_eq!(found.request(), expected.request());
     }

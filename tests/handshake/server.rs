@@ -1,8 +1,8 @@
 //! Requests that a server accepts and refuses, and its answers (RFC 6455 section 4.2).
 
 use super::{
-    ACCEPT, HOSTS, KEY, REQUEST, head, opened, read, serve, serve_cut, split_head, split_message,
-    values,
+    ACCEPT, EDITS, HOSTS, KEY, REQUEST, head, opened, read, serve, serve_cut, split_head,
+    split_message, values,
 };
 use std::time::Duration;
 
@@ -148,6 +148,7 @@ fn the_server_refuses() {
         Body, DuplicateOrigin, Extensions, Host, Http10, Key, Method, MissingVersion, NotAnUpgrade,
         Origin, Subprotocols, UnsupportedVersion,
     };
+    const EXPECT: &str = "Expect: 100-continue";
     let http = RequestError::UnsupportedHttpVersion;
     let malformed = RequestError::MalformedHead;
     let table: &[(&[&str], RequestError)] = &[
@@ -205,22 +206,13 @@ fn the_server_refuses() {
         (&["Content-Length: 0", "Content-Length: 9"], Body),
         (&["Transfer-Encoding: chunked"], Body),
         (&["Transfer-Encoding: identity"], Body),
-        (&["Expect: 100-continue", "Content-Length: 5"], Body),
-        (
-            &["Expect: 100-continue", "Transfer-Encoding: chunked"],
-            Body,
-        ),
-        (
-            &["Expect: 100-continue", "Origin: http://evil.example"],
-            Origin,
-        ),
+        (&[EXPECT, "Content-Length: 5"], Body),
+        (&[EXPECT, "Transfer-Encoding: chunked"], Body),
+        (&[EXPECT, "Origin: http://evil.example"], Origin),
         (&["Origin: http://evil.example"], Origin),
         (&["Origin: null"], Origin),
         (&["Origin: http://example.com:8080"], Origin),
-        (
-            &["Origin: http://example.com", "Origin: http://example.com"],
-            DuplicateOrigin,
-        ),
+        (&["Origin: http://example.com"; 2], DuplicateOrigin),
         (&["~Extensions: ;"], Extensions),
         (&["~Extensions:"], Extensions),
         (&["~Extensions:", "~Extensions: ,"], Extensions),
@@ -286,29 +278,8 @@ fn the_server_refuses() {
 
 #[test]
 fn header_lists_get_the_same_result_as_bytes() {
-    let table: &[&[&str]] = &[
-        &[],
-        &["-Upgrade"],
-        &["-Upgrade", "Upgrade: h2c, WebSocket"],
-        &["-Connection", "Connection: a", "Connection: upgrade"],
-        &["-Connection"],
-        &["-Host"],
-        &["Host: two"],
-        &["-~Key"],
-        &["-~Version", "~Version: 12"],
-        &["~Version: 13"],
-        &["=POST /chat HTTP/1.1"],
-        &["Content-Length: 3"],
-        &["Transfer-Encoding: chunked"],
-        &["Origin: http://evil.example"],
-        &["Origin: https://example.com"],
-        &["~Protocol: b, a"],
-        &["~Protocol: c"],
-        &["~Protocol: a, a"],
-        &["~Extensions: ,"],
-    ];
     let options = ServerOptions::new().with_subprotocols(&["a", "b"]);
-    for edits in table {
+    for edits in EDITS.iter().copied().flatten() {
         let request = head(REQUEST, edits);
         let (start, headers) = split_head(&request);
         let (method, rest) = start.split_once(' ').unwrap();

@@ -35,8 +35,13 @@ fn write(connection: &mut Connection, n: usize, written: &mut Vec<u8>) {
 #[test]
 fn without_copies_the_same_bytes_go_out() {
     const SIZES: [usize; 7] = [0, 1, 125, 126, 4095, 4096, 70_000];
-    for case in 0..398 {
-        let (role, seed) = (Role::BOTH[case % 2], case as u64 / 2 + 1);
+    for seed in 1..=300 {
+        // Masking is slow in a debug build, so there are fewer clients.
+        let role = if seed % 3 == 0 {
+            Role::Client
+        } else {
+            Role::Server
+        };
         let mut random = Random(seed);
         let config = Config::new()
             .with_max_output(200_000)
