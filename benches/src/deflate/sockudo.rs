@@ -69,7 +69,7 @@ pub(super) fn send(job: &Job) -> Pass {
 pub(super) fn receive(job: &Job, frames: Frames) -> Pass {
     let mut stream = stream(job.role, frames);
     receiving(job, move |sum| {
-        add(sum, now(stream.next()).unwrap().unwrap())
+        add(sum, now(stream.next()).unwrap().unwrap());
     })
 }
 

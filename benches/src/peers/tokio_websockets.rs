@@ -79,7 +79,7 @@ impl Peer for TokioWebsockets {
     fn handshake(&self) -> Option<Pass> {
         let server = server();
         Some(answering(move |wire| {
-            drop(now(server.accept(wire)).unwrap())
+            drop(now(server.accept(wire)).unwrap());
         }))
     }
 

@@ -73,7 +73,7 @@ impl Peer for Tungstenite {
 
     fn handshake(&self) -> Option<Pass> {
         Some(answering(|wire| {
-            drop(accept_with_config(wire, Some(config())).unwrap())
+            drop(accept_with_config(wire, Some(config())).unwrap());
         }))
     }
 
