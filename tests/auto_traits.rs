@@ -1,5 +1,5 @@
-//! Auto traits. Every public type is `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe`, with any set of features. A
-//! feature may add to the API, but must not remove from it.
+//! Auto traits. Every public type is `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe`, with any set of
+//! features. A feature may add to the API, but must not remove from it.
 
 // A failed test may panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -16,39 +16,32 @@ const fn has_all<T: ?Sized + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>()
 const fn has_all_of_a_loan<T: ?Sized + Send + Sync + Unpin + RefUnwindSafe>() {}
 
 const _: () = {
-    use sockless::{
-        CloseCode, CloseFrame, FrameHeader, Opcode, ProtocolError, SendError, Utf8Validator,
-    };
-    has_all::<CloseCode>();
-    has_all::<CloseFrame<'_>>();
-    has_all::<FrameHeader>();
-    has_all::<Opcode>();
-    has_all::<ProtocolError>();
-    has_all::<SendError>();
-    has_all::<Utf8Validator>();
+    has_all::<sockless::CloseCode>();
+    has_all::<sockless::CloseFrame<'_>>();
+    has_all::<sockless::FrameHeader>();
+    has_all::<sockless::Opcode>();
+    has_all::<sockless::ProtocolError>();
+    has_all::<sockless::SendError>();
+    has_all::<sockless::Utf8Validator>();
 };
 
 #[cfg(feature = "alloc")]
 const _: () = {
-    use sockless::{
-        CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing,
-        OwnedEvent, ReadBuffer, Reply, Role, Seed, Timeout, TransportAction,
-    };
-    has_all::<CloseEvent<'_>>();
-    has_all::<Config>();
-    has_all::<Connection>();
-    has_all::<Deadlines>();
-    has_all::<Delivery>();
-    has_all::<Event<'_>>();
-    has_all::<Initiator>();
-    has_all_of_a_loan::<Outgoing<'_>>();
-    has_all::<OwnedEvent>();
-    has_all::<ReadBuffer>();
-    has_all::<Reply>();
-    has_all::<Role>();
-    has_all::<Seed>();
-    has_all::<Timeout>();
-    has_all::<TransportAction>();
+    has_all::<sockless::CloseEvent<'_>>();
+    has_all::<sockless::Config>();
+    has_all::<sockless::Connection>();
+    has_all::<sockless::Deadlines>();
+    has_all::<sockless::Delivery>();
+    has_all::<sockless::Event<'_>>();
+    has_all::<sockless::Initiator>();
+    has_all_of_a_loan::<sockless::Outgoing<'_>>();
+    has_all::<sockless::OwnedEvent>();
+    has_all::<sockless::ReadBuffer>();
+    has_all::<sockless::Reply>();
+    has_all::<sockless::Role>();
+    has_all::<sockless::Seed>();
+    has_all::<sockless::Timeout>();
+    has_all::<sockless::TransportAction>();
 };
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
@@ -59,54 +52,45 @@ const _: () = has_all::<sockless::SeedError>();
 
 #[cfg(feature = "deflate")]
 const _: () = {
-    use sockless::{Codecs, Deflate};
-    has_all::<Codecs>();
-    has_all::<Deflate>();
+    has_all::<sockless::Codecs>();
+    has_all::<sockless::Deflate>();
 };
 
 #[cfg(feature = "alloc")]
 const _: () = {
-    use sockless::handshake::{
-        ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError,
-        Response, ResponseError, ServerHandshake, ServerOptions, Uri,
-    };
-    has_all::<ClientHandshake>();
-    has_all::<ClientOptions<'_>>();
-    has_all::<Header<'_>>();
-    has_all::<InputError>();
-    has_all::<Origins<'_>>();
-    has_all::<Request<'_>>();
-    has_all::<RequestError>();
-    has_all::<Response<'_>>();
-    has_all::<ResponseError>();
-    has_all::<ServerHandshake>();
-    has_all::<ServerOptions<'_>>();
-    has_all::<Uri>();
+    has_all::<sockless::handshake::ClientHandshake>();
+    has_all::<sockless::handshake::ClientOptions<'_>>();
+    has_all::<sockless::handshake::Header<'_>>();
+    has_all::<sockless::handshake::InputError>();
+    has_all::<sockless::handshake::Origins<'_>>();
+    has_all::<sockless::handshake::Request<'_>>();
+    has_all::<sockless::handshake::RequestError>();
+    has_all::<sockless::handshake::Response<'_>>();
+    has_all::<sockless::handshake::ResponseError>();
+    has_all::<sockless::handshake::ServerHandshake>();
+    has_all::<sockless::handshake::ServerOptions<'_>>();
+    has_all::<sockless::handshake::Uri>();
 };
 
 #[cfg(feature = "test-util")]
 const _: () = {
-    use sockless::test_util::{
-        Change, Cuts, Frame, Frames, Item, Length, NonBlockingTransport, Outcome, OwnedCloseEvent,
-        Pair, Peer, PeerReads, Rules, Split, Transport, Trigger, Verdict,
-    };
-    has_all::<Change>();
-    has_all::<Cuts>();
-    has_all::<Frame>();
-    has_all::<Frames>();
-    has_all::<Item>();
-    has_all::<Length>();
-    has_all::<NonBlockingTransport>();
-    has_all::<Outcome>();
-    has_all::<OwnedCloseEvent>();
-    has_all::<Pair>();
-    has_all::<Peer>();
-    has_all::<PeerReads>();
-    has_all::<Rules>();
-    has_all::<Split>();
-    has_all::<Transport>();
-    has_all::<Trigger>();
-    has_all::<Verdict>();
+    has_all::<sockless::test_util::Change>();
+    has_all::<sockless::test_util::Cuts>();
+    has_all::<sockless::test_util::Frame>();
+    has_all::<sockless::test_util::Frames>();
+    has_all::<sockless::test_util::Item>();
+    has_all::<sockless::test_util::Length>();
+    has_all::<sockless::test_util::NonBlockingTransport>();
+    has_all::<sockless::test_util::Outcome>();
+    has_all::<sockless::test_util::OwnedCloseEvent>();
+    has_all::<sockless::test_util::Pair>();
+    has_all::<sockless::test_util::Peer>();
+    has_all::<sockless::test_util::PeerReads>();
+    has_all::<sockless::test_util::Rules>();
+    has_all::<sockless::test_util::Split>();
+    has_all::<sockless::test_util::Transport>();
+    has_all::<sockless::test_util::Trigger>();
+    has_all::<sockless::test_util::Verdict>();
 };
 
 /// The types of iterators have no names, so this checks values.

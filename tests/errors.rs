@@ -279,7 +279,7 @@ fn a_close_event_shows_its_code_its_initiator_and_its_cause() {
         (b"", "1005 (no status received), by the peer"),
     ] {
         let found = ending(|_, buffer| {
-            buffer.extend_from_slice(&Frame::new(0x88, payload).encode(Role::Server))
+            buffer.extend_from_slice(&Frame::new(0x88, payload).encode(Role::Server));
         });
         assert_eq!(found, told);
     }
@@ -320,7 +320,7 @@ fn a_close_event_shows_its_code_its_initiator_and_its_cause() {
 fn a_reason_is_shown_without_control_characters() {
     let reason = "line\r\n\x1b[31m\u{9b}\u{202e}\u{2028}\0\"";
     let found = ending(|_, buffer| {
-        buffer.extend_from_slice(&Frame::close(1000, reason).encode(Role::Server))
+        buffer.extend_from_slice(&Frame::close(1000, reason).encode(Role::Server));
     });
     assert!(found.starts_with("1000 (normal closure): \"line\\r\\n"));
     assert!(found.ends_with("\\\"\", by the peer"), "{found}");
@@ -353,8 +353,8 @@ fn seeds_and_keys_are_not_shown() {
 /// The content of every message, header and path here.
 const SECRET: &str = "s3cret";
 
-/// Asserts that the `Debug` form shows no content, neither as text nor as a list of bytes. Logs may have the `Debug` form of
-/// any public type.
+/// Asserts that the `Debug` form shows no content, neither as text nor as a list of bytes. Logs may have the `Debug`
+/// form of any public type.
 #[track_caller]
 fn shows_no_secret(value: &dyn std::fmt::Debug) {
     let bytes = SECRET.as_bytes();

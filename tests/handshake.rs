@@ -171,7 +171,7 @@ fn head(lines: &[&str], edits: &[&str]) -> String {
             lines.retain(|line| !line.starts_with(&format!("{name}:")));
             assert!(lines.len() < before, "no header {name}");
         } else if let Some(start) = edit.strip_prefix('=') {
-            lines[0] = start.to_owned();
+            start.clone_into(&mut lines[0]);
         } else {
             lines.push(edit);
         }
@@ -211,7 +211,7 @@ fn split_message(bytes: &[u8]) -> (u16, Vec<Header<'_>>, &str) {
 }
 
 /// Reads the request in these bytes.
-fn read<'b>(buffer: &'b mut ReadBuffer, bytes: impl AsRef<[u8]>) -> Request<'b> {
+fn read(buffer: &mut ReadBuffer, bytes: impl AsRef<[u8]>) -> Request<'_> {
     buffer.extend_from_slice(bytes.as_ref());
     let mut handshake = ServerHandshake::new(&Config::default());
     handshake.read_request(buffer).unwrap().unwrap()
@@ -316,6 +316,18 @@ fn opened<'a>(served: &'a Served, what: &str) -> Vec<Header<'a>> {
     assert_eq!(values(&headers, "Sec-WebSocket-Accept").len(), 1, "{what}");
     headers.retain(|h| !["Upgrade", "Connection", "Sec-WebSocket-Accept"].contains(&h.name));
     headers
+}
+
+/// Configurations without and with compression.
+fn configs() -> Vec<Config> {
+    let plain = Config::default();
+    #[cfg(feature = "deflate")]
+    {
+        let deflate = Config::new().with_deflate(sockless::Deflate::default());
+        vec![plain, deflate]
+    }
+    #[cfg(not(feature = "deflate"))]
+    vec![plain]
 }
 
 fn client(options: &ClientOptions<'_>) -> ClientHandshake {

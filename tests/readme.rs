@@ -31,13 +31,10 @@ fn serve(mut transport: TcpStream) -> io::Result<()> {
 }
 // end
 
+use sockless::test_util::OPENING_REQUEST;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
-
-const REQUEST: &[u8] =
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Returns the lines of this file between two comments.
 fn shown(begin: &str, end: &str) -> &'static str {
@@ -86,7 +83,7 @@ mod client {
     // end of client
 
     #[test]
-    fn it_says_hello_to_the_server() {
+    fn the_client_says_hello_to_the_server() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let uri = format!("ws://{}/", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || super::serve(listener.accept().unwrap().0));
@@ -116,23 +113,23 @@ fn answer(sent: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn it_echoes_and_closes() {
+fn the_server_echoes_and_closes() {
     // "Hello", masked (RFC 6455 section 5.7), and an empty Close frame.
     let frames = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\0\0\0\0";
-    let answer = answer(&[REQUEST, frames].concat());
+    let answer = answer(&[OPENING_REQUEST, frames].concat());
     assert!(answer.starts_with(b"HTTP/1.1 101 "));
     assert!(answer.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x00"));
 }
 
 #[test]
-fn it_reports_a_violation() {
+fn the_server_reports_a_violation() {
     // "hi", then a frame with a reserved opcode.
-    let answer = answer(&[REQUEST, b"\x81\x82\0\0\0\0hi\x83\x80"].concat());
+    let answer = answer(&[OPENING_REQUEST, b"\x81\x82\0\0\0\0hi\x83\x80"].concat());
     assert!(answer.ends_with(b"\r\n\r\n\x81\x02hi\x88\x11\x03\xeareserved opcode"));
 }
 
 #[test]
-fn it_refuses_other_requests() {
+fn the_server_refuses_other_requests() {
     let answer = answer(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(answer.starts_with(b"HTTP/1.1 426 "));
 }

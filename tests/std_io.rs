@@ -233,73 +233,39 @@ fn talking(role: Role) -> Connection {
     connection
 }
 
+/// A read of 0 bytes and an unexpected end are the end of the stream. The output is still written, because the peer may
+/// have ended only its own side. After any other final error the transport is closed.
 #[test]
-fn received_bytes_and_temporary_errors_change_nothing() {
-    for role in Role::BOTH {
-        let expected = state(&talking(role));
-        let mut connection = talking(role);
-        assert!(connection.handle_read(Ok(1)));
-        assert_eq!(state(&connection), expected);
-        for kind in AGAIN.into_iter().chain([ErrorKind::Interrupted]) {
-            assert!(!connection.handle_read(Err(kind.into())), "{kind}");
-            assert_eq!(state(&connection), expected, "{kind}");
-        }
-    }
-}
-
-/// The output is still written, because the peer may have ended only its own side.
-#[test]
-fn an_empty_read_and_an_unexpected_end_are_the_end_of_the_stream() {
-    for role in Role::BOTH {
-        let mut ended = talking(role);
-        ended.handle_eof();
-        for read in [Ok(0), Err(ErrorKind::UnexpectedEof.into())] {
-            let mut connection = talking(role);
-            assert!(!connection.handle_read(read));
-            assert_eq!(state(&connection), state(&ended));
-            assert!(!connection.wants_read() && connection.output_len() > 0);
-            assert_eq!(connection.transport_action(), TransportAction::Write);
-        }
-    }
-}
-
-#[test]
-fn after_any_other_error_the_transport_is_closed() {
-    for role in Role::BOTH {
-        let mut reset = talking(role);
-        reset.handle_reset();
-        for kind in FATAL {
-            let mut connection = talking(role);
-            assert!(!connection.handle_read(Err(kind.into())), "{kind}");
-            assert_eq!(state(&connection), state(&reset), "{kind}");
-            assert_eq!(connection.transport_action(), TransportAction::Close);
-            assert_eq!(connection.output_len(), 0);
-        }
-    }
-}
-
-/// A non-blocking loop reads until no bytes are left for now, or until the end.
-#[test]
-fn handle_read_returns_whether_to_read_again() {
-    for (last, ended) in [
-        (Err(ErrorKind::WouldBlock), false),
-        (Ok(&b""[..]), true),
-        (Err(ErrorKind::ConnectionReset), true),
-    ] {
+fn handle_read_reports_each_result_of_a_read() {
+    use TransportAction::{Close, Write};
+    type Report = fn(&mut Connection);
+    let nothing: (Report, _) = (|_| {}, (Write, true, true));
+    let eof: (Report, _) = (Connection::handle_eof, (Write, false, true));
+    let reset: (Report, _) = (Connection::handle_reset, (Close, false, false));
+    let temporary = AGAIN.into_iter().chain([ErrorKind::Interrupted]);
+    let table = [
+        (Ok(1), nothing),
+        (Ok(0), eof),
+        (Err(ErrorKind::UnexpectedEof), eof),
+    ]
+    .into_iter()
+    .chain(temporary.map(|kind| (Err(kind), nothing)))
+    .chain(FATAL.map(|kind| (Err(kind), reset)));
+    for (read, (report, shown)) in table {
         for role in Role::BOTH {
-            let bytes = Frame::new(0x81, "received").encode(role);
-            let (first, rest) = bytes.split_at(5);
-            let mut transport = Script::reads([Ok(first), Ok(rest), last]);
-            let mut peer = Peer::with(talking(role), ReadBuffer::new());
-            let (connection, buffer) = (&mut peer.connection, &mut peer.buffer);
-            while connection.wants_read()
-                && connection.handle_read(buffer.read_from(&mut transport))
-            {}
-            assert!(transport.is_done());
-            assert_eq!(connection.wants_read(), !ended);
-            // The connection delivers the bytes before the end.
-            peer.take_events();
-            assert_eq!(peer.events(), [OwnedEvent::text("received")]);
+            let mut expected = talking(role);
+            report(&mut expected);
+            let mut connection = talking(role);
+            let read_again = connection.handle_read(read.map_err(io::Error::from));
+            assert_eq!(read_again, read == Ok(1), "{read:?}");
+            assert_eq!(state(&connection), state(&expected), "{read:?}");
+            let has_output = connection.output_len() > 0;
+            let found = (
+                connection.transport_action(),
+                connection.wants_read(),
+                has_output,
+            );
+            assert_eq!(found, shown, "{read:?}");
         }
     }
 }

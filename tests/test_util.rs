@@ -1,5 +1,5 @@
-//! What `sockless::test_util` promises to users who test their own loops. Its transport accepts good loops and finds the
-//! faults of bad loops.
+//! What `sockless::test_util` promises to users who test their own loops. Its transport accepts good loops and finds
+//! the faults of bad loops.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -125,10 +125,10 @@ fn frame_headers_generates_every_kind_it_promises() {
     assert!(lengths.contains(&(true, 0)) && lengths.contains(&(true, 125)));
 }
 
-/// The fault of a loop.
+/// The loop is correct, or has this fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    NoFault,
+    Correct,
     ReadsWithoutRoom,
     ReadsAfterTheEnd,
     ReadsOnce,
@@ -152,7 +152,7 @@ impl Echo {
         Self {
             connection: Connection::server(config),
             buffer: ReadBuffer::new(),
-            fault: NoFault,
+            fault: Correct,
         }
     }
 
@@ -297,7 +297,7 @@ fn a_peer_that_reads_only_after_sending_gets_all_answers() {
 }
 
 #[test]
-fn a_peer_that_never_reads_times_out() {
+fn a_silent_peer_and_a_peer_that_never_reads_time_out() {
     for trigger in Trigger::BOTH {
         let mut transport = greeted(trigger, 200);
         transport.set_peer_reads(PeerReads::Never);
@@ -307,6 +307,11 @@ fn a_peer_that_never_reads_times_out() {
         // The loop did not read the rest.
         let unread = transport.unread_len();
         assert!(unread > 190 * 11, "{unread}");
+
+        let mut transport = greeted(trigger, 1);
+        let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
+        assert_eq!(ending.timeout, Some(Timeout::Pong));
+        assert_eq!(transport.now(), seconds(40));
     }
 }
 
@@ -352,16 +357,6 @@ fn a_peer_that_answers_pings_stays_connected() {
         // There are four Pings, each 20 seconds after the Pong before it.
         let now = transport.now();
         assert!((seconds(80)..seconds(100)).contains(&now), "{now:?}");
-    }
-}
-
-#[test]
-fn a_silent_peer_times_out() {
-    for trigger in Trigger::BOTH {
-        let mut transport = greeted(trigger, 1);
-        let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
-        assert_eq!(ending.timeout, Some(Timeout::Pong));
-        assert_eq!(transport.now(), seconds(40));
     }
 }
 
@@ -447,7 +442,7 @@ proptest! {
 fn panic_of(act: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("no panic");
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()))
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
         .expect("the message is text")
 }
 
@@ -509,8 +504,8 @@ fn the_transport_finds_each_fault_of_a_loop() {
         (ReadsOnce, timed, long_message(Edge), UNREAD),
         (NeverWrites, large, greeted(Level, 1), CUT_SHORT),
         (NeverWrites, large, greeted(Edge, 1), CUT_SHORT),
-        (NoFault, small, peer_that_never_reads(), FULL),
-        (NoFault, small, greeted(Level, 1), SILENT),
+        (Correct, small, peer_that_never_reads(), FULL),
+        (Correct, small, greeted(Level, 1), SILENT),
         (WritesAfterEvents, small, two_messages(), SILENT),
         // The Ping goes into the output after the last write of the turn. An edge-triggered poller reported long before
         // that the transport is writable.

@@ -23,9 +23,9 @@ fn ending(simulation: &mut Simulation) -> (u16, bool, Option<Timeout>) {
     (ending.code, ending.was_clean, ending.timeout)
 }
 
-/// Each row is the time of the Close frame, whether the peer sends Pings after it, and the end. An unanswered Ping of this
-/// side at 20 s does not matter after the Close frame. Control frames do not extend the deadline: the peer could send its
-/// Close frame instead.
+/// Each row is the time of the Close frame, whether the peer sends Pings after it, and the end. An unanswered Ping of
+/// this side at 20 s does not matter after the Close frame. Control frames do not extend the deadline: the peer could
+/// send its Close frame instead.
 #[test]
 fn a_peer_that_does_not_answer_a_close_times_out() {
     for role in Role::BOTH {
@@ -70,13 +70,13 @@ fn a_server_that_does_not_end_the_stream_times_out() {
     assert_eq!(client.closed, None);
     assert_eq!(ending(&mut client), (1000, true, None));
     assert_eq!(client.silence(), Some(seconds(19)));
-    // Section 7.1.4: after both Close frames the end is clean, whatever the transport does.
+    // Section 7.1.4: after both Close frames the end is clean. The transport does not matter.
     let expected = (1000, true, Some(Timeout::EndOfStream));
     assert_eq!(ending(&mut client), expected);
 }
 
-/// After its Close frame this side sends no answers, so it needs no room for them. Otherwise two sides that close with full
-/// outputs would wait for each other.
+/// After its Close frame this side sends no answers, so it needs no room for them. Otherwise two sides that close with
+/// full outputs would wait for each other.
 #[test]
 fn a_closing_side_has_room_for_events() {
     for role in Role::BOTH {

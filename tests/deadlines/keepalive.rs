@@ -261,10 +261,10 @@ type Step = fn(&mut Simulation, Role, &[u8]);
 /// Each step also gets the payload of the last Ping.
 const STEPS: [(&str, Step); 9] = [
     ("message", |side, _, _| {
-        _ = side.act(|it| it.send_text("text"))
+        _ = side.act(|it| it.send_text("text"));
     }),
     ("Ping", |side, _, _| {
-        _ = side.act(|it| it.send_ping(b"ping"))
+        _ = side.act(|it| it.send_ping(b"ping"));
     }),
     ("close", |side, _, _| {
         _ = side.act(|it| it.close(CloseCode::NORMAL, ""));
@@ -273,7 +273,7 @@ const STEPS: [(&str, Step); 9] = [
         side.send(&Frame::new(0x81, "text").encode(role));
     }),
     ("peer's Pong", |side, role, asked| {
-        side.send(&pong(role, asked))
+        side.send(&pong(role, asked));
     }),
     ("peer's close", |side, role, _| {
         side.send(&Frame::close(1000, "").encode(role));

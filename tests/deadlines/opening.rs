@@ -7,7 +7,8 @@ use sockless::{Config, ReadBuffer};
 use super::simulation::Simulation;
 use super::{START, config, seconds};
 
-/// The server refuses the client at the deadline. It closes one deadline later, because the peer does not end the stream.
+/// The server refuses the client at the deadline. It closes one deadline later, because the peer does not end the
+/// stream.
 fn is_refused(server: &mut Simulation) {
     assert!(server.written().starts_with(b"HTTP/1.1 408 "));
     assert_eq!(server.shut_down, Some(START + seconds(10)));

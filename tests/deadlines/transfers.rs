@@ -174,8 +174,8 @@ fn empty_data_frames_extend_a_deadline_and_control_frames_do_not() {
     }
 }
 
-/// The transport sometimes accepts bytes, and the loop sleeps between. The order of writing and passing the time does not
-/// matter.
+/// The transport sometimes accepts bytes, and the loop sleeps between. The order of writing and passing the time does
+/// not matter.
 #[test]
 fn each_write_extends_the_deadlines() {
     for role in Role::BOTH {

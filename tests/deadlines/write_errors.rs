@@ -92,8 +92,8 @@ fn an_unfinished_message_at_the_end_is_dropped() {
     }
 }
 
-/// This side has queued its Close frame. With the peer's Close frame, the end is clean in any order of events, unless this
-/// side's Close frame was lost with the output.
+/// This side has queued its Close frame. With the peer's Close frame, the end is clean in any order of events, unless
+/// this side's Close frame was lost with the output.
 #[test]
 fn a_written_close_frame_makes_a_clean_end() {
     for role in Role::BOTH {

@@ -1,6 +1,6 @@
 //! The opening handshake over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220), in lists of header fields.
 
-use super::{HOSTS, seed};
+use super::{HOSTS, configs, seed};
 use proptest::prelude::*;
 use sockless::handshake::{
     ClientHandshake, ClientOptions, Header, InputError, Origins, Request, RequestError, Response,
@@ -453,14 +453,8 @@ fn talk(config: &Config) {
 
 #[test]
 fn a_client_and_a_server_talk() {
-    talk(&Config::default());
-    #[cfg(feature = "deflate")]
-    {
-        let deflate = sockless::Deflate::default();
-        talk(&Config::new().with_deflate(deflate));
-    }
+    configs().iter().for_each(talk);
 }
-
 proptest! {
     /// A server understands the request of a client. The result is the same as over HTTP/1.1.
     #[test]

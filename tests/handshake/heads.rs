@@ -191,8 +191,8 @@ fn result(
     }
     (result, buffer.unread().len())
 }
-/// The code for a whole head differs from the code for a head in pieces. Both must agree, whatever byte is changed,
-/// removed or inserted.
+/// The code for a whole head differs from the code for a head in pieces. Both must agree if any byte is
+/// changed, removed or inserted.
 #[test]
 fn a_whole_head_gets_the_same_result_as_a_head_in_pieces() {
     let head = b"GET /a HTTP/1.1\r\nHost: a.b:1\r\nX:\t y z \r\nOrigin:\r\n\r\n";

@@ -1,6 +1,6 @@
 //! Both opening handshakes in the types of the `http` crate. Results and answers are the same as for bytes and lists.
 
-use super::{EDITS, REQUEST, head, seed, split_head};
+use super::{EDITS, REQUEST, configs, head, seed, split_head};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use proptest::prelude::*;
 use sockless::accept_key;
@@ -9,7 +9,7 @@ use sockless::handshake::{
     ResponseError, ServerOptions, Uri,
 };
 use sockless::test_util::{OwnedEvent, Pair, Peer};
-use sockless::{Config, Connection, ReadBuffer};
+use sockless::{Connection, ReadBuffer};
 use std::iter;
 
 /// The request as an HTTP library reads it, or `None` if the types cannot hold it.
@@ -460,17 +460,6 @@ fn talk(client: Connection, server: Connection) {
     assert_eq!(pair.client.events(), [OwnedEvent::text("welcome")]);
     assert_eq!(pair.server.events(), [OwnedEvent::text(&text)]);
     assert_eq!((pair.client.error, pair.server.error), (None, None));
-}
-
-fn configs() -> Vec<Config> {
-    let plain = Config::default();
-    #[cfg(feature = "deflate")]
-    {
-        let deflate = Config::new().with_deflate(sockless::Deflate::default());
-        vec![plain, deflate]
-    }
-    #[cfg(not(feature = "deflate"))]
-    vec![plain]
 }
 
 #[test]

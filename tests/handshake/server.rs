@@ -374,7 +374,7 @@ fn an_absolute_target_is_its_path_and_its_host() {
         let refused = request.accept(&ServerOptions::default()).unwrap_err();
         assert_eq!(refused, RequestError::Target, "{target}");
     }
-    // RFC 9112 section 3.2: a request without a valid Host is refused, whatever its target.
+    // RFC 9112 section 3.2: the server refuses every request without a valid Host.
     for edits in [&["-Host"][..], &["-Host", "Host:"], &["Host: b"]] {
         let edits = [&["=GET http://a/ HTTP/1.1"], edits].concat();
         let request = head(REQUEST, &edits);

@@ -321,9 +321,10 @@ fn two_peers_close_one_after_the_other_or_at_once() {
                 close(&mut pair, first.other(), 4002);
             }
             pair.exchange(&mut std::iter::repeat(1));
-            let (code, initiator) = match at_once {
-                true => (4002, Initiator::Local),
-                false => (4001, Initiator::Peer),
+            let (code, initiator) = if at_once {
+                (4002, Initiator::Local)
+            } else {
+                (4001, Initiator::Peer)
             };
             ended_with(pair.peer(first), code, true, Initiator::Local);
             ended_with(pair.peer(first.other()), 4001, true, initiator);
@@ -361,13 +362,13 @@ fn a_reset_ends_the_connection() {
     for role in Role::BOTH {
         let reset = |peer: &mut Peer| {
             peer.connection.handle_reset();
-            action_is(&peer, Close);
+            action_is(peer, Close);
             assert_eq!(peer.connection.output_len(), 0);
             sends_nothing(peer);
             // A later end of the stream has no effect.
             let before = peer.close_event();
             peer.connection.handle_eof();
-            action_is(&peer, Close);
+            action_is(peer, Close);
             assert_eq!(peer.close_event(), before);
             before
         };

@@ -167,7 +167,8 @@ const ROLES_AND_DELIVERIES: [(Role, Delivery); 2] = [
 #[test]
 fn many_small_fragments_pass() {
     const COUNT: usize = 65_536;
-    let payload: Vec<u8> = (0..COUNT).flat_map(|i| [(i % 251) as u8; 64]).collect();
+    let bytes = (0..=250).cycle().take(COUNT);
+    let payload: Vec<u8> = bytes.flat_map(|byte| [byte; 64]).collect();
     for (role, delivery) in ROLES_AND_DELIVERIES {
         let mut peer = Peer::new(role, &config(delivery));
         for (i, fragment) in (1..).zip(payload.chunks(64)) {
