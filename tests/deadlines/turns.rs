@@ -72,6 +72,7 @@ fn an_unread_pong_counts_after_its_deadline() {
                     is_late_and_open(&mut peer);
                     write(&mut peer);
                 }
+                assert_eq!(peer.events().len(), count + 1);
                 assert_eq!(peer.connection.timeout_at(), Some(LATE + seconds(20)));
             }
         }
