@@ -1,10 +1,9 @@
 //! The program with sockless.
 
-use std::io;
-use std::net::{Shutdown, TcpStream};
-
 use sockless::handshake::{ServerHandshake, ServerOptions};
 use sockless::{Event, ReadBuffer, TransportAction};
+use std::io;
+use std::net::{Shutdown, TcpStream};
 
 pub(crate) fn serve(mut transport: TcpStream) -> io::Result<()> {
     let (options, mut buffer) = (ServerOptions::new(), ReadBuffer::new());
