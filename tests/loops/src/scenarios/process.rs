@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use procfs::ProcResult;
+use procfs::net::TcpNetEntry;
 use procfs::process::FDTarget;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
@@ -88,13 +89,19 @@ impl Process {
 
     /// The inode of its end of a client's connection, once it has accepted that.
     pub(super) fn socket(self, client: SocketAddr, server: SocketAddr) -> Option<u64> {
-        let entries = self.read(|process| Ok([process.tcp()?, process.tcp6()?].concat()));
-        let entry = entries.ok()?.into_iter().find(|it| {
-            let ports = (it.local_address.port(), it.remote_address.port());
-            // The inode is 0 until the process accepts the connection.
-            ports == (server.port(), client.port()) && it.inode != 0
+        let find = |entries: Vec<TcpNetEntry>| {
+            let entry = entries.into_iter().find(|it| {
+                let ports = (it.local_address.port(), it.remote_address.port());
+                // The inode is 0 until the process accepts the connection.
+                ports == (server.port(), client.port()) && it.inode != 0
+            });
+            Some(entry?.inode)
+        };
+        let found = self.read(|process| match find(process.tcp()?) {
+            None => Ok(find(process.tcp6()?)),
+            found => Ok(found),
         });
-        Some(entry?.inode)
+        found.ok()?
     }
 
     /// Whether one of its files is this socket.
