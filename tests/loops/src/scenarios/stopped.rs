@@ -44,8 +44,8 @@ pub(super) async fn past_handshake(server: &Server) -> Verdict {
         }
         connections.push(connection);
     }
-    // A server accepts in order, so it has accepted all when it has the last one. If the system does not show that, this
-    // waits long enough.
+    // A server accepts in order, so it has accepted all when it has the last one. If the system does not show that,
+    // this waits long enough.
     if let Some(last) = connections.last() {
         last.accepted(server).await;
     }
