@@ -11,7 +11,6 @@
 )]
 
 pub mod counting;
-pub mod counts;
 pub mod deflate;
 pub mod job;
 pub mod limits;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use sockless_benches::speed::{self, Options};
-use sockless_benches::{counts, deflate, memory, million};
+use sockless_benches::{deflate, memory, million};
 
 const USAGE: &str = "\
 usage: benches/run [COMMAND]
@@ -13,7 +13,6 @@ speed [--quick] [--only PREFIX]... [--out DIR]
     --quick            a sixth of the turns
     --only PREFIX      only series whose id begins with PREFIX; may be repeated
     --out DIR          write DIR/results.md
-counts                 instructions for a message, compared with a budget
 memory                 heap of a connection and allocations for a message
 million [CONNECTIONS]  memory of many connections: 1000 or more, by default 1000000
 deflate                times of compression";
@@ -33,8 +32,6 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<(), String> {
     match arguments {
         ["--help" | "-h"] => println!("{USAGE}"),
-        ["counts"] => return counts::report(),
-        ["counts", "--counted"] => counts::run_all(),
         ["memory"] => memory::report(),
         ["million"] => return million::report(1_000_000),
         ["million", "--hold", name, count] => {
