@@ -13,6 +13,7 @@
     unreachable_pub,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::unnecessary_box_returns,
     reason = "this program uses a part of the modules, and stops at the first surprise"
 )]
 
