@@ -13,6 +13,9 @@
 #[doc(alias = "mio")]
 #[doc(alias = "polling")]
 #[doc(alias = "epoll")]
+#[doc(alias = "graceful shutdown")]
+#[doc(alias = "nodelay")]
+#[doc(alias = "deadlock")]
 pub mod event_loop {}
 
 #[doc = include_str!("guide/blocking.md")]
@@ -20,6 +23,7 @@ pub mod event_loop {}
 #[doc(alias = "tls")]
 #[doc(alias = "reconnect")]
 #[doc(alias = "threads")]
+#[doc(alias = "rustls")]
 pub mod blocking {}
 
 #[cfg(feature = "http")]

@@ -1,4 +1,5 @@
-// The README links to files of the repository. Here the same names link to items: the first definition of a link counts.
+// The README links to files of the repository. Here the same names link to items: the first definition of a link
+// counts.
 #![cfg_attr(
     feature = "alloc",
     doc = "
@@ -98,10 +99,13 @@ mod deflate;
 #[cfg(feature = "alloc")]
 pub mod guide;
 #[cfg(feature = "alloc")]
+#[doc(alias = "proxy")]
 pub mod handshake;
 mod wire;
 
 #[cfg(feature = "test-util")]
+#[doc(alias = "fuzz")]
+#[doc(alias = "testing")]
 pub mod test_util;
 
 pub use wire::{

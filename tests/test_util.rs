@@ -487,7 +487,7 @@ fn the_transport_finds_each_fault_of_a_loop() {
     const IS_READY: &str = "deadlock: the loop waits for something that is already ready: ";
     const UNREAD_11: &str =
         "deadlock: the loop waits for something that is already ready: 11 B are unread";
-    const PING: &str = "deadlock: the loop waits for something that is already ready: the transport can be written to";
+    const PING: &str = "deadlock: the loop waits for something that is already ready: the loop has output and did not try to write";
     const UNREAD: &str = " B are unread, which an edge-triggered poller does not report again";
     const CUT_SHORT: &str = "deadlock: the loop waits without end to read, while its last write was cut short and the \
         transport accepts more";

@@ -464,10 +464,10 @@ pub enum TransportAction {
     /// reason to wait for the server, does not exist there.
     #[doc(alias("half_close", "FIN"))]
     ShutdownWrite,
-    /// Close the transport. The peer cannot receive output that is left.
+    /// Close the transport, and discard any output.
     ///
-    /// A server gets this action before the client does. A client gets it once the server has closed (RFC 6455, section
-    /// 7.1.1).
+    /// After a closing handshake, the server gets this action first. The client gets it when the server has closed the
+    /// transport (RFC 6455, section 7.1.1).
     #[doc(alias = "disconnect")]
     Close,
 }

@@ -36,8 +36,8 @@ pub struct Config {
     /// Lower it if large messages must come in fragments. A larger frame fails the connection with 1009 when its header
     /// arrives.
     ///
-    /// A frame of a compressed message may exceed the limit on the wire, by an eighth, a 64th and 32 bytes. Compression
-    /// makes incompressible data longer, and zlib adds at most this much, whatever its settings.
+    /// For a frame of a compressed message, the limit is `max + max / 8 + max / 64 + 32` bytes. Compression makes
+    /// some data longer, and zlib adds at most this much, with any settings.
     pub max_frame_size: u64,
     /// How many bytes of output may wait before a send fails with [`SendError::Full`](crate::SendError::Full). Default:
     /// 1 MiB.
@@ -49,9 +49,9 @@ pub struct Config {
     pub max_output: usize,
     /// How many bytes of automatic Pong frames may wait in the output, at most 4 GiB. Default: 2 KiB.
     ///
-    /// A peer that sends Pings and never reads cannot grow the output beyond this. (One Pong may always wait.) While
-    /// the limit is reached, only the newest Ping is answered, once the Pongs before it are written. RFC 6455, section
-    /// 5.5.3 allows that. After a Close frame of either side, no Ping is answered.
+    /// A peer that sends Pings and never reads cannot grow the output beyond this. (One Pong may always wait.) Above
+    /// the limit, the connection remembers only the newest Ping. It answers that Ping as soon as the Pongs before it
+    /// are written (RFC 6455, section 5.5.3). After a Close frame of either side, it answers no Ping.
     pub max_unsent_pongs: usize,
     /// The largest head of a request or response in the opening handshake, in bytes. Default: 16 KiB. A larger head
     /// fails the handshake.
@@ -170,8 +170,9 @@ pub enum Delivery {
     Messages,
     /// Parts of messages as they arrive. This needs memory for one read. A character of text is never cut.
     ///
-    /// The reads decide where a message is cut. All parts together are the same for any reads, except for a compressed
-    /// message that turns out to be invalid. The last part of a message has `fin`, and may be empty.
+    /// The sizes of your reads decide where a message is cut. The joined parts are always the same. (If a compressed
+    /// message is corrupt, the number of bytes before the error can vary.) The last part of a message has `fin`, and
+    /// may be empty.
     ///
     /// To pass a message on in parts, send each part as a fragment:
     ///

@@ -547,7 +547,7 @@ impl Connection {
 
     /// Queues a message that many connections send. It is encoded and compressed once for all of them.
     ///
-    /// A server does not copy a message of 4 KiB or more. The limit applies to the payload after compression. The
+    /// A server does not copy a payload of 4 KiB or more, measured after compression. The
     /// output then has several pieces: write all [`output_parts`](Self::output_parts), or write
     /// [`output`](Self::output) until it is empty. A shorter message is copied into the output. A client masks every
     /// message, so it always makes a copy.
@@ -654,7 +654,8 @@ impl Connection {
     /// - `reason` has at most 123 bytes. A longer one is cut at the last character that fits.
     /// - [`CloseCode::NO_STATUS_RECEIVED`] sends an empty Close frame without `reason`.
     /// - The Close frame is queued even if the output is full.
-    /// - A message whose last fragment was not sent is given up.
+    /// - If you have not sent the last fragment of a message, you can no longer send it. The peer discards that
+    ///   message.
     ///
     /// # Errors
     ///
@@ -693,7 +694,7 @@ impl Connection {
 
     /// Whether the output has room for the next message: fewer than [`Config::max_output`] bytes wait.
     ///
-    /// An empty output always has room. This is also true once this side can send no more, because events then need no
+    /// It also returns true if the output is empty, and after this side has sent its Close frame: events then need no
     /// answer.
     ///
     /// If your loop answers events, as an echo does, take events only while this is true. A peer that sends without
@@ -836,11 +837,10 @@ impl Connection {
     /// This takes two calls, because the answer may have arrived in time and still be unread. The first call after the
     /// deadline only makes [`timeout_at`](Self::timeout_at) zero. Read without waiting, take the events, and call this
     /// again. If nothing arrived, the second call ends the connection. So call this once in every turn of your loop,
-    /// after you tried to read. (If there is no room for answers, call it after you tried to write.)
+    /// after you tried to read. If you cannot read because there is no [room](Self::has_room), try to write first.
     ///
-    /// If you pause reading for a reason of your application, do not call this during the pause: the connection cannot
-    /// see the Pong. But call it while you wait for [room](Self::has_room), because it gives up a peer that does not
-    /// read.
+    /// If your program stops reading for another reason than missing [room](Self::has_room), do not call this until you
+    /// read again. Otherwise the connection misses the Pong, which is unread.
     ///
     /// More calls than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. Any `now` is
     /// safe: an earlier one counts as the latest so far. Without deadlines this does nothing.
@@ -878,8 +878,8 @@ impl Connection {
     /// The time counts from your origin. Ask again after every call on the connection. It is [`Duration::ZERO`], which
     /// means now, in two cases:
     ///
-    /// - Something counts from the next time that you pass: a new connection, a Close frame, or the interval after a
-    ///   Pong.
+    /// - A deadline starts with your next call of `handle_timeout`, because the connection must learn the time: after
+    ///   the opening handshake, after a Close frame, and after a Pong.
     /// - A deadline has passed, and you have one more turn to read.
     #[doc(alias("poll_timeout", "deadline", "timer"))]
     #[must_use]

@@ -12,11 +12,12 @@ use core::time::Duration;
 /// A deadline that passes does not end the connection at once. The answer may have arrived in time and still be unread,
 /// for instance because the process was suspended. So [`timeout_at`](crate::Connection::timeout_at) becomes zero, and
 /// you have one more turn to read. If nothing arrives in that turn, the next call of `handle_timeout` ends the
-/// connection. If something arrives, you get another turn, because the answer may follow. All these turns together take
-/// at most the time of the deadline.
+/// connection. If something arrives, you get another turn, because the answer may follow. These extra turns end at the
+/// latest when the deadline has passed a second time.
 ///
-/// There is one exception. A peer that takes no output for the whole deadline loses the connection, even if its events
-/// wait in the buffer because there is no [room](crate::Connection::has_room) for answers.
+/// There is one exception: a peer that does not read. While the output is full, you take no events, so the peer's
+/// Pong may be unread in the buffer. If the peer reads nothing until the deadline has passed, the connection ends all
+/// the same.
 ///
 /// # What a slow peer can hold
 ///
@@ -25,8 +26,8 @@ use core::time::Duration;
 /// deadline, in either direction. Bytes that a peer sends after a failure or a refusal extend no deadline either. All
 /// extensions of one deadline together are at most [`max_extension`](Self::max_extension).
 ///
-/// So a peer that sends single bytes can hold the connection, one unfinished message and the unread output for this
-/// long:
+/// So this is how long a peer that sends single bytes can keep a connection, with the memory for one unfinished message
+/// and for the output:
 ///
 /// | stage | at most |
 /// |---|---|
@@ -66,14 +67,17 @@ pub struct Deadlines {
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     #[doc(alias("open_timeout", "handshake_timeout", "connect_timeout"))]
     pub handshake: Duration,
-    /// The time from the answer to one automatic Ping until the next such Ping. Default: 20 s.
+    /// The time before each automatic Ping. Default: 20 s.
+    ///
+    /// It starts with the first call of [`handle_timeout`](crate::Connection::handle_timeout), and again after each
+    /// Pong. Other messages do not postpone the Ping.
     ///
     /// The Ping shows that the peer is alive, measures the [round-trip time](crate::Connection::round_trip_time), and
     /// keeps routers on the way from dropping the connection. [`Duration::MAX`] sends no Pings.
     ///
     /// The payload is a counter of 4 bytes. You receive the Pong as an [`Event::Pong`](crate::Event::Pong) like any
-    /// other. A Pong counts only after the Ping has been written. A Pong to a later Ping of the application also
-    /// counts, but gives no round-trip time.
+    /// other. It is the answer only if it arrives after the Ping was written. A Pong to a later Ping of your program is
+    /// also an answer, but gives no round-trip time.
     ///
     /// While this side sends the fragments of a compressed message, the Ping waits for the last fragment, for at most
     /// one more interval. Some peers fail on a Ping between such fragments.
@@ -82,17 +86,21 @@ pub struct Deadlines {
     pub ping_interval: Duration,
     /// How long the peer may take to answer an automatic Ping, including the way there and back. Default: 20 s.
     ///
-    /// It counts from the call of [`handle_timeout`](crate::Connection::handle_timeout) that queues the Ping. Data that
-    /// flows meanwhile extends it, up to [`max_extension`](Self::max_extension). The reason is that a Pong cannot come
-    /// in the middle of a frame, and that the Ping waits for the output before it.
+    /// It counts from the call of [`handle_timeout`](crate::Connection::handle_timeout) that queues the Ping.
+    /// Messages that flow in either direction extend it, up to [`max_extension`](Self::max_extension): the Ping or
+    /// the Pong may wait behind them.
+    ///
+    /// If your program sends all the time, its own output extends this deadline while the transport takes it. To
+    /// detect a lost peer sooner, set a short [`max_extension`](Self::max_extension).
     #[doc(alias("pong_timeout", "ping_timeout"))]
     pub pong: Duration,
     /// How long each half of the closing handshake may take. Default: 10 s.
     ///
-    /// The first half is from this side's Close frame to the peer's. If you answer Close frames yourself, it is also
-    /// from the peer's Close frame to yours. The second half is from there to the end of the stream. After a failure or
-    /// a [refusal](crate::Connection::refused), the deadline limits how long the peer may take to read the last output
-    /// and to end the stream.
+    /// - The first half is the time between the two Close frames.
+    /// - The second half is the time from the second Close frame to the end of the stream.
+    ///
+    /// After a failure or a [refusal](crate::Connection::refused), it is the time for the peer to read the last
+    /// output and to end the stream.
     ///
     /// Data that flows meanwhile extends it, up to [`max_extension`](Self::max_extension). After a failure or a
     /// refusal, only output that the transport takes extends it.
@@ -142,7 +150,7 @@ pub enum Timeout {
     Pong,
     /// Only one side sent a Close frame within [`Deadlines::close`].
     Close,
-    /// The stream did not end within [`Deadlines::close`], or the peer did not read the output before its end.
+    /// Within [`Deadlines::close`], the stream did not end, or the peer did not read the output.
     EndOfStream,
 }
 

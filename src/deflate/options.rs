@@ -62,13 +62,13 @@ pub struct Deflate {
     /// The largest window that the peer may use, as a power of 2 in bytes, from 9 to 15. Default: 15 (32 KiB). Other
     /// values count as the nearest of these.
     ///
-    /// The decompressor needs this much memory. A server can limit a client's window only if the client offers
-    /// `client_max_window_bits`. Otherwise a server with a value below 15 declines the extension.
+    /// A smaller window needs less memory: see the table above. A server can limit a client's window only if the
+    /// client offers `client_max_window_bits`. Otherwise a server with a value below 15 declines the extension.
     pub peer_max_window_bits: u8,
     /// Whether a client offers the parameter `client_max_window_bits` (RFC 7692, section 7.1.2.2). Default: yes.
     ///
     /// The parameter lets the server limit the client's window. Some servers reject an offer with it. With `false`
-    /// the offer is only `permessage-deflate`, if the other fields allow that. The client still keeps to
+    /// the offer does not contain the parameter. The client still keeps to
     /// [`max_window_bits`](Self::max_window_bits). A server that needs a smaller window declines the extension.
     /// Servers ignore this field.
     pub offer_client_max_window_bits: bool,

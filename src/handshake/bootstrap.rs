@@ -135,7 +135,7 @@ impl Bootstrap {
         }
     }
 
-    /// Refuses a header of the application that must not be written.
+    /// Refuses a header of the application that is not allowed.
     pub(crate) fn check_header(self, header: &Header<'_>) -> Result<(), InputError> {
         header.check_for_handshake()?;
         // RFC 9113, section 8.2.2: HTTP/2 forbids headers about the connection. It allows `te: trailers`, which a

@@ -157,7 +157,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`InputError`] if a host, header, origin or subprotocol in `options` must not be written.
+    /// [`InputError`] if a host, header, origin or subprotocol in `options` is not valid.
     #[doc(alias = "connect")]
     pub fn new(uri: &Uri, options: &ClientOptions<'_>, seed: Seed) -> Result<Self, InputError> {
         Self::prepare(Bootstrap::Upgrade, uri, options, seed)
@@ -172,7 +172,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`InputError`] if a host, header, origin or subprotocol in `options` must not be written.
+    /// [`InputError`] if a host, header, origin or subprotocol in `options` is not valid.
     #[doc(alias = "connect")]
     #[doc(alias = "HTTP/2")]
     #[doc(alias = "HTTP/3")]

@@ -35,7 +35,8 @@ use crate::wire::Bytes;
     reason = "a header field is a name and a value"
 )]
 pub struct Header<'a> {
-    /// The name. It must be a token (RFC 9110, section 5.6.2). Names ignore upper and lower case.
+    /// The name. It must be a token (RFC 9110, section 5.6.2). The crate ignores the difference between upper and
+    /// lower case.
     ///
     /// Over HTTP/2 and HTTP/3, write it in lower case (RFC 9113, section 8.2.1).
     pub name: &'a str,

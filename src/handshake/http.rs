@@ -53,9 +53,9 @@ impl<'a> Header<'a> {
 impl<'b> Request<'b> {
     /// Takes a request over HTTP/1.1, for instance from hyper or axum. Its body is not used.
     ///
-    /// A request over another version can be read here but not accepted. Over HTTP/2 and HTTP/3, use
-    /// [`from_http_connect`](Self::from_http_connect). If the target is absolute, its host becomes the `Host` header
-    /// and its path becomes the target, as in [`new`](Self::new).
+    /// A request over another version is not accepted: the error is [`RequestError::UnsupportedHttpVersion`]. Over
+    /// HTTP/2 and HTTP/3, use [`from_http_connect`](Self::from_http_connect). If the target is absolute, its host
+    /// becomes the `Host` header and its path becomes the target, as in [`new`](Self::new).
     ///
     /// # Example
     ///
@@ -105,7 +105,7 @@ impl<'b> Request<'b> {
     /// Give the `:protocol` separately, because HTTP libraries keep it separately. It is in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol` of the request.
     ///
-    /// A client may send a `host` field in place of `:authority`. A [`http::Uri`] without an authority has no scheme,
+    /// A client may send a `host` field in place of `:authority`. A `http::Uri` without an authority has no scheme,
     /// so the library then drops the `:scheme`. Such a request is accepted, although it does not say whether it came
     /// over TLS.
     ///
@@ -260,8 +260,9 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`http::Error`] if the crate `http` cannot hold the request. It does not allow percent-encoded characters in a
-    /// host. It also has lower limits for the length of a URI, the length of a name, and the number of headers.
+    /// `http::Error` if the crate `http` cannot hold the request. That crate does not allow percent-encoded
+    /// characters in a host. It also has lower limits for the length of a URI, the length of a name, and the number
+    /// of headers.
     #[doc(alias = "hyper")]
     #[doc(alias = "h2")]
     pub fn to_http(&self) -> http::Result<http::Request<()>> {

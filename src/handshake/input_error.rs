@@ -4,7 +4,7 @@ use core::fmt;
 
 /// The application gave something that must not be in a request or response.
 ///
-/// The crate checks all input before it writes any of it. So no input can break the lines of a head.
+/// The crate checks all input before it writes any of it. So header injection is impossible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InputError {
@@ -38,9 +38,9 @@ impl fmt::Display for InputError {
                  (RFC 9110 section 5.6.2, RFC 9113 section 8.2.1)"
             }
             Self::HeaderValue => {
-                "header value has a control character or outer white space (RFC 9110 section 5.5)"
+                "header value has a control character, or white space at its ends (RFC 9110 section 5.5)"
             }
-            Self::ReservedHeader => "header is reserved for the handshake (RFC 6455 section 4)",
+            Self::ReservedHeader => "reserved header: the crate writes it, or the message would end elsewhere (RFC 6455 section 4)",
             Self::Subprotocol => {
                 "subprotocol is not a token, or occurs twice (RFC 6455 section 4.1)"
             }

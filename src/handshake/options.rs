@@ -78,7 +78,7 @@ pub struct ServerOptions<'a> {
     /// To send several cookies, give several `Set-Cookie` headers. Over HTTP/2 and HTTP/3, write the names in lower
     /// case (RFC 9113, section 8.2.1).
     ///
-    /// A refusal does not contain these headers. If one of them must not be written, the server accepts nothing:
+    /// A refusal does not contain these headers. If one of them is not allowed, the server accepts nothing:
     /// requests that are otherwise good fail with [`RequestError::Input`] and status 500. [`InputError`] lists the
     /// reasons.
     ///
@@ -151,13 +151,13 @@ pub struct ClientOptions<'a> {
     /// The `Origin` header. Default: none.
     ///
     /// Browsers always send it (RFC 6455, section 10.2). Another client needs it only if it acts for a web page, or if
-    /// the server demands it. A value that must not be written fails with
+    /// the server demands it. An invalid value fails with
     /// [`InputError::HeaderValue`](crate::handshake::InputError::HeaderValue).
     pub origin: Option<&'a str>,
     /// More headers for the request, for instance `Cookie` or `Authorization`. Default: none.
     ///
     /// Write all cookies into one `Cookie` header, separated by `; ` (RFC 6265, section 4.2.1). Over HTTP/2 and HTTP/3,
-    /// write the names in lower case (RFC 9113, section 8.2.1). If a header must not be written, the handshake fails
+    /// write the names in lower case (RFC 9113, section 8.2.1). If a header is not allowed, the handshake fails
     /// with an [`InputError`](crate::handshake::InputError).
     #[doc(alias = "cookie")]
     #[doc(alias = "authorization")]

@@ -22,7 +22,8 @@ use crate::handshake::uri::Authority;
 ///   then refuses every browser with status 403. Let the proxy forward `Host` unchanged, or use [`Origins::Only`] with
 ///   the public origins.
 ///
-/// If you know your public origins, use [`Origins::Only`]. It is the safest choice, because it needs no `Host`.
+/// If you know your public origins, use [`Origins::Only`]. It is the safest choice, because it does not trust the
+/// `Host` header.
 ///
 /// [`ServerOptions::hosts`]: crate::handshake::ServerOptions::hosts
 ///

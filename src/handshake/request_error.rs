@@ -13,8 +13,8 @@ use crate::handshake::response::write_response;
 /// Why a server refuses a request.
 ///
 /// [`refuse`](Self::refuse) makes a [`Connection`] that delivers the response to the client. With an HTTP library, let
-/// the library write the [`status`](Self::status) and the [`headers`](Self::headers), or
-/// [`over_http2`](Self::over_http2).
+/// the library write the [`status`](Self::status) and the [`headers`](Self::headers). Over HTTP/2 and HTTP/3, it writes
+/// those of [`over_http2`](Self::over_http2).
 ///
 /// The text of the error names the RFC section of the rule. It is also the body of the response over HTTP/1.1, except
 /// for [`Host`](Self::Host) and [`Method`](Self::Method): the request may be a HEAD, so their responses have no body.

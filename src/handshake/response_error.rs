@@ -6,8 +6,8 @@ use crate::handshake::head_error::HeadError;
 
 /// Why a client refuses a response: the server does not speak WebSocket, or breaks RFC 6455, section 4.1.
 ///
-/// Close the transport, or reset the stream of HTTP/2 or HTTP/3. The items below are those of the second list in that
-/// section, which says how a client must check the response.
+/// Close the transport, or reset the stream of HTTP/2 or HTTP/3. Section 4.1 has a numbered list of checks for the
+/// response. The variants below give the number of their item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ResponseError {
@@ -45,7 +45,8 @@ pub enum ResponseError {
     Subprotocol,
     /// The server answered with this status, which does not open a connection.
     ///
-    /// Only [`ClientHandshake::connect_on`](crate::handshake::ClientHandshake#method.connect_on) returns this error.
+    /// [`ClientHandshake::connect_on`](crate::handshake::ClientHandshake#method.connect_on) returns this error.
+    /// [`read_response`](crate::handshake::ClientHandshake::read_response) returns the response instead.
     Refused(u16),
     /// The response was not complete within [`Deadlines::handshake`](crate::Deadlines::handshake).
     Timeout,
@@ -76,7 +77,7 @@ impl fmt::Display for ResponseError {
             Self::StartLineTooLong => "status line too long (RFC 9112 section 4)",
             Self::HeadTooLarge => "response head too large (RFC 9110 section 5.4)",
             Self::TooManyHeaders => "too many response headers (RFC 9110 section 5.4)",
-            Self::UnsupportedHttpVersion => "not HTTP/1.1 (RFC 9110 section 2.5)",
+            Self::UnsupportedHttpVersion => "neither HTTP/1.1 nor HTTP/1.0, or an upgrade over HTTP/1.0 (RFC 9110 section 2.5)",
             Self::NotAnUpgrade => {
                 "the response does not upgrade to websocket (RFC 6455 section 4.1)"
             }
@@ -91,7 +92,7 @@ impl fmt::Display for ResponseError {
                 "the extension parameters do not fit the offer (RFC 7692 section 7.1)"
             }
             Self::Subprotocol => {
-                "the server chose a subprotocol that was not offered (RFC 6455 section 4.1)"
+                "the server chose a subprotocol that was not offered, or two (RFC 6455 section 4.1)"
             }
             Self::Timeout => "the response did not arrive in time (RFC 6455 section 4.1)",
         })

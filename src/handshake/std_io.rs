@@ -20,8 +20,8 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// - Each error of the transport. After [`ErrorKind::WouldBlock`], or [`ErrorKind::TimedOut`] on Windows, you can
-    ///   call this again. It continues where it stopped. A read timeout of the transport is such an error.
+    /// - Each error of the transport. After [`ErrorKind::WouldBlock`] you can call this again, and it continues. A read
+    ///   timeout of a socket also gives `WouldBlock`. On Windows it gives [`ErrorKind::TimedOut`] instead.
     /// - [`ErrorKind::UnexpectedEof`] if the stream ends before the request is complete.
     ///
     /// # Example
@@ -68,8 +68,8 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// - Each error of the transport. After [`ErrorKind::WouldBlock`], or [`ErrorKind::TimedOut`] on Windows, you can
-    ///   call this again. It continues where it stopped. A read timeout of the transport is such an error.
+    /// - Each error of the transport. After [`ErrorKind::WouldBlock`] you can call this again, and it continues. A read
+    ///   timeout of a socket also gives `WouldBlock`. On Windows it gives [`ErrorKind::TimedOut`] instead.
     /// - [`ErrorKind::UnexpectedEof`] if the stream ends before the response is complete.
     /// - [`ErrorKind::WriteZero`] if the transport accepts no bytes.
     /// - [`ErrorKind::Other`] if the server refuses or does not speak WebSocket. The error contains a

@@ -84,7 +84,8 @@ pub(super) fn pieces<'b>(bytes: &'b [u8], places: &[usize]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// Returns ways to cut a stream of `length` bytes: no cut, cuts between all bytes, and one cut at each place.
+/// Returns ways to cut a stream of `length` bytes: no cut, cuts between all bytes, and one cut at each place, the two
+/// ends included.
 ///
 /// If the stream has more than 600 bytes, the single cuts are only near its ends and at 16 places between them.
 ///

@@ -11,7 +11,7 @@ use crate::{CloseCode, CloseFrame};
 
 /// The stream of one peer: legal items, changes that make them illegal, and bytes at the end that are no frame.
 ///
-/// [`Arbitrary`] generates mostly legal streams, with at most 2 changes. For proptest, see `strategies::legal_frames`
+/// `Arbitrary` generates mostly legal streams, with at most 2 changes. For proptest, see `strategies::legal_frames`
 /// and `strategies::nearly_legal_frames`.
 ///
 /// # Example

@@ -3,7 +3,7 @@
 //! Enable the feature `test-util` in `[dev-dependencies]`. The feature `proptest` adds [`strategies`]. These tools
 //! are for tests and fuzzers, so they panic if something is wrong.
 //!
-//! - [`Frames`] generates streams of frames, legal or nearly legal, with [`arbitrary`] or with [`strategies`].
+//! - [`Frames`] generates streams of frames, legal or nearly legal, with `arbitrary` or with [`strategies`].
 //! - [`Transport`] is a blocking transport in memory. It delivers its bytes in pieces. [`every_cut`] and [`Cuts`]
 //!   make the pieces.
 //! - [`NonBlockingTransport`] is a transport with a poller and a clock. It finds loops that deadlock or spin.

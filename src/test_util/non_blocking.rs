@@ -25,7 +25,7 @@ pub enum Trigger {
     /// The loop registers its transport once, for both directions. First the transport reports that it is writable.
     /// Later it reports each arrival of bytes, also while other bytes are unread. After it was full, it reports when
     /// it is writable again. A report that the loop does not watch for is lost. So the loop must try to read or write
-    /// before it watches again.
+    /// before it watches again, for example after [`Connection::close`](crate::Connection::close).
     ///
     /// If your loop registers again before each wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`), the poller reports again what
     /// is ready. Test such a loop with [`Level`](Self::Level).
@@ -44,7 +44,7 @@ pub enum PeerReads {
     /// Always.
     #[default]
     Always,
-    /// Only after all of its own bytes have arrived.
+    /// Only after the transport holds all bytes that the peer sends.
     AfterSending,
     /// Never. When the transport is full, only a deadline ends the connection.
     Never,
@@ -64,15 +64,17 @@ pub enum PeerReads {
 ///
 /// [`wait`](Self::wait) panics when the loop has one of these faults:
 ///
-/// - It waits for something that is already ready, in [edge-triggered](Trigger::Edge) mode: for bytes that it left
-///   unread, or for a transport that it did not try to write to.
+/// - It waits for something that is already ready. In [edge-triggered](Trigger::Edge) mode, the poller does not
+///   report it again. Examples are unread bytes, or a transport that the loop did not try to write to.
 /// - It waits without end: nothing that it watches for can happen, and it gave no time. The message begins with
-///   `deadlock` if something else is ready that it does not watch for.
+///   `deadlock` if the loop could read or write now.
 /// - It spins: `wait` returns immediately many times, and the loop reads and writes nothing in between. In
 ///   [level-triggered](Trigger::Level) mode this happens to a loop that watches for reading while it has no room, or
 ///   after the end of the stream.
 ///
 /// A deadline can hide an endless wait. So test your loop without deadlines, too.
+///
+/// It does not check that the loop shuts down its writing side. Assert [`is_shut_down`](Self::is_shut_down) for that.
 ///
 /// # Example
 ///
@@ -506,8 +508,8 @@ impl NonBlockingTransport {
         let room = watched.writable && self.room > 0 && self.writing != Writing::ShutDown;
         assert!(
             !room,
-            "deadlock: the loop waits for something that is already ready: the transport can be written to, which an edge-triggered \
-             poller reports only after it was full"
+            "deadlock: the loop waits for something that is already ready: the loop has output and did not try to write. An \
+             edge-triggered poller reports only that a full transport has room again"
         );
     }
 

@@ -30,13 +30,15 @@ pub struct Rules {
 pub struct Verdict {
     /// The whole messages and the control frames, in order. A message is at the position of its end.
     pub events: Vec<OwnedEvent>,
-    /// The part of an unfinished message that chunk delivery delivers.
+    /// The part of an unfinished message that [`Delivery::Chunks`](crate::Delivery::Chunks) delivers. With whole
+    /// messages, ignore it.
     pub open: Option<OwnedEvent>,
     /// The close code of the violation.
     pub error: Option<u16>,
-    /// The number of bytes that show the violation.
+    /// The number of bytes from the start of the stream to the byte that shows the violation.
     pub refused_at: Option<usize>,
-    /// The frames that the peer must receive. The reason of a Close frame is empty here.
+    /// The frames that the peer must receive: Pongs and a Close frame, also the Close frame for a violation. The
+    /// reason of the Close frame is empty here.
     pub replies: Vec<OwnedEvent>,
     /// The end of the last whole frame, or of the Close frame.
     pub end: usize,

@@ -38,7 +38,7 @@ pub fn run(role: Role, config: &Config, bytes: &[u8], places: &[usize]) -> Outco
     run_peer(Peer::new(role, config), bytes, places)
 }
 
-/// The same for an existing connection.
+/// Passes the bytes to an existing connection, cut at `places`, which must be in ascending order.
 ///
 /// # Panics
 ///
@@ -84,7 +84,7 @@ pub fn same_however_cut(role: Role, config: &Config, bytes: &[u8]) -> Outcome {
     whole
 }
 
-/// Returns the number of bytes after which the connection fails, if it gets single bytes.
+/// Passes the bytes one by one to a new connection. Returns the number of bytes after which it fails.
 #[must_use]
 pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     let mut peer = Peer::new(role, config);

@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use crate::{CloseEvent, Initiator, OwnedEvent, ProtocolError, Timeout};
 
-/// # For tests
+/// # For tests, with the feature `test-util`
 impl OwnedEvent {
     /// Makes a whole text message.
     #[must_use]

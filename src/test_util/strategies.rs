@@ -21,7 +21,8 @@ pub fn cuts() -> impl Strategy<Value = Cuts> {
     vec(any::<u16>(), 0..10).prop_map(Cuts)
 }
 
-/// Generates configurations: small or default limits, both delivery modes, and a Pong for each Ping.
+/// Generates configurations: small or default limits, both delivery modes, and a [`Config::max_unsent_pongs`] that is
+/// never reached.
 pub fn configs() -> impl Strategy<Value = Config> {
     let limit = || prop_oneof![2 => Just(1_u64 << 24), 1 => 0..200_u64];
     let delivery = select(vec![Delivery::Messages, Delivery::Chunks]);

@@ -28,20 +28,22 @@ pub(crate) use region::Span;
 ///
 /// While [`is_empty`](Self::is_empty) is true, the buffer holds nothing of the connection and may go back to a pool. So
 /// a thousand idle connections can share one buffer. While it is false, pass the same buffer to every call of the
-/// connection. Another buffer garbles the messages of that connection, and nothing else.
+/// connection. With another buffer, you receive wrong messages or errors on that connection.
 ///
 /// # Memory
 ///
 /// The buffer grows with the bytes received, never with the bytes announced. It takes at most the sum of these:
 ///
-/// - **Received bytes:** `2 * (m + r)` bytes beyond the space that you ask for. `m` is the largest message received,
+/// - **The `min` that you pass to [`spare_mut`](Self::spare_mut).**
+/// - **Received bytes:** `2 * (m + r)` bytes. `m` is the largest message received,
 ///   which [`Config::max_message_size`](crate::Config::max_message_size) limits. With
 ///   [`Delivery::Chunks`](crate::Delivery::Chunks), `m` is 0. `r` is the number of bytes in the buffer for which you
 ///   took no event yet.
 /// - **Text that arrives in several reads or frames:** twice the largest such message, but at most the limit for
 ///   messages. ASCII text in one frame of up to 32 KiB needs none of it.
 /// - **Decompressed data:** about 80 KiB for text and with [`Delivery::Chunks`](crate::Delivery::Chunks). For whole
-///   binary messages, it is twice the largest message plus 16 KiB, but at most the limit plus one byte.
+///   binary messages, it is the smaller of two sizes: twice the largest message plus 16 KiB, or the limit plus one
+///   byte.
 ///
 /// The buffer keeps its memory until you call [`shrink_to`](Self::shrink_to).
 ///
@@ -74,9 +76,9 @@ impl ReadBuffer {
 
     /// Makes an empty buffer with room for `capacity` bytes.
     ///
-    /// For large messages, the best capacity is the size of one read plus the `min` of [`spare_mut`](Self::spare_mut),
-    /// for instance 16 KiB plus 512 bytes. A read may bring bytes after the end of a message. The buffer must move
-    /// these bytes, and then has less space for the next read.
+    /// Use the size of one read plus the `min` that you pass to [`spare_mut`](Self::spare_mut). For example, with a
+    /// `min` of 4 KiB and reads of 16 KiB, use 20 KiB. Then the buffer does not grow when a read ends inside a
+    /// message.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])

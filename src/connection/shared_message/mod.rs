@@ -25,16 +25,16 @@ mod frame;
 /// call `compress`. Each connection decides whether to send the compressed message: by `Deflate::min_size` and
 /// `Connection::compress_messages`. If compression makes the message no shorter, it is sent uncompressed.
 ///
-/// The compressed message refers to no earlier message, even with context takeover. The next message of the connection
-/// then refers to no message before it either. So context takeover saves nothing if a connection sends shared messages
-/// and other messages in turns. A connection that sends only shared messages needs no compressor, which saves hundreds
-/// of kilobytes.
+/// The compressed message does not use the window of the connection, even with context takeover. The connection's
+/// next own message starts with an empty window. So context takeover saves nothing if a connection sends shared
+/// messages and other messages in turns. A connection that sends only shared messages needs no compressor, which
+/// saves hundreds of kilobytes.
 ///
 /// # Memory
 ///
-/// All clones share one frame, and one compressed frame for each window in use. There are seven windows. All windows
-/// that are larger than the message count as one. A connection that sends a message of 4 KiB or more shares its frame
-/// until it is written.
+/// All clones share one frame, and one compressed frame for each window in use. There are seven window sizes. All
+/// windows that are larger than the message share one compressed frame. A connection that sends a message of 4 KiB or
+/// more shares its frame until it is written.
 ///
 /// # Example: the same message to all clients
 ///
@@ -123,8 +123,8 @@ impl SharedMessage {
     /// [`max_window_bits`](Deflate::max_window_bits).
     ///
     /// Without this call, the first connection that sends the message compresses it. Call this to do the work at a
-    /// better time or on another thread. A form that exists already is kept. Values outside their range count as the
-    /// nearest valid value.
+    /// better time or on another thread. If the message is already compressed for that window, this does nothing.
+    /// Values outside their range count as the nearest valid value.
     ///
     /// # Example
     ///
