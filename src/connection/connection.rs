@@ -552,8 +552,9 @@ impl Connection {
     /// [`output`](Self::output) until it is empty. A shorter message is copied into the output. A client masks every
     /// message, so it always makes a copy.
     ///
-    /// With permessage-deflate, the connection compresses the same messages as with the other methods. All connections
-    /// that agreed on the same window share the compressed message. [`SharedMessage`] states what that costs.
+    /// With permessage-deflate, `Deflate::min_size` and `compress_messages` decide whether the message is compressed,
+    /// as for `send_text`. All connections that agreed on the same window share the compressed message.
+    /// [`SharedMessage`] states what that costs.
     ///
     /// # Errors
     ///
@@ -842,8 +843,8 @@ impl Connection {
     /// If your program stops reading for another reason than missing [room](Self::has_room), do not call this until you
     /// read again. Otherwise the connection misses the Pong, which is unread.
     ///
-    /// More calls than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. Any `now` is
-    /// safe: an earlier one counts as the latest so far. Without deadlines this does nothing.
+    /// More calls than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. If `now` is
+    /// earlier than in a previous call, the latest time so far is used. Without deadlines this does nothing.
     #[doc(alias("tick", "timer", "keepalive"))]
     pub fn handle_timeout(&mut self, now: Duration) {
         let awaited = self.awaited();

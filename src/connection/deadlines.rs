@@ -9,15 +9,14 @@ use core::time::Duration;
 /// to [`Connection::handle_timeout`](crate::Connection::handle_timeout). You need to send no Pings yourself. A deadline
 /// of [`Duration::MAX`] never passes.
 ///
-/// A deadline that passes does not end the connection at once. The answer may have arrived in time and still be unread,
-/// for instance because the process was suspended. So [`timeout_at`](crate::Connection::timeout_at) becomes zero, and
-/// you have one more turn to read. If nothing arrives in that turn, the next call of `handle_timeout` ends the
-/// connection. If something arrives, you get another turn, because the answer may follow. These extra turns end at the
-/// latest when the deadline has passed a second time.
+/// A deadline that passes does not end the connection at once. The answer may have arrived in time and still be
+/// unread, for instance because the process was suspended. So [`timeout_at`](crate::Connection::timeout_at) becomes
+/// zero, and you have one more turn to read. If nothing arrives in that turn, the next call of `handle_timeout` ends
+/// the connection. If something arrives, you get another turn, because the answer may follow. After twice the time of
+/// the deadline there are no more extra turns.
 ///
-/// There is one exception: a peer that does not read. While the output is full, you take no events, so the peer's
-/// Pong may be unread in the buffer. If the peer reads nothing until the deadline has passed, the connection ends all
-/// the same.
+/// Exception: while the output is full, you take no events, so the peer's Pong may wait in the buffer. If the peer
+/// reads nothing for the whole deadline, the connection ends, even if its Pong waits in the buffer.
 ///
 /// # What a slow peer can hold
 ///
@@ -26,8 +25,8 @@ use core::time::Duration;
 /// deadline, in either direction. Bytes that a peer sends after a failure or a refusal extend no deadline either. All
 /// extensions of one deadline together are at most [`max_extension`](Self::max_extension).
 ///
-/// So this is how long a peer that sends single bytes can keep a connection, with the memory for one unfinished message
-/// and for the output:
+/// So a peer that sends single bytes can keep a connection for this long. During this time it also keeps the memory
+/// for one unfinished message and for the output.
 ///
 /// | stage | at most |
 /// |---|---|
@@ -61,7 +60,7 @@ use core::time::Duration;
 pub struct Deadlines {
     /// How long the peer's part of the opening handshake may take. Default: 10 s.
     ///
-    /// It counts from the first time that you pass. Bytes that arrive do not extend it, because a request or a response
+    /// It starts with your first call. Bytes that arrive do not extend it, because a request or a response
     /// is short. Bytes that arrived before the deadline are still read. See
     /// [`ServerHandshake`](crate::handshake::ServerHandshake) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
@@ -69,15 +68,15 @@ pub struct Deadlines {
     pub handshake: Duration,
     /// The time before each automatic Ping. Default: 20 s.
     ///
-    /// It starts with the first call of [`handle_timeout`](crate::Connection::handle_timeout), and again after each
+    /// It starts with your first call of [`handle_timeout`](crate::Connection::handle_timeout), and again after each
     /// Pong. Other messages do not postpone the Ping.
     ///
     /// The Ping shows that the peer is alive, measures the [round-trip time](crate::Connection::round_trip_time), and
     /// keeps routers on the way from dropping the connection. [`Duration::MAX`] sends no Pings.
     ///
     /// The payload is a counter of 4 bytes. You receive the Pong as an [`Event::Pong`](crate::Event::Pong) like any
-    /// other. It is the answer only if it arrives after the Ping was written. A Pong to a later Ping of your program is
-    /// also an answer, but gives no round-trip time.
+    /// other. It is the answer if it has the same payload and arrives after the Ping was written. A Pong to a later
+    /// Ping of your program is also an answer, but gives no round-trip time.
     ///
     /// While this side sends the fragments of a compressed message, the Ping waits for the last fragment, for at most
     /// one more interval. Some peers fail on a Ping between such fragments.
@@ -96,7 +95,8 @@ pub struct Deadlines {
     pub pong: Duration,
     /// How long each half of the closing handshake may take. Default: 10 s.
     ///
-    /// - The first half is the time between the two Close frames.
+    /// - The first half is the time between the two Close frames. It starts with the next call of `handle_timeout`
+    ///   after the first Close frame.
     /// - The second half is the time from the second Close frame to the end of the stream.
     ///
     /// After a failure or a [refusal](crate::Connection::refused), it is the time for the peer to read the last

@@ -13,7 +13,8 @@
 /// each message, or many connections share them: see [`Codecs`](crate::Codecs). A
 /// [`SharedMessage`](crate::SharedMessage) does not use the connections' compressors.
 ///
-/// This table shows the size of a compressor and of a decompressor in KiB, by the window bits of its side. The
+/// This table shows the sizes in KiB. A compressor depends on [`max_window_bits`](Self::max_window_bits) and
+/// [`memory_level`](Self::memory_level), a decompressor on [`peer_max_window_bits`](Self::peer_max_window_bits). The
 /// [`level`](Self::level) makes no difference.
 ///
 /// | window bits | memory level 1 | memory level 5 | memory level 8 | memory level 9 | decompressor |

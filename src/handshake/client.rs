@@ -27,9 +27,8 @@ use crate::wire::{Bytes, accept_key};
 /// 3. Read from the transport, and call [`read_response`](Self::read_response) after each read. It returns the
 ///    response, and an open [`Connection`] if the server accepts.
 ///
-/// You read and write between the calls, with tokio, mio or threads: see
-/// [`guide::event_loop`](crate::guide::event_loop). For transports of `std::io`, [`connect_on`](Self#method.connect_on)
-/// does steps 2 and 3.
+/// You read and write between the calls, with tokio, mio or threads. [`guide::blocking`](crate::guide::blocking)
+/// shows it on threads. For transports of `std::io`, [`connect_on`](Self#method.connect_on) does steps 2 and 3.
 ///
 /// If an HTTP library owns the transport, let it send the [`headers`](Self::headers), and give its response to
 /// [`establish`](Self::establish). Over HTTP/2 and HTTP/3, begin with [`extended_connect`](Self::extended_connect).

@@ -105,7 +105,7 @@ impl<'b> Request<'b> {
     /// Give the `:protocol` separately, because HTTP libraries keep it separately. It is in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol` of the request.
     ///
-    /// A client may send a `host` field in place of `:authority`. A `http::Uri` without an authority has no scheme,
+    /// A client may send a `host` field in place of `:authority`. In that case the `http::Uri` has no scheme,
     /// so the library then drops the `:scheme`. Such a request is accepted, although it does not say whether it came
     /// over TLS.
     ///

@@ -60,8 +60,8 @@ pub struct ServerOptions<'a> {
     /// which means every host.
     ///
     /// The server refuses a request for another host with status 421 ([`RequestError::Misdirected`]). The `Origin`
-    /// header and [`origins`](Self::origins) do not change that. This protects [`Origins::SameHost`] from DNS
-    /// rebinding.
+    /// header and [`origins`](Self::origins) have no influence on this check. A list of hosts protects
+    /// [`Origins::SameHost`] from DNS rebinding.
     ///
     /// An entry without a port matches every port. An entry with a port matches that port only. If a request names no
     /// port, the scheme decides: 80 or 443. HTTP/1.1 does not tell the scheme, so there the request matches both `:80`

@@ -118,7 +118,7 @@ use crate::handshake::request_error::RequestError;
 /// buffer.extend_from_slice(b"GET / HTTP/1.1\r\nHo"); // The client sends no more.
 /// assert_eq!(handshake.read_request(&mut buffer), Ok(None));
 ///
-/// // The deadline counts from the first time that you pass.
+/// // The deadline starts with the first call.
 /// assert_eq!(handshake.handle_timeout(Duration::from_secs(100)), Ok(()));
 /// assert_eq!(handshake.timeout_at(), Some(Duration::from_secs(110)));
 ///

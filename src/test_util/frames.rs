@@ -64,8 +64,8 @@ pub enum Item {
     Close(Vec<u8>),
 }
 
-/// The end of a fragment, as a fraction of the message's length as in [`Cuts`](super::Cuts), and the payload of a
-/// Ping after the fragment.
+/// A place to split a message. The number is the place, from 0 (start) to 65,535 (end). The bytes are the payload of
+/// a Ping after the fragment, if there is one.
 pub type Split = (u16, Option<Vec<u8>>);
 
 /// A change of a stream of frames. Most changes make it illegal.

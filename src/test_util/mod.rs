@@ -1,7 +1,8 @@
 //! Tools to test an event loop that uses this crate: generators, transports in memory, and an oracle.
 //!
-//! Enable the feature `test-util` in `[dev-dependencies]`. The feature `proptest` adds [`strategies`]. These tools
-//! are for tests and fuzzers, so they panic if something is wrong.
+//! Enable the feature `test-util` in `[dev-dependencies]`, or in the `[dependencies]` of a fuzz package. It includes
+//! the feature `arbitrary`. The feature `proptest` adds [`strategies`] for `proptest` 1. These tools are for tests
+//! and fuzzers, so they panic if something is wrong.
 //!
 //! - [`Frames`] generates streams of frames, legal or nearly legal, with `arbitrary` or with [`strategies`].
 //! - [`Transport`] is a blocking transport in memory. It delivers its bytes in pieces. [`every_cut`] and [`Cuts`]
@@ -51,7 +52,7 @@
 //!
 //! # Example: a fuzz target of your loop
 //!
-//! [`Frames`] and [`Cuts`] implement [`Arbitrary`](arbitrary::Arbitrary), so a target of cargo-fuzz can take them as
+//! [`Frames`] and [`Cuts`] implement `arbitrary::Arbitrary`, so a target of cargo-fuzz can take them as
 //! its input:
 //!
 //! ```ignore

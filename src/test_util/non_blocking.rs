@@ -25,7 +25,8 @@ pub enum Trigger {
     /// The loop registers its transport once, for both directions. First the transport reports that it is writable.
     /// Later it reports each arrival of bytes, also while other bytes are unread. After it was full, it reports when
     /// it is writable again. A report that the loop does not watch for is lost. So the loop must try to read or write
-    /// before it watches again, for example after [`Connection::close`](crate::Connection::close).
+    /// before it watches again. For example, `Connection::close` queues a frame while the transport is writable: no
+    /// report follows, so write at once.
     ///
     /// If your loop registers again before each wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`), the poller reports again what
     /// is ready. Test such a loop with [`Level`](Self::Level).
@@ -44,7 +45,7 @@ pub enum PeerReads {
     /// Always.
     #[default]
     Always,
-    /// Only after the transport holds all bytes that the peer sends.
+    /// Only after all of its bytes have arrived at the transport. The loop may not have read them yet.
     AfterSending,
     /// Never. When the transport is full, only a deadline ends the connection.
     Never,
@@ -64,8 +65,8 @@ pub enum PeerReads {
 ///
 /// [`wait`](Self::wait) panics when the loop has one of these faults:
 ///
-/// - It waits for something that is already ready. In [edge-triggered](Trigger::Edge) mode, the poller does not
-///   report it again. Examples are unread bytes, or a transport that the loop did not try to write to.
+/// - Only in [edge-triggered](Trigger::Edge) mode: it waits for something that the poller has already reported.
+///   Examples are unread bytes, or a transport that the loop did not try to write to.
 /// - It waits without end: nothing that it watches for can happen, and it gave no time. The message begins with
 ///   `deadlock` if the loop could read or write now.
 /// - It spins: `wait` returns immediately many times, and the loop reads and writes nothing in between. In
@@ -78,7 +79,7 @@ pub enum PeerReads {
 ///
 /// # Example
 ///
-/// An echo server with the loop of the [guide](crate::guide::event_loop), for both triggers:
+/// An echo server with a loop like that of the [guide](crate::guide::event_loop), for both triggers:
 ///
 /// ```
 /// use std::time::Duration;
@@ -112,25 +113,27 @@ pub enum PeerReads {
 ///     connection.wants_read()
 /// }
 ///
-/// /// Returns whether there may be more to read.
+/// /// Returns whether to come back without waiting, because bytes may be unread.
 /// fn turn(
 ///     transport: &mut NonBlockingTransport,
 ///     connection: &mut Connection,
 ///     buffer: &mut ReadBuffer,
 ///     now: Duration,
 /// ) -> bool {
-///     let mut rounds = 0..32;
-///     while rounds.next().is_some()
-///         && answer(transport, connection, buffer)
-///         && connection.handle_read(buffer.read_from(transport))
-///     {}
+///     let mut all_read = false;
+///     for _ in 0..32 {
+///         if all_read || !answer(transport, connection, buffer) {
+///             break;
+///         }
+///         all_read = !connection.handle_read(buffer.read_from(transport));
+///     }
 ///     connection.handle_timeout(now);
-///     // Writes a Ping that is due. An edge-triggered poller would not report that it can be written.
-///     connection.write_to(transport);
+///     let wants_read = answer(transport, connection, buffer); // also writes a Ping
 ///     if connection.transport_action() == TransportAction::ShutdownWrite {
 ///         transport.shutdown_write();
+///         connection.handle_shutdown();
 ///     }
-///     rounds.is_empty()
+///     wants_read && !all_read
 /// }
 ///
 /// fn serve(transport: &mut NonBlockingTransport, connection: &mut Connection) {

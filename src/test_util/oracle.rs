@@ -40,7 +40,7 @@ pub struct Verdict {
     /// The frames that the peer must receive: Pongs and a Close frame, also the Close frame for a violation. The
     /// reason of the Close frame is empty here.
     pub replies: Vec<OwnedEvent>,
-    /// The end of the last whole frame, or of the Close frame.
+    /// The position in the stream after the last whole frame. Bytes after a Close frame do not count.
     pub end: usize,
 }
 

@@ -131,7 +131,7 @@ fn assert_open_parts_agree(open: Option<&OwnedEvent>, verdict: &Verdict) {
 }
 
 /// Asserts that the output of a connection in this role is legal, ends with a whole frame, and has nothing after a
-/// Close frame.
+/// Close frame. Returns its messages and control frames, in order.
 ///
 /// # Panics
 ///

@@ -39,8 +39,8 @@ pub(crate) use region::Span;
 ///   which [`Config::max_message_size`](crate::Config::max_message_size) limits. With
 ///   [`Delivery::Chunks`](crate::Delivery::Chunks), `m` is 0. `r` is the number of bytes in the buffer for which you
 ///   took no event yet.
-/// - **Text that arrives in several reads or frames:** twice the largest such message, but at most the limit for
-///   messages. ASCII text in one frame of up to 32 KiB needs none of it.
+/// - **Text that arrives in several reads or frames:** the smaller of two sizes: twice the largest such message, or
+///   the limit for messages. ASCII text in one frame of up to 32 KiB does not need this memory.
 /// - **Decompressed data:** about 80 KiB for text and with [`Delivery::Chunks`](crate::Delivery::Chunks). For whole
 ///   binary messages, it is the smaller of two sizes: twice the largest message plus 16 KiB, or the limit plus one
 ///   byte.

@@ -34,7 +34,7 @@ mod frame;
 ///
 /// All clones share one frame, and one compressed frame for each window in use. There are seven window sizes. All
 /// windows that are larger than the message share one compressed frame. A connection that sends a message of 4 KiB or
-/// more shares its frame until it is written.
+/// more keeps a reference to the frame until the frame is written.
 ///
 /// # Example: the same message to all clients
 ///
