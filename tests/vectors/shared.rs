@@ -150,6 +150,15 @@ fn a_server_does_not_copy_a_payload() {
         parts[1].as_ptr()
     });
     assert_eq!(addresses[0], addresses[1]);
+
+    // A copy of a shorter message is faster than one more part.
+    for (size, parts) in [(4095, 1), (4096, 2)] {
+        let mut server = Role::Server.connection(&Config::default());
+        server.send_text("first").unwrap();
+        let message = SharedMessage::binary(&data[..size]);
+        server.send_shared(&message).unwrap();
+        assert_eq!(server.output_parts().count(), parts, "{size}");
+    }
 }
 
 /// The errors are the same as for copied messages (section 5.4 and the limit of the output). A refused message leaves
