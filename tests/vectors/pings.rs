@@ -26,7 +26,8 @@ fn over_the_limit_only_the_newest_ping_is_answered() {
             let mut peer = Peer::new(role, &config);
             peer.connection.send_text("first").unwrap();
             let pings = [b"a", b"b", b"c", b"d"].map(|payload| Frame::new(0x89, payload));
-            peer.receive(&encode(&pings, role));
+            let pings = encode(&pings, role);
+            peer.receive(&pings);
             assert_eq!(peer.events().len(), 4, "every Ping is an event");
             let waiting = [OwnedEvent::text("first"), pong(b"a"), pong(b"b")];
             assert_eq!(heard(role, peer.connection.output()), waiting[..=fit]);
@@ -44,6 +45,13 @@ fn over_the_limit_only_the_newest_ping_is_answered() {
             // Now the limit starts again at 0.
             peer.receive(&Frame::new(0x89, b"f").encode(role));
             writes(&mut peer, &[pong(b"f")]);
+
+            // Swapped output is written output.
+            peer.receive(&pings);
+            let mut output = Vec::new();
+            peer.connection.swap_output(&mut output);
+            assert!(heard(role, &output).starts_with(&[pong(b"a")]));
+            writes(&mut peer, &[pong(b"d")]);
         }
     }
 }
