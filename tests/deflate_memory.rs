@@ -170,6 +170,16 @@ fn a_message_costs_its_limit_and_never_more() {
                     };
                     assert!(heap.peak <= own + bound, "{what}: {heap:?}, {own} owned");
                     assert!(heap.moved <= own + moved, "{what}: {heap:?}, {own} owned");
+                    // The buffer holds the message, or what is inflated and not yet delivered.
+                    let most = if delivery == Delivery::Chunks {
+                        CHUNK / 2
+                    } else if opcode == 1 {
+                        limit + CHUNK / 2
+                    } else {
+                        limit + 1 + 2 * READ as isize
+                    };
+                    let capacity = buffer.capacity() as isize;
+                    assert!(capacity <= most, "{what}: {capacity}");
                 }
             }
         }
