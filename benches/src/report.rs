@@ -182,6 +182,30 @@ mod tests {
     }
 
     #[test]
+    fn figures_are_rounded_before_their_unit_is_chosen() {
+        for (nanoseconds, expected) in [
+            (0.04, "0.0 ns"),
+            (4.26, "4.3 ns"),
+            (99.94, "99.9 ns"),
+            (99.96, "100 ns"),
+            (9999.4, "9999 ns"),
+            (9999.6, "10.0 \u{b5}s"),
+            (99_960.0, "100 \u{b5}s"),
+            (4_812_345.0, "4812 \u{b5}s"),
+        ] {
+            assert_eq!(time(nanoseconds), expected);
+        }
+        for (value, expected) in [
+            (0.456, "0.46"),
+            (9.994, "9.99"),
+            (9.996, "10.0"),
+            (123.4, "123"),
+        ] {
+            assert_eq!(ratio(value), expected);
+        }
+    }
+
+    #[test]
     fn tables_have_a_cell_for_everyone() {
         let tables = [Table {
             title: "Group",
