@@ -273,7 +273,7 @@ impl Connection {
     ///
     /// Go on with your loop after an error: write the output, read, call this method, and follow
     /// [`transport_action`](Self::transport_action) until it says to close. The connection now drops every frame of the
-    /// peer. Only a Close frame still counts: it ends the connection.
+    /// peer. Its Close frame still counts: after it, you need not wait for the end of the stream.
     ///
     /// # Example
     ///
@@ -765,8 +765,9 @@ impl Connection {
     /// Turns compression on or off for messages that begin after this call. Compression is on at first.
     ///
     /// Turn it off for data that is already compressed, such as images. Turn it off for data that must not share a
-    /// window with secrets (RFC 7692, section 8). [`Deflate::min_size`](crate::Deflate::min_size) applies all the same.
-    /// Without permessage-deflate this has no effect.
+    /// window with secrets (RFC 7692, section 8). While compression is on, messages shorter than
+    /// [`Deflate::min_size`](crate::Deflate::min_size) stay uncompressed. Without permessage-deflate this has no
+    /// effect.
     pub fn compress_messages(&mut self, compress: bool) {
         if let Some(deflation) = &mut self.sender.deflation {
             deflation.want(compress);
@@ -843,7 +844,7 @@ impl Connection {
     /// If your program stops reading for another reason than missing [room](Self::has_room), do not call this until you
     /// read again. Otherwise the connection misses the Pong, which is unread.
     ///
-    /// More calls than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. If `now` is
+    /// More turns than needed are cheap, and make [`round_trip_time`](Self::round_trip_time) more exact. If `now` is
     /// earlier than in a previous call, the latest time so far is used. Without deadlines this does nothing.
     #[doc(alias("tick", "timer", "keepalive"))]
     pub fn handle_timeout(&mut self, now: Duration) {

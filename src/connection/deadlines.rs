@@ -25,8 +25,8 @@ use core::time::Duration;
 /// deadline, in either direction. Bytes that a peer sends after a failure or a refusal extend no deadline either. All
 /// extensions of one deadline together are at most [`max_extension`](Self::max_extension).
 ///
-/// So a peer that sends single bytes can keep a connection for this long. During this time it also keeps the memory
-/// for one unfinished message and for the output.
+/// So a peer that sends a message byte by byte can keep a connection for the times in this table. During this time it
+/// also keeps the memory for one unfinished message and for the output.
 ///
 /// | stage | at most |
 /// |---|---|
@@ -60,8 +60,8 @@ use core::time::Duration;
 pub struct Deadlines {
     /// How long the peer's part of the opening handshake may take. Default: 10 s.
     ///
-    /// It starts with your first call. Bytes that arrive do not extend it, because a request or a response
-    /// is short. Bytes that arrived before the deadline are still read. See
+    /// It starts with your first call of `accept` or `handle_timeout`. Bytes that arrive do not extend it, because a
+    /// request or a response is short. Bytes that arrived before the deadline are still read. See
     /// [`ServerHandshake`](crate::handshake::ServerHandshake) and
     /// [`ClientHandshake::handle_timeout`](crate::handshake::ClientHandshake::handle_timeout).
     #[doc(alias("open_timeout", "handshake_timeout", "connect_timeout"))]

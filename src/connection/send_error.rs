@@ -25,8 +25,8 @@ pub enum SendError {
     /// This is a normal race and no mistake: the peer may close while you send.
     #[doc(alias("ConnectionClosed", "AlreadyClosed", "SendAfterClosing"))]
     Closed,
-    /// The output holds [`Config::max_output`](crate::Config::max_output) bytes or more. Write some of it to the
-    /// transport, then send again.
+    /// The output is not empty, and holds at least [`Config::max_output`](crate::Config::max_output) bytes. Write
+    /// some of it to the transport, then send again.
     #[doc(alias("backpressure", "WriteBufferFull", "WouldBlock"))]
     Full,
     /// Another message of this side is not finished: its last fragment was not sent (RFC 6455, section 5.4).

@@ -53,7 +53,7 @@ impl<'a> Header<'a> {
 impl<'b> Request<'b> {
     /// Takes a request over HTTP/1.1, for instance from hyper or axum. Its body is not used.
     ///
-    /// A request over another version is not accepted: the error is [`RequestError::UnsupportedHttpVersion`]. Over
+    /// A request over another version is not accepted: the error is [`RequestError::Http10`]. Over
     /// HTTP/2 and HTTP/3, use [`from_http_connect`](Self::from_http_connect). If the target is absolute, its host
     /// becomes the `Host` header and its path becomes the target, as in [`new`](Self::new).
     ///
@@ -105,9 +105,9 @@ impl<'b> Request<'b> {
     /// Give the `:protocol` separately, because HTTP libraries keep it separately. It is in the extension
     /// `hyper::ext::Protocol` or `h2::ext::Protocol` of the request.
     ///
-    /// A client may send a `host` field in place of `:authority`. In that case the `http::Uri` has no scheme,
-    /// so the library then drops the `:scheme`. Such a request is accepted, although it does not say whether it came
-    /// over TLS.
+    /// A client may send a `host` field in place of `:authority`. In that case the library loses the `:scheme`,
+    /// because an `http::Uri` without an authority has no scheme. Such a request is accepted, although it does not
+    /// say whether it came over TLS.
     ///
     /// # Example
     ///

@@ -267,7 +267,7 @@ impl fmt::Display for RequestError {
             Self::StartLineTooLong => "request line too long (RFC 9112 section 3)",
             Self::HeadTooLarge => "request head too large (RFC 6585 section 5)",
             Self::TooManyHeaders => "too many request headers (RFC 6585 section 5)",
-            Self::UnsupportedHttpVersion => "not HTTP/1.1 (RFC 9110 section 2.5)",
+            Self::UnsupportedHttpVersion => "neither HTTP/1.1 nor HTTP/1.0 (RFC 9110 section 2.5)",
             // The client reads this text, so it does not tell the reason. The operator finds it in `source`.
             Self::Input(_) => "the server is misconfigured (RFC 9110 section 15.6.1)",
             Self::Http10 => "WebSocket needs HTTP/1.1 (RFC 6455 section 4.1)",

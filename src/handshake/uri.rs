@@ -128,7 +128,8 @@ impl Uri {
     /// Whether the connection must use TLS, because the scheme is `wss` (RFC 6455, section 3).
     ///
     /// sockless does not encrypt. Before the opening handshake, complete a TLS handshake that checks the server's
-    /// certificate for [`host`](Self::host). Then use the TLS stream as the transport.
+    /// certificate for [`host`](Self::host). Then use the TLS stream as the transport. Some TLS streams do their
+    /// handshake during the first write.
     #[must_use]
     #[doc(alias = "wss")]
     #[doc(alias = "tls")]

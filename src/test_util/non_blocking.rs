@@ -67,8 +67,8 @@ pub enum PeerReads {
 ///
 /// - Only in [edge-triggered](Trigger::Edge) mode: it waits for something that the poller has already reported.
 ///   Examples are unread bytes, or a transport that the loop did not try to write to.
-/// - It waits without end: nothing that it watches for can happen, and it gave no time. The message begins with
-///   `deadlock` if the loop could read or write now.
+/// - It waits without end: nothing that it watches for can happen, and `until` is `None`. If the loop could read or
+///   write now but does not watch for it, the message begins with `deadlock`.
 /// - It spins: `wait` returns immediately many times, and the loop reads and writes nothing in between. In
 ///   [level-triggered](Trigger::Level) mode this happens to a loop that watches for reading while it has no room, or
 ///   after the end of the stream.

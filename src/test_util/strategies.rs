@@ -48,7 +48,7 @@ pub fn text() -> impl Strategy<Value = String> {
     vec(character, 0..40).prop_map(String::from_iter)
 }
 
-/// Generates up to 60 bytes, or a length near a bound of the length forms.
+/// Generates up to 60 bytes, or about 125 or 65,535 bytes, where the form of the length changes.
 pub fn binary() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         8 => vec(any::<u8>(), 0..60),

@@ -41,9 +41,9 @@ pub(crate) use region::Span;
 ///   took no event yet.
 /// - **Text that arrives in several reads or frames:** the smaller of two sizes: twice the largest such message, or
 ///   the limit for messages. ASCII text in one frame of up to 32 KiB does not need this memory.
-/// - **Decompressed data:** about 80 KiB for text and with [`Delivery::Chunks`](crate::Delivery::Chunks). For whole
-///   binary messages, it is the smaller of two sizes: twice the largest message plus 16 KiB, or the limit plus one
-///   byte.
+/// - **Decompressed data:** about 80 KiB for text, and for every message with
+///   [`Delivery::Chunks`](crate::Delivery::Chunks). For whole binary messages, it is the smaller of two sizes: twice
+///   the largest message plus 16 KiB, or the limit plus one byte.
 ///
 /// The buffer keeps its memory until you call [`shrink_to`](Self::shrink_to).
 ///
@@ -93,9 +93,9 @@ impl ReadBuffer {
 
     /// Returns the space for the next read: at least `min` bytes, and all spare bytes of the buffer.
     ///
-    /// The space holds old bytes. Only the bytes that the transport writes count, once
-    /// [`advance_filled`](Self::advance_filled) reports them. A `min` of 4 to 16 KiB serves well. Larger reads leave
-    /// the fastest cache. Never pass 0: a read into an empty slice returns 0, which looks like the end of the stream.
+    /// Read into it, then report the number of bytes with [`advance_filled`](Self::advance_filled). The space may
+    /// contain old bytes. A `min` of 4 to 16 KiB is a good choice: larger reads leave the fastest cache. Never pass
+    /// 0, because a read into an empty slice returns 0, which looks like the end of the stream.
     ///
     /// # Panics
     ///
@@ -151,7 +151,7 @@ impl ReadBuffer {
 
     /// Returns the bytes that were received and not consumed: no event was taken for them.
     ///
-    /// After a refused handshake, they are the beginning of the body.
+    /// On a client whose handshake was refused, they are the beginning of the response's body.
     #[doc(alias("remaining", "leftover"))]
     #[must_use]
     #[inline]
