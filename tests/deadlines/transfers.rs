@@ -100,6 +100,20 @@ fn a_slow_reader_times_out_at_the_limit() {
         }
     }
 }
+
+#[test]
+fn swapped_output_is_progress() {
+    for role in Role::BOTH {
+        let mut connection = role.connection(&config());
+        for time in 0..100 {
+            connection.handle_timeout(START + seconds(time));
+            connection.send_binary(&[7; 1000]).unwrap();
+            connection.swap_output(&mut Vec::new());
+        }
+        assert_eq!(connection.close_event(), None);
+    }
+}
+
 /// The Ping waits for the output before it. Progress extends its deadline.
 #[test]
 fn a_ping_after_much_output_does_not_time_out() {
