@@ -2,7 +2,7 @@
 //!
 //! - [`event_loop`]: many connections on one thread, with a poller or on an async runtime.
 //! - [`blocking`]: one thread per connection. Deadlines, TLS, reconnecting.
-//! - `http_libraries`: hyper, axum, h2 and other libraries that read the requests (feature `http`).
+//! - `http_libraries`: hyper, axum, h2 and other libraries that read the requests, with the feature `http`.
 //! - [`states`]: the states of a connection, what to call when, and what each deadline does.
 //! - [`from_tungstenite`]: the same program in both crates, and the names side by side.
 //! - [`speed`]: how the speed is measured, and all series.

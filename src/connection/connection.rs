@@ -254,12 +254,13 @@ impl Connection {
 /// # Receive
 ///
 /// Read bytes from the transport into a [`ReadBuffer`]. After every read, call [`next_event`](Self::next_event) until
-/// it returns `None`.
+/// it returns `None` or an error.
 impl Connection {
     /// Takes the next event from `buffer`, or returns `None` if that needs more bytes.
     ///
-    /// After every read, call this until it returns `None`. It looks no further than the frame that completes the
-    /// event. The event borrows the buffer and not the connection, so you can answer while you hold the event.
+    /// After every read, call this until it returns `None` or an error. It looks no further than the frame that
+    /// completes the event. The event borrows the buffer and not the connection, so you can answer while you hold the
+    /// event.
     ///
     /// After [`handle_eof`](Self::handle_eof), [`handle_reset`](Self::handle_reset) and
     /// [`handle_write_error`](Self::handle_write_error) it still delivers the events that were received before. After
@@ -776,7 +777,8 @@ impl Connection {
 
     /// Lends codecs to this connection, for messages without context takeover: see [`Codecs`].
     ///
-    /// The connection takes the codecs that fit the agreed parameters. It makes the others when it needs them.
+    /// The connection takes the codecs that fit the agreed parameters. If no lent codec fits, the connection makes
+    /// its own.
     pub fn lend_codecs(&mut self, codecs: &mut Codecs) {
         if let Some(inflation) = &mut self.receiver.inflation {
             inflation.lend(codecs);
@@ -943,8 +945,8 @@ impl Connection {
 impl Connection {
     /// Reports that you wrote the first `n` bytes of the output to the transport.
     ///
-    /// The output is what [`output`](Self::output) and [`output_parts`](Self::output_parts) return. This call moves no
-    /// bytes.
+    /// The output is what [`output`](Self::output) and [`output_parts`](Self::output_parts) return. This call does
+    /// not copy bytes.
     ///
     /// # Panics
     ///

@@ -12,8 +12,8 @@ use core::time::Duration;
 /// A deadline that passes does not end the connection at once. The answer may have arrived in time and still be
 /// unread, for instance because the process was suspended. So [`timeout_at`](crate::Connection::timeout_at) becomes
 /// zero, and you have one more turn to read. If nothing arrives in that turn, the next call of `handle_timeout` ends
-/// the connection. If something arrives, you get another turn, because the answer may follow. After twice the time of
-/// the deadline there are no more extra turns.
+/// the connection. If something arrives, you get another turn, because the answer may follow. You get these further
+/// turns until twice the time of the deadline has passed. You always get the first one.
 ///
 /// Exception: while the output is full, you take no events, so the peer's Pong may wait in the buffer. If the peer
 /// reads nothing for the whole deadline, the connection ends, even if its Pong waits in the buffer.
@@ -35,8 +35,9 @@ use core::time::Duration;
 /// | one Close frame | `2 * close + max_extension` |
 /// | both Close frames, a failure, a refusal, a failed write | `2 * close + max_extension` |
 ///
-/// The stages of the closing handshake follow each other. If your server must stop sooner, set shorter deadlines, or
-/// close the remaining transports after a time of your choice.
+/// The times of the last two rows add up, because these stages follow each other. With the defaults, that is 20
+/// minutes and 40 seconds. If your server must stop sooner, set shorter deadlines, or close the remaining transports
+/// after a time of your choice.
 ///
 /// # Memory
 ///
@@ -75,8 +76,8 @@ pub struct Deadlines {
     /// keeps routers on the way from dropping the connection. [`Duration::MAX`] sends no Pings.
     ///
     /// The payload is a counter of 4 bytes. You receive the Pong as an [`Event::Pong`](crate::Event::Pong) like any
-    /// other. It is the answer if it has the same payload and arrives after the Ping was written. A Pong to a later
-    /// Ping of your program is also an answer, but gives no round-trip time.
+    /// other. The Pong meets the deadline if it has the payload of the Ping and arrives after the Ping was written. A
+    /// Pong for a later Ping that you sent with `send_ping` also meets it, but gives no round-trip time.
     ///
     /// While this side sends the fragments of a compressed message, the Ping waits for the last fragment, for at most
     /// one more interval. Some peers fail on a Ping between such fragments.

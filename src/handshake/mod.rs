@@ -8,8 +8,8 @@
 //!
 //! Both end with a [`Connection`], or with an error that says what to do.
 //!
-//! A server's response is the beginning of [`Connection::output`]. A client has no connection until the server answers.
-//! Until then, it writes [`ClientHandshake::output`].
+//! A server's response is the beginning of [`Connection::output`], unless an HTTP library writes it. A client has no
+//! connection until the server answers. Until then, it writes [`ClientHandshake::output`].
 //!
 //! # Where to find what
 //!

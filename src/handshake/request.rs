@@ -366,7 +366,7 @@ impl Request<'_> {
 
     /// Writes a plain HTTP/1.1 response: a page, a redirect, or a refusal with your own status.
     ///
-    /// Give the result to [`Connection::refused`], which delivers it and then closes the transport. Each transport
+    /// Give the result to [`Connection::refused`], which delivers it. Each transport
     /// serves one request. If an HTTP library read the request, answer with the library instead.
     ///
     /// `status` is from 200 to 599. The response also gets `Connection: close` and `Content-Length`. The body is left

@@ -49,7 +49,8 @@ pub enum RequestError {
     TooManyHeaders,
     /// The version is neither HTTP/1.1 nor HTTP/1.0 (RFC 9110, section 2.5). Status 505.
     UnsupportedHttpVersion,
-    /// The version is HTTP/1.0, but a WebSocket needs HTTP/1.1 (RFC 6455, section 4.1). Status 505.
+    /// The version is HTTP/1.0, but a WebSocket needs HTTP/1.1 (RFC 6455, section 4.1). From an HTTP library, it may
+    /// be any other version than HTTP/1.1. Status 505.
     Http10,
     /// The `Host` header is missing, repeated or not valid (RFC 9112, section 3.2). Status 400.
     ///

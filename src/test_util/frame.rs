@@ -88,7 +88,8 @@ impl Frame {
         }
     }
 
-    /// Returns the bytes of the frame on its way to `to`. On its way to a server it is masked (RFC 6455, section 5.1).
+    /// Returns the bytes of the frame, as the receiver `to` gets them. If `to` is a server, it is masked (RFC 6455,
+    /// section 5.1).
     #[must_use]
     pub fn encode(&self, to: Role) -> Vec<u8> {
         let masked = (to == Role::Server) != self.wrongly_masked;
@@ -118,7 +119,7 @@ impl Frame {
     }
 }
 
-/// Returns the frames as one stream of bytes on its way to `to`.
+/// Returns the bytes of the frames, as the receiver `to` gets them. If `to` is a server, they are masked.
 #[must_use]
 pub fn encode(frames: &[Frame], to: Role) -> Vec<u8> {
     frames.iter().flat_map(|frame| frame.encode(to)).collect()

@@ -104,7 +104,7 @@ impl Frames {
         frames
     }
 
-    /// Returns the stream of bytes on its way to `to`.
+    /// Returns the bytes of the stream, as the receiver `to` gets them. If `to` is a server, they are masked.
     #[must_use]
     pub fn encode(&self, to: Role) -> Vec<u8> {
         let mut bytes = encode(&self.frames(), to);

@@ -24,9 +24,9 @@ pub enum Trigger {
     ///
     /// The loop registers its transport once, for both directions. First the transport reports that it is writable.
     /// Later it reports each arrival of bytes, also while other bytes are unread. After it was full, it reports when
-    /// it is writable again. A report that the loop does not watch for is lost. So the loop must try to read or write
-    /// before it watches again. For example, `Connection::close` queues a frame while the transport is writable: no
-    /// report follows, so write at once.
+    /// it is writable again. If the loop passes false for a direction to [`wait`](NonBlockingTransport::wait), a
+    /// report for it is lost. So the loop must try that direction before it passes true again. For example,
+    /// `Connection::close` queues a frame while the transport is writable: no report follows, so write at once.
     ///
     /// If your loop registers again before each wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`), the poller reports again what
     /// is ready. Test such a loop with [`Level`](Self::Level).
@@ -66,7 +66,7 @@ pub enum PeerReads {
 /// [`wait`](Self::wait) panics when the loop has one of these faults:
 ///
 /// - Only in [edge-triggered](Trigger::Edge) mode: it waits for something that the poller has already reported.
-///   Examples are unread bytes, or a transport that the loop did not try to write to.
+///   For example, the loop left bytes unread, or it queued output and did not try to write.
 /// - It waits without end: nothing that it watches for can happen, and `until` is `None`. If the loop could read or
 ///   write now but does not watch for it, the message begins with `deadlock`.
 /// - It spins: `wait` returns immediately many times, and the loop reads and writes nothing in between. In

@@ -37,7 +37,7 @@ impl OwnedEvent {
         Self::Close(code, reason.into())
     }
 
-    /// Removes the reason of a Close frame. No rule prescribes the reason for a violation.
+    /// Removes the reason of a Close frame. Use it to compare Close frames: no RFC says which text they contain.
     #[must_use]
     pub fn without_reason(self) -> Self {
         match self {

@@ -39,11 +39,11 @@ pub(crate) use region::Span;
 ///   which [`Config::max_message_size`](crate::Config::max_message_size) limits. With
 ///   [`Delivery::Chunks`](crate::Delivery::Chunks), `m` is 0. `r` is the number of bytes in the buffer for which you
 ///   took no event yet.
-/// - **Text that arrives in several reads or frames:** the smaller of two sizes: twice the largest such message, or
-///   the limit for messages. ASCII text in one frame of up to 32 KiB does not need this memory.
+/// - **Text that arrives in several reads or frames:** twice the largest such message, but never more than the limit
+///   for messages. ASCII text in one frame of up to 32 KiB does not need this memory.
 /// - **Decompressed data:** about 80 KiB for text, and for every message with
-///   [`Delivery::Chunks`](crate::Delivery::Chunks). For whole binary messages, it is the smaller of two sizes: twice
-///   the largest message plus 16 KiB, or the limit plus one byte.
+///   [`Delivery::Chunks`](crate::Delivery::Chunks). For whole binary messages, twice the largest message plus 16 KiB,
+///   but never more than the limit plus one byte.
 ///
 /// The buffer keeps its memory until you call [`shrink_to`](Self::shrink_to).
 ///
@@ -76,9 +76,9 @@ impl ReadBuffer {
 
     /// Makes an empty buffer with room for `capacity` bytes.
     ///
-    /// Use the size of one read plus the `min` that you pass to [`spare_mut`](Self::spare_mut). For example, with a
-    /// `min` of 4 KiB and reads of 16 KiB, use 20 KiB. Then the buffer does not grow when a read ends inside a
-    /// message.
+    /// Use the `min` that you pass to [`spare_mut`](Self::spare_mut), plus the most bytes that the transport delivers
+    /// at once. For example, a TLS stream delivers at most 16 KiB, so with a `min` of 4 KiB use 20 KiB. Then the
+    /// buffer does not grow when a read ends inside a message.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])
