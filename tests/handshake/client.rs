@@ -323,12 +323,11 @@ fn interim_responses_are_skipped() {
     assert_eq!(open_cut(&bytes, &options), expected);
     assert_eq!(open_cut(interim.as_bytes(), &options), Opened::Waits);
     // Interim responses must be well-formed.
-    let bad = "HTTP/1.1 100 Continue\r\nX : y\r\n\r\n";
-    let malformed = ResponseError::MalformedHead;
-    assert_eq!(
-        open_cut(bad.as_bytes(), &options),
-        Opened::Failed(malformed)
-    );
+    for bad in ["100 \r\nX : y", "100 \r\nX: \x01", "1ab "] {
+        let bytes = format!("HTTP/1.1 {bad}\r\n\r\n");
+        let failed = Opened::Failed(ResponseError::MalformedHead);
+        assert_eq!(open_cut(bytes.as_bytes(), &options), failed, "{bad:?}");
+    }
     // The limit is for each head, not for the sum.
     let mut options = ClientOptions::default();
     options.config.max_head_size = head.len();
