@@ -236,5 +236,16 @@ fn answers_to_pings_do_not_extend_a_deadline() {
         let closed = side.trickle(&ping).unwrap();
         assert!(closed <= seconds(61), "{closed:?}");
         assert_eq!(side.close_event().unwrap().timeout, Some(Timeout::Pong));
+
+        // The same for the control frames of the application.
+        for send in [Connection::send_ping, Connection::send_pong] {
+            let mut side = open(role);
+            for _ in 0..61 {
+                side.pass(seconds(1));
+                // This fails after the deadline.
+                _ = side.act(|it| send(it, b""));
+            }
+            assert_eq!(side.close_event().unwrap().timeout, Some(Timeout::Pong));
+        }
     }
 }
