@@ -49,9 +49,9 @@ pub struct Config {
     pub max_output: usize,
     /// How many bytes of automatic Pong frames may wait in the output, at most 4 GiB. Default: 2 KiB.
     ///
-    /// A peer that sends Pings and never reads cannot grow the output beyond this. (One Pong may always wait.) Above
-    /// the limit, the connection remembers only the newest Ping. It answers that Ping as soon as the Pongs before it
-    /// are written (RFC 6455, section 5.5.3). After a Close frame of either side, it answers no Ping.
+    /// A peer that sends Pings and never reads adds at most this many bytes to the output, or one Pong if that is
+    /// larger. Above the limit, the connection remembers only the newest Ping. It answers that Ping as soon as the
+    /// Pongs before it are written (RFC 6455, section 5.5.3). After a Close frame of either side, it answers no Ping.
     pub max_unsent_pongs: usize,
     /// The largest head of a request or response in the opening handshake, in bytes. Default: 16 KiB. A larger head
     /// fails the handshake.

@@ -791,8 +791,8 @@ impl Connection {
     /// Takes the codecs back, for the next connection.
     ///
     /// In the middle of a message, the connection needs its codec and keeps it. When you take its next events, call
-    /// [`lend_codecs`](Self::lend_codecs) before and this method after. At the end of a connection, first take its
-    /// events until there are none.
+    /// [`lend_codecs`](Self::lend_codecs) before and this method after. Before you drop a connection, take its events
+    /// until there are none, and then call this. Otherwise a codec that is in use for a message is lost.
     pub fn reclaim_codecs(&mut self, codecs: &mut Codecs) {
         if let Some(inflation) = &mut self.receiver.inflation {
             inflation.reclaim(codecs);

@@ -12,18 +12,19 @@ use core::time::Duration;
 /// A deadline that passes does not end the connection at once. The answer may have arrived in time and still be
 /// unread, for instance because the process was suspended. So [`timeout_at`](crate::Connection::timeout_at) becomes
 /// zero, and you have one more turn to read. If nothing arrives in that turn, the next call of `handle_timeout` ends
-/// the connection. If something arrives, you get another turn, because the answer may follow. You get these further
-/// turns until twice the time of the deadline has passed. You always get the first one.
+/// the connection. If something arrives, you get another turn, because the answer may follow. You get the first of
+/// these turns however late you are, and more of them until twice the length of the deadline has passed.
 ///
 /// Exception: while the output is full, you take no events, so the peer's Pong may wait in the buffer. If the peer
 /// reads nothing for the whole deadline, the connection ends, even if its Pong waits in the buffer.
 ///
 /// # What a slow peer can hold
 ///
-/// Two things extend the deadlines [`pong`](Self::pong) and [`close`](Self::close): frames of messages that arrive, and
-/// bytes of output that the transport takes. So a slow transfer does not count as silence. Control frames extend no
-/// deadline, in either direction. Bytes that a peer sends after a failure or a refusal extend no deadline either. All
-/// extensions of one deadline together are at most [`max_extension`](Self::max_extension).
+/// Two things extend the deadlines [`pong`](Self::pong) and [`close`](Self::close): bytes of a message that arrive,
+/// also inside an unfinished frame, and bytes of messages that the transport takes from the output. So a slow
+/// transfer does not count as silence. Control frames extend no deadline, in either direction. Bytes that a peer
+/// sends after a failure or a refusal extend no deadline either. All extensions of one deadline together are at most
+/// [`max_extension`](Self::max_extension).
 ///
 /// So a peer that sends a message byte by byte can keep a connection for the times in this table. During this time it
 /// also keeps the memory for one unfinished message and for the output.
@@ -31,7 +32,7 @@ use core::time::Duration;
 /// | stage | at most |
 /// |---|---|
 /// | opening handshake | `2 * handshake` |
-/// | open, without a Pong | `ping_interval + 2 * pong + max_extension` |
+/// | open, without a Pong | `ping_interval + 2 * pong + max_extension` (twice `ping_interval` while you send a compressed message in fragments) |
 /// | one Close frame | `2 * close + max_extension` |
 /// | both Close frames, a failure, a refusal, a failed write | `2 * close + max_extension` |
 ///

@@ -55,7 +55,7 @@ impl<'b> Request<'b> {
     ///
     /// A request over another version is not accepted: the error is [`RequestError::Http10`]. Over
     /// HTTP/2 and HTTP/3, use [`from_http_connect`](Self::from_http_connect). If the target is absolute, its host
-    /// becomes the `Host` header and its path becomes the target, as in [`new`](Self::new).
+    /// becomes the `Host` header and its path becomes the target, see [`target`](Self::target).
     ///
     /// # Example
     ///

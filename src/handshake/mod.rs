@@ -27,7 +27,7 @@
 //! | limit the time | [`Config::deadlines`], [`ServerHandshake::accept`], [`ClientHandshake::handle_timeout`] |
 //! | limit the size | [`Config::max_head_size`], [`Config::max_headers`] |
 //! | compress messages | `Config::deflate`, with the feature `deflate` |
-//! | use hyper, axum or h2 | [`Request::from_http`](Request#method.from_http), with the feature `http` |
+//! | use hyper, axum or h2 | [`Request::from_http`](Request#method.from_http) or `from_http_connect`, with the feature `http` |
 //!
 //! # TLS: `wss:`
 //!

@@ -25,8 +25,9 @@ pub enum Trigger {
     /// The loop registers its transport once, for both directions. First the transport reports that it is writable.
     /// Later it reports each arrival of bytes, also while other bytes are unread. After it was full, it reports when
     /// it is writable again. If the loop passes false for a direction to [`wait`](NonBlockingTransport::wait), a
-    /// report for it is lost. So the loop must try that direction before it passes true again. For example,
-    /// `Connection::close` queues a frame while the transport is writable: no report follows, so write at once.
+    /// report for it is lost. So the loop must try that direction before it passes true again. For example, a loop
+    /// without output passes false for `writable`. Later it queues a Close frame. The transport was writable all the
+    /// time, so no report follows, and the loop must write at once.
     ///
     /// If your loop registers again before each wait (`EPOLL_CTL_MOD`, `EPOLLONESHOT`), the poller reports again what
     /// is ready. Test such a loop with [`Level`](Self::Level).

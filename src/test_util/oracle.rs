@@ -35,7 +35,7 @@ pub struct Verdict {
     pub open: Option<OwnedEvent>,
     /// The close code of the violation.
     pub error: Option<u16>,
-    /// The number of bytes from the start of the stream to the byte that shows the violation.
+    /// The number of bytes that a receiver needs to see the violation, the last one included.
     pub refused_at: Option<usize>,
     /// The frames that the peer must receive: Pongs and a Close frame, also the Close frame for a violation. The
     /// reason of the Close frame is empty here.

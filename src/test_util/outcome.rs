@@ -96,7 +96,8 @@ pub fn refused_at(role: Role, config: &Config, bytes: &[u8]) -> Option<usize> {
     Some(n)
 }
 
-/// Asserts that a connection agrees with the [oracle](judge) about these bytes, and fails at the same byte.
+/// Asserts that a connection delivers the events of the [oracle](judge) for these bytes, and finds the same violation
+/// after the same number of bytes.
 ///
 /// `config` must have automatic replies and a large [`Config::max_unsent_pongs`].
 ///
