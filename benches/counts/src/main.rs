@@ -28,13 +28,13 @@ use sockless::{Config, Connection, Event, Opcode, ReadBuffer, Seed};
 use crate::job::{Kind, Role, header, push_frame};
 use crate::wire::Wire;
 
-#[path = "../job.rs"]
+#[path = "../../src/job.rs"]
 mod job;
-#[path = "../page.rs"]
+#[path = "../../src/page.rs"]
 mod page;
-#[path = "../sum.rs"]
+#[path = "../../src/sum.rs"]
 mod sum;
-#[path = "../wire.rs"]
+#[path = "../../src/wire.rs"]
 mod wire;
 
 /// The most that a figure may differ from its budget, in percent.
@@ -117,7 +117,7 @@ fn report() -> Result<(), String> {
     }
     if !too_high.is_empty() {
         println!(
-            "\nLower these budgets in `benches/src/bin/counts.rs`: {}",
+            "\nLower these budgets in `benches/counts/src/main.rs`: {}",
             too_high.join("; ")
         );
     }
