@@ -12,7 +12,7 @@ use crate::peers::Name;
 use crate::stream::Stream;
 use crate::table::{Switch, Switches};
 
-/// What comes of the stream if the receiver has these switches.
+/// Returns the outcome of the stream for a receiver with these switches.
 pub fn predict(peer: Name, on: Switches, stream: &Stream) -> Outcome {
     let mut model = Model {
         peer,

@@ -1,4 +1,4 @@
-//! What comes of a stream, in a form that can be compared.
+//! The outcome of a stream, in a form that can be compared.
 
 use sockless::test_util::{OwnedEvent, Role};
 

@@ -22,7 +22,7 @@ async fn padding_is_left_out() {
 async fn padding_uses_up_no_window() {
     let (server, mut peer, [stream]) = open("padded-window", 65_535).await;
     let (frame, expected) = frames(0x82, &pattern(9, 1_000));
-    // About 6 MB, of which 0.5 % are bytes of the stream.
+    // About 6 MB. Only 0.5 % of it are bytes of the stream.
     for _ in 0..22 {
         for piece in frame.chunks(1) {
             peer.padded(stream, piece, 255).await;
