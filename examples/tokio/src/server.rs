@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::command_line::complain;
-use crate::websocket::WebSocket;
+use crate::WebSocket;
 
 /// The pause after a failed `accept`. Most likely no file is free, and a client that leaves frees one.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use example_tokio::{Closed, Message, WebSocket};
 use sockless::handshake::{ClientOptions, Request, ResponseError};
 use sockless::{CloseCode, Config, Connection, Deadlines, SendError, Timeout};
+use sockless_tokio::{Closed, Message, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use example_tokio::{Closed, WebSocket};
 use sockless::{CloseCode, Config};
+use sockless_tokio::{Closed, WebSocket};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, DuplexStream, ReadBuf,
     join, split,

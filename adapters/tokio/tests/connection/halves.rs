@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use example_tokio::{Message, Sender};
 use sockless::{CloseCode, Config};
+use sockless_tokio::{Message, Sender};
 use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
-use example_tokio::{Closed, Message};
 use sockless::{CloseCode, Config};
+use sockless_tokio::{Closed, Message};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 

@@ -6,11 +6,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use example_tokio::server::{End, options, talk};
-use example_tokio::{Closed, WebSocket, within};
 use sockless::handshake::{ClientOptions, ResponseError};
 use sockless::test_util::OPENING_REQUEST;
 use sockless::{CloseCode, Config, Deadlines, Timeout};
+use sockless_tokio::{Closed, WebSocket, within};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
     join, sink, split,
@@ -235,11 +234,11 @@ async fn a_deadline_that_passes_while_the_application_only_sends() {
 /// The client sends, ends its side, and then reads. The server sends everything back and does not spin meanwhile.
 #[tokio::test(start_paused = true)]
 async fn the_echo_of_a_client_that_has_ended_its_side() {
-    let end = End::new();
     let (ours, mut peer) = duplex(64);
-    let ending = end.ending();
-    let talking = async move { talk(ours, &options(Deadlines::default()), ending).await };
-    let serving = tokio::spawn(polls(talking));
+    let serving = tokio::spawn(polls(async move {
+        let accepted = WebSocket::accept(ours, &config(), accept).await;
+        echo(&mut accepted.unwrap().expect("the request is valid")).await;
+    }));
     peer.write_all(OPENING_REQUEST).await.unwrap();
     peer.write_all(&frame(0x81, "hello")).await.unwrap();
     peer.shutdown().await.unwrap();
@@ -249,8 +248,7 @@ async fn the_echo_of_a_client_that_has_ended_its_side() {
     peer.read_to_end(&mut all).await.unwrap();
     assert!(all.starts_with(b"HTTP/1.1 101 "));
     assert!(all.ends_with(b"\x81\x05hello"));
-    let (talked, polls) = serving.await.unwrap();
-    talked.unwrap();
+    let ((), polls) = serving.await.unwrap();
     assert!(polls < 30, "{polls}");
 }
 

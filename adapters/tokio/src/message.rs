@@ -5,7 +5,9 @@ use std::fmt;
 /// A message to send, or a received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
+    /// Text.
     Text(String),
+    /// Bytes.
     Binary(Vec<u8>),
 }
 

@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use example_tokio::{Message, WebSocket};
 use sockless::handshake::{Request, ServerOptions};
 use sockless::test_util::{Frame, Role};
 use sockless::{Config, Connection, Deadlines, ReadBuffer};
+use sockless_tokio::{Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, duplex};
 
 /// A Close frame with code 1000, as a server sends it.
