@@ -2,22 +2,22 @@
 //!
 //! All state is in the driver and none is in a future. So each future is cancel-safe.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use sockless::{Connection, Event, ReadBuffer, TransportAction};
+use sockless::{
+    CloseCode, Connection, Event, ReadBuffer, Role, SendError, SharedMessage, TransportAction,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::assembly::{Assembly, Chunk};
 use crate::clock::Clock;
-use crate::message::{Closed, Message};
-
-/// How many bytes to read at once. This size fits into the L1 cache.
-const READ: usize = 16 << 10;
-
-/// How much memory an idle connection keeps for each direction. This is enough for the next short message.
-const KEPT: usize = 2 * READ;
+use crate::error::Error;
+use crate::message::Message;
+use crate::pool::{self, READ};
 
 /// How many reads a poll makes before it lets other tasks run.
 const READS: u32 = 32;
@@ -29,35 +29,42 @@ const BACKLOG: usize = 16 << 20;
 /// How many parts of the output go into one write.
 const PARTS: usize = 16;
 
+/// A payload of this size is written from the memory of the message. A copy of a shorter one costs less than a write in
+/// several parts.
+const WORTH_BORROWING: usize = 4 << 10;
+
 /// How long a transport that buffers, such as TLS, may take to write the last bytes: 10 s, in short waits of the clock.
 const LINGER: usize = 40;
 
 #[derive(Debug)]
 pub(crate) struct Driver<S> {
     transport: S,
-    pub(crate) connection: Connection,
+    connection: Connection,
+    /// It has no memory while the connection is idle.
     buffer: ReadBuffer,
     clock: Clock,
+    assembly: Assembly,
     /// The reads since other tasks could run.
     reads: u32,
     /// The bytes read since the last call of `handle_timeout`.
     unpassed: usize,
-    outgoing: Outgoing,
+    writing: Writing,
+    /// Whether output waits that must not wait for the end of a batch: anything but fed messages.
+    urgent: bool,
     /// Since when the transport takes no output. `None` if no output waits.
     stuck: Option<Duration>,
     /// The length of a deadline: the time from the last call of `handle_timeout` to the next deadline.
     patience: Duration,
-    /// Whether only the buffer of the transport remains to be written.
-    lingering: bool,
-    /// Whether the caller can drop the transport.
-    over: bool,
+    ending: Ending,
+    /// Why the transport failed.
+    failure: Option<Arc<io::Error>>,
     /// Counts the changes that the other half of a split connection may wait for.
-    pub(crate) progress: u64,
+    progress: u64,
 }
 
 /// The state of the writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outgoing {
+enum Writing {
     /// The transport has passed on all bytes.
     Flushed,
     /// The transport may still buffer bytes.
@@ -67,7 +74,17 @@ enum Outgoing {
     Broken,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+/// How far the end of the transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Running,
+    /// Only the buffer of the transport remains to be written.
+    Lingering,
+    /// The caller can drop the transport.
+    Over,
+}
+
+impl<S> Driver<S> {
     /// `buffer` holds the bytes that were read after the opening handshake.
     pub(crate) fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
@@ -75,29 +92,210 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             connection,
             buffer,
             clock: Clock::new(),
+            assembly: Assembly::None,
             reads: 0,
             unpassed: 0,
-            outgoing: Outgoing::Flushed,
+            writing: Writing::Flushed,
+            // The output may be the answer to the opening handshake.
+            urgent: true,
             stuck: None,
             patience: Duration::ZERO,
-            lingering: false,
-            over: false,
+            ending: Ending::Running,
+            failure: None,
             progress: 0,
         }
     }
 
+    pub(crate) fn into_parts(self) -> (S, Connection, ReadBuffer) {
+        (self.transport, self.connection, self.buffer)
+    }
+
+    /// Queues a Close frame, unless one side has already closed.
+    pub(crate) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        match self.connection.close(code, reason) {
+            // The connection is closing, by either side.
+            Err(SendError::Closed) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.urgent = true;
+                self.progress += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Drops the rest of the message that is being received.
+    pub(crate) fn skip_message(&mut self) {
+        self.assembly = Assembly::Skipped;
+    }
+
+    pub(crate) const fn transport(&self) -> &S {
+        &self.transport
+    }
+
+    pub(crate) const fn transport_mut(&mut self) -> &mut S {
+        &mut self.transport
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(crate) const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    pub(crate) const fn progress(&self) -> u64 {
+        self.progress
+    }
+
+    /// Queues what `send` sends. The connection must have room.
+    fn queue(
+        &mut self,
+        send: impl FnOnce(&mut Connection) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        if self.connection.output_len() == 0 {
+            let mut output = pool::take_output();
+            self.connection.swap_output(&mut output);
+            pool::put_output(output);
+        }
+        Ok(send(&mut self.connection)?)
+    }
+
+    /// Returns the memory of an idle connection to the pool.
+    fn give_back(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+            pool::put_buffer(std::mem::take(&mut self.buffer));
+        }
+        if self.connection.output_len() == 0 {
+            let mut output = Vec::new();
+            self.connection.swap_output(&mut output);
+            pool::put_output(output);
+        }
+    }
+
+    /// The next complete message in the buffer, or the next part of one.
+    fn take_chunk(&mut self) -> Option<Chunk> {
+        loop {
+            let before = self.connection.output_len();
+            // After an error, the output contains the Close frame, and no more events follow.
+            let event = self.connection.next_event(&mut self.buffer).ok().flatten();
+            if self.connection.output_len() != before {
+                // A Pong or a Close frame must not wait for the application.
+                self.urgent = true;
+                self.progress += 1;
+            }
+            match event? {
+                Event::Text { fin, .. } | Event::Binary { fin, .. }
+                    if self.assembly == Assembly::Skipped =>
+                {
+                    if fin {
+                        self.assembly = Assembly::None;
+                    }
+                }
+                Event::Text { text, fin } => {
+                    let message = Message::from(text);
+                    return Some(Chunk { message, fin });
+                }
+                Event::Binary { data, fin } => {
+                    let message = Message::from(data);
+                    return Some(Chunk { message, fin });
+                }
+                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
+            }
+        }
+    }
+
+    /// How the connection has ended. `Ok` if the peer has sent its Close frame, so that no message is missing.
+    fn end<T>(&self) -> Result<Option<T>, Error> {
+        let Some(event) = self.connection.close_event() else {
+            return Ok(None);
+        };
+        if let Some(error) = event.error {
+            return Err(Error::Protocol(error));
+        }
+        // Section 7.1.5: without a Close frame of the peer, the code is 1006.
+        if event.code != CloseCode::ABNORMAL_CLOSURE {
+            return Ok(None);
+        }
+        Err(match (event.timeout, &self.failure) {
+            (Some(timeout), _) => Error::Timeout(timeout),
+            (None, Some(failure)) => Error::Transport(Arc::clone(failure)),
+            (None, None) => Error::Eof,
+        })
+    }
+
+    /// Drops the output. Reading continues: the peer's last messages and its Close frame may have arrived.
+    fn write_failed(&mut self, error: io::Error) {
+        self.connection.handle_write_error();
+        self.failure.get_or_insert_with(|| Arc::new(error));
+        self.writing = Writing::Broken;
+        self.progress += 1;
+    }
+
+    /// Whether a message can be queued, or an error if nothing can be sent any more. `None` while the output is full.
+    fn room(&self) -> Option<Result<(), Error>> {
+        if self.ending == Ending::Over || !self.connection.can_send() {
+            return Some(Err(Error::Closed));
+        }
+        self.connection.has_room().then_some(Ok(()))
+    }
+
+    /// Calls `handle_timeout`, except during the short waits after a deadline. The first wait lasts until `first` or
+    /// longer.
+    fn pass_time(&mut self, first: Duration) {
+        if let Some(now) = self.clock.due(first) {
+            self.unpassed = 0;
+            self.connection.handle_timeout(now);
+            let next = self.connection.timeout_at();
+            if let Some(wait) = next.and_then(|next| next.checked_sub(now)) {
+                self.patience = wait;
+            }
+            self.clock.passed(next, first);
+        }
+    }
+}
+
+/// # Receive
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The next message, or `None` at the end of the connection.
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            let Some(chunk) = ready!(self.poll_chunk(cx))? else {
+                return Poll::Ready(Ok(None));
+            };
+            if let Some(message) = self.assembly.join(chunk) {
+                return Poll::Ready(Ok(Some(message)));
+            }
+        }
+    }
+
+    /// The first part of the next message, or `None` at the end of the connection.
+    pub(crate) fn poll_first_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Chunk>, Error>> {
+        // A call of `poll_recv` may have received the beginning.
+        match self.assembly.take() {
+            Some(chunk) => Poll::Ready(Ok(Some(chunk))),
+            None => self.poll_chunk(cx),
+        }
+    }
+
+    /// The next message or part of a message, or `None` at the end of the connection.
     ///
     /// Writes the output, answers Pings, and keeps all deadlines.
     ///
     /// This reads even while the output is full: if both sides stopped reading, they would deadlock. An application
     /// that answers waits for room in [`poll_room`](Self::poll_room). The connection bounds its Pongs separately.
-    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, Error>> {
         loop {
-            if let Some(message) = self.take_message() {
-                // The output may contain a Pong, which must not wait for the next call.
-                _ = self.poll_write(cx);
-                return Poll::Ready(Some(message));
+            if let Some(chunk) = self.take_chunk() {
+                // Fed messages wait until no more messages are in the buffer. One write then takes all of them.
+                if self.urgent {
+                    _ = self.poll_write(cx);
+                }
+                return Poll::Ready(Ok(Some(chunk)));
             }
             if self.reads < READS && self.poll_read(cx).is_ready() {
                 self.reads += 1;
@@ -110,8 +308,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.pass_time(Duration::ZERO);
             }
             let due = self.poll_turn(cx);
-            if self.over {
-                return Poll::Ready(None);
+            if self.ending == Ending::Over {
+                return Poll::Ready(self.end());
             }
             if unread {
                 cx.waker().wake_by_ref();
@@ -122,25 +320,146 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Ready when there is room for a message.
-    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        self.poll_until(cx, |driver| {
-            if driver.over || !driver.connection.can_send() {
-                return Some(Err(Closed));
+    /// Reads once. At the end of the stream, this is pending and registers no waker.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ending == Ending::Over || !self.connection.wants_read() {
+            return Poll::Pending;
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer = pool::take_buffer();
+        }
+        let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
+        let Poll::Ready(result) = Pin::new(&mut self.transport).poll_read(cx, &mut spare) else {
+            self.give_back();
+            return Poll::Pending;
+        };
+        let n = spare.filled().len();
+        match result {
+            Ok(()) if n > 0 => {
+                self.buffer.advance_filled(n);
+                self.unpassed = self.unpassed.saturating_add(n);
+                return Poll::Ready(());
             }
-            driver.connection.has_room().then_some(Ok(()))
-        })
+            Ok(()) => self.connection.handle_eof(),
+            // TLS ended without close_notify. The output may still be written.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
+            Err(error) => {
+                self.connection.handle_reset();
+                self.failure.get_or_insert_with(|| Arc::new(error));
+                self.writing = Writing::Broken;
+            }
+        }
+        self.progress += 1;
+        Poll::Ready(())
+    }
+}
+
+/// # Send
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Waits for room, queues a message, and writes as much as the transport takes now.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Message,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        let is_long = message.as_bytes().len() >= WORTH_BORROWING;
+        if is_long && self.connection.role() == Role::Server && self.transport.is_write_vectored() {
+            self.send_borrowed(cx, message)?;
+        } else {
+            self.feed(message)?;
+        }
+        self.urgent = true;
+        _ = self.poll_write(cx);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits for room and queues a message.
+    pub(crate) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &Message,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(self.feed(message))
+    }
+
+    /// Waits for room and queues a message that many connections send.
+    pub(crate) fn poll_feed_shared(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &SharedMessage,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(self.queue(|connection| connection.send_shared(message)))
+    }
+
+    /// Waits for room, queues what `send` sends, and writes as much as the transport takes now.
+    pub(crate) fn poll_send_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        send: impl FnOnce(&mut Connection) -> Result<(), SendError>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        self.queue(send)?;
+        self.urgent = true;
+        _ = self.poll_write(cx);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when there is room for a message.
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.room() {
+            Some(room) => Poll::Ready(room),
+            None => self.poll_until(cx, Self::room),
+        }
     }
 
     /// Ready when all output is written, or can no longer be written.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_until(cx, |driver| {
-            let sent = matches!(driver.outgoing, Outgoing::Flushed | Outgoing::ShutDown);
+            let sent = matches!(driver.writing, Writing::Flushed | Writing::ShutDown);
             if sent && driver.connection.output_len() == 0 {
                 return Some(Ok(()));
             }
-            (driver.over || driver.outgoing == Outgoing::Broken).then_some(Err(Closed))
+            let failed = driver.ending == Ending::Over || driver.writing == Writing::Broken;
+            failed.then_some(Err(Error::Closed))
         })
+    }
+
+    /// Queues a message.
+    pub(crate) fn feed(&mut self, message: &Message) -> Result<(), Error> {
+        self.queue(|connection| match message {
+            Message::Text(text) => connection.send_text(text),
+            Message::Binary(data) => connection.send_binary(data),
+        })
+    }
+
+    /// Sends a message from its own memory. Only the part that the transport does not take now is copied.
+    fn send_borrowed(&mut self, cx: &mut Context<'_>, message: &Message) -> Result<(), Error> {
+        let mut outgoing = match message {
+            Message::Text(text) => self.connection.send_text_borrowed(text)?,
+            Message::Binary(data) => self.connection.send_binary_borrowed(data)?,
+        };
+        let mut written = 0;
+        let failure = loop {
+            match poll_write_parts(&mut self.transport, cx, outgoing.parts()) {
+                Poll::Ready(Ok(0)) | Poll::Pending => break None,
+                Poll::Ready(Ok(n)) => {
+                    outgoing.advance(n);
+                    written += n;
+                }
+                Poll::Ready(Err(error)) => break Some(error),
+            }
+        };
+        drop(outgoing);
+        if written > 0 {
+            self.wrote();
+        }
+        if let Some(error) = failure {
+            self.write_failed(error);
+        }
+        Ok(())
     }
 
     /// Writes until `found` returns a result.
@@ -166,27 +485,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ready!(due);
         }
     }
+}
 
-    /// Calls `handle_timeout`, except during the short waits after a deadline. The first wait lasts until `first` or
-    /// longer.
-    fn pass_time(&mut self, first: Duration) {
-        if let Some(now) = self.clock.due(first) {
-            self.unpassed = 0;
-            self.connection.handle_timeout(now);
-            let next = self.connection.timeout_at();
-            if let Some(wait) = next.and_then(|next| next.checked_sub(now)) {
-                self.patience = wait;
-            }
-            self.clock.passed(next, first);
-        }
-    }
-
+/// # Transport
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Writes, and ends the transport if the connection asks for it. Ready at the next deadline.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         _ = self.poll_write(cx);
         match self.connection.transport_action() {
             TransportAction::Close if self.poll_close(cx).is_ready() => {
-                self.over = true;
+                self.ending = Ending::Over;
                 self.progress += 1;
             }
             TransportAction::ShutdownWrite => _ = self.poll_shutdown(cx),
@@ -195,120 +503,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.clock.poll(cx, self.connection.timeout_at())
     }
 
-    /// The next complete message in the buffer.
-    fn take_message(&mut self) -> Option<Message> {
-        loop {
-            let before = self.connection.output_len();
-            // After an error, the output contains the Close frame, and no more events follow.
-            let event = self.connection.next_event(&mut self.buffer).ok().flatten();
-            if self.connection.output_len() != before {
-                self.progress += 1;
-            }
-            match event? {
-                Event::Text { text, .. } => return Some(Message::Text(text.to_owned())),
-                Event::Binary { data, .. } => return Some(Message::Binary(data.to_vec())),
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
-            }
-        }
-    }
-
-    /// Reads once. At the end of the stream, this is pending and registers no waker.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.over || !self.connection.wants_read() {
-            return Poll::Pending;
-        }
-        let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
-        let Poll::Ready(result) = Pin::new(&mut self.transport).poll_read(cx, &mut spare) else {
-            self.give_back();
-            return Poll::Pending;
-        };
-        let n = spare.filled().len();
-        match result {
-            Ok(()) if n > 0 => {
-                self.buffer.advance_filled(n);
-                self.unpassed = self.unpassed.saturating_add(n);
-                return Poll::Ready(());
-            }
-            Ok(()) => self.connection.handle_eof(),
-            // TLS ended without close_notify. The output may still be written.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
-            Err(_) => {
-                self.connection.handle_reset();
-                self.outgoing = Outgoing::Broken;
-            }
-        }
-        self.progress += 1;
-        Poll::Ready(())
-    }
-
-    /// Frees the memory of a large message while the connection is idle.
-    fn give_back(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = ReadBuffer::new();
-        }
-        if self.connection.output_len() == 0 {
-            let mut output = Vec::new();
-            self.connection.swap_output(&mut output);
-            if output.capacity() <= KEPT {
-                self.connection.swap_output(&mut output);
-            }
-        }
-    }
-
     /// Writes until all output is written or the transport takes no more.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let written = self.poll_write_all(cx);
-        self.stuck = match written {
-            Poll::Ready(()) => None,
-            Poll::Pending => self.stuck.or_else(|| Some(self.clock.now())),
-        };
+        if written.is_ready() {
+            self.stuck = None;
+            self.urgent = false;
+        } else if self.stuck.is_none() {
+            self.stuck = Some(self.clock.now());
+        }
         written
     }
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.over && self.connection.output_len() > 0 {
-            let mut parts = [IoSlice::new(&[]); PARTS];
-            let mut count = 0;
-            for (place, part) in parts.iter_mut().zip(self.connection.output_parts()) {
-                *place = IoSlice::new(part);
-                count += 1;
-            }
-            let transport = Pin::new(&mut self.transport);
-            match ready!(transport.poll_write_vectored(cx, &parts[..count])) {
-                Ok(n) if n > 0 => {
+        while self.ending != Ending::Over && self.connection.output_len() > 0 {
+            let parts = self.connection.output_parts();
+            match ready!(poll_write_parts(&mut self.transport, cx, parts)) {
+                Ok(n) => {
                     self.connection.advance_output(n);
-                    self.outgoing = Outgoing::Unflushed;
-                    self.progress += 1;
-                    // The peer reads, which may extend the deadline. It counts from now.
-                    self.stuck = None;
-                    self.clock.wait(0);
+                    self.wrote();
                 }
-                _ => self.write_failed(),
+                Err(error) => self.write_failed(error),
             }
         }
-        if self.outgoing == Outgoing::Unflushed {
+        if self.writing == Writing::Unflushed {
             match ready!(Pin::new(&mut self.transport).poll_flush(cx)) {
-                Ok(()) => self.outgoing = Outgoing::Flushed,
-                Err(_) => self.write_failed(),
+                Ok(()) => self.writing = Writing::Flushed,
+                Err(error) => self.write_failed(error),
             }
             self.progress += 1;
         }
         Poll::Ready(())
     }
 
-    /// Drops the output. Reading continues: the peer's last messages and its Close frame may have arrived.
-    fn write_failed(&mut self) {
-        self.connection.handle_write_error();
-        self.outgoing = Outgoing::Broken;
+    /// Notes that the transport took some bytes.
+    fn wrote(&mut self) {
+        self.writing = Writing::Unflushed;
         self.progress += 1;
+        // The peer reads, which may extend the deadline. It counts from now.
+        self.stuck = None;
+        self.clock.wait(0);
     }
 
     /// Ends the writing side, once.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !matches!(self.outgoing, Outgoing::ShutDown | Outgoing::Broken) {
+        if !matches!(self.writing, Writing::ShutDown | Writing::Broken) {
             // If this fails, the next read reports the error.
             _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
-            self.outgoing = Outgoing::ShutDown;
+            self.writing = Writing::ShutDown;
         }
         Poll::Ready(())
     }
@@ -316,8 +558,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the caller can drop the transport. The transport first writes its buffer, for example the Close
     /// frame.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.lingering {
-            self.lingering = true;
+        if self.ending == Ending::Running {
+            self.ending = Ending::Lingering;
             self.clock.wait(LINGER);
         }
         let shutdown = self.poll_shutdown(cx);
@@ -327,4 +569,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         shutdown
     }
+}
+
+/// Writes some of the parts. `Ok(0)` if no parts remain.
+fn poll_write_parts<'a>(
+    transport: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); PARTS];
+    let mut count = 0;
+    for (slice, part) in slices.iter_mut().zip(parts) {
+        *slice = IoSlice::new(part);
+        count += 1;
+    }
+    let transport = Pin::new(transport);
+    let n = match &slices[..count] {
+        [] => return Poll::Ready(Ok(0)),
+        [one] => ready!(transport.poll_write(cx, one))?,
+        several => ready!(transport.poll_write_vectored(cx, several))?,
+    };
+    if n == 0 {
+        return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+    }
+    Poll::Ready(Ok(n))
 }

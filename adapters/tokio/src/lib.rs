@@ -10,14 +10,30 @@
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
+mod assembly;
 mod clock;
+mod close_event;
 mod driver;
+mod error;
+mod handle;
 mod message;
+mod message_reader;
+mod message_writer;
 mod opening;
+mod pool;
 mod split;
+mod text;
 mod websocket;
 
 pub use clock::within;
-pub use message::{Closed, Message};
-pub use split::{Receiver, Sender};
-pub use websocket::WebSocket;
+pub use close_event::CloseEvent;
+pub use error::Error;
+pub use message::Message;
+pub use message_reader::MessageReader;
+pub use message_writer::{MessageType, MessageWriter};
+pub use sockless::handshake::{ClientOptions, Origins, ServerOptions, Uri};
+pub use sockless::{
+    CloseCode, Config, Deadlines, Delivery, Initiator, ProtocolError, SharedMessage, Timeout,
+};
+pub use text::Text;
+pub use websocket::{Receiver, Sender, WebSocket};

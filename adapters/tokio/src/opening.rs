@@ -55,7 +55,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             _ = websocket.flush().await;
             return Ok(Some(websocket));
         }
-        while websocket.recv().await.is_some() {}
+        while let Ok(Some(_)) = websocket.recv().await {}
         Ok(None)
     }
 
