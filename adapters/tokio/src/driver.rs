@@ -141,10 +141,6 @@ impl<S> Driver<S> {
         &self.connection
     }
 
-    pub(crate) const fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
-
     pub(crate) const fn progress(&self) -> u64 {
         self.progress
     }
@@ -156,7 +152,7 @@ impl<S> Driver<S> {
     ) -> Result<(), Error> {
         if self.connection.output_len() == 0 {
             let mut output = pool::take_output();
-            self.connection.swap_output(&mut output);
+            self.connection.take_output(&mut output);
             pool::put_output(output);
         }
         Ok(send(&mut self.connection)?)
@@ -169,7 +165,7 @@ impl<S> Driver<S> {
         }
         if self.connection.output_len() == 0 {
             let mut output = Vec::new();
-            self.connection.swap_output(&mut output);
+            self.connection.take_output(&mut output);
             pool::put_output(output);
         }
     }
@@ -259,7 +255,10 @@ impl<S> Driver<S> {
 /// # Receive
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The next message, or `None` at the end of the connection.
-    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         loop {
             let Some(chunk) = ready!(self.poll_chunk(cx))? else {
                 return Poll::Ready(Ok(None));
@@ -288,7 +287,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ///
     /// This reads even while the output is full: if both sides stopped reading, they would deadlock. An application
     /// that answers waits for room in [`poll_room`](Self::poll_room). The connection bounds its Pongs separately.
-    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Chunk>, Error>> {
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Chunk>, Error>> {
         loop {
             if let Some(chunk) = self.take_chunk() {
                 // Fed messages wait until no more messages are in the buffer. One write then takes all of them.

@@ -56,6 +56,22 @@ impl error::Error for Error {
     }
 }
 
+/// Errors of the transport are equal if their kinds are equal.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Closed, Self::Closed)
+            | (Self::InvalidText, Self::InvalidText)
+            | (Self::Eof, Self::Eof) => true,
+            (Self::Send(error), Self::Send(other)) => error == other,
+            (Self::Protocol(error), Self::Protocol(other)) => error == other,
+            (Self::Timeout(timeout), Self::Timeout(other)) => timeout == other,
+            (Self::Transport(error), Self::Transport(other)) => error.kind() == other.kind(),
+            _ => false,
+        }
+    }
+}
+
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         match error {

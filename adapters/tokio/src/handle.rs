@@ -20,14 +20,6 @@ pub(crate) enum Handle<'a, S> {
 }
 
 impl<S> Handle<'_, S> {
-    /// The same access, for a shorter time.
-    pub(crate) const fn reborrow(&mut self) -> Handle<'_, S> {
-        match self {
-            Self::Whole(driver) => Handle::Whole(driver),
-            Self::Half(half) => Handle::Half(half),
-        }
-    }
-
     /// Calls `call` with the driver. This must not start to wait.
     pub(crate) fn with<T>(&mut self, call: impl FnOnce(&mut Driver<S>) -> T) -> T {
         match self {

@@ -78,6 +78,13 @@ impl fmt::Debug for Message {
     }
 }
 
+/// Increments a reference count, and copies no payload.
+impl From<&Message> for Message {
+    fn from(message: &Message) -> Self {
+        message.clone()
+    }
+}
+
 impl From<Text> for Message {
     fn from(text: Text) -> Self {
         Self::Text(text)

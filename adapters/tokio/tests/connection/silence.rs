@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sockless::handshake::{ClientOptions, Request, ResponseError};
 use sockless::{CloseCode, Config, Connection, Deadlines, SendError, Timeout};
-use sockless_tokio::{Closed, Message, WebSocket};
+use sockless_tokio::{Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -85,10 +85,10 @@ async fn both_sides_of_the_opening_handshake() {
     let config = config();
     let (server, client) = tokio::join!(WebSocket::accept(ours, &config, accept), connect(theirs));
     let (mut server, mut client) = (server.unwrap().unwrap(), client.unwrap());
-    client.send(&message(3)).await.unwrap();
+    client.send(message(3)).await.unwrap();
     let (flushed, received) = tokio::join!(client.flush(), server.recv());
     assert_eq!(flushed, Ok(()));
-    assert!(received == Some(message(3)));
+    assert!(received == Ok(Some(message(3))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,21 +96,24 @@ async fn in_the_middle_of_a_frame() {
     let (mut server, mut peer) = server(&config(), 10_000);
     peer.write_all(&frame(0x81, "half")[..7]).await.unwrap();
     let (received, after) = seconds(server.recv()).await;
-    assert_eq!(received, None);
+    assert_eq!(received, Err(Error::Timeout(Timeout::Pong)));
     // Two deadlines: for the Ping and for the Pong.
     assert_eq!(after, 41);
     let ending = server.close_event().unwrap();
     assert_eq!(ending.timeout, Some(Timeout::Pong));
-    assert_eq!(server.send(&message(0)).await, Err(Closed));
+    assert_eq!(server.send(message(0)).await, Err(Error::Closed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_close_frame() {
     let (mut server, _peer) = server(&config(), 10_000);
     let refused = server.close(CloseCode::ABNORMAL_CLOSURE, "").await;
-    assert!(matches!(refused, Err(SendError::InvalidCloseCode(_))));
+    assert!(matches!(
+        refused,
+        Err(Error::Send(SendError::InvalidCloseCode(_)))
+    ));
     let (closed, after) = seconds(server.close(CloseCode::NORMAL, "")).await;
-    assert_eq!(closed, Ok(()));
+    assert_eq!(closed, Err(Error::Timeout(Timeout::Close)));
     assert_eq!(after, 11);
     let ending = server.close_event().unwrap();
     assert_eq!(ending.timeout, Some(Timeout::Close));
@@ -124,7 +127,7 @@ async fn a_flood_after_a_close_frame() {
     let (mut server, peer) = server(&config, 10_000);
     let flood = flood(peer, Duration::from_millis(1));
     let (closed, after) = seconds(server.close(CloseCode::NORMAL, "")).await;
-    assert_eq!(closed, Ok(()));
+    assert_eq!(closed, Err(Error::Timeout(Timeout::Close)));
     // One more deadline, to read what arrived in time.
     assert_eq!(after, 10 + 5 + 10);
     drop(server);
@@ -135,10 +138,10 @@ async fn a_flood_after_a_close_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads() {
     let (mut server, _peer) = server(&config(), 1000);
-    let data = Message::Binary(vec![0; 1000]);
+    let data = Message::from(vec![0; 1000]);
     let mut sent = 0;
     let ((), after) = seconds(async {
-        while server.send(&data).await.is_ok() {
+        while server.send(data.clone()).await.is_ok() {
             sent += 1000;
         }
     })
@@ -146,7 +149,7 @@ async fn a_peer_that_never_reads() {
     assert_eq!(after, 41);
     assert!(sent >= config().max_output - 10_000, "{sent}");
     assert!(sent <= config().max_output + 2000, "{sent}");
-    assert_eq!(server.recv().await, None);
+    assert_eq!(server.recv().await, Err(Error::Timeout(Timeout::Pong)));
     let ending = server.close_event().unwrap();
     assert_eq!(ending.timeout, Some(Timeout::Pong));
 }
@@ -168,10 +171,10 @@ async fn a_peer_that_sends_and_never_reads() {
 async fn full_on_both_sides() {
     let [mut client, mut server] = pair(&config().with_max_output(100), 64);
     for websocket in [&mut client, &mut server] {
-        websocket.send(&message(3)).await.unwrap();
+        websocket.send(message(3)).await.unwrap();
     }
     let (received, after) = seconds(async { tokio::join!(client.recv(), server.recv()) }).await;
-    assert!(received == (Some(message(3)), Some(message(3))));
+    assert!(received == (Ok(Some(message(3))), Ok(Some(message(3)))));
     assert_eq!(after, 0);
 }
 
@@ -182,9 +185,9 @@ async fn two_sides_that_only_receive_stay_connected() {
     let waited = timeout(7 * 24 * HOUR, both).await;
     waited.expect_err("neither side sends");
     assert_eq!(client.close_event(), None);
-    server.send(&message(1)).await.unwrap();
+    server.send(message(1)).await.unwrap();
     let (_, received) = tokio::join!(server.flush(), client.recv());
-    assert_eq!(received, Some(message(1)));
+    assert_eq!(received, Ok(Some(message(1))));
 }
 
 #[tokio::test(start_paused = true)]

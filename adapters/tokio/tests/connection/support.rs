@@ -11,33 +11,33 @@ use sockless_tokio::{Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, duplex};
 
 /// A Close frame with code 1000, as a server sends it.
-pub const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
+pub(crate) const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
 
 /// The configuration of the examples.
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::new().with_deadlines(Deadlines::new())
 }
 
 /// The answer of a server with this configuration.
-pub fn accept(request: &Request<'_>) -> Connection {
+pub(crate) fn accept(request: &Request<'_>) -> Connection {
     let options = ServerOptions::new().with_config(config());
     request.accept(&options).unwrap()
 }
 
 /// A client and a server over a transport that holds `capacity` bytes each way.
-pub fn pair(config: &Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
+pub(crate) fn pair(config: &Config, capacity: usize) -> [WebSocket<DuplexStream>; 2] {
     let (server, theirs) = server(config, capacity);
     let client = Role::Client.connection(config);
     [WebSocket::new(theirs, client, ReadBuffer::new()), server]
 }
 
 /// A server, and the transport of its peer.
-pub fn server(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
+pub(crate) fn server(config: &Config, capacity: usize) -> (WebSocket<DuplexStream>, DuplexStream) {
     server_over(config, capacity, |transport| transport)
 }
 
 /// The same, over what `wrap` makes of the server's transport.
-pub fn server_over<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) fn server_over<S: AsyncRead + AsyncWrite + Unpin>(
     config: &Config,
     capacity: usize,
     wrap: impl FnOnce(DuplexStream) -> S,
@@ -49,22 +49,22 @@ pub fn server_over<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// A client's frame.
-pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     Frame::new(first, payload).encode(Role::Server)
 }
 
 /// A client's Close frame with code 1000.
-pub fn close() -> Vec<u8> {
+pub(crate) fn close() -> Vec<u8> {
     Frame::close(1000, "").encode(Role::Server)
 }
 
 /// Polls a future once and drops it.
-pub fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
+pub(crate) fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Runs a future and counts its polls.
-pub async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
+pub(crate) async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
     let mut future = pin!(future);
     let mut count = 0;
     let value = poll_fn(|cx| {
@@ -75,26 +75,26 @@ pub async fn polls<T>(future: impl Future<Output = T>) -> (T, usize) {
 }
 
 /// Sends every message back until the connection ends.
-pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(server: &mut WebSocket<S>) {
-    while let Some(message) = server.recv().await {
-        _ = server.send(&message).await;
+pub(crate) async fn echo<S: AsyncRead + AsyncWrite + Unpin>(server: &mut WebSocket<S>) {
+    while let Ok(Some(message)) = server.recv().await {
+        _ = server.send(message).await;
     }
 }
 
 /// Reads `n` bytes.
-pub async fn read(transport: &mut DuplexStream, n: usize) -> Vec<u8> {
+pub(crate) async fn read(transport: &mut DuplexStream, n: usize) -> Vec<u8> {
     let mut bytes = vec![0; n];
     transport.read_exact(&mut bytes).await.unwrap();
     bytes
 }
 
 /// A text message.
-pub fn text(text: &str) -> Message {
-    Message::Text(text.into())
+pub(crate) fn text(text: &str) -> Message {
+    text.into()
 }
 
 /// The message of this number. The messages cover both types and all forms of the payload length.
-pub fn message(number: usize) -> Message {
+pub(crate) fn message(number: usize) -> Message {
     let length = match number % 7 {
         0 => 0,
         1 => 125,
@@ -105,9 +105,9 @@ pub fn message(number: usize) -> Message {
     };
     if number.is_multiple_of(2) {
         let text = number.to_string() + " Grüße ";
-        Message::Text(text.chars().cycle().take(length).collect())
+        text.chars().cycle().take(length).collect::<String>().into()
     } else {
         let data = (number..number + length).map(|i| (i % 251).to_le_bytes()[0]);
-        Message::Binary(data.collect())
+        data.collect::<Vec<_>>().into()
     }
 }

@@ -1,12 +1,13 @@
 //! Transports that buffer, fail, or end without notice.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sockless::{CloseCode, Config};
-use sockless_tokio::{Closed, WebSocket};
+use sockless_tokio::{Error, Timeout, WebSocket};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, DuplexStream, ReadBuf,
     join, split,
@@ -26,8 +27,8 @@ fn buffered(config: &Config) -> (WebSocket<BufWriter<DuplexStream>>, DuplexStrea
 async fn buffered_bytes_are_flushed_before_the_end() {
     let (mut server, mut peer) = buffered(&config());
     let serving = tokio::spawn(async move {
-        server.send(&message(3)).await.unwrap();
-        assert_eq!(server.recv().await, None);
+        server.send(message(3)).await.unwrap();
+        assert_eq!(server.recv().await, Ok(None));
         assert!(server.close_event().unwrap().was_clean);
     });
     peer.write_all(&close()).await.unwrap();
@@ -45,16 +46,16 @@ async fn buffered_bytes_are_flushed_before_the_end() {
 async fn the_flush_before_the_end_has_a_deadline() {
     let (mut server, mut peer) = buffered(&config());
     peer.write_all(&close()).await.unwrap();
-    server.send(&message(3)).await.unwrap();
+    server.send(message(3)).await.unwrap();
     let start = Instant::now();
-    assert_eq!(server.recv().await, None);
+    assert_eq!(server.recv().await, Ok(None));
     assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn flush_waits_for_a_transport_that_buffers() {
     let (mut server, mut peer) = buffered(&config());
-    server.send(&message(3)).await.unwrap();
+    server.send(message(3)).await.unwrap();
     let waited = timeout(Duration::from_secs(1), server.flush()).await;
     waited.expect_err("most of the message is still buffered");
     let (flushed, _) = tokio::join!(server.flush(), read(&mut peer, 4004));
@@ -70,21 +71,22 @@ async fn messages_arrive_after_the_peer_has_left() {
         peer.write_all(&frame(0x81, digits)).await.unwrap();
     }
     drop(peer);
-    assert_eq!(server.send(&message(0)).await, Ok(()));
-    assert_eq!(server.send(&message(0)).await, Err(Closed));
+    server.send(message(0)).await.unwrap();
+    assert_eq!(server.send(message(0)).await, Err(Error::Closed));
     for _ in 0..8 {
-        assert!(server.recv().await.is_some());
+        assert!(server.recv().await.unwrap().is_some());
     }
-    assert_eq!(server.recv().await, None);
-    assert_eq!(server.recv().await, None);
-    assert_eq!(server.flush().await, Err(Closed));
+    let failure = Err(Error::Transport(Arc::new(ErrorKind::BrokenPipe.into())));
+    assert_eq!(server.recv().await, failure);
+    assert_eq!(server.recv().await, failure);
+    assert_eq!(server.flush().await, Err(Error::Closed));
     let ending = server.close_event().unwrap();
     assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE);
 }
 
 /// A writer or a reader that always fails.
 #[derive(Debug)]
-struct Fails(io::ErrorKind);
+struct Fails(ErrorKind);
 
 impl AsyncWrite for Fails {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
@@ -113,7 +115,7 @@ impl AsyncRead for Fails {
 /// A server that can read, and whose writes fail.
 fn read_only() -> (WebSocket<impl AsyncRead + AsyncWrite>, DuplexStream) {
     server_over(&config(), 10_000, |transport| {
-        join(transport, Fails(io::ErrorKind::BrokenPipe))
+        join(transport, Fails(ErrorKind::BrokenPipe))
     })
 }
 
@@ -131,9 +133,9 @@ async fn a_failed_write_loses_nothing_that_was_received() {
         if !late {
             theirs.write_all(&all).await.unwrap();
         }
-        assert_eq!(server.send(&message(1)).await, Ok(()));
-        assert_eq!(server.send(&message(1)).await, Err(Closed));
-        assert_eq!(server.flush().await, Err(Closed));
+        server.send(message(1)).await.unwrap();
+        assert_eq!(server.send(message(1)).await, Err(Error::Closed));
+        assert_eq!(server.flush().await, Err(Error::Closed));
         let writing = tokio::spawn(async move {
             if late {
                 sleep(Duration::from_secs(1)).await;
@@ -141,8 +143,8 @@ async fn a_failed_write_loses_nothing_that_was_received() {
             }
             theirs
         });
-        assert_eq!(server.recv().await, Some(text("last words")));
-        assert_eq!(server.recv().await, None);
+        assert_eq!(server.recv().await, Ok(Some(text("last words"))));
+        assert_eq!(server.recv().await, Ok(None));
         let ending = server.close_event().unwrap();
         assert_eq!(ending.code, CloseCode::POLICY_VIOLATION);
         assert_eq!(ending.reason, "policy");
@@ -154,9 +156,12 @@ async fn a_failed_write_loses_nothing_that_was_received() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_write_starts_a_deadline() {
     let (mut server, _theirs) = read_only();
-    server.send(&message(1)).await.unwrap();
+    server.send(message(1)).await.unwrap();
     let start = Instant::now();
-    assert_eq!(server.recv().await, None);
+    assert_eq!(
+        server.recv().await,
+        Err(Error::Timeout(Timeout::EndOfStream))
+    );
     assert_eq!(start.elapsed().as_secs(), 11);
     let ending = server.close_event().unwrap();
     assert_eq!(ending.code, CloseCode::ABNORMAL_CLOSURE);
@@ -164,27 +169,27 @@ async fn a_failed_write_starts_a_deadline() {
 
 /// The peer has closed, and then reading fails with this error. A message still waits for the peer to read.
 async fn closed_and(
-    error: io::ErrorKind,
+    error: ErrorKind,
 ) -> (WebSocket<impl AsyncRead + AsyncWrite + Unpin>, DuplexStream) {
     let (mut server, mut theirs) = server_over(&config(), 64, |transport| {
         let (reader, writer) = split(transport);
         join(reader.chain(Fails(error)), writer)
     });
-    server.send(&message(3)).await.unwrap();
+    server.send(message(3)).await.unwrap();
     let all = [frame(0x81, "Hi"), close()].concat();
     theirs.write_all(&all).await.unwrap();
     theirs.shutdown().await.unwrap();
-    assert_eq!(server.recv().await, Some(text("Hi")));
+    assert_eq!(server.recv().await, Ok(Some(text("Hi"))));
     (server, theirs)
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_written_after_a_reset() {
-    let (mut server, _peer) = closed_and(io::ErrorKind::ConnectionReset).await;
+    let (mut server, _peer) = closed_and(ErrorKind::ConnectionReset).await;
     let start = Instant::now();
-    assert_eq!(server.recv().await, None);
+    assert_eq!(server.recv().await, Ok(None));
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(server.flush().await, Err(Closed));
+    assert_eq!(server.flush().await, Err(Error::Closed));
     // The code is the peer's. The answer to its Close frame was lost, which is not clean.
     let ending = server.close_event().unwrap();
     assert_eq!((u16::from(ending.code), ending.was_clean), (1000, false));
@@ -193,9 +198,9 @@ async fn nothing_is_written_after_a_reset() {
 /// TLS ends like this without `close_notify`.
 #[tokio::test(start_paused = true)]
 async fn the_output_is_written_after_an_unexpected_end() {
-    let (mut server, mut peer) = closed_and(io::ErrorKind::UnexpectedEof).await;
+    let (mut server, mut peer) = closed_and(ErrorKind::UnexpectedEof).await;
     let (received, all) = tokio::join!(server.recv(), read(&mut peer, 4 + 4000 + 4));
-    assert_eq!(received, None);
+    assert_eq!(received, Ok(None));
     assert!(all.ends_with(CLOSE));
-    assert_eq!(server.flush().await, Ok(()));
+    server.flush().await.unwrap();
 }
