@@ -10,21 +10,29 @@
 //! [`AsyncRead`]: tokio::io::AsyncRead
 //! [`AsyncWrite`]: tokio::io::AsyncWrite
 
+mod accept;
 mod assembly;
+#[cfg(feature = "axum")]
+pub mod axum;
+pub mod broadcast;
 mod clock;
 mod close_event;
 mod driver;
 mod error;
 mod handle;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod message;
 mod message_reader;
 mod message_writer;
 mod opening;
 mod pool;
+pub mod server;
 mod split;
 mod text;
 mod websocket;
 
+pub use accept::{AcceptError, accept, accept_with};
 pub use clock::within;
 pub use close_event::CloseEvent;
 pub use error::Error;

@@ -1,0 +1,156 @@
+//! One message to thousands of connections, with a policy for clients that read slowly.
+//!
+//! The parts are [`tokio::sync::broadcast`] and [`SharedMessage`]. A `SharedMessage` is encoded once, and compressed once
+//! for each window that clients agreed on. The channel keeps the last messages, and each subscriber has a place in it:
+//!
+//! - To publish never waits, whatever the subscribers do.
+//! - No subscriber waits for another. All get the messages in the same order.
+//! - A subscriber that is more messages behind than the channel holds has missed some. [`SlowReader`] says what happens
+//!   to it.
+//!
+//! # Memory
+//!
+//! The channel holds its capacity in messages, rounded up to a power of two, for all subscribers together. Each
+//! connection also holds the messages that its transport has not taken:
+//! [`Config::max_output`](sockless::Config::max_output) bytes and one message more. A message of 4 KiB or more is
+//! not copied for that.
+//!
+//! # Example
+//!
+//! ```
+//! use sockless_tokio::broadcast::{SlowReader, Subscription};
+//! use sockless_tokio::{CloseCode, Error, SharedMessage, WebSocket};
+//! use tokio::io::{AsyncRead, AsyncWrite};
+//! use tokio::sync::broadcast;
+//!
+//! /// Sends all news to one client, until it leaves or the news end.
+//! async fn subscriber(
+//!     websocket: WebSocket<impl AsyncRead + AsyncWrite + Unpin>,
+//!     news: broadcast::Receiver<SharedMessage>,
+//! ) -> Result<(), Error> {
+//!     let mut subscription = Subscription::new(news, SlowReader::Close);
+//!     let (mut sender, mut receiver) = websocket.split();
+//!     let mut subscribed = true;
+//!     loop {
+//!         tokio::select! {
+//!             received = receiver.recv() => match received? {
+//!                 Some(message) => println!("{message:?}"),
+//!                 None => return Ok(()),
+//!             },
+//!             forwarded = subscription.forward(&mut sender), if subscribed => {
+//!                 subscribed = false;
+//!                 if forwarded.is_ok() {
+//!                     sender.close(CloseCode::NORMAL, "no more news").await?;
+//!                 }
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! // A client may be 256 messages behind.
+//! let (publisher, _) = broadcast::channel::<SharedMessage>(256);
+//! // Give `publisher.subscribe()` to the task of each client. An error of `send` means that nobody has subscribed.
+//! _ = publisher.send(SharedMessage::text("Hello, everybody!"));
+//! ```
+
+use sockless::{CloseCode, SharedMessage};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::error::Error;
+use crate::websocket::Sender;
+
+/// What happens to a subscriber that has missed messages, because it reads more slowly than they are published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SlowReader {
+    /// The connection is closed with code 1008 (policy violation) and the reason "too slow".
+    ///
+    /// Use this if a client must not miss a message, for example in a chat. It can connect again and ask for the
+    /// messages that it has missed.
+    #[default]
+    Close,
+    /// The missed messages are left out. The subscriber continues with the oldest message that the channel holds.
+    ///
+    /// Use this if later messages replace earlier ones, for example for prices. A channel with a small capacity then
+    /// gives fresher messages.
+    Skip,
+}
+
+/// The place of one connection in a channel of messages.
+///
+/// See the [module](self) for an example.
+#[derive(Debug)]
+pub struct Subscription {
+    messages: Receiver<SharedMessage>,
+    /// A message that waits for room in the output.
+    unsent: Option<SharedMessage>,
+    slow_reader: SlowReader,
+    missed: u64,
+}
+
+impl Subscription {
+    /// Subscribes a connection to a channel. `messages` is the result of
+    /// [`subscribe`](tokio::sync::broadcast::Sender::subscribe).
+    #[must_use]
+    pub const fn new(messages: Receiver<SharedMessage>, slow_reader: SlowReader) -> Self {
+        Self {
+            messages,
+            unsent: None,
+            slow_reader,
+            missed: 0,
+        }
+    }
+
+    /// Sends all messages of the channel, until all publishers are gone. Then the last message is in the output.
+    ///
+    /// Receive at the same time, in `select!` or in another task. A client that reads nothing at all does not even
+    /// read a Close frame: [`Deadlines::pong`](sockless::Deadlines::pong) bounds how long it keeps the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] if nothing can be sent any more: one side has closed, also under [`SlowReader::Close`], or the
+    /// connection has ended. Receive until the end, to learn more. [`missed`](Self::missed) says whether the client was
+    /// too slow.
+    ///
+    /// # Cancel safety
+    ///
+    /// If you drop the future and call this again, no message is lost or repeated.
+    pub async fn forward<S>(&mut self, sender: &mut Sender<S>) -> Result<(), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            if let Some(message) = &self.unsent {
+                // One write is enough for all messages that are ready.
+                if self.messages.is_empty() {
+                    sender.send_shared(message).await?;
+                } else {
+                    sender.feed_shared(message).await?;
+                }
+                self.unsent = None;
+            }
+            match self.messages.recv().await {
+                Ok(message) => self.unsent = Some(message),
+                Err(RecvError::Closed) => return Ok(()),
+                Err(RecvError::Lagged(missed)) => {
+                    self.missed = self.missed.saturating_add(missed);
+                    if self.slow_reader == SlowReader::Close {
+                        sender
+                            .close(CloseCode::POLICY_VIOLATION, "too slow")
+                            .await?;
+                        return Err(Error::Closed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many messages this subscriber has missed. Under [`SlowReader::Close`], a number above 0 means that the
+    /// connection was closed because the client was too slow.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+}
