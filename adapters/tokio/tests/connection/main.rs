@@ -1,8 +1,10 @@
 //! One connection, in memory and in simulated time.
 
+mod batches;
 mod cancel;
 mod halves;
 mod late;
+mod parts;
 mod silence;
 mod support;
 mod transport;
