@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::message::Message;
 use crate::pool::{self, READ};
+use crate::trace::Trace;
 
 /// How many reads a poll makes before it lets other tasks run.
 const READS: u32 = 32;
@@ -60,6 +61,7 @@ pub(crate) struct Driver<S> {
     failure: Option<Arc<io::Error>>,
     /// Counts the changes that the other half of a split connection may wait for.
     progress: u64,
+    trace: Trace,
 }
 
 /// The state of the writing side.
@@ -88,6 +90,7 @@ impl<S> Driver<S> {
     /// `buffer` holds the bytes that were read after the opening handshake.
     pub(crate) fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
+            trace: Trace::open(connection.role()),
             transport,
             connection,
             buffer,
@@ -224,9 +227,15 @@ impl<S> Driver<S> {
     /// Drops the output. Reading continues: the peer's last messages and its Close frame may have arrived.
     fn write_failed(&mut self, error: io::Error) {
         self.connection.handle_write_error();
-        self.failure.get_or_insert_with(|| Arc::new(error));
+        self.failed(error);
         self.writing = Writing::Broken;
         self.progress += 1;
+    }
+
+    /// Keeps the first failure of the transport.
+    fn failed(&mut self, error: io::Error) {
+        self.trace.failed(&error);
+        self.failure.get_or_insert_with(|| Arc::new(error));
     }
 
     /// Whether a message can be queued, or an error if nothing can be sent any more. `None` while the output is full.
@@ -347,7 +356,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.connection.handle_eof(),
             Err(error) => {
                 self.connection.handle_reset();
-                self.failure.get_or_insert_with(|| Arc::new(error));
+                self.failed(error);
                 self.writing = Writing::Broken;
             }
         }
@@ -498,6 +507,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             TransportAction::Close if self.poll_close(cx).is_ready() => {
                 self.ending = Ending::Over;
                 self.progress += 1;
+                self.trace.closed(self.connection.close_event());
             }
             TransportAction::ShutdownWrite => _ = self.poll_shutdown(cx),
             _ => {}

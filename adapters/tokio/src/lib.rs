@@ -17,9 +17,12 @@ pub mod axum;
 pub mod broadcast;
 mod clock;
 mod close_event;
+mod connect;
 mod driver;
 mod error;
 mod handle;
+#[cfg(feature = "http2")]
+pub mod http2;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod message;
@@ -30,11 +33,25 @@ mod pool;
 pub mod server;
 mod split;
 mod text;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "trace/disabled.rs"]
+mod trace;
 mod websocket;
 
 pub use accept::{AcceptError, accept, accept_with};
 pub use clock::within;
 pub use close_event::CloseEvent;
+pub use connect::error::{ConnectError, ProxyError, RedirectError, Step, TcpError};
+pub use connect::handshake::connect_over;
+#[cfg(feature = "http2")]
+pub use connect::http2::HttpVersions;
+#[cfg(feature = "proxy")]
+pub use connect::proxy::Proxy;
+pub use connect::response::Response;
+pub use connect::transport::{HttpVersion, Transport};
+pub use connect::{Connector, connect};
 pub use error::Error;
 pub use message::Message;
 pub use message_reader::MessageReader;

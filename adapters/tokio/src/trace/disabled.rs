@@ -1,0 +1,20 @@
+//! Without the feature `tracing`, nothing is recorded.
+
+use std::io;
+
+use sockless::{CloseEvent, Role};
+
+#[derive(Debug)]
+pub(crate) struct Trace;
+
+impl Trace {
+    pub(crate) const fn open(_: Role) -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "the same interface as with the feature")]
+    pub(crate) const fn failed(&self, _: &io::Error) {}
+
+    #[expect(clippy::unused_self, reason = "the same interface as with the feature")]
+    pub(crate) const fn closed(&self, _: Option<CloseEvent<'_>>) {}
+}
