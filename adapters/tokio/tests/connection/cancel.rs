@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use sockless::{CloseCode, Config};
-use sockless_tokio::{Error, Message};
+use sockless_tokio::{Error, Message, SharedMessage};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
@@ -59,6 +59,13 @@ impl Side {
     }
 }
 
+fn shared(message: &Message) -> SharedMessage {
+    match message {
+        Message::Text(text) => SharedMessage::text(text),
+        Message::Binary(data) => SharedMessage::binary(data),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_task() {
     for capacity in [16, 100, 5000, 1 << 20] {
@@ -66,9 +73,14 @@ async fn one_task() {
         while both.iter().any(|(_, side)| !side.is_done()) {
             for (websocket, side) in &mut both {
                 if let Some(message) = ALL.get(side.sent) {
-                    side.send(once(websocket.send(message)));
+                    side.send(match side.sent % 3 {
+                        0 => once(websocket.send(message)),
+                        1 => once(websocket.feed(message)),
+                        _ => once(websocket.send_shared(&shared(message))),
+                    });
                 }
                 side.dropped += usize::from(once(websocket.flush()).is_pending());
+                side.dropped += usize::from(once(websocket.ping(b"ping")).is_pending());
                 side.receive(once(websocket.recv()));
             }
             yield_now().await;
