@@ -28,6 +28,8 @@ mod keepalive;
 mod opening;
 #[path = "deadlines/simulation.rs"]
 mod simulation;
+#[path = "deadlines/taken.rs"]
+mod taken;
 #[path = "deadlines/transfers.rs"]
 mod transfers;
 #[path = "deadlines/turns.rs"]

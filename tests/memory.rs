@@ -42,7 +42,7 @@ fn a_connection_is_small_and_owns_no_heap() {
             }
         }
         assert!(!server.output().is_empty());
-        server.swap_output(&mut Vec::new());
+        server.take_output(&mut Vec::new());
     });
     assert_eq!(heap.kept, 0);
     assert!(buffer.is_empty());

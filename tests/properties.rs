@@ -250,7 +250,7 @@ enum Step {
     WriteError,
     Reset,
     Write(Index),
-    Swap,
+    TakeOutput,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -274,7 +274,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::WriteError),
         1 => Just(Step::Reset),
         3 => any::<Index>().prop_map(Step::Write),
-        1 => Just(Step::Swap),
+        1 => Just(Step::TakeOutput),
     ]
 }
 
@@ -303,6 +303,8 @@ proptest! {
         let mut buffer = ReadBuffer::new();
         let mut other = ReadBuffer::new();
         let mut written = Vec::new();
+        // Output that was taken and not reported.
+        let mut taken = Vec::new();
         let mut error: Option<ProtocolError> = None;
         let mut closed = false;
         let mut stream_ended = false;
@@ -354,27 +356,38 @@ proptest! {
                     stream_ended = true;
                 }
                 Step::WriteError => {
+                    let late = taken.len();
+                    written.append(&mut taken);
                     written.extend(connection.output());
                     connection.handle_write_error();
+                    connection.advance_output(late);
                     prop_assert!(connection.output().is_empty() && !connection.can_send());
                 }
                 Step::Reset => {
+                    let late = taken.len();
+                    written.append(&mut taken);
                     written.extend(connection.output());
                     connection.handle_reset();
+                    connection.advance_output(late);
                     prop_assert_eq!(connection.transport_action(), TransportAction::Close);
                     stream_ended = true;
                 }
                 Step::Write(n) => {
-                    let n = n.index(connection.output().len() + 1);
-                    written.extend_from_slice(&connection.output()[..n]);
+                    let n = n.index(connection.output_len() + 1);
+                    let first = n.min(taken.len());
+                    written.extend(taken.drain(..first));
+                    written.extend_from_slice(&connection.output()[..n - first]);
                     connection.advance_output(n);
                 }
-                Step::Swap => {
+                Step::TakeOutput => {
                     let mut output = b"left over".to_vec();
-                    connection.swap_output(&mut output);
-                    written.extend(output);
+                    connection.take_output(&mut output);
+                    prop_assert_eq!(&output, &before);
+                    prop_assert!(connection.output().is_empty());
+                    taken.extend(output);
                 }
             }
+            prop_assert_eq!(connection.output_len(), taken.len() + connection.output().len());
             match sent {
                 Some(Ok(())) => prop_assert!(open && connection.output().len() > before.len()),
                 Some(Err(refused)) => {
@@ -391,6 +404,7 @@ proptest! {
             }
             prop_assert!(connection.close_event().is_none() || !connection.can_send());
         }
+        written.append(&mut taken);
         written.extend_from_slice(connection.output());
         for event in assert_legal(role, &written) {
             if let OwnedEvent::Close(code, _) = event {

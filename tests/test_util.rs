@@ -145,6 +145,8 @@ struct Echo {
     connection: Connection,
     buffer: ReadBuffer,
     fault: Fault,
+    /// Output that it took and that is not written yet. `None` if it borrows the output.
+    taken: Option<Vec<u8>>,
 }
 
 impl Echo {
@@ -153,7 +155,15 @@ impl Echo {
             connection: Connection::server(config),
             buffer: ReadBuffer::new(),
             fault: Correct,
+            taken: None,
         }
+    }
+
+    /// One that borrows the output, and one that takes it.
+    fn both(config: &Config) -> [Self; 2] {
+        let mut takes = Self::new(config);
+        takes.taken = Some(Vec::new());
+        [Self::new(config), takes]
     }
 
     fn with_fault(self, fault: Fault) -> Self {
@@ -164,13 +174,39 @@ impl Echo {
         self.fault == fault
     }
 
+    fn write(&mut self, transport: &mut NonBlockingTransport) {
+        let connection = &mut self.connection;
+        let Some(taken) = &mut self.taken else {
+            return connection.write_to(transport);
+        };
+        loop {
+            if taken.is_empty() {
+                connection.take_output(taken);
+            }
+            if taken.is_empty() {
+                return;
+            }
+            match transport.write(taken) {
+                Ok(n) => {
+                    taken.drain(..n);
+                    connection.advance_output(n);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    taken.clear();
+                    return connection.handle_write_error();
+                }
+            }
+        }
+    }
+
     fn answer(&mut self, transport: &mut NonBlockingTransport) -> bool {
         let writes_for_room = !self.has(WritesAfterEvents);
-        let connection = &mut self.connection;
         loop {
-            if !connection.has_room() && writes_for_room {
-                connection.write_to(transport);
+            if !self.connection.has_room() && writes_for_room {
+                self.write(transport);
             }
+            let connection = &mut self.connection;
             if !connection.has_room() {
                 break;
             }
@@ -183,8 +219,8 @@ impl Echo {
                 Event::Ping(_) | Event::Pong(_) | Event::Close(_) => Ok(()),
             };
         }
-        connection.write_to(transport);
-        connection.has_room() && connection.wants_read()
+        self.write(transport);
+        self.connection.has_room() && self.connection.wants_read()
     }
 
     /// Returns whether there may be more to read.
@@ -201,7 +237,7 @@ impl Echo {
         }
         self.connection.handle_timeout(now);
         if !self.has(LeavesThePing) {
-            self.connection.write_to(transport);
+            self.write(transport);
         }
         if self.connection.transport_action() == TransportAction::ShutdownWrite {
             transport.shutdown_write();
@@ -271,15 +307,16 @@ fn deadlines() -> Config {
 fn an_echo_passes_when_writes_are_small() {
     for trigger in Trigger::BOTH {
         for places in every_cut(hello().encode(Role::Server).len() * 2) {
-            let mut transport = NonBlockingTransport::new(trigger);
-            transport.set_max_write(1);
-            transport.peer_sends(&hello().encode(Role::Server).repeat(2), &places);
-            transport.peer_sends(&Frame::close(1000, "").encode(Role::Server), &[]);
-            let ending = Echo::new(&small()).serve(&mut transport).unwrap();
-            assert!(ending.was_clean);
-            let heard = assert_legal(Role::Server, transport.written());
-            let hello = OwnedEvent::text("Hello");
-            assert_eq!(heard, [hello.clone(), hello, OwnedEvent::close(1000, "")]);
+            for mut echo in Echo::both(&small()) {
+                let mut transport = NonBlockingTransport::new(trigger);
+                transport.set_max_write(1);
+                transport.peer_sends(&hello().encode(Role::Server).repeat(2), &places);
+                transport.peer_sends(&Frame::close(1000, "").encode(Role::Server), &[]);
+                assert!(echo.serve(&mut transport).unwrap().was_clean);
+                let heard = assert_legal(Role::Server, transport.written());
+                let hello = OwnedEvent::text("Hello");
+                assert_eq!(heard, [hello.clone(), hello, OwnedEvent::close(1000, "")]);
+            }
         }
     }
 }
@@ -287,26 +324,30 @@ fn an_echo_passes_when_writes_are_small() {
 #[test]
 fn a_peer_that_reads_only_after_sending_gets_all_answers() {
     for trigger in Trigger::BOTH {
-        let mut transport = greeted(trigger, 200);
-        transport.peer_ends();
-        transport.set_peer_reads(PeerReads::AfterSending);
-        Echo::new(&small()).serve(&mut transport).unwrap();
-        let heard = assert_legal(Role::Server, transport.written());
-        assert_eq!(heard, vec![OwnedEvent::text("Hello"); 200]);
+        for mut echo in Echo::both(&small()) {
+            let mut transport = greeted(trigger, 200);
+            transport.peer_ends();
+            transport.set_peer_reads(PeerReads::AfterSending);
+            echo.serve(&mut transport).unwrap();
+            let heard = assert_legal(Role::Server, transport.written());
+            assert_eq!(heard, vec![OwnedEvent::text("Hello"); 200]);
+        }
     }
 }
 
 #[test]
 fn a_silent_peer_and_a_peer_that_never_reads_time_out() {
     for trigger in Trigger::BOTH {
-        let mut transport = greeted(trigger, 200);
-        transport.set_peer_reads(PeerReads::Never);
-        let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
-        assert_eq!(ending.timeout, Some(Timeout::Pong));
-        assert_eq!(transport.written(), &hello().encode(Role::Client)[..3]);
-        // The loop did not read the rest.
-        let unread = transport.unread_len();
-        assert!(unread > 190 * 11, "{unread}");
+        for mut echo in Echo::both(&deadlines()) {
+            let mut transport = greeted(trigger, 200);
+            transport.set_peer_reads(PeerReads::Never);
+            let ending = echo.serve(&mut transport).unwrap();
+            assert_eq!(ending.timeout, Some(Timeout::Pong));
+            assert_eq!(transport.written(), &hello().encode(Role::Client)[..3]);
+            // The loop did not read the rest.
+            let unread = transport.unread_len();
+            assert!(unread > 190 * 11, "{unread}");
+        }
 
         let mut transport = greeted(trigger, 1);
         let ending = Echo::new(&deadlines()).serve(&mut transport).unwrap();
@@ -319,12 +360,14 @@ fn a_silent_peer_and_a_peer_that_never_reads_time_out() {
 fn the_loop_writes_all_output_after_the_end_of_the_stream() {
     for trigger in Trigger::BOTH {
         for peer_reads in [PeerReads::Always, PeerReads::AfterSending] {
-            let mut transport = greeted(trigger, 3);
-            transport.peer_ends();
-            transport.set_peer_reads(peer_reads);
-            let ending = Echo::new(&Config::new()).serve(&mut transport).unwrap();
-            assert_eq!((ending.code, ending.timeout), (1006, None));
-            assert_eq!(transport.written(), hello().encode(Role::Client).repeat(3));
+            for mut echo in Echo::both(&Config::new()) {
+                let mut transport = greeted(trigger, 3);
+                transport.peer_ends();
+                transport.set_peer_reads(peer_reads);
+                let ending = echo.serve(&mut transport).unwrap();
+                assert_eq!((ending.code, ending.timeout), (1006, None));
+                assert_eq!(transport.written(), hello().encode(Role::Client).repeat(3));
+            }
         }
     }
 }
@@ -376,17 +419,19 @@ fn a_pause_does_not_end_the_connection() {
 #[test]
 fn after_a_violation_the_loop_writes_a_close_frame_and_shuts_down_writing() {
     for trigger in Trigger::BOTH {
-        let mut transport = greeted(trigger, 1);
-        transport.peer_sends(&Frame::new(0x83, "").encode(Role::Server), &[]);
-        transport.peer_pauses(seconds(1));
-        transport.peer_ends();
-        Echo::new(&small()).serve(&mut transport).unwrap();
-        assert!(transport.is_shut_down());
-        let heard = assert_legal(Role::Server, transport.written());
-        assert!(matches!(
-            &heard[..],
-            [OwnedEvent::Text(_), OwnedEvent::Close(1002, _)]
-        ));
+        for mut echo in Echo::both(&small()) {
+            let mut transport = greeted(trigger, 1);
+            transport.peer_sends(&Frame::new(0x83, "").encode(Role::Server), &[]);
+            transport.peer_pauses(seconds(1));
+            transport.peer_ends();
+            echo.serve(&mut transport).unwrap();
+            assert!(transport.is_shut_down());
+            let heard = assert_legal(Role::Server, transport.written());
+            assert!(matches!(
+                &heard[..],
+                [OwnedEvent::Text(_), OwnedEvent::Close(1002, _)]
+            ));
+        }
     }
 }
 
@@ -417,12 +462,16 @@ proptest! {
     ) {
         let bytes = frames.encode(Role::Server);
         let config = Config::new().with_max_output(max_output).with_max_unsent_pongs(usize::MAX);
+        let [mut borrows, mut takes] = Echo::both(&config);
         let mut transport = NonBlockingTransport::new(trigger);
         transport.set_max_write(max_write);
         transport.set_peer_reads(peer_reads);
         transport.peer_sends(&bytes, &cuts.places(bytes.len()));
         transport.peer_ends();
-        Echo::new(&config).serve(&mut transport);
+        let mut other = transport.clone();
+        borrows.serve(&mut transport);
+        takes.serve(&mut other);
+        prop_assert_eq!(transport.written(), other.written());
 
         let verdict = judge(&Rules::new(Role::Server, &config), &bytes);
         let mut expected: Vec<OwnedEvent> = verdict.events.into_iter().filter_map(|event| match event {

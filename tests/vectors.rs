@@ -24,6 +24,8 @@ mod pings;
 mod sending;
 #[path = "vectors/shared.rs"]
 mod shared;
+#[path = "vectors/taken.rs"]
+mod taken;
 #[path = "vectors/text.rs"]
 mod text;
 

@@ -16,8 +16,10 @@ pub(crate) enum Operation {
     Arrive(u16),
     /// Takes all events.
     TakeEvents,
-    /// Takes all output at once.
-    SwapOutput,
+    /// Takes all output. It is not written yet.
+    TakeOutput,
+    /// Takes all output and writes it, but it does not arrive yet.
+    Write,
     /// Changes these bits of one byte on its way to the other peer.
     Corrupt(u16, u8),
     /// The stream from the other peer ends.
@@ -75,7 +77,7 @@ impl<'a> Arbitrary<'a> for Step {
                 let reason = String::from_utf8_lossy(data(u)?);
                 Operation::Send(OwnedEvent::close(code, &reason), Manner::Whole)
             }
-            7 => Operation::SwapOutput,
+            7 => Operation::Write,
             8 => Operation::Corrupt(u16::arbitrary(u)?, u8::arbitrary(u)?),
             9 => Operation::EndOfStream,
             10 => Operation::ExchangeBuffer,
@@ -91,6 +93,7 @@ impl<'a> Arbitrary<'a> for Step {
             19 => Operation::TakeEvents,
             20 => Operation::TimeBack(u16::arbitrary(u)?),
             21 => Operation::LargestTime,
+            22 => Operation::TakeOutput,
             // Transfers have more kinds than the others, so that most output arrives.
             _ => Operation::Transfer(u16::arbitrary(u)?),
         };

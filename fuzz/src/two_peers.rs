@@ -204,9 +204,13 @@ steady_reader_bounded: client 2 open; server 0 Pong timeout
 steady_reader_strict: client 2 open; server 0 Pong timeout
 stream_ends: client 0 open; server 1 unclean
 stream_not_ended: client 1 clean, EndOfStream timeout; server 1 clean
+taken_and_never_written: client 2 open; server 1 Pong timeout
+taken_close_frame: client 0 Close timeout; server 1 clean
+taken_in_parts: client 4 clean; server 1 clean
 unread_at_a_reset: client 3 unclean; server 0 open
 unread_at_a_write_error: client 3 unclean; server 0 open
 unread_at_the_end: client 3 unclean; server 1 open
+write_error_while_taken: client 0 open; server 1 open
 wrong_after_a_write_error: client 1 ReservedBits; server 0 open
 ";
 }

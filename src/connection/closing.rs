@@ -246,7 +246,9 @@ impl Closing {
             }
             (_, Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)) => TransportAction::Close,
             // This holds after the end of the stream too: the peer may have ended only its own direction.
-            _ if !output.is_empty() => TransportAction::Write,
+            _ if !output.unsent().is_empty() => TransportAction::Write,
+            // The caller has the rest, and reports when it is written.
+            _ if output.has_taken() => TransportAction::Wait,
             (_, Stream::AtEnd) => TransportAction::Close,
             (State::Open | State::Closing | State::PeerClosing | State::Ended, _) => {
                 TransportAction::Wait
@@ -262,6 +264,14 @@ impl Closing {
             (State::Failed(_), _) if self.peer_close.is_some() => TransportAction::Close,
             (State::Failed(_) | State::Refused, _) => self.end_own_direction(),
         }
+    }
+
+    /// Whether the output was dropped, or is never written.
+    pub(crate) const fn writes_nothing(&self) -> bool {
+        matches!(
+            self.stream,
+            Stream::ReadOnly | Stream::Broken | Stream::GivenUp(_)
+        )
     }
 
     /// What to do with the transport when everything is written and the stream has not ended.
@@ -440,12 +450,13 @@ impl fmt::Display for Initiator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportAction {
-    /// Write the output.
+    /// Write the [output](crate::Connection::output), or [take](crate::Connection::take_output) it.
     ///
     /// Output that was queued before the peer ended the stream is still written, because the peer may have ended only
     /// its own direction. [`Deadlines::close`](crate::Deadlines::close) limits how long this takes.
     Write,
-    /// Wait until there are bytes to read, or until the next timeout.
+    /// Wait until there are bytes to read, until the next timeout, or until output that you
+    /// [took](crate::Connection::take_output) is written.
     ///
     /// After a clean close, a client waits until the server ends the stream. After a [failed
     /// write](crate::Connection::handle_write_error), you read what the peer sent before.

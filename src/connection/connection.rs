@@ -49,7 +49,7 @@ use crate::wire::{CloseCode, CloseFrame, Opcode, ProtocolError, utf8};
 /// - one Ping and one Close frame
 ///
 /// The vector for the output takes at most 4 times that sum. The connection keeps this memory for the next message.
-/// [`swap_output`](Self::swap_output) takes it away.
+/// [`take_output`](Self::take_output) takes it away.
 ///
 /// Each of these needs a little more heap:
 ///
@@ -942,46 +942,78 @@ impl Connection {
 /// Write the [`output`](Self::output), and report what the transport did. Then do what
 /// [`transport_action`](Self::transport_action) says. For a transport with the traits of `std::io`, the next group
 /// writes and reports for you.
+///
+/// A transport that keeps the bytes until a write completes, such as `io_uring`, [takes](Self::take_output) the output
+/// and reports later.
 impl Connection {
-    /// Reports that you wrote the first `n` bytes of the output to the transport.
+    /// Reports that you wrote the next `n` bytes of the output to the transport.
     ///
-    /// The output is what [`output`](Self::output) and [`output_parts`](Self::output_parts) return. This call does
-    /// not copy bytes.
+    /// They are first the bytes that you [took](Self::take_output), and then the bytes of [`output`](Self::output) and
+    /// [`output_parts`](Self::output_parts). This call does not copy bytes.
+    ///
+    /// After [`handle_write_error`](Self::handle_write_error), [`handle_reset`](Self::handle_reset) or a missed
+    /// deadline, nothing remains to report. So a report of a write that ends later does nothing.
     ///
     /// # Panics
     ///
-    /// If `n` is more than [`output_len`](Self::output_len).
+    /// If `n` is more than [`output_len`](Self::output_len), unless nothing remains to report.
     #[inline]
     pub fn advance_output(&mut self, n: usize) {
-        self.sender.advance_output(n);
-        self.after_write(n);
+        if self.sender.advance_output(n) {
+            return self.after_write(n);
+        }
+        self.advanced_too_far();
     }
 
-    /// Moves the whole output into `output`, and uses the memory of `output` from now on.
+    /// Moves the output into `output`, and uses the memory of `output` from now on.
     ///
-    /// The old contents of `output` are dropped. Shared messages are copied. The connection counts the moved bytes as
-    /// written, so write them before you next ask for [`transport_action`](Self::transport_action).
+    /// This serves transports that take ownership of a buffer, and pools of buffers. It copies no bytes, except for
+    /// shared messages. The old contents of `output` are dropped.
     ///
-    /// This serves transports that take ownership of a buffer, and pools of buffers. If you pass `Vec::new()` when the
-    /// connection has nothing to send, it owns no memory for output.
+    /// The moved bytes are then *taken*. Write them, and report with [`advance_output`](Self::advance_output) how many
+    /// bytes were written. Until then:
+    ///
+    /// - They count in [`output_len`](Self::output_len), and so for [`has_room`](Self::has_room) and the limits.
+    /// - [`output`](Self::output) and [`output_parts`](Self::output_parts) return only bytes that are not taken.
+    /// - [`transport_action`](Self::transport_action) is [`Wait`](TransportAction::Wait) if everything is taken.
+    /// - [`Config::deadlines`] run as for unwritten bytes. If the bytes are never reported, the peer misses them.
+    ///
+    /// You may take the output again before that. The bytes of both calls are then taken, and are reported in their
+    /// order. After a failed write, call [`handle_write_error`](Self::handle_write_error). Then no bytes are taken any
+    /// more.
+    ///
+    /// If you pass `Vec::new()` when the output is empty, the connection owns no memory for output.
     ///
     /// # Example
     ///
     /// ```
-    /// use sockless::{Config, Connection};
+    /// use sockless::{Config, Connection, TransportAction};
     ///
     /// let mut server = Connection::server(&Config::default());
     /// server.send_text("Hi")?;
     /// let mut output = Vec::new();
-    /// server.swap_output(&mut output);
+    /// server.take_output(&mut output);
     /// assert_eq!(output, b"\x81\x02Hi");
+    ///
+    /// // While something else writes them, the bytes still count.
     /// assert!(server.output().is_empty());
+    /// assert_eq!(server.output_len(), 4);
+    /// assert_eq!(server.transport_action(), TransportAction::Wait);
+    ///
+    /// server.advance_output(4);
+    /// assert_eq!(server.output_len(), 0);
     /// # Ok::<(), sockless::SendError>(())
     /// ```
-    #[doc(alias("take_output", "drain", "poll_transmit"))]
-    pub fn swap_output(&mut self, output: &mut Vec<u8>) {
-        self.sender.swap_output(output);
-        self.after_write(output.len());
+    #[doc(alias(
+        "swap_output",
+        "drain",
+        "poll_transmit",
+        "completion",
+        "io_uring",
+        "zero_copy"
+    ))]
+    pub fn take_output(&mut self, output: &mut Vec<u8>) {
+        self.sender.take_output(output);
     }
 
     /// Reports the end of the stream: the peer sends no more bytes.
@@ -1011,7 +1043,7 @@ impl Connection {
 
     /// Reports that a write failed, for instance with `BrokenPipe` or `ConnectionReset`.
     ///
-    /// The output is dropped, and nothing can be sent any more. You can still read the bytes that the peer sent before.
+    /// The output is dropped with its [taken](Self::take_output) bytes, and nothing can be sent any more. You can still read the bytes that the peer sent before.
     /// They may hold its last messages and its Close frame, which says why the connection ended (RFC 6455, section
     /// 7.1.5). So read until the end of the stream or an error, as [`transport_action`](Self::transport_action) says.
     /// [`Deadlines::close`](crate::Deadlines::close) limits how long this takes.
@@ -1058,7 +1090,7 @@ impl Connection {
 
     /// Reports that a read failed: the transport was reset, or is broken in another way.
     ///
-    /// The output is dropped, and nothing more can be read or written. So the
+    /// The output is dropped with its [taken](Self::take_output) bytes, and nothing more can be read or written. So the
     /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close). Events in the buffer are
     /// delivered, before or after this call. Take them before you close. If a write failed, call
     /// [`handle_write_error`](Self::handle_write_error) instead.
@@ -1070,7 +1102,8 @@ impl Connection {
         self.nothing_more_is_sent();
     }
 
-    /// Returns the bytes to write to the transport, in one piece. The slice is empty if there are none.
+    /// Returns the bytes to write to the transport, in one piece. The slice is empty if there are none, or if all are
+    /// [taken](Self::take_output).
     ///
     /// While [shared messages](Self::send_shared) wait, this is only the first piece. Write until it is empty, or write
     /// all [`output_parts`](Self::output_parts).
@@ -1083,7 +1116,8 @@ impl Connection {
 
     /// Returns the bytes to write to the transport, in pieces for vectored writes.
     ///
-    /// There is at most one piece, unless [shared messages](Self::send_shared) wait. No piece is empty.
+    /// There is at most one piece, unless [shared messages](Self::send_shared) wait. No piece is empty. Bytes that you
+    /// [took](Self::take_output) are not among them.
     #[doc(alias("writev", "write_vectored"))]
     #[inline]
     pub fn output_parts(&self) -> impl Iterator<Item = &[u8]> {
@@ -1091,6 +1125,9 @@ impl Connection {
     }
 
     /// Returns how many bytes of output wait to be written, in all pieces.
+    ///
+    /// This includes bytes that you [took](Self::take_output) and did not report yet. If something else writes those,
+    /// take or write more only if [`output`](Self::output) is not empty.
     #[doc(alias("bufferedAmount", "wants_write"))]
     #[must_use]
     #[inline]
@@ -1150,6 +1187,22 @@ impl Connection {
         if let Some(timers) = &mut self.timers {
             timers.control_queued(size.into());
         }
+    }
+
+    /// Whether bytes are taken and not reported.
+    #[cfg(feature = "std")]
+    pub(super) const fn has_taken_output(&self) -> bool {
+        self.sender.output().has_taken()
+    }
+
+    /// The caller reports more bytes than the output has. They may have been dropped after they were taken.
+    #[cold]
+    #[inline(never)]
+    fn advanced_too_far(&self) {
+        assert!(
+            self.closing.writes_nothing(),
+            "advanced by more than the output"
+        );
     }
 
     /// Notes that output was written. A Pong that found no room may go out then, and so may the next automatic Ping.

@@ -67,9 +67,11 @@ impl<'a> Outgoing<'a> {
 
     /// Reports that you wrote the first `n` bytes of the [`parts`](Self::parts) to the transport.
     ///
+    /// Like [`Connection::advance_output`], it counts [taken](Connection::take_output) bytes first.
+    ///
     /// # Panics
     ///
-    /// If `n` is more than the length of all parts together.
+    /// If `n` is more than the length of the taken bytes and of all parts together.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "`own` is at most `n`, and `written` is at most the bytes that were in memory"
@@ -81,13 +83,15 @@ impl<'a> Outgoing<'a> {
         let Some(rest) = self.payload.get(n - own..) else {
             panic_on_advance()
         };
-        sender.advance_output(own);
+        _ = sender.advance_output(own);
         sender.count_written(n - own);
         self.payload = rest;
         self.written += n;
     }
 
     /// Returns all bytes that wait to be written, in order: the output with the header, and then the payload.
+    ///
+    /// Bytes that you [took](Connection::take_output) before are not among them. Write those first.
     ///
     /// There are at most two parts, unless [shared messages](crate::SharedMessage) wait before this one. No part is
     /// empty.

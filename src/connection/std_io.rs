@@ -91,6 +91,8 @@ impl Connection {
     /// messages are written without a copy. This does not flush: if the transport buffers its writes, flush it
     /// yourself.
     ///
+    /// While [taken](Self::take_output) bytes are not reported, this writes nothing, because they come first.
+    ///
     /// After any other error, or if the transport takes 0 bytes, the output is dropped and nothing more is written. You
     /// can still read what the peer sent: see [`handle_write_error`](Self::handle_write_error).
     ///
@@ -114,7 +116,7 @@ impl Connection {
     pub fn write_to(&mut self, transport: &mut (impl Write + ?Sized)) {
         /// A vectored write takes at most this many parts.
         const MOST_PARTS: usize = 16;
-        while self.output_len() > 0 {
+        while !self.output().is_empty() && !self.has_taken_output() {
             let mut parts = [IoSlice::new(&[]); MOST_PARTS];
             let mut count = 0_usize;
             for (slice, part) in parts.iter_mut().zip(self.output_parts()) {

@@ -90,7 +90,7 @@ fn this_side_may_close_inside_a_message() {
 }
 
 #[test]
-fn swapped_output_counts_as_written() {
+fn taken_output_does_not_come_again() {
     for role in Role::BOTH {
         let mut connection = role.connection(&Config::default());
         let mut output = b"left over".to_vec();
@@ -98,7 +98,7 @@ fn swapped_output_counts_as_written() {
         connection.send_text("two").unwrap();
         let first = connection.output().len() / 2;
         connection.advance_output(first);
-        connection.swap_output(&mut output);
+        connection.take_output(&mut output);
         assert_eq!(heard(role, &output), [OwnedEvent::text("two")]);
         assert_eq!(connection.output(), []);
         connection.send_text("three").unwrap();

@@ -102,11 +102,12 @@ fn without_copies_the_same_bytes_go_out() {
             }
             assert_eq!(copied.len(), shared.len(), "{role:?} {seed} {i}");
         }
-        // `swap_output` takes the rest, until no Pong waits.
+        // `take_output` takes the rest, until no Pong waits.
         for (connection, written) in [(&mut copying, &mut copied), (&mut sharing, &mut shared)] {
             loop {
                 let mut output = Vec::new();
-                connection.swap_output(&mut output);
+                connection.take_output(&mut output);
+                connection.advance_output(output.len());
                 if output.is_empty() {
                     break;
                 }

@@ -95,13 +95,14 @@ impl Server for Sockless {
             buffer.extend_from_slice(&batch.bytes[range.clone()]);
             // The connection borrows the output buffer of the pool, and returns it with its output.
             self.pool.output.clear();
-            connection.swap_output(&mut self.pool.output);
+            connection.take_output(&mut self.pool.output);
             while let Some(event) = connection.next_event(&mut buffer).unwrap() {
                 if let Event::Binary { data, .. } = event {
                     connection.send_binary(data).unwrap();
                 }
             }
-            connection.swap_output(&mut self.pool.output);
+            connection.take_output(&mut self.pool.output);
+            connection.advance_output(self.pool.output.len());
             batch.written.extend_from_slice(&self.pool.output);
             self.pool.give(*id, buffer);
         }

@@ -176,7 +176,7 @@ impl Peer for Sockless {
             connection.send_binary(data).unwrap();
             connection.advance_output(connection.output().len());
             // The output buffer goes back to the pool that connections share.
-            connection.swap_output(&mut Vec::new());
+            connection.take_output(&mut Vec::new());
         }
         Box::new(connection)
     }

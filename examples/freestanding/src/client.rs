@@ -84,7 +84,7 @@ impl Client {
         };
         if connection.output_len() == 0 {
             // An idle client has no memory for output.
-            connection.swap_output(&mut Vec::new());
+            connection.take_output(&mut Vec::new());
         }
         match connection.transport_action() {
             TransportAction::Close => return false,

@@ -188,9 +188,7 @@ impl Client {
 
     /// Sends the output, or its first part.
     ///
-    /// It sends a copy. With `Connection::swap_output` the connection would count the bytes as written, while they may
-    /// wait for a peer that does not read. Then no deadline would apply to them. It also frees the memory of an empty
-    /// output, so an idle client has none.
+    /// It sends a copy. It also frees the memory of an empty output, so an idle client has none.
     fn send(&mut self, id: usize, common: &mut Common) {
         let Some(connection) = self.stage.connection_mut() else {
             return;
@@ -199,7 +197,7 @@ impl Client {
             return;
         }
         if connection.output().is_empty() {
-            connection.swap_output(&mut Vec::new());
+            connection.take_output(&mut Vec::new());
             return;
         }
         let mut bytes = common.spare.pop().unwrap_or_default();

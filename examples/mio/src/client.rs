@@ -176,7 +176,7 @@ impl Client {
         if let Some(connection) = self.stage.connection_mut()
             && connection.output_len() == 0
         {
-            connection.swap_output(common.output);
+            connection.take_output(common.output);
         }
     }
 
@@ -196,7 +196,7 @@ impl Client {
             && connection.output_len() == 0
         {
             let mut output = Vec::new();
-            connection.swap_output(&mut output);
+            connection.take_output(&mut output);
             if output.capacity() <= KEPT {
                 *common.output = output;
             }

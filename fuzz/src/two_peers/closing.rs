@@ -12,6 +12,16 @@ pub(super) enum Awaited {
     Nothing,
 }
 
+/// What a connection has not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    Nothing,
+    /// The application took all of it, and has not reported that it is written.
+    Taken,
+    /// At least a part of it was not taken.
+    Output,
+}
+
 /// Whether more bytes can come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Input {
@@ -141,14 +151,15 @@ impl Closing {
     }
 
     /// What the application must do with the transport.
-    pub(super) fn action(&self, has_output: bool) -> TransportAction {
+    pub(super) fn action(&self, unwritten: Unwritten) -> TransportAction {
         match self.input {
             Input::Failed | Input::TimedOut => TransportAction::Close,
             Input::Ended if self.write_failed => TransportAction::Close,
             // After a failed write only the peer's Close frame can still come.
             Input::Open if self.write_failed && self.received => TransportAction::Close,
             Input::Open if self.write_failed => TransportAction::Wait,
-            _ if has_output => TransportAction::Write,
+            _ if unwritten == Unwritten::Output => TransportAction::Write,
+            _ if unwritten == Unwritten::Taken => TransportAction::Wait,
             Input::Ended => TransportAction::Close,
             Input::Open if self.failed && self.received => TransportAction::Close,
             Input::Open if self.failed => TransportAction::ShutdownWrite,
@@ -161,13 +172,13 @@ impl Closing {
     }
 
     /// What the deadlines apply to.
-    pub(super) fn awaited(&self, has_output: bool) -> Awaited {
+    pub(super) fn awaited(&self, unwritten: Unwritten) -> Awaited {
         let half_closed = self.sent && !self.received || self.received && self.is_open();
         if self.is_open() && !self.received {
             Awaited::Messages
         } else if half_closed && !self.failed && self.may_receive() {
             Awaited::Close
-        } else if self.action(has_output) == TransportAction::Close {
+        } else if self.action(unwritten) == TransportAction::Close {
             Awaited::Nothing
         } else {
             Awaited::EndOfStream

@@ -9,7 +9,7 @@ use sockless::{
     TransportAction,
 };
 
-use super::closing::Closing;
+use super::closing::{Closing, Unwritten};
 use super::deadlines::{DeadlineModel, Due, Situation};
 use super::incoming::{Counts, Payload};
 use crate::memory::Watch;
@@ -20,9 +20,11 @@ pub(super) struct Side {
     pub(super) peer: Peer,
     role: Role,
     config: Config,
+    /// Bytes that were taken from its output, and that are not reported as written.
+    unreported: Vec<u8>,
     /// Bytes between its output and the other peer.
     pub(super) wire: VecDeque<u8>,
-    /// All bytes that were taken from its output.
+    /// All bytes that were written.
     pub(super) written: Vec<u8>,
     /// Whole messages and Pings that it sent.
     sent: Vec<OwnedEvent>,
@@ -54,6 +56,7 @@ impl Side {
             peer: Peer::with(connection, ReadBuffer::new()),
             role,
             config: config.clone(),
+            unreported: Vec::new(),
             wire: VecDeque::new(),
             written: Vec::new(),
             sent: Vec::new(),
@@ -83,7 +86,11 @@ impl Side {
             }
             Operation::Arrive(n) => self.arrive(n.into(), other),
             Operation::TakeEvents => self.take_events(),
-            Operation::SwapOutput => self.swap_output(),
+            Operation::TakeOutput => self.take_output(),
+            Operation::Write => {
+                self.take_output();
+                self.write_output(usize::MAX);
+            }
             Operation::Corrupt(at, bits) => self.corrupt(at.into(), bits),
             Operation::EndOfStream => {
                 self.peer.connection.handle_eof();
@@ -92,11 +99,13 @@ impl Side {
             Operation::WriteError => {
                 let dropped = self.drop_output();
                 self.peer.connection.handle_write_error();
+                self.report_late();
                 self.closing.write_error(dropped);
             }
             Operation::Reset => {
                 let dropped = self.drop_output();
                 self.peer.connection.handle_reset();
+                self.report_late();
                 self.closing.read_error(dropped);
             }
             Operation::ExchangeBuffer => {
@@ -119,12 +128,13 @@ impl Side {
 
     fn send(&mut self, event: OwnedEvent, manner: Manner) {
         let before = self.output();
+        let unreported = std::mem::take(&mut self.unreported);
         let connection = &mut self.peer.connection;
         let open = connection.can_send();
         // What the transport takes at once.
         let mut taken = Vec::new();
         let mut take = |mut outgoing: Outgoing<'_>, n: u16| {
-            taken = first(outgoing.parts(), n.into());
+            taken = first(parts(&unreported).chain(outgoing.parts()), n.into());
             outgoing.advance(taken.len());
         };
         let sent = match (&event, manner) {
@@ -155,6 +165,7 @@ impl Side {
             (OwnedEvent::Close(code, reason), _) => connection.close(CloseCode::new(*code), reason),
             (event, _) => panic!("{event:?} is only received"),
         };
+        self.unreported = unreported;
         self.write(&taken);
         // Full output refuses all that the application sends, except for a Close frame.
         let full = !before.is_empty() && before.len() >= self.config.max_output;
@@ -202,9 +213,7 @@ impl Side {
 
     /// Moves up to `n` bytes over the wire into the buffer of the other side. They are lost if its stream has ended.
     fn arrive(&mut self, n: usize, other: &mut Self) {
-        let taken = first(self.peer.connection.output_parts(), n);
-        self.peer.connection.advance_output(taken.len());
-        self.write(&taken);
+        self.write_output(n);
         let bytes: Vec<u8> = self.wire.drain(..).collect();
         if other.closing.may_receive() {
             other.watch.receive(&mut other.peer.buffer, &bytes);
@@ -252,16 +261,33 @@ impl Side {
         dropped
     }
 
-    fn swap_output(&mut self) {
+    fn take_output(&mut self) {
         let before = self.output();
         let mut output = b"left over".to_vec();
-        self.peer.connection.swap_output(&mut output);
-        assert_eq!(output, before);
-        self.write(&output);
+        self.peer.connection.take_output(&mut output);
+        self.unreported.extend(output);
+        assert_eq!(self.unreported, before);
+        assert_eq!(self.peer.connection.output(), b"");
     }
 
-    /// Puts bytes from the output on the wire.
+    /// Writes up to `n` bytes, and reports them.
+    fn write_output(&mut self, n: usize) {
+        let mut written = self.output();
+        written.truncate(n);
+        self.peer.connection.advance_output(written.len());
+        self.write(&written);
+    }
+
+    /// Reports a write that ends after the output was dropped.
+    fn report_late(&mut self) {
+        let late = std::mem::take(&mut self.unreported);
+        self.peer.connection.advance_output(late.len());
+    }
+
+    /// Puts bytes on the wire: first those that were taken from the output, then those that were not.
     fn write(&mut self, bytes: &[u8]) {
+        let taken = bytes.len().min(self.unreported.len());
+        self.unreported.drain(..taken);
         self.written.extend_from_slice(bytes);
         self.wire.extend(bytes);
         if let Some(deadlines) = &mut self.deadlines {
@@ -269,10 +295,11 @@ impl Side {
         }
     }
 
-    /// All output in one piece.
+    /// All unwritten output in one piece, taken or not.
     fn output(&self) -> Vec<u8> {
         let connection = &self.peer.connection;
-        let output = first(connection.output_parts(), usize::MAX);
+        let all = parts(&self.unreported).chain(connection.output_parts());
+        let output = first(all, usize::MAX);
         assert_eq!(output.len(), connection.output_len());
         let part = connection.output_parts().next().unwrap_or_default();
         assert_eq!(connection.output(), part);
@@ -343,7 +370,7 @@ impl Side {
     fn check_closing(&self) {
         let (connection, closing) = (&self.peer.connection, &self.closing);
         assert_eq!(connection.can_send(), closing.is_open());
-        let action = closing.action(connection.output_len() > 0);
+        let action = closing.action(self.unwritten());
         assert_eq!(connection.transport_action(), action);
         let wants_read = closing.may_receive() && action != TransportAction::Close;
         assert_eq!(connection.wants_read(), wants_read, "{action:?}");
@@ -366,10 +393,20 @@ impl Side {
         }
     }
 
+    fn unwritten(&self) -> Unwritten {
+        if !self.peer.connection.output().is_empty() {
+            Unwritten::Output
+        } else if !self.unreported.is_empty() {
+            Unwritten::Taken
+        } else {
+            Unwritten::Nothing
+        }
+    }
+
     fn situation(&self) -> Situation {
         let connection = &self.peer.connection;
         Situation {
-            awaited: self.closing.awaited(connection.output_len() > 0),
+            awaited: self.closing.awaited(self.unwritten()),
             // The length of a compressed message is unknown, so a fragment of it may be a long one.
             fragmenting: self.fragmenting && connection.uses_deflate(),
         }
@@ -441,6 +478,11 @@ fn messages_and_pings(events: &[OwnedEvent]) -> Vec<OwnedEvent> {
     let mut events = events.to_vec();
     events.retain(|event| !matches!(event, OwnedEvent::Pong(_) | OwnedEvent::Close(..)));
     events
+}
+
+/// These bytes as one part, unless there are none.
+fn parts(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    Some(bytes).filter(|bytes| !bytes.is_empty()).into_iter()
 }
 
 /// The first `n` bytes of all parts. No part is empty.

@@ -16,11 +16,15 @@ mod shared;
 mod shared;
 
 /// A queue of bytes. It is contiguous, except for shared frames, so one write takes all of it.
+///
+/// Bytes at its front can be taken: the caller has them, but has not reported yet that they were written.
 #[derive(Default)]
 pub(crate) struct Output {
     /// The queue is between `start` and `end`. The bytes after `end` are initialised, so a short frame is copied there
     /// as into an array.
     bytes: Vec<u8>,
+    /// Where the unwritten bytes begin. Taken bytes count as if they were before the memory. So this is then below 0,
+    /// modulo 2^`usize::BITS`, and the length and the progress need no other arithmetic.
     start: usize,
     end: usize,
     /// The shared frames between the own bytes. Boxed, because few connections have any.
@@ -43,7 +47,7 @@ impl Output {
         }
     }
 
-    /// The first piece to write. Without shared frames, this is all of it.
+    /// The first piece to write, without taken bytes. Without shared frames, this is all of it.
     #[inline]
     pub(crate) fn unsent(&self) -> &[u8] {
         match &self.shared {
@@ -52,7 +56,7 @@ impl Output {
         }
     }
 
-    /// All pieces to write, and then `last`. No piece is empty.
+    /// All pieces to write, without taken bytes, and then `last`. No piece is empty.
     #[inline]
     pub(crate) fn parts<'a>(&'a self, last: &'a [u8]) -> Parts<'a> {
         Parts {
@@ -63,9 +67,10 @@ impl Output {
         }
     }
 
+    /// How many bytes were not reported as written, with the taken ones.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        let own = self.end - self.start;
+        let own = self.end.wrapping_sub(self.start);
         match &self.shared {
             None => own,
             Some(shared) => own + shared.len(),
@@ -77,22 +82,26 @@ impl Output {
         self.len() == 0
     }
 
-    /// Drops the first `n` unsent bytes, which have been written.
+    /// Drops the first `n` bytes, which have been written. Taken bytes come first. If `n` is more than all bytes, this
+    /// changes nothing and returns false.
     #[inline]
-    pub(crate) fn advance(&mut self, n: usize) {
+    pub(crate) fn advance(&mut self, n: usize) -> bool {
         let own = if self.shared.is_none() {
             n
         } else {
             self.advance_shared(n)
         };
-        let mine = self.end - self.start;
+        let mine = self.end.wrapping_sub(self.start);
         if own != mine {
-            assert!(own < mine, "advanced by more than the output");
-            self.start += own;
-            return;
+            if own > mine {
+                return false;
+            }
+            self.start = self.start.wrapping_add(own);
+            return true;
         }
         self.start = 0;
         self.end = 0;
+        true
     }
 
     /// Adds bytes that are a frame, or the rest of one.
@@ -211,35 +220,64 @@ impl Output {
         &mut self.bytes[place..self.end]
     }
 
-    /// Moves the unsent bytes to `other`, and goes on with the memory of `other`. Shared frames are copied.
-    pub(crate) fn swap(&mut self, other: &mut Vec<u8>) {
+    /// Moves the bytes that were not taken to `other`, and goes on with the memory of `other`. Shared frames are
+    /// copied. The moved bytes are then taken.
+    pub(crate) fn take(&mut self, other: &mut Vec<u8>) {
+        other.clear();
+        let length = self.len();
         if self.shared.as_ref().is_some_and(|shared| shared.len() > 0) {
-            let mut bytes = Vec::with_capacity(self.len());
+            let mut bytes = Vec::with_capacity(length - self.taken());
             for part in self.parts(&[]) {
                 bytes.extend_from_slice(part);
             }
-            *self = Self::new(bytes);
+            self.bytes = mem::replace(other, bytes);
+        } else {
+            self.drop_written();
+            self.bytes.truncate(self.end);
+            mem::swap(&mut self.bytes, other);
         }
-        self.drop_written();
-        self.bytes.truncate(self.end);
-        other.clear();
-        mem::swap(&mut self.bytes, other);
+        self.start = 0_usize.wrapping_sub(length);
         self.end = 0;
         self.shared = None;
     }
 
-    /// The bytes that belong to this connection alone.
-    #[inline]
-    fn own(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+    /// How many bytes are taken.
+    fn taken(&self) -> usize {
+        if self.has_taken() {
+            self.start.wrapping_neg()
+        } else {
+            0
+        }
     }
 
-    /// Drops the shared frames among the first `n` bytes. Returns how many of the `n` bytes are the connection's own.
+    /// Whether bytes are taken.
+    pub(crate) const fn has_taken(&self) -> bool {
+        self.start > self.end
+    }
+
+    /// The bytes that belong to this connection alone, and that were not taken.
+    #[inline]
+    fn own(&self) -> &[u8] {
+        match self.bytes.get(self.start..self.end) {
+            Some(own) => own,
+            None => self.own_after_taken(),
+        }
+    }
+
+    /// The same while bytes are taken. The memory then has no written bytes at its front.
+    #[cold]
+    fn own_after_taken(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
+
+    /// Drops the shared frames among the first `n` bytes. Returns how many of the `n` bytes are the connection's own,
+    /// or taken.
     #[cold]
     fn advance_shared(&mut self, n: usize) -> usize {
-        let mine = self.end - self.start;
+        let own = self.own().len();
+        let taken = self.taken().min(n);
         match &mut self.shared {
-            Some(shared) => shared.advance(n, mine),
+            Some(shared) => taken + shared.advance(n - taken, own),
             None => n,
         }
     }
@@ -288,12 +326,15 @@ impl Output {
     /// Removes the written bytes if they are at least half of all. So each byte written pays for at most one byte
     /// moved.
     fn reclaim(&mut self) {
-        if self.start >= self.end - self.start {
+        if self.start >= self.own().len() {
             self.drop_written();
         }
     }
 
     fn drop_written(&mut self) {
+        if self.has_taken() {
+            return;
+        }
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -305,6 +346,7 @@ impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Output")
             .field("unsent", &Bytes(self.len()))
+            .field("taken", &Bytes(self.taken()))
             .field("capacity", &Bytes(self.bytes.capacity()))
             .finish_non_exhaustive()
     }
@@ -408,7 +450,7 @@ mod tests {
             pushed.extend_from_slice(&payload);
             let n = output.len().min(i % 6);
             sent.extend_from_slice(&output.unsent()[..n]);
-            output.advance(n);
+            assert!(output.advance(n));
             assert!(output.bytes.capacity() <= 4 * output.len().max(16));
         }
         sent.extend_from_slice(output.unsent());
@@ -424,11 +466,10 @@ mod tests {
             if shared {
                 output.push_shared(&alloc::vec![7; 5000].into());
             }
-            output.advance(1);
+            assert!(output.advance(1));
             let before: Vec<u8> = output.parts(&[]).flatten().copied().collect();
             for n in [before.len() + 1, usize::MAX] {
-                let advance = std::panic::AssertUnwindSafe(|| output.advance(n));
-                std::panic::catch_unwind(advance).expect_err("too far");
+                assert!(!output.advance(n), "{n}");
             }
             let after: Vec<u8> = output.parts(&[]).flatten().copied().collect();
             assert_eq!(after, before);
@@ -446,12 +487,12 @@ mod tests {
         };
         frame(&mut output);
         frame(&mut output);
-        output.advance(12);
+        assert!(output.advance(12));
         frame(&mut output);
         assert_eq!((output.start, output.bytes.capacity()), (12, 50));
         // The next frame does not fit. The written bytes make room for it, again and again.
         for _ in 0..1000 {
-            output.advance(12);
+            assert!(output.advance(12));
             frame(&mut output);
             assert_eq!((output.len(), output.bytes.capacity()), (24, 50));
         }
@@ -475,7 +516,7 @@ mod tests {
             pushed.extend_from_slice(&payload);
             let n = (output.len() - 1).min(i % 10);
             sent.extend_from_slice(&output.unsent()[..n]);
-            output.advance(n);
+            assert!(output.advance(n));
             let most = output.len() + FrameHeader::MAX_SIZE + 8;
             assert!(output.bytes.capacity() <= 4 * most);
         }
@@ -513,10 +554,52 @@ mod tests {
             most = output.len().max(most);
             let n = output.len().min(i * 13 % 150);
             sent.extend_from_slice(&output.unsent()[..n]);
-            output.advance(n);
+            assert!(output.advance(n));
             assert!(output.bytes.capacity() <= 4 * most);
         }
         sent.extend_from_slice(output.unsent());
         assert_eq!(sent, pushed);
+    }
+
+    /// Frames of every kind, in any order with takes and reports, equal the same bytes in one piece.
+    #[test]
+    fn taken_bytes_are_reported_before_those_that_follow() {
+        let mut output = Output::default();
+        let (mut pushed, mut sent, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+        for i in 0..3000_usize {
+            let payload = alloc::vec![i as u8; i * 7 % 126];
+            let header = [0x82, payload.len() as u8];
+            pushed.extend_from_slice(&header);
+            pushed.extend_from_slice(&payload);
+            match i % 4 {
+                0 => output.push_short(0x82, &payload),
+                1 => output.push(&self::header(payload.len()), &payload),
+                2 => {
+                    let start = output.begin();
+                    output.payload_mut().extend_from_slice(&payload);
+                    output.end(start, &header);
+                }
+                _ => output.push_shared(&[&header[..], &payload].concat().into()),
+            }
+            if i * 31 % 7 < 3 {
+                let mut other = alloc::vec![0xee; 3];
+                output.take(&mut other);
+                assert_eq!(output.unsent(), b"");
+                taken.extend(other);
+            }
+            let rest = output.parts(&[]).flatten().copied();
+            let mut all: Vec<u8> = taken.iter().copied().chain(rest).collect();
+            assert_eq!((output.len(), output.taken()), (all.len(), taken.len()));
+            assert_eq!(output.has_taken(), !taken.is_empty());
+            assert!(!output.advance(all.len() + 1));
+            let n = all.len().min(i * 13 % 150);
+            assert!(output.advance(n));
+            taken.drain(..n.min(taken.len()));
+            all.truncate(n);
+            sent.extend(all);
+        }
+        sent.extend(taken);
+        sent.extend(output.parts(&[]).flatten());
+        assert!(sent == pushed);
     }
 }

@@ -157,20 +157,23 @@ impl Sender {
         &self.output
     }
 
-    /// See [`Connection::advance_output`](crate::Connection::advance_output).
+    /// See [`Connection::advance_output`](crate::Connection::advance_output). If `n` is more than all output, this
+    /// changes nothing and returns false.
     #[inline]
-    pub(crate) fn advance_output(&mut self, n: usize) {
-        self.output.advance(n);
+    pub(crate) fn advance_output(&mut self, n: usize) -> bool {
+        if !self.output.advance(n) {
+            return false;
+        }
         self.count_written(n);
         if self.opening {
             self.after_opening();
         }
+        true
     }
 
-    /// See [`Connection::swap_output`](crate::Connection::swap_output).
-    pub(crate) fn swap_output(&mut self, other: &mut Vec<u8>) {
-        self.output.swap(other);
-        self.count_written(other.len());
+    /// See [`Connection::take_output`](crate::Connection::take_output).
+    pub(crate) fn take_output(&mut self, other: &mut Vec<u8>) {
+        self.output.take(other);
         self.opening = false;
     }
 
@@ -323,7 +326,7 @@ mod tests {
     /// The capacity of the output, which moves out with its bytes.
     fn capacity(mut sender: Sender) -> usize {
         let mut memory = Vec::new();
-        sender.swap_output(&mut memory);
+        sender.take_output(&mut memory);
         memory.capacity()
     }
 
@@ -334,7 +337,7 @@ mod tests {
             let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
             for &piece in pieces {
                 assert!(sender.output().len() >= piece);
-                sender.advance_output(piece);
+                assert!(sender.advance_output(piece));
             }
             assert_eq!(capacity(sender), 0, "{pieces:?}");
         }
@@ -346,9 +349,9 @@ mod tests {
             let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
             sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
             let size = sender.output().len();
-            sender.advance_output(size - 1);
+            assert!(sender.advance_output(size - 1));
             assert_eq!(sender.output().len(), 1);
-            sender.advance_output(1);
+            assert!(sender.advance_output(1));
             assert_eq!(capacity(sender), 0, "{length} B");
         }
     }
@@ -358,11 +361,11 @@ mod tests {
         for length in [1, 125, 900] {
             let mut sender = Sender::new(None, alloc::vec![b'x'; 10]);
             let mut lent = Vec::with_capacity(1000);
-            sender.swap_output(&mut lent);
+            sender.take_output(&mut lent);
             assert_eq!(lent.len(), 10);
-            sender.advance_output(0);
+            assert!(sender.advance_output(0));
             sender.frame(Opcode::Binary, true, &alloc::vec![0; length]);
-            sender.advance_output(sender.output().len());
+            assert!(sender.advance_output(sender.output().len()));
             assert_eq!(capacity(sender), 1000, "{length} B");
         }
     }
