@@ -1,14 +1,12 @@
-//! The opening handshake of both sides.
+//! The server's opening handshake over any transport.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use sockless::handshake::{
-    ClientHandshake, ClientOptions, Request, ResponseError, ServerHandshake, Uri,
-};
-use sockless::{Config, Connection, ReadBuffer, Seed};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use sockless::handshake::{Request, ServerHandshake};
+use sockless::{Config, Connection, ReadBuffer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::clock::Clock;
 use crate::websocket::WebSocket;
@@ -57,58 +55,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         while let Ok(Some(_)) = websocket.recv().await {}
         Ok(None)
-    }
-
-    /// Opens a connection to the server at `uri`. `transport` is already connected to that server.
-    ///
-    /// # Errors
-    ///
-    /// - The errors of the transport.
-    /// - [`ErrorKind::UnexpectedEof`] if the server leaves before its response is complete.
-    /// - [`ErrorKind::Other`] with a [`ResponseError`] if the server refuses, does not speak WebSocket, or is too slow.
-    /// - [`ErrorKind::Other`] if `options` are invalid or the system has no randomness.
-    pub async fn connect(
-        mut transport: S,
-        uri: &Uri,
-        options: &ClientOptions<'_>,
-    ) -> io::Result<Self> {
-        let seed = Seed::from_os().map_err(io::Error::other)?;
-        let mut handshake = ClientHandshake::new(uri, options, seed).map_err(io::Error::other)?;
-        let mut buffer = ReadBuffer::new();
-        let mut clock = Clock::new();
-        // The deadline counts from this call.
-        let started = handshake.handle_timeout(clock.now());
-        started.map_err(io::Error::other)?;
-        let until = handshake.timeout_at();
-        let request = async {
-            transport.write_all(handshake.output()).await?;
-            transport.flush().await
-        };
-        // If writing fails or is too slow, the server may still have answered. So read in any case.
-        tokio::select! {
-            biased;
-            _ = request => {}
-            () = poll_fn(|cx| clock.poll(cx, until)) => {}
-        }
-        handshake.advance_output(handshake.output().len());
-        loop {
-            match handshake.read_response(&mut buffer) {
-                Ok(Some((_, Some(connection)))) => {
-                    return Ok(Self::new(transport, connection, buffer));
-                }
-                Ok(Some((response, None))) => {
-                    return Err(io::Error::other(ResponseError::Refused(response.status())));
-                }
-                Err(error) => return Err(io::Error::other(error)),
-                Ok(None) => {}
-            }
-            if let Some(now) = clock.due(Duration::ZERO) {
-                handshake.handle_timeout(now).map_err(io::Error::other)?;
-                clock.passed(handshake.timeout_at(), Duration::ZERO);
-            }
-            let until = handshake.timeout_at();
-            read(&mut transport, &mut buffer, &mut clock, until).await?;
-        }
     }
 }
 
