@@ -66,6 +66,7 @@ impl Shutdown {
         tokio::spawn(async move {
             let _running = running;
             tokio::select! {
+                biased;
                 output = task => Some(output),
                 () = shutdown.reached(Phase::TimeLimit) => None,
             }
