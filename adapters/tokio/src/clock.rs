@@ -7,7 +7,7 @@
 
 use std::iter::{once, repeat_n};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
@@ -22,7 +22,11 @@ const WAITS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
+    /// The latest time that was read.
+    latest: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// The task that `sleep` wakes.
+    waker: Option<Waker>,
     /// How many short waits are left.
     waits: usize,
     /// When the current short wait ends.
@@ -33,14 +37,17 @@ impl Clock {
     pub(crate) fn new() -> Self {
         Self {
             origin: Instant::now(),
+            latest: Duration::ZERO,
             sleep: None,
+            waker: None,
             waits: 0,
             wait_end: Duration::ZERO,
         }
     }
 
-    pub(crate) fn now(&self) -> Duration {
-        self.origin.elapsed()
+    pub(crate) fn now(&mut self) -> Duration {
+        self.latest = self.origin.elapsed();
+        self.latest
     }
 
     /// The time to pass to `handle_timeout`, or `None` during the short waits. Read the transport before each call.
@@ -70,7 +77,9 @@ impl Clock {
     /// Starts this many short waits.
     pub(crate) fn wait(&mut self, waits: usize) {
         self.waits = waits;
-        self.wait_end = self.now().saturating_add(WAIT);
+        if waits > 0 {
+            self.wait_end = self.now().saturating_add(WAIT);
+        }
     }
 
     /// Ready at the end of a short wait. Outside the short waits, ready at `until`.
@@ -80,18 +89,31 @@ impl Clock {
         } else {
             until
         };
-        let Some(deadline) = until.and_then(|until| self.origin.checked_add(until)) else {
+        let Some(until) = until else {
             return Poll::Pending;
         };
-        if deadline <= Instant::now() {
+        if until <= self.latest {
             return Poll::Ready(());
         }
+        let Some(deadline) = self.origin.checked_add(until) else {
+            return Poll::Pending;
+        };
         let sleep = self
             .sleep
             .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
+            self.waker = None;
         }
+        // Most polls find the timer as the last one left it.
+        let wakes = self
+            .waker
+            .as_ref()
+            .is_some_and(|it| it.will_wake(cx.waker()));
+        if wakes && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
         sleep.as_mut().poll(cx)
     }
 }

@@ -529,8 +529,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.ending != Ending::Over && self.connection.output_len() > 0 {
-            let parts = self.connection.output_parts();
-            match ready!(poll_write_parts(&mut self.transport, cx, parts)) {
+            let first = self.connection.output();
+            let written = if first.len() == self.connection.output_len() {
+                poll_write(&mut self.transport, cx, first)
+            } else {
+                poll_write_parts(&mut self.transport, cx, self.connection.output_parts())
+            };
+            match ready!(written) {
                 Ok(n) => {
                     self.connection.advance_output(n);
                     self.wrote();
@@ -583,6 +588,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
+/// Writes some of the bytes. They must not be empty.
+fn poll_write(
+    transport: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    Pin::new(transport).poll_write(cx, bytes).map(not_zero)
+}
+
 /// Writes some of the parts. `Ok(0)` if no parts remain.
 fn poll_write_parts<'a>(
     transport: &mut (impl AsyncWrite + Unpin),
@@ -595,14 +609,20 @@ fn poll_write_parts<'a>(
         *slice = IoSlice::new(part);
         count += 1;
     }
-    let transport = Pin::new(transport);
-    let n = match &slices[..count] {
-        [] => return Poll::Ready(Ok(0)),
-        [one] => ready!(transport.poll_write(cx, one))?,
-        several => ready!(transport.poll_write_vectored(cx, several))?,
-    };
-    if n == 0 {
-        return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+    match &slices[..count] {
+        [] => Poll::Ready(Ok(0)),
+        [one] => poll_write(transport, cx, one),
+        several => {
+            let written = Pin::new(transport).poll_write_vectored(cx, several);
+            written.map(not_zero)
+        }
     }
-    Poll::Ready(Ok(n))
+}
+
+/// A transport that takes no bytes never takes any again.
+fn not_zero(written: io::Result<usize>) -> io::Result<usize> {
+    match written {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        written => written,
+    }
 }
