@@ -34,6 +34,9 @@ const PARTS: usize = 16;
 /// several parts.
 const WORTH_BORROWING: usize = 4 << 10;
 
+/// How much output memory an idle connection keeps, about, in bytes. For short messages, this saves work.
+const KEPT: usize = 256;
+
 /// How long a transport that buffers, such as TLS, may take to write the last bytes: 10 s, in short waits of the clock.
 const LINGER: usize = 40;
 
@@ -41,8 +44,8 @@ const LINGER: usize = 40;
 pub(crate) struct Driver<S> {
     transport: S,
     connection: Connection,
-    /// It has no memory while the connection is idle.
-    buffer: ReadBuffer,
+    /// `None` while the connection is idle.
+    buffer: Option<Box<ReadBuffer>>,
     clock: Clock,
     assembly: Assembly,
     /// The reads since other tasks could run.
@@ -50,6 +53,8 @@ pub(crate) struct Driver<S> {
     /// The bytes read since the last call of `handle_timeout`.
     unpassed: usize,
     writing: Writing,
+    /// Whether the memory of the output is returned to the pool when the connection is idle.
+    lent: bool,
     /// Whether output waits that must not wait for the end of a batch: anything but fed messages.
     urgent: bool,
     /// Since when the transport takes no output. `None` if no output waits.
@@ -93,12 +98,13 @@ impl<S> Driver<S> {
             trace: Trace::open(connection.role()),
             transport,
             connection,
-            buffer,
+            buffer: (!buffer.is_empty()).then(|| Box::new(buffer)),
             clock: Clock::new(),
             assembly: Assembly::None,
             reads: 0,
             unpassed: 0,
             writing: Writing::Flushed,
+            lent: false,
             // The output may be the answer to the opening handshake.
             urgent: true,
             stuck: None,
@@ -110,7 +116,8 @@ impl<S> Driver<S> {
     }
 
     pub(crate) fn into_parts(self) -> (S, Connection, ReadBuffer) {
-        (self.transport, self.connection, self.buffer)
+        let buffer = self.buffer.map_or_else(ReadBuffer::new, |it| *it);
+        (self.transport, self.connection, buffer)
     }
 
     /// Queues a Close frame, unless one side has already closed.
@@ -148,37 +155,42 @@ impl<S> Driver<S> {
         self.progress
     }
 
-    /// Queues what `send` sends. The connection must have room.
+    /// Queues what `send` sends. `length` is its length, or more. The connection must have room.
     fn queue(
         &mut self,
+        length: usize,
         send: impl FnOnce(&mut Connection) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        if self.connection.output_len() == 0 {
+        if length > KEPT && self.connection.output_len() == 0 {
             let mut output = pool::take_output();
             self.connection.take_output(&mut output);
             pool::put_output(output);
         }
-        Ok(send(&mut self.connection)?)
+        send(&mut self.connection)?;
+        self.lent |= self.connection.output_len() > KEPT;
+        Ok(())
     }
 
     /// Returns the memory of an idle connection to the pool.
     fn give_back(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
-            pool::put_buffer(std::mem::take(&mut self.buffer));
+        if let Some(buffer) = self.buffer.take_if(|it| it.is_empty()) {
+            pool::put_buffer(buffer);
         }
-        if self.connection.output_len() == 0 {
+        if self.lent && self.connection.output_len() == 0 {
             let mut output = Vec::new();
             self.connection.take_output(&mut output);
             pool::put_output(output);
+            self.lent = false;
         }
     }
 
     /// The next complete message in the buffer, or the next part of one.
     fn take_chunk(&mut self) -> Option<Chunk> {
+        let buffer = self.buffer.as_deref_mut()?;
         loop {
             let before = self.connection.output_len();
             // After an error, the output contains the Close frame, and no more events follow.
-            let event = self.connection.next_event(&mut self.buffer).ok().flatten();
+            let event = self.connection.next_event(buffer).ok().flatten();
             if self.connection.output_len() != before {
                 // A Pong or a Close frame must not wait for the application.
                 self.urgent = true;
@@ -336,10 +348,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.ending == Ending::Over || !self.connection.wants_read() {
             return Poll::Pending;
         }
-        if self.buffer.capacity() == 0 {
-            self.buffer = pool::take_buffer();
-        }
-        let mut spare = ReadBuf::new(self.buffer.spare_mut(READ));
+        let buffer = self.buffer.get_or_insert_with(pool::take_buffer);
+        let mut spare = ReadBuf::new(buffer.spare_mut(READ));
         let Poll::Ready(result) = Pin::new(&mut self.transport).poll_read(cx, &mut spare) else {
             self.give_back();
             return Poll::Pending;
@@ -347,7 +357,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let n = spare.filled().len();
         match result {
             Ok(()) if n > 0 => {
-                self.buffer.advance_filled(n);
+                buffer.advance_filled(n);
                 self.unpassed = self.unpassed.saturating_add(n);
                 return Poll::Ready(());
             }
@@ -402,17 +412,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         message: &SharedMessage,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(self.queue(|connection| connection.send_shared(message)))
+        Poll::Ready(self.queue(usize::MAX, |connection| connection.send_shared(message)))
     }
 
     /// Waits for room, queues what `send` sends, and writes as much as the transport takes now.
     pub(crate) fn poll_send_with(
         &mut self,
         cx: &mut Context<'_>,
+        length: usize,
         send: impl FnOnce(&mut Connection) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        self.queue(send)?;
+        self.queue(length, send)?;
         self.urgent = true;
         _ = self.poll_write(cx);
         Poll::Ready(Ok(()))
@@ -440,7 +451,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Queues a message.
     pub(crate) fn feed(&mut self, message: &Message) -> Result<(), Error> {
-        self.queue(|connection| match message {
+        self.queue(message.as_bytes().len(), |connection| match message {
             Message::Text(text) => connection.send_text(text),
             Message::Binary(data) => connection.send_binary(data),
         })

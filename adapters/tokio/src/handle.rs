@@ -61,7 +61,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handle<'_, S> {
     pub(crate) async fn send_shared(mut self, message: &SharedMessage) -> Result<(), Error> {
         poll_fn(|cx| {
             self.poll(cx, |driver, cx| {
-                driver.poll_send_with(cx, |connection| connection.send_shared(message))
+                driver.poll_send_with(cx, usize::MAX, |connection| {
+                    connection.send_shared(message)
+                })
             })
         })
         .await
@@ -74,7 +76,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handle<'_, S> {
     pub(crate) async fn ping(mut self, payload: &[u8]) -> Result<(), Error> {
         poll_fn(|cx| {
             self.poll(cx, |driver, cx| {
-                driver.poll_send_with(cx, |connection| connection.send_ping(payload))
+                driver.poll_send_with(cx, payload.len(), |connection| {
+                    connection.send_ping(payload)
+                })
             })
         })
         .await

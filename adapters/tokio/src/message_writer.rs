@@ -170,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
         fin: bool,
     ) -> Poll<Result<(), Error>> {
         ready!(self.handle.poll(cx, |driver, cx| {
-            driver.poll_send_with(cx, |connection| match fragment {
+            driver.poll_send_with(cx, fragment.len(), |connection| match fragment {
                 Fragment::Text(text) => connection.send_text_fragment(text, fin),
                 Fragment::Binary(data) => connection.send_binary_fragment(data, fin),
             })
@@ -184,6 +184,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
 enum Fragment<'p> {
     Text(&'p str),
     Binary(&'p [u8]),
+}
+
+impl Fragment<'_> {
+    const fn len(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(data) => data.len(),
+        }
+    }
 }
 
 /// The text, and the beginning of a character at its end.

@@ -18,7 +18,12 @@ const MOST: usize = 16;
 
 #[derive(Default)]
 struct Pool {
-    buffers: Vec<ReadBuffer>,
+    /// Boxed, because moving a pointer is cheaper.
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes come from connections and go to connections"
+    )]
+    buffers: Vec<Box<ReadBuffer>>,
     outputs: Vec<Vec<u8>>,
 }
 
@@ -27,16 +32,16 @@ thread_local! {
 }
 
 /// An empty read buffer, with memory.
-pub(crate) fn take_buffer() -> ReadBuffer {
+pub(crate) fn take_buffer() -> Box<ReadBuffer> {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().buffers.pop());
     pooled
         .ok()
         .flatten()
-        .unwrap_or_else(|| ReadBuffer::with_capacity(READ))
+        .unwrap_or_else(|| Box::new(ReadBuffer::with_capacity(READ)))
 }
 
 /// Takes the memory of an empty read buffer.
-pub(crate) fn put_buffer(buffer: ReadBuffer) {
+pub(crate) fn put_buffer(buffer: Box<ReadBuffer>) {
     if buffer.capacity() <= LARGEST {
         // At the end of the thread, the memory is freed.
         _ = POOL.try_with(|pool| keep(&mut pool.borrow_mut().buffers, buffer));
@@ -69,10 +74,10 @@ mod tests {
     #[test]
     fn keeps_a_bounded_amount_of_memory() {
         for _ in 0..2 * MOST {
-            put_buffer(ReadBuffer::with_capacity(LARGEST));
+            put_buffer(Box::new(ReadBuffer::with_capacity(LARGEST)));
             put_output(Vec::with_capacity(LARGEST));
         }
-        put_buffer(ReadBuffer::with_capacity(LARGEST + 1));
+        put_buffer(Box::new(ReadBuffer::with_capacity(LARGEST + 1)));
         put_output(Vec::with_capacity(LARGEST + 1));
         put_output(Vec::new());
         POOL.with_borrow(|pool| {
