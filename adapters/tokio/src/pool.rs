@@ -32,6 +32,7 @@ thread_local! {
 }
 
 /// An empty read buffer, with memory.
+#[expect(clippy::unnecessary_box_returns, reason = "connections own the box")]
 pub(crate) fn take_buffer() -> Box<ReadBuffer> {
     let pooled = POOL.try_with(|pool| pool.borrow_mut().buffers.pop());
     pooled
