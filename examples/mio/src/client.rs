@@ -1,6 +1,6 @@
 //! One transport and its connection, from the request to the end.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::mem;
 use std::net::Shutdown;
 use std::time::Duration;
@@ -11,14 +11,22 @@ use sockless::{CloseCode, Config, Connection, ReadBuffer, TransportAction};
 use crate::application::{Application, ClientId, Delivery, Outbox};
 use crate::stage::Stage;
 
-/// The number of bytes to read at once. They fit into the fastest cache.
+/// The least space for a read, in bytes. It fits into the fastest cache.
 const READ: usize = 16 << 10;
 
 /// The number of reads from a client in one turn. Then other clients have their turns.
-pub(crate) const ROUNDS: usize = 8;
+pub(crate) const ROUNDS: usize = 4;
 
-/// The largest buffer that the loop keeps for other clients, in bytes.
-pub(crate) const KEPT: usize = 64 << 10;
+/// The most bytes to read at once, and the largest buffer that the loop keeps for other clients.
+pub(crate) const KEPT: usize = 256 << 10;
+
+/// Whether a read of fewer bytes than there was space for shows that the transport is empty.
+///
+/// On Linux, a read takes everything that has arrived, up to its space. The poll reports whatever arrives later. So
+/// after a short read the client waits for the poll, without one more read that would find nothing. The end of the
+/// stream is no bytes, so a short read does not show whether the end has arrived: see [`Arrived::End`]. Elsewhere, mio
+/// may report nothing until a read has found nothing.
+const SHORT_READ_EMPTIES: bool = cfg!(target_os = "linux");
 
 /// A client and its transport.
 pub(crate) struct Client {
@@ -28,12 +36,22 @@ pub(crate) struct Client {
     accepted: bool,
     /// The bytes that are not yet a whole frame. Without such bytes it owns no memory.
     unread: ReadBuffer,
-    /// Whether the transport may have more to read. The poll reports each change once, so the client must remember it.
-    readable: bool,
-    /// The deadline in the list of timers.
+    arrived: Arrived,
+    /// The deadline in the list of timers. The client's own deadline may be later.
     pub(crate) timer: Option<Duration>,
     /// Whether the client is in the queue for a turn.
     pub(crate) queued: bool,
+}
+
+/// What the transport may have to read. The poll reports each change once, so the client must remember it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Arrived {
+    Nothing,
+    Bytes,
+    /// The end of the stream or an error, perhaps after bytes. The poll may report it together with the last bytes, and
+    /// only once. So a short read shows nothing, and the client reads until it finds the end. An end that arrives after
+    /// the report of the bytes has a report of its own. So no end is lost.
+    End,
 }
 
 /// What the loop does next with a client.
@@ -67,15 +85,15 @@ impl Client {
             stage: Stage::new(config),
             accepted: false,
             unread: ReadBuffer::new(),
-            readable: false,
+            arrived: Arrived::Nothing,
             timer: None,
             queued: false,
         }
     }
 
-    /// The transport has something to read.
-    pub(crate) const fn set_readable(&mut self) {
-        self.readable = true;
+    /// The poll has reported this.
+    pub(crate) fn note(&mut self, arrived: Arrived) {
+        self.arrived = self.arrived.max(arrived);
     }
 
     /// Reads, takes events and writes as much as possible now, and passes the time.
@@ -84,15 +102,17 @@ impl Client {
         id: ClientId,
         common: &mut Common<'_, A>,
     ) -> Next {
-        self.borrow_memory(common);
+        let borrows = self.borrow_memory(common);
         let next = self.turn(id, common);
-        self.return_memory(common);
+        self.return_memory(common, borrows);
         next
     }
 
     fn turn<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) -> Next {
         // Something may have arrived before a deadline, and the poll has not reported it yet.
-        self.readable |= self.timeout_at().is_some_and(|at| at <= common.now);
+        if self.timeout_at().is_some_and(|at| at <= common.now) {
+            self.note(Arrived::Bytes);
+        }
         let mut rounds = 0;
         loop {
             let drained = self.take_events(id, common);
@@ -101,7 +121,7 @@ impl Client {
                 return Next::Again;
             }
             // Events that waited for room come before what the transport has.
-            if !self.stage.has_room() || (drained && !(self.readable && self.stage.wants_read())) {
+            if !self.stage.has_room() || (drained && !self.may_read()) {
                 break;
             }
             if rounds == ROUNDS {
@@ -168,9 +188,10 @@ impl Client {
         };
     }
 
-    /// Exchanges the client's empty buffers for those with memory.
-    fn borrow_memory<A>(&mut self, common: &mut Common<'_, A>) {
-        if self.unread.is_empty() {
+    /// Exchanges the client's empty buffers for those with memory. Returns whether it borrows the read buffer.
+    fn borrow_memory<A>(&mut self, common: &mut Common<'_, A>) -> bool {
+        let borrows = self.unread.is_empty();
+        if borrows {
             mem::swap(&mut self.unread, common.unread);
         }
         if let Some(connection) = self.stage.connection_mut()
@@ -178,18 +199,22 @@ impl Client {
         {
             connection.take_output(common.output);
         }
+        borrows
     }
 
-    /// Returns the memory of empty buffers.
-    fn return_memory<A>(&mut self, common: &mut Common<'_, A>) {
+    /// Returns the memory of empty buffers. The larger memory stays for other clients. `borrowed` is whether the client borrowed the read buffer.
+    fn return_memory<A>(&mut self, common: &mut Common<'_, A>, borrowed: bool) {
         if self.unread.is_empty() {
             let unread = mem::take(&mut self.unread);
-            if unread.capacity() <= KEPT {
+            if (common.unread.capacity()..=KEPT).contains(&unread.capacity()) {
                 *common.unread = unread;
             }
-        } else if self.unread.capacity() <= KEPT {
-            // The start of a frame may stay for long, in thousands of clients. A larger buffer holds a large message.
-            // Moving that again and again would take too long.
+        } else if (borrowed || self.unread.capacity() <= 2 * READ)
+            && self.unread.unread().len() < self.unread.capacity() / 2
+        {
+            // The start of a frame may stay for long, in thousands of clients. If it fills half of the memory, the rest
+            // of the frame soon fills the other half. A larger buffer of the client holds a large message, and moving
+            // that again and again would take too long.
             self.unread.shrink_to(0);
         }
         if let Some(connection) = self.stage.connection_mut()
@@ -197,7 +222,7 @@ impl Client {
         {
             let mut output = Vec::new();
             connection.take_output(&mut output);
-            if output.capacity() <= KEPT {
+            if (common.output.capacity()..=KEPT).contains(&output.capacity()) {
                 *common.output = output;
             }
         }
@@ -205,18 +230,27 @@ impl Client {
 
     /// Reads once.
     fn read<A: Application>(&mut self, id: ClientId, common: &mut Common<'_, A>) {
-        _ = self.unread.spare_mut(READ);
+        let space = self.unread.spare_mut(READ);
         // The buffer may have much more space, but other clients want their turns.
-        let mut transport = (&self.transport).take(KEPT as u64);
-        let read = self.unread.read_from(&mut transport);
-        // After any other error there is more to read, if only the end of the stream. The poll does not report it
-        // again.
-        self.readable = !matches!(&read, Err(it) if it.kind() == ErrorKind::WouldBlock);
+        let most = space.len().min(KEPT);
+        let read = read_once(&self.transport, &mut space[..most]);
+        if let Ok(n) = read {
+            self.unread.advance_filled(n);
+        }
+        let is_empty = match &read {
+            Ok(n @ 1..) => *n < most && SHORT_READ_EMPTIES && self.arrived != Arrived::End,
+            Ok(0) => false,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        // After any other error there is more to read, if only the end of the stream.
+        if is_empty {
+            self.arrived = Arrived::Nothing;
+        }
         if matches!(read, Ok(0)) && !common.outbox.is_empty() {
             // After the end the application cannot send. So the loop delivers the outbox first.
             return;
         }
-        let has_ended = self.readable && !matches!(read, Ok(1..));
+        let has_ended = !is_empty && !matches!(read, Ok(1..));
         if self.stage.connection().is_some() || has_ended {
             self.stage
                 .end(|connection| _ = connection.handle_read(read));
@@ -233,6 +267,11 @@ impl Client {
             self.accepted = true;
             common.application.opened(id, connection, common.outbox);
         }
+    }
+
+    /// Whether there may be something to read that the connection takes.
+    fn may_read(&self) -> bool {
+        self.arrived != Arrived::Nothing && self.stage.wants_read()
     }
 
     /// Writes until the output is empty or the transport takes no more. Then the poll reports when it does.
@@ -263,5 +302,15 @@ impl Client {
 
     pub(crate) const fn transport(&mut self) -> &mut TcpStream {
         &mut self.transport
+    }
+}
+
+/// Reads once. A signal does not interrupt it.
+fn read_once(mut transport: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match transport.read(space) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }

@@ -12,7 +12,7 @@ use slab::Slab;
 use sockless::{Config, ReadBuffer};
 
 use crate::application::{Application, ClientId, Outbox};
-use crate::client::{Client, Common, Next};
+use crate::client::{Arrived, Client, Common, Next};
 use crate::timers::Timers;
 
 /// The number of the listener. The numbers of clients begin at 0.
@@ -113,7 +113,7 @@ impl<A: Application> EventLoop<A> {
         // Clients that enter the queue during this have their turns after the next poll.
         for _ in 0..self.queue.len() {
             if let Some(id) = self.queue.pop_front() {
-                self.turn(id);
+                self.turn(id, now);
             }
         }
         Ok(())
@@ -142,9 +142,13 @@ impl<A: Application> EventLoop<A> {
         }
         let Token(id) = event.token();
         if let Some(client) = self.clients.get_mut(id) {
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                client.set_readable();
-            }
+            client.note(if event.is_read_closed() || event.is_error() {
+                Arrived::End
+            } else if event.is_readable() {
+                Arrived::Bytes
+            } else {
+                Arrived::Nothing
+            });
             self.enqueue(id);
         }
     }
@@ -203,8 +207,8 @@ impl<A: Application> EventLoop<A> {
         }
     }
 
-    /// Gives a client its turn, then puts its messages to others into their output.
-    fn turn(&mut self, id: usize) {
+    /// Gives a client its turn, then puts its messages to others into their output. `now` is not later than the turn.
+    fn turn(&mut self, id: usize, now: Duration) {
         // The client may be gone. If another one has its number, that one finds nothing to do.
         let Some(client) = self.clients.get_mut(id) else {
             return;
@@ -216,13 +220,14 @@ impl<A: Application> EventLoop<A> {
             config: &self.config,
             unread: &mut self.unread,
             output: &mut self.output,
-            now: self.started.elapsed(),
+            now,
         };
         let next = client.go_on(ClientId(id), &mut common);
-        let timer = if next == Next::End {
-            None
-        } else {
-            client.timeout_at()
+        let timer = match (next, client.timer, client.timeout_at()) {
+            (Next::End, ..) => None,
+            // Every message moves the deadline. The timer stays, and the client's turn then sets the next one.
+            (_, Some(timer), Some(deadline)) if timer <= deadline => Some(timer),
+            (.., deadline) => deadline,
         };
         self.timers.set(id, client.timer, timer);
         client.timer = timer;
@@ -375,8 +380,9 @@ mod tests {
                 event_loop.ready(event);
             }
             let queue = std::mem::take(&mut event_loop.queue);
+            let now = event_loop.now();
             for id in &queue {
-                event_loop.turn(*id);
+                event_loop.turn(*id, now);
             }
             !queue.is_empty()
         }
@@ -463,6 +469,25 @@ mod tests {
         assert_eq!(test.event_loop.application.events, number);
         assert_eq!(heard[0], b"\x82\x00".repeat(number));
         assert_eq!(heard[0], heard[1]);
+    }
+
+    /// The poll reports both at once.
+    #[test]
+    fn an_end_that_arrives_with_the_last_bytes_is_found() {
+        let mut test = Test::new();
+        let mut client = test.connect();
+        let hello = Frame::new(0x82, "").encode(Role::Server);
+        client.write_all(&hello).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let begin = Instant::now();
+        while !test.event_loop.clients.is_empty() {
+            test.step();
+            assert!(begin.elapsed() < Duration::from_secs(30), "the end is lost");
+        }
+        let mut heard = Vec::new();
+        client.set_nonblocking(false).unwrap();
+        client.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard, b"\x82\x00");
     }
 
     #[test]
