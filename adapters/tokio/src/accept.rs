@@ -54,10 +54,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let options = ServerOptions::new();
-    // `Request::accept` returns no connection that cannot send.
-    answer_with(transport, &options, async |request, options| {
-        request.accept(options)
-    })
+    // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in the
+    // caller's future, which usually lives as long as the connection.
+    Box::pin(answer_with(
+        transport,
+        &options,
+        async |request, options| request.accept(options),
+    ))
     .await
 }
 
@@ -130,12 +133,16 @@ pub async fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut websocket = answer_with(transport, options, answer).await?;
-    if websocket.can_send() {
-        return Ok(Some(websocket));
-    }
-    deliver(&mut websocket).await;
-    Ok(None)
+    // On the heap, as in `accept`.
+    Box::pin(async {
+        let mut websocket = answer_with(transport, options, answer).await?;
+        if websocket.can_send() {
+            return Ok(Some(websocket));
+        }
+        deliver(&mut websocket).await;
+        Ok(None)
+    })
+    .await
 }
 
 /// Why [`accept`] or [`accept_with`] did not accept a WebSocket.

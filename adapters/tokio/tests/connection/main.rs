@@ -6,5 +6,6 @@ mod halves;
 mod late;
 mod parts;
 mod silence;
+mod sizes;
 mod support;
 mod transport;
