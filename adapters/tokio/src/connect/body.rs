@@ -104,6 +104,7 @@ fn join_chunks(mut received: &[u8]) -> (Vec<u8>, bool) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
 mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
     use tokio::io::{AsyncWriteExt as _, simplex};

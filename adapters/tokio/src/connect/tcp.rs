@@ -72,3 +72,76 @@ async fn connect_any(addresses: Vec<SocketAddr>) -> Result<(TcpStream, SocketAdd
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    fn any() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    /// An address that refuses connections, as long as the socket lives.
+    fn refusing() -> (TcpSocket, SocketAddr) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(any()).unwrap();
+        let address = socket.local_addr().unwrap();
+        (socket, address)
+    }
+
+    #[tokio::test]
+    async fn tries_every_address() {
+        let (_one, one) = refusing();
+        let (_two, two) = refusing();
+        let listener = TcpListener::bind(any()).await.unwrap();
+        let good = listener.local_addr().unwrap();
+        for addresses in [vec![good], vec![one, good], vec![one, two, good, one]] {
+            let (stream, address) = connect_any(addresses).await.unwrap();
+            assert_eq!(address, good);
+            assert_eq!(stream.peer_addr().unwrap(), good);
+            assert!(stream.nodelay().unwrap());
+        }
+        let error = connect_any(vec![one, two]).await.unwrap_err();
+        let ConnectError::Tcp(error) = error else {
+            panic!("{error:?}");
+        };
+        let addresses: Vec<_> = error.attempts().map(|(address, _)| address).collect();
+        assert_eq!(addresses, [one, two]);
+        let text = error.to_string();
+        assert!(text.contains(&one.to_string()), "{text}");
+        assert!(text.contains(&format!(", nor to {two}: ")), "{text}");
+    }
+
+    /// Linux ignores new connections while the backlog is full.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_stop_the_others() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(any()).unwrap();
+        let full = socket.listen(1).unwrap();
+        let silent = full.local_addr().unwrap();
+        let mut backlog = Vec::new();
+        while let Ok(stream) = timeout(ATTEMPT_DELAY, TcpStream::connect(silent)).await {
+            backlog.push(stream.unwrap());
+        }
+        let listener = TcpListener::bind(any()).await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let (_socket, refuses) = refusing();
+        let start = Instant::now();
+        let (_, address) = connect_any(vec![silent, refuses, silent, good])
+            .await
+            .unwrap();
+        assert_eq!(address, good);
+        // Two addresses do not answer, and each delays the next one.
+        assert!(
+            start.elapsed() >= 2 * ATTEMPT_DELAY,
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}

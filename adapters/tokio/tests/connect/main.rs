@@ -1,0 +1,15 @@
+//! Clients against servers and proxies on loopback, also such that fail, lie or never answer.
+
+#![cfg(all(feature = "proxy", feature = "ring"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+mod cancel;
+mod direct;
+mod failures;
+#[cfg(feature = "http2")]
+mod http2;
+mod proxies;
+mod redirects;
+mod support;
+mod support_proxy;
+mod tls;
