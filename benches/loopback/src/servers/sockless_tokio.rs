@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sockless::handshake::{Request, ServerOptions};
 use sockless::{Config, Deadlines};
-use sockless_tokio::{Error, WebSocket};
+use sockless_tokio::{Error, WebSocket, accept_with};
 use tokio::net::TcpStream;
 
 use super::with_tokio::{Threads, run};
@@ -49,12 +49,6 @@ async fn accept(transport: TcpStream) -> Option<WebSocket<TcpStream>> {
     let deadlines = Deadlines::new().with_ping_interval(Duration::from_secs(100_000));
     let config = Config::new().with_deadlines(deadlines);
     let options = ServerOptions::new().with_config(config);
-    let answer = |request: &Request<'_>| {
-        request
-            .accept(&options)
-            .unwrap_or_else(|error| error.refuse(&options.config))
-    };
-    WebSocket::accept(transport, &options.config, answer)
-        .await
-        .ok()?
+    let answer = async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
+    accept_with(transport, &options, answer).await.ok()?
 }
