@@ -116,7 +116,7 @@ pub use wire::{
 #[cfg(feature = "alloc")]
 pub use connection::{
     CloseEvent, Config, Connection, Deadlines, Delivery, Event, Initiator, Outgoing, OwnedEvent,
-    ReadBuffer, Reply, Role, Seed, SendError, Timeout, TransportAction,
+    ReadBuffer, Reply, Role, Seed, SendError, TakenEvent, Timeout, TransportAction,
 };
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]

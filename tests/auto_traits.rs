@@ -40,6 +40,7 @@ const _: () = {
     has_all::<sockless::Reply>();
     has_all::<sockless::Role>();
     has_all::<sockless::Seed>();
+    has_all::<sockless::TakenEvent<'_>>();
     has_all::<sockless::Timeout>();
     has_all::<sockless::TransportAction>();
 };

@@ -168,3 +168,35 @@ fn a_head_in_single_bytes_keeps_the_documented_bound() {
     assert!(heap.moved <= bound(1 << 20, 1), "{heap:?}");
     assert!(heap.allocations <= 32, "{heap:?}");
 }
+
+/// The application gets the memory itself. The next message grows its memory in few steps.
+#[test]
+fn a_taken_message_costs_no_copy() {
+    const SIZE: usize = 200_000;
+    for (first, byte) in [(0x81, b'x'), (0x82, 7)] {
+        let bytes = Frame::new(first, vec![byte; SIZE]).encode(Role::Server);
+        let (mut server, mut buffer) = (server(), ReadBuffer::new());
+        let mut round = || {
+            let ((), heap) = measure(|| {
+                for piece in bytes.chunks(4096) {
+                    assert!(server.next_event(&mut buffer).unwrap().is_none());
+                    buffer.extend_from_slice(piece);
+                }
+            });
+            assert!(heap.kept <= 3 * SIZE as isize, "{heap:?}");
+            let capacity = buffer.capacity();
+            let (owned, heap) = measure(|| {
+                let event = server.take_event(&mut buffer).unwrap().unwrap();
+                event.into_owned()
+            });
+            // The last piece of a text may need more memory.
+            assert!(heap.allocations <= usize::from(first == 0x81), "{heap:?}");
+            assert!(buffer.is_empty() && buffer.capacity() < capacity - SIZE + 8192);
+            assert!(owned.data().len() == SIZE && owned.data()[SIZE - 1] == byte);
+        };
+        round();
+        let ((), heap) = measure(round);
+        assert!(heap.allocations <= 8, "{heap:?}");
+        assert!(heap.kept <= 3 * SIZE as isize, "{heap:?}");
+    }
+}

@@ -24,6 +24,8 @@ mod pings;
 mod sending;
 #[path = "vectors/shared.rs"]
 mod shared;
+#[path = "vectors/take_event.rs"]
+mod take_event;
 #[path = "vectors/taken.rs"]
 mod taken;
 #[path = "vectors/text.rs"]

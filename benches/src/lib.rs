@@ -23,6 +23,7 @@ pub mod report;
 pub mod series;
 pub mod speed;
 pub mod sum;
+pub mod take;
 pub mod upgrade;
 pub mod wire;
 pub mod xor;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use sockless_benches::speed::{self, Options};
-use sockless_benches::{deflate, memory, million};
+use sockless_benches::{deflate, memory, million, take};
 
 const USAGE: &str = "\
 usage: benches/run [COMMAND]
@@ -15,7 +15,8 @@ speed [--quick] [--only PREFIX]... [--out DIR]
     --out DIR          write DIR/results.md
 memory                 heap of a connection and allocations for a message
 million [CONNECTIONS]  memory of many connections: 1000 or more, by default 1000000
-deflate                times of compression";
+deflate                times of compression
+take                   times to keep large messages: copied, or with their memory";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -42,6 +43,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
             _ => return Err(USAGE.into()),
         },
         ["deflate"] => deflate::report(),
+        ["take"] => take::report(),
         ["speed", options @ ..] | options => {
             let options = parse(options).map_err(|error| format!("{error}\n{USAGE}"))?;
             return speed::report(&options);

@@ -18,7 +18,7 @@
 //! | messages that are sent without a copy | `outgoing.rs` | |
 //! | the traits of `std::io` | `std_io.rs` | |
 //! | what the application chooses | `config.rs`, `deadlines.rs` | |
-//! | what the application gets | `event.rs`, `owned_event.rs`, `send_error.rs` | |
+//! | what the application gets | `event.rs`, `owned_event.rs`, `taken_event.rs`, `send_error.rs` | |
 //! | types of messages, and the two sides | `message_type.rs`, `role.rs` | 5.6, 1.2 |
 
 mod closing;
@@ -47,6 +47,7 @@ mod sender;
 mod shared_message;
 #[cfg(feature = "std")]
 mod std_io;
+mod taken_event;
 mod timers;
 
 pub use closing::{CloseEvent, Initiator, TransportAction};
@@ -64,6 +65,7 @@ pub use seed_from_os::SeedError;
 pub use send_error::SendError;
 #[cfg(target_has_atomic = "ptr")]
 pub use shared_message::SharedMessage;
+pub use taken_event::TakenEvent;
 
 pub(crate) use masking_keys::MaskingKeys;
 pub(crate) use timers::HandshakeDeadline;

@@ -1,8 +1,10 @@
 //! Received compressed messages (RFC 7692, sections 6, 7.2.2 and 7.2.3).
 
-use sockless::ProtocolError;
-use sockless::test_util::{Frame, OwnedEvent, Role, encode};
+use sockless::test_util::{Frame, OwnedEvent, Peer, Role, encode};
+use sockless::{ProtocolError, TakenEvent};
 
+use super::data::json;
+use super::extension::pair;
 use super::reference::inflate;
 use super::support::hex;
 use super::{
@@ -510,5 +512,46 @@ fn a_buffer_inside_a_message_is_not_empty() {
         assert_eq!(peer.buffer.capacity(), before);
         peer.buffer.shrink_to(0);
         assert_eq!(peer.buffer.capacity(), 0);
+    }
+}
+
+/// Decompressed messages come with their memory, too. Their bytes do not depend on how they are taken.
+#[test]
+fn large_decompressed_messages_are_taken() {
+    for (text, size) in [
+        (false, 64 << 10),
+        (true, 64 << 10),
+        (false, 300_000),
+        (true, 300_000),
+    ] {
+        for read in [100, 4096, usize::MAX] {
+            let mut pair = pair(&everything(), &everything());
+            let mut moved = 0;
+            let mut heard = Vec::new();
+            let sent: Vec<_> = (0..3).map(|number| json(size + number, number)).collect();
+            for message in &sent {
+                let client = &mut pair.client.connection;
+                if text {
+                    client.send_text(message).unwrap();
+                } else {
+                    client.send_binary(message.as_bytes()).unwrap();
+                }
+                let wire = pair.client.write_all();
+                assert!(wire.len() < size);
+                for piece in wire.chunks(read) {
+                    let Peer {
+                        connection, buffer, ..
+                    } = &mut pair.server;
+                    buffer.extend_from_slice(piece);
+                    while let Some(event) = connection.take_event(buffer).unwrap() {
+                        moved += usize::from(!matches!(event, TakenEvent::Borrowed(_)));
+                        heard.extend_from_slice(event.into_owned().data());
+                    }
+                }
+                assert!(pair.server.buffer.is_empty());
+            }
+            assert!(heard == sent.concat().into_bytes(), "{text} {size} {read}");
+            assert_eq!(moved, 3, "{text} {size} {read}");
+        }
     }
 }

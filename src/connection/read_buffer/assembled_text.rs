@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use crate::connection::read_buffer::region::is_worth_taking;
+
 /// The part of a text message that has come, if the message takes several reads or frames.
 ///
 /// Section 8.1 wants text to be validated piece by piece. If the pieces were kept as bytes, making a `str` of the whole
@@ -12,6 +14,8 @@ pub(crate) struct AssembledText {
     text: String,
     /// How many bytes of ASCII stay where they were received.
     ascii: usize,
+    /// The length of the last text whose memory was taken. The next one may be as long.
+    expected: usize,
     /// Whether the message is still to be delivered. If not, the text is no longer needed.
     is_open: bool,
 }
@@ -22,6 +26,7 @@ impl AssembledText {
         Self {
             text: String::new(),
             ascii: 0,
+            expected: 0,
             is_open: false,
         }
     }
@@ -46,7 +51,12 @@ impl AssembledText {
         let needed = length.saturating_add(piece.len());
         if needed > self.text.capacity() {
             // Growth to twice the size keeps the bytes moved linear in the bytes received.
-            let size = needed.saturating_mul(2).min(limit).max(needed);
+            let mut size = needed.saturating_mul(2);
+            if needed >= self.expected / 8 {
+                // A text like the last one has begun. So its memory is made in one step.
+                size = size.max(self.expected);
+            }
+            let size = size.min(limit).max(needed);
             self.text.reserve_exact(size.saturating_sub(length));
         }
         self.text.push_str(piece);
@@ -64,6 +74,18 @@ impl AssembledText {
             self.text.clear();
         }
         self.text.shrink_to_fit();
+        self.expected = 0;
+    }
+
+    /// Whether taking the memory of the joined text costs less than a copy of the text.
+    pub(crate) const fn is_worth_taking(&self) -> bool {
+        is_worth_taking(self.text.len(), self.text.capacity())
+    }
+
+    /// Takes the joined text with its memory. The message was closed.
+    pub(crate) fn take(&mut self) -> String {
+        self.expected = self.text.len();
+        core::mem::take(&mut self.text)
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -121,6 +143,31 @@ mod tests {
             assert!(!joined.can_leave(b"s"));
             joined.close();
         }
+    }
+
+    #[test]
+    fn after_a_take_the_memory_grows_to_the_same_length_at_once() {
+        let mut joined = AssembledText::new();
+        joined.add(&"x".repeat(80_000), LIMIT);
+        joined.close();
+        assert!(joined.is_worth_taking());
+        assert_eq!(joined.take().len(), 80_000);
+        assert_eq!((joined.text(), joined.capacity()), ("", 0));
+        // A short text needs little memory.
+        joined.add("short", LIMIT);
+        assert!(joined.capacity() < 100);
+        joined.add(&"x".repeat(9_995), LIMIT);
+        assert_eq!(joined.capacity(), 80_000);
+        joined.close();
+        assert!(!joined.is_worth_taking());
+        // The limit holds, and shrinking forgets the length.
+        _ = joined.take();
+        joined.expected = 80_000;
+        joined.add(&"x".repeat(10_000), 30_000);
+        assert_eq!(joined.capacity(), 30_000);
+        joined.close();
+        joined.shrink();
+        assert_eq!(joined.expected, 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use core::fmt;
 
 use assembled_text::AssembledText;
 use assembly::Assembly;
-use region::{Growth, Region};
+use region::{Growth, Region, is_worth_taking};
 
 mod assembled_text;
 mod assembly;
@@ -46,6 +46,8 @@ pub(crate) use region::Span;
 ///   but never more than the limit plus one byte.
 ///
 /// The buffer keeps its memory until you call [`shrink_to`](Self::shrink_to).
+/// [`Connection::take_event`](crate::Connection::take_event) takes the memory of a large message out of it. When the
+/// next message is an eighth as long as that one, the buffer gets memory for a message of the same length.
 ///
 /// # Example
 ///
@@ -225,6 +227,16 @@ impl ReadBuffer {
         &mut self.message.text
     }
 
+    /// Whether taking the memory of a message costs less than a copy of the message.
+    pub(crate) fn is_worth_taking(&mut self, place: Place, span: Span) -> bool {
+        is_worth_taking(span.len(), self.region_mut(place).capacity())
+    }
+
+    /// Takes the memory of the message at this place. The message was released.
+    pub(crate) fn take_memory(&mut self, place: Place, span: Span) -> Vec<u8> {
+        self.region_mut(place).take_memory(span.len())
+    }
+
     /// Whether the held bytes of a text message can stay where they are until the next piece comes.
     pub(crate) fn can_leave_text(&mut self) -> bool {
         self.message.text.can_leave(self.received.held())
@@ -398,6 +410,36 @@ mod tests {
         buffer.advance_filled(60);
         buffer.received.consume(60);
         assert_eq!(buffer.spare_mut(1).len(), 100);
+    }
+
+    /// The memory for the next message grows to the length of the last one, once an eighth of it has come.
+    #[test]
+    fn a_taken_message_makes_way_for_one_of_the_same_length() {
+        const SIZE: usize = 80_000;
+        let mut buffer = ReadBuffer::new();
+        read(&mut buffer, &[1; SIZE], SIZE);
+        let span = buffer.received.hold(SIZE - 10);
+        buffer.received.release(usize::MAX);
+        assert!(buffer.is_worth_taking(Place::Received, span));
+        let memory = buffer.take_memory(Place::Received, span);
+        assert_eq!(memory[span.start..span.end], [1; SIZE - 10]);
+        assert_eq!((buffer.unread(), buffer.capacity()), (&[1; 10][..], 10));
+        buffer.received.consume(10);
+        // A short message needs little memory.
+        read(&mut buffer, &[2; 5000], 4096.max(5000));
+        assert!(buffer.capacity() < 6000);
+        let (mut steps, mut capacity) = (0, buffer.capacity());
+        for _ in 0..SIZE / 1000 - 6 {
+            read(&mut buffer, &[2; 1000], 1000);
+            steps += usize::from(buffer.capacity() != capacity);
+            capacity = buffer.capacity();
+        }
+        assert!(capacity <= SIZE + 1000 && steps <= 3, "{steps}");
+        buffer.clear();
+        buffer.shrink_to(0);
+        read(&mut buffer, &[3; 20_000], 20_000);
+        read(&mut buffer, &[3; 100], 100);
+        assert!(buffer.capacity() <= 30_100);
     }
 
     #[test]

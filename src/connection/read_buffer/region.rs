@@ -19,6 +19,14 @@ impl Span {
     }
 }
 
+/// The shortest message whose memory is taken, in bytes. A shorter one is copied faster than new memory is made.
+const MIN_TAKEN: usize = 64 << 10;
+
+/// Whether taking memory of `capacity` bytes costs less than a copy of the message in it.
+pub(super) const fn is_worth_taking(length: usize, capacity: usize) -> bool {
+    length >= MIN_TAKEN && length >= capacity / 2
+}
+
 /// How far a region may grow when it needs more space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Growth {
@@ -46,6 +54,8 @@ pub(crate) struct Region {
     held: Span,
     read: usize,
     filled: usize,
+    /// The length of the last message whose memory was taken. The next one may be as long.
+    expected: usize,
     /// How many bytes were moved so far. Tests show that this is linear in the bytes received.
     #[cfg(test)]
     pub(super) work: usize,
@@ -64,6 +74,7 @@ impl Region {
             held: Span { start: 0, end: 0 },
             read: 0,
             filled: 0,
+            expected: 0,
             #[cfg(test)]
             work: 0,
         }
@@ -77,6 +88,7 @@ impl Region {
     /// Frees memory, down to `capacity` bytes, or down to the content if that is larger.
     pub(super) fn shrink_to(&mut self, capacity: usize) {
         self.compact();
+        self.expected = 0;
         self.bytes.truncate(self.filled.max(capacity));
         self.bytes.shrink_to_fit();
     }
@@ -135,9 +147,12 @@ impl Region {
         self.compact();
         if contents.saturating_add(min) > self.bytes.len() || freed < moved {
             // More than `isize::MAX` bytes panic, as in every vector.
-            let size = contents
-                .saturating_add(growth.missing.min(contents / 2))
-                .saturating_add(min);
+            let mut grown = contents.saturating_add(growth.missing.min(contents / 2));
+            if contents >= self.expected / 8 {
+                // A message like the last one has begun. So its memory is made in one step.
+                grown = grown.max(self.expected);
+            }
+            let size = grown.saturating_add(min);
             let size = size.min(growth.most).max(contents.saturating_add(min));
             let size = size.max(self.bytes.len());
             self.bytes.reserve_exact(size - self.bytes.len());
@@ -242,6 +257,22 @@ impl Region {
             start,
             end: self.held.start,
         }
+    }
+
+    /// Takes the memory with a released message of `length` bytes. Unread bytes move to fresh memory.
+    pub(super) fn take_memory(&mut self, length: usize) -> Vec<u8> {
+        let unread = self.unread().to_vec();
+        let filled = unread.len();
+        #[cfg(test)]
+        let work = self.work + filled;
+        let fresh = Self {
+            filled,
+            expected: length,
+            #[cfg(test)]
+            work,
+            ..Self::new(unread)
+        };
+        core::mem::replace(self, fresh).bytes
     }
 
     pub(crate) fn held(&self) -> &[u8] {
