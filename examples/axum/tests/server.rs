@@ -5,10 +5,7 @@ mod ending;
 #[path = "../../tokio/tests/support/program.rs"]
 mod program;
 
-use std::io;
-
-use example_tokio::WebSocket;
-use sockless::handshake::{ClientOptions, ResponseError};
+use sockless_tokio::{ClientOptions, ConnectError, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -21,7 +18,7 @@ fn start() -> Program {
     Program::start(env!("CARGO_BIN_EXE_example-axum"), "http", &[])
 }
 
-async fn connect(server: &Program, path: &str) -> io::Result<WebSocket<TcpStream>> {
+async fn connect(server: &Program, path: &str) -> Result<WebSocket<TcpStream>, ConnectError> {
     let transport = TcpStream::connect(&server.address).await.unwrap();
     let uri = format!("ws://{}{path}", server.address).parse().unwrap();
     WebSocket::connect(transport, &uri, &ClientOptions::new()).await
@@ -65,10 +62,10 @@ async fn other_routes_and_refusals() {
         assert!(answer.to_ascii_lowercase().contains(contained), "{answer}");
     }
     let refused = connect(&server, "/nowhere").await.unwrap_err();
-    assert_eq!(
-        refused.downcast::<ResponseError>().unwrap(),
-        ResponseError::Refused(404)
-    );
+    match refused {
+        ConnectError::Refused(response) => assert_eq!(response.status, 404),
+        error => panic!("{error}"),
+    }
 }
 
 #[tokio::test]

@@ -19,17 +19,16 @@ use std::process::ExitCode;
 use bytes::Bytes;
 use example_rustls::Options;
 use example_tokio::command_line::{self, complain, say};
-use example_tokio::{WebSocket, server};
+use example_tokio::server;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::ext::Protocol;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use server::Ending;
-use sockless::handshake::{self, ServerOptions};
-use sockless::{Connection, Deadlines, ReadBuffer};
+use sockless_tokio::hyper::{OnUpgrade, is_upgrade_request, upgrade};
+use sockless_tokio::server::Shutdown;
+use sockless_tokio::{Deadlines, ServerOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::patient_timer::PatientTimer;
@@ -57,11 +56,11 @@ async fn run(arguments: Options) -> Result<(), String> {
     let deadlines = arguments.deadlines.unwrap_or_default();
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("https", &arguments.address).await?;
-    server::serve(listener, end, |transport, ending| {
+    server::serve(listener, end, |transport, shutdown| {
         let (acceptor, deadlines) = (acceptor.clone(), deadlines.clone());
         async move {
             match example_rustls::accept(&acceptor, transport, deadlines.handshake).await {
-                Ok(transport) => requests(transport, deadlines, ending).await,
+                Ok(transport) => requests(transport, deadlines, shutdown).await,
                 Err(error) => complain(format_args!("http2: {error}")),
             }
         }
@@ -74,7 +73,7 @@ async fn run(arguments: Options) -> Result<(), String> {
 async fn requests(
     transport: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     deadlines: Deadlines,
-    ending: Ending,
+    shutdown: Shutdown,
 ) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -91,18 +90,17 @@ async fn requests(
         .enable_connect_protocol();
     let service = {
         let options = server::options(deadlines);
-        let ending = ending.clone();
+        let shutdown = shutdown.clone();
         service_fn(move |request| {
-            let answer = answer(request, &options, ending.clone());
+            let answer = answer(request, &options, &shutdown);
             async { Ok::<_, Infallible>(answer.map(|body| Full::new(Bytes::from(body)))) }
         })
     };
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(transport), service);
     tokio::pin!(connection);
-    let mut begins = ending;
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = begins.begins() => {
+        () = shutdown.begun() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -123,39 +121,28 @@ fn is_break(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn answer(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     options: &ServerOptions<'_>,
-    ending: Ending,
+    shutdown: &Shutdown,
 ) -> Response<Vec<u8>> {
-    let protocol = request.extensions().get::<Protocol>();
-    let asked = match protocol {
-        Some(protocol) => handshake::Request::from_http_connect(&request, protocol.as_str()),
-        None => handshake::Request::from_http(&request),
-    };
-    // `negotiate` refuses other protocols over HTTP/2.
-    if protocol.is_none() && !asked.is_websocket() {
+    // Any CONNECT is for a WebSocket, or is refused.
+    if request.method() != Method::CONNECT && !is_upgrade_request(&request) {
         return page(&request);
     }
-    match asked.negotiate(options) {
-        Ok((answer, connection)) => {
+    match upgrade(&mut request, options) {
+        Ok((response, on_upgrade)) => {
             say(format_args!("WebSocket over {:?}", request.version()));
-            tokio::spawn(echo(request, connection, ending));
-            answer.to_http().map(|()| Vec::new())
+            shutdown.spawn(echo(on_upgrade, shutdown.clone()));
+            response.map(|()| Vec::new())
         }
-        Err(error) if protocol.is_some() => error.to_http2(),
         Err(error) => error.to_http(),
     }
 }
 
 /// Waits until hyper has sent the response. Then the connection takes the stream, or the whole transport.
-async fn echo(request: Request<Incoming>, connection: Connection, ending: Ending) {
-    match hyper::upgrade::on(request).await {
-        Ok(upgraded) => {
-            // This transport first returns the bytes that hyper has read after the request.
-            let transport = TokioIo::new(upgraded);
-            let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
-            server::echo(websocket, ending).await;
-        }
+async fn echo(on_upgrade: OnUpgrade, shutdown: Shutdown) {
+    match on_upgrade.await {
+        Ok(websocket) => server::echo(websocket, &shutdown).await,
         Err(error) if is_break(&error) => {}
         Err(error) => complain(format_args!("http2: {error}")),
     }

@@ -10,7 +10,7 @@ use lexopt::Parser;
 use lexopt::prelude::*;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use sockless::Deadlines;
+use sockless_tokio::Deadlines;
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
@@ -127,17 +127,26 @@ impl Options {
 ///
 /// If the file cannot be read or has no valid certificate. The text names the file.
 pub fn connector(file: &Path, protocols: &[&[u8]]) -> Result<TlsConnector, String> {
+    let mut config = trust(file)?;
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The configuration of a client that trusts the certificates in `file`.
+///
+/// # Errors
+///
+/// As [`connector`].
+pub fn trust(file: &Path) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(file)? {
         roots
             .add(certificate)
             .map_err(|error| format!("cannot use a certificate of {}: {error}", file.display()))?;
     }
-    let mut config = ClientConfig::builder()
+    Ok(ClientConfig::builder()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    Ok(TlsConnector::from(Arc::new(config)))
+        .with_no_client_auth())
 }
 
 fn read_certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -1,4 +1,4 @@
-//! An echo server with TLS (`wss:`). It uses rustls and the connection of the tokio example.
+//! An echo server with TLS (`wss:`). It uses rustls and `sockless-tokio`.
 //!
 //! ```text
 //! cargo run --package example-rustls [-- [ADDRESS] [--cert FILE --key FILE | --write-cert FILE] [--timeout SECONDS]]
@@ -29,17 +29,17 @@ async fn run(arguments: Options) -> Result<(), String> {
     let options = server::options(deadlines);
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("https", &arguments.address).await?;
-    server::serve(listener, end, |transport, mut ending| {
+    server::serve(listener, end, |transport, shutdown| {
         let (acceptor, options) = (acceptor.clone(), options.clone());
         async move {
             let transport = tokio::select! {
                 transport = accept(&acceptor, transport, patience) => transport,
                 // Before the TLS handshake there is nothing to close.
-                () = ending.begins() => return,
+                () = shutdown.begun() => return,
             };
             match transport {
                 // An error means that the client has left, which is normal.
-                Ok(transport) => _ = server::talk(transport, &options, ending).await,
+                Ok(transport) => _ = server::talk(transport, &options, &shutdown).await,
                 Err(error) => complain(format_args!("rustls: {error}")),
             }
         }

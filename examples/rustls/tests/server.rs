@@ -9,9 +9,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
-use example_tokio::{Message, WebSocket};
-use sockless::handshake::{ClientOptions, Uri};
 use sockless::test_util::OPENING_REQUEST;
+use sockless_tokio::{ClientOptions, Message, Uri, WebSocket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -85,9 +84,9 @@ async fn clients_without_tls() {
             Ok(_) => assert!(!answer.starts_with(b"HTTP")),
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
-        let hello = Message::Text("hello".into());
-        client.send(&hello).await.unwrap();
-        assert_eq!(client.recv().await, Some(hello));
+        let hello = Message::from("hello");
+        client.send(hello.clone()).await.unwrap();
+        assert_eq!(client.recv().await.unwrap(), Some(hello));
     }
 }
 

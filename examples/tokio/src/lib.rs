@@ -1,11 +1,13 @@
-//! An echo server on [`sockless_tokio`], and what the example programs on tokio share.
+//! What the example programs on tokio share.
 //!
 //! - [`server`] accepts clients and ends gracefully.
-//! - [`command_line`] and [`advice`] read arguments and explain errors.
+//! - [`command_line`] reads arguments. [`advice`] and [`explain`](explain()) turn errors into advice.
 
 #[path = "../../common/advice.rs"]
 pub mod advice;
 pub mod command_line;
+mod explain;
 pub mod server;
 
-pub use sockless_tokio::{Closed, Message, Receiver, Sender, WebSocket, within};
+pub use explain::explain;
+pub use sockless_tokio::within;

@@ -1,14 +1,13 @@
 //! An echo server on tokio that ends gracefully.
 //!
 //! On Ctrl-C or SIGTERM it stops listening, closes all connections with code 1001 (going away), and waits for their
-//! end.
+//! end, at most 20 seconds.
 //!
 //! ```text
 //! cargo run --package example-tokio [-- [ADDRESS] [--timeout SECONDS]]
 //! ```
 //!
-//! ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port. Copy from the library of this package: all
-//! reusable code is there.
+//! ADDRESS defaults to `127.0.0.1:8080`. Port 0 means a free port.
 
 use std::process::ExitCode;
 
@@ -28,11 +27,11 @@ async fn run(arguments: Listen) -> Result<(), String> {
     let options = server::options(arguments.deadlines.unwrap_or_default());
     let end = server::signalled().map_err(|error| error.to_string())?;
     let listener = command_line::listen("http", &arguments.address).await?;
-    server::serve(listener, end, |transport, ending| {
+    server::serve(listener, end, |transport, shutdown| {
         let options = options.clone();
         async move {
             // An error means that the client has left, which is normal.
-            _ = server::talk(transport, &options, ending).await;
+            _ = server::talk(transport, &options, &shutdown).await;
         }
     })
     .await;

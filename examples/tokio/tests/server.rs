@@ -5,13 +5,12 @@ mod ending;
 #[path = "support/program.rs"]
 mod program;
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use example_tokio::server::{echo, serve};
-use example_tokio::{Message, WebSocket};
-use sockless::handshake::{ClientOptions, Request, ServerOptions};
-use sockless::{CloseCode, Config, Connection, Deadlines, ReadBuffer};
+use sockless_tokio::{
+    ClientOptions, CloseCode, Config, Deadlines, Message, ServerOptions, WebSocket, accept_with,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -30,10 +29,6 @@ fn options() -> ServerOptions<'static> {
     ServerOptions::new().with_config(Config::new().with_deadlines(deadlines))
 }
 
-fn accept(request: &Request<'_>) -> Connection {
-    request.accept(&options()).unwrap()
-}
-
 async fn connect(address: &str) -> WebSocket<TcpStream> {
     let transport = TcpStream::connect(address).await.unwrap();
     let uri = format!("ws://{address}/").parse().unwrap();
@@ -42,9 +37,9 @@ async fn connect(address: &str) -> WebSocket<TcpStream> {
 }
 
 async fn exchange(client: &mut WebSocket<TcpStream>) {
-    let hello = Message::Text("hello".into());
-    client.send(&hello).await.unwrap();
-    assert_eq!(client.recv().await, Some(hello));
+    client.send("hello").await.unwrap();
+    let answer = client.recv().await.unwrap().unwrap();
+    assert_eq!(answer, Message::from("hello"));
 }
 
 #[tokio::test]
@@ -54,11 +49,13 @@ async fn the_server_ends_after_its_clients() {
     let (end, ended) = oneshot::channel::<()>();
     let serving = tokio::spawn(async move {
         let end = async { _ = ended.await };
-        serve(listener, end, async |transport, ending| {
-            let accepted = WebSocket::accept(transport, &options().config, accept).await;
-            if let Ok(Some(websocket)) = accepted {
-                echo(websocket, ending).await;
-            }
+        serve(listener, end, async |transport, shutdown| {
+            let options = options();
+            let accepted = accept_with(transport, &options, async |request, options| {
+                request.accept(options)
+            });
+            let websocket = accepted.await.unwrap().unwrap();
+            echo(websocket, &shutdown).await;
         })
         .await;
     });
@@ -73,13 +70,13 @@ async fn the_server_ends_after_its_clients() {
     }
     let silent = connect(&address).await;
     let mut flooding = connect(&address).await;
-    let flood = Message::Binary(vec![0; 1 << 20]);
-    while timeout(CLOSE, flooding.send(&flood)).await.is_ok() {}
+    let flood = Message::from(vec![0; 1 << 20]);
+    while timeout(CLOSE, flooding.send(flood.clone())).await.is_ok() {}
 
     let start = Instant::now();
     end.send(()).unwrap();
     for mut client in clients {
-        assert_eq!(client.recv().await, None);
+        assert!(client.recv().await.unwrap().is_none());
         let ending = client.close_event().unwrap();
         assert_eq!(ending.code, CloseCode::GOING_AWAY);
         assert!(ending.was_clean);
@@ -90,25 +87,6 @@ async fn the_server_ends_after_its_clients() {
     timeout(CLOSE * 20, serving).await.unwrap().unwrap();
     assert!(start.elapsed() >= CLOSE);
     drop((silent, flooding));
-}
-
-/// Bytes that were read together with the opening handshake are not lost.
-#[tokio::test]
-async fn a_connection_made_elsewhere() {
-    let (transport, _peer) = tokio::io::duplex(100);
-    let mut buffer = ReadBuffer::new();
-    buffer.extend_from_slice(b"\x81\x82\0\0\0\0Hi");
-    let mut server = WebSocket::new(transport, Connection::server(&options().config), buffer);
-    assert_eq!(server.recv().await, Some(Message::Text("Hi".into())));
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_during_its_request() {
-    let (transport, mut peer) = tokio::io::duplex(100);
-    peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-    drop(peer);
-    let accepted = WebSocket::accept(transport, &options().config, accept).await;
-    assert_eq!(accepted.unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
 #[tokio::test]

@@ -7,16 +7,16 @@
 //!
 //! At the end of stdin, it closes the connection.
 
-use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use example_tokio::command_line::{Program, timeout};
-use example_tokio::{Message, Receiver, Sender, WebSocket, advice};
+use example_tokio::{advice, explain};
 use lexopt::prelude::*;
-use sockless::handshake::{ClientOptions, ResponseError};
-use sockless::{CloseCode, Config, Deadlines};
+use sockless_tokio::{
+    ClientOptions, CloseCode, Config, Connector, Deadlines, Error, Message, Receiver, Sender,
+    Transport,
+};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
-use tokio::net::TcpStream;
 
 const PROGRAM: Program = Program {
     name: "tokio-client",
@@ -54,50 +54,36 @@ fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error>
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     let url = &arguments.url;
-    let uri = advice::uri_without_tls(url)?;
-    let address = (uri.host(), uri.port());
-    let transport = TcpStream::connect(address)
-        .await
-        .map_err(|error| format!("cannot connect to {url}: {error}"))?;
-    _ = transport.set_nodelay(true);
     let config = Config::new().with_deadlines(arguments.deadlines);
     let options = ClientOptions::new().with_config(config);
-    let websocket = WebSocket::connect(transport, &uri, &options)
+    let websocket = Connector::new()
+        .with_options(options)
+        .connect(url)
         .await
         .map_err(|error| format!("{url}: {}", explain(&error)))?;
 
-    let (receiver, sender) = websocket.split();
+    let (sender, receiver) = websocket.split();
     let sending = tokio::spawn(send_lines(sender));
-    print_messages(receiver).await;
+    let ended = print_messages(receiver).await;
     // This task may still wait for a line of stdin.
     sending.abort();
-    Ok(())
+    ended.map_err(|error| error.to_string())
 }
 
-fn explain(error: &io::Error) -> String {
-    let response = error.get_ref().and_then(|inner| inner.downcast_ref());
-    match (response, error.kind()) {
-        (Some(ResponseError::Refused(status)), _) => advice::refused(*status, |_| None),
-        (Some(error), _) => advice::broken(*error, &[]),
-        (None, ErrorKind::UnexpectedEof) => String::from(advice::ENDED),
-        (None, ErrorKind::Other) => error.to_string(),
-        (None, _) => format!("{error}: {}", advice::OTHER),
-    }
-}
-
-async fn send_lines(mut sender: Sender<TcpStream>) {
+async fn send_lines(mut sender: Sender<Transport>) {
     let mut lines = BufReader::new(stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        if sender.send(&Message::Text(line)).await.is_err() {
+        if sender.send(line).await.is_err() {
             return;
         }
     }
+    // The code is valid, so this never fails.
     _ = sender.close(CloseCode::NORMAL, "").await;
 }
 
-async fn print_messages(mut receiver: Receiver<TcpStream>) {
+async fn print_messages(mut receiver: Receiver<Transport>) -> Result<(), Error> {
     let mut stdout = stdout();
-    while let Some(message) = receiver.recv().await {
+    while let Some(message) = receiver.recv().await? {
         let line = match message {
             Message::Text(text) => format!("{text}\n"),
             Message::Binary(data) => format!("({} bytes)\n", data.len()),
@@ -105,4 +91,5 @@ async fn print_messages(mut receiver: Receiver<TcpStream>) {
         _ = stdout.write_all(line.as_bytes()).await;
         _ = stdout.flush().await;
     }
+    Ok(())
 }

@@ -1,7 +1,6 @@
 //! The graceful end of a server. The tests of example-axum and example-rustls include this file, too.
 
-use example_tokio::WebSocket;
-use sockless::CloseCode;
+use sockless_tokio::{CloseCode, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -17,7 +16,7 @@ pub async fn end<S: AsyncRead + AsyncWrite + Unpin>(
     let silent = TcpStream::connect(&program.address).await.unwrap();
     program.signal(signal);
     for mut client in clients {
-        assert_eq!(client.recv().await, None);
+        assert!(client.recv().await.unwrap().is_none());
         let ending = client.close_event().unwrap();
         assert_eq!(ending.code, CloseCode::GOING_AWAY);
         assert!(ending.was_clean);
