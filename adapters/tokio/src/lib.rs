@@ -56,9 +56,14 @@ pub use error::Error;
 pub use message::Message;
 pub use message_reader::MessageReader;
 pub use message_writer::{MessageType, MessageWriter};
-pub use sockless::handshake::{ClientOptions, Origins, ServerOptions, Uri};
+#[cfg(feature = "deflate")]
+pub use sockless::Deflate;
+pub use sockless::handshake::{
+    ClientOptions, Header, Origins, Request, RequestError, ServerOptions, Uri,
+};
 pub use sockless::{
-    CloseCode, Config, Deadlines, Delivery, Initiator, ProtocolError, SharedMessage, Timeout,
+    CloseCode, Config, Connection, Deadlines, Delivery, Initiator, ProtocolError, ReadBuffer,
+    SharedMessage, Timeout,
 };
 pub use text::Text;
 pub use websocket::{Receiver, Sender, WebSocket};

@@ -1,0 +1,35 @@
+//! Receives a message from a client into a file. It needs little memory for a message of any size.
+// run: cargo run --example upload_server -- copy.bin 127.0.0.1:8080
+
+use std::{env, error::Error};
+
+use sockless_tokio::{Config, Delivery, ServerOptions, accept_with};
+use tokio::{fs::File, io, net::TcpListener};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = env::args().skip(1);
+    let (Some(path), Some(address)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: upload_server FILE ADDRESS".into());
+    };
+    let config = Config::new()
+        .with_delivery(Delivery::Chunks)
+        .with_max_message_size(1 << 40);
+    let options = ServerOptions::new().with_config(config);
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on ws://{}/", listener.local_addr()?);
+    let (transport, _) = listener.accept().await?;
+    let accepted = accept_with(transport, &options, async |request, options| {
+        request.accept(options)
+    });
+    let mut websocket = accepted.await?.ok_or("no WebSocket")?;
+    if let Some(mut message) = websocket.recv_stream().await? {
+        let mut file = File::create(path).await?;
+        let size = io::copy(&mut message, &mut file).await?;
+        file.sync_all().await?;
+        println!("received {size} bytes");
+    }
+    // Answers the Close frame of the client.
+    while websocket.recv().await?.is_some() {}
+    Ok(())
+}
