@@ -200,3 +200,66 @@ fn a_taken_message_costs_no_copy() {
         assert!(heap.kept <= 3 * SIZE as isize, "{heap:?}");
     }
 }
+
+/// A transport lends its memory and gets the same memory back. Nothing is copied, cleared or allocated.
+#[test]
+fn memory_of_a_transport_goes_in_and_out() {
+    let frames = [Frame::new(0x81, "Hello"), Frame::new(0x82, vec![7; 1000])];
+    let bytes = encode(&frames, Role::Server);
+    let mut server = server();
+    let mut memory = Vec::with_capacity(bytes.len() + 1000);
+    memory.resize(bytes.len() + 10, 0xaa);
+    let (place, capacity) = (memory.as_ptr(), memory.capacity());
+    for whole in [true, false, true] {
+        memory[..bytes.len()].copy_from_slice(&bytes);
+        let filled = if whole { bytes.len() } else { 20 };
+        let ((), heap) = measure(|| {
+            let mut buffer = ReadBuffer::from_filled(std::mem::take(&mut memory), filled);
+            assert_eq!(buffer.unread().len(), filled);
+            assert_eq!(buffer.capacity(), capacity);
+            assert_eq!(buffer.take_memory(), None);
+            let mut events = 0;
+            loop {
+                while server.next_event(&mut buffer).unwrap().is_some() {
+                    events += 1;
+                }
+                if events == 2 {
+                    break;
+                }
+                // The rest of the length is spare.
+                assert_eq!(buffer.take_memory(), None);
+                buffer.extend_from_slice(&bytes[filled..]);
+            }
+            memory = buffer.take_memory().unwrap();
+            assert!(buffer.is_empty() && buffer.capacity() == 0);
+        });
+        assert_eq!(heap, NOTHING);
+        assert_eq!((memory.as_ptr(), memory.len()), (place, bytes.len() + 10));
+    }
+}
+
+/// Capacity after the length of a lent vector is used when the buffer grows.
+#[test]
+fn a_lent_vector_grows_within_its_capacity() {
+    let mut memory = Vec::with_capacity(1000);
+    memory.extend_from_slice(b"\x81\x85\0\0\0\0He");
+    let mut buffer = ReadBuffer::from(memory);
+    let ((), heap) = measure(|| {
+        assert_eq!(buffer.unread().len(), 8);
+        assert_eq!(buffer.spare_mut(100)[..100], [0; 100]);
+        buffer.extend_from_slice(b"llo");
+    });
+    assert_eq!((heap, buffer.capacity()), (NOTHING, 1000));
+    let text = Some(Event::Text {
+        text: "Hello",
+        fin: true,
+    });
+    assert_eq!(server().next_event(&mut buffer).unwrap(), text);
+}
+
+#[test]
+#[should_panic = "filled more than the memory"]
+fn a_lent_vector_has_all_filled_bytes() {
+    let memory = Vec::with_capacity(10);
+    _ = ReadBuffer::from_filled(memory, 1);
+}

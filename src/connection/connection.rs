@@ -394,7 +394,7 @@ impl Connection {
                 }
                 Received::Binary(place, span, _) if buffer.is_worth_taking(place, span) => {
                     return Ok(Some(TakenEvent::Binary {
-                        memory: buffer.take_memory(place, span),
+                        memory: buffer.take_message(place, span),
                         payload: span.start..span.end,
                     }));
                 }

@@ -23,7 +23,8 @@ pub(crate) use region::Span;
 /// 2. Report with [`advance_filled`](Self::advance_filled) how many bytes you read.
 /// 3. Take the events with [`Connection::next_event`](crate::Connection::next_event).
 ///
-/// With the feature `std`, `read_from` does the first two steps. Payload is unmasked and fragments are joined in place.
+/// With the feature `std`, `read_from` does the first two steps. If the transport reads into memory of its own, make a
+/// buffer of that memory with [`from_filled`](Self::from_filled). Payload is unmasked and fragments are joined in place.
 /// Events borrow from this buffer.
 ///
 /// While [`is_empty`](Self::is_empty) is true, the buffer holds nothing of the connection and may go back to a pool. So
@@ -84,6 +85,62 @@ impl ReadBuffer {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self::with_memory(alloc::vec![0; capacity])
+    }
+
+    /// Makes a buffer of memory whose first `filled` bytes were received. They are [`unread`](Self::unread).
+    ///
+    /// This serves transports that read into memory of their own, such as `io_uring` with provided buffers, and pools
+    /// of memory. It copies and clears nothing. The rest of the vector's length is spare. The buffer uses capacity
+    /// after that length when it grows, and clears it then. [`take_memory`](Self::take_memory) gives the memory back.
+    ///
+    /// If a buffer of the connection is not [empty](Self::is_empty), the received bytes follow its content. Then add
+    /// them with [`extend_from_slice`](Self::extend_from_slice).
+    ///
+    /// # Panics
+    ///
+    /// If `filled` is more than the length of `memory`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockless::{Connection, Event, ReadBuffer};
+    ///
+    /// /// The kernel has filled the first `n` bytes of `memory`. Returns memory for another read.
+    /// fn received(server: &mut Connection, buffer: &mut ReadBuffer, memory: Vec<u8>, n: usize) -> Vec<u8> {
+    ///     let mut free = None;
+    ///     if buffer.is_empty() {
+    ///         *buffer = ReadBuffer::from_filled(memory, n);
+    ///     } else {
+    ///         buffer.extend_from_slice(&memory[..n]); // the rest of a frame
+    ///         free = Some(memory);
+    ///     }
+    ///     while let Ok(Some(event)) = server.next_event(buffer) {
+    ///         if let Event::Text { text, .. } = event {
+    ///             _ = server.send_text(text);
+    ///         }
+    ///     }
+    ///     let free = free.or_else(|| buffer.take_memory());
+    ///     free.unwrap_or_else(|| vec![0; 4096])
+    /// }
+    /// # let mut server = Connection::server(&sockless::Config::default());
+    /// # let mut buffer = ReadBuffer::new();
+    /// # let mut memory = vec![0; 64];
+    /// # let bytes = b"\x81\x82\0\0\0\0Hi\x81\x82\0\0\0\0Ho";
+    /// # for (piece, kept) in [(&bytes[..8], false), (&bytes[8..11], true), (&bytes[11..], false)] {
+    /// #     memory[..piece.len()].copy_from_slice(piece);
+    /// #     let place = memory.as_ptr();
+    /// #     memory = received(&mut server, &mut buffer, memory, piece.len());
+    /// #     assert_eq!(memory.as_ptr() != place, kept);
+    /// # }
+    /// # assert_eq!(server.output(), b"\x81\x02Hi\x81\x02Ho");
+    /// ```
+    #[doc(alias("adopt", "from_vec", "provided_buffer", "io_uring"))]
+    #[must_use]
+    pub fn from_filled(memory: Vec<u8>, filled: usize) -> Self {
+        assert!(filled <= memory.len(), "filled more than the memory");
+        let mut buffer = Self::with_memory(memory);
+        buffer.received.advance(filled);
+        buffer
     }
 
     const fn with_memory(bytes: Vec<u8>) -> Self {
@@ -149,6 +206,17 @@ impl ReadBuffer {
     pub fn shrink_to(&mut self, capacity: usize) {
         self.received.shrink_to(capacity);
         self.message.shrink();
+    }
+
+    /// Takes the memory for received bytes, for instance to give it back to a pool. Returns `None` if the buffer is not
+    /// [empty](Self::is_empty).
+    ///
+    /// All bytes of the vector's length are spare, and old. The buffer owns no memory for received bytes then. It may
+    /// still own memory for text and for decompressed data.
+    #[doc(alias("into_inner", "into_memory", "into_vec", "recycle"))]
+    #[must_use]
+    pub fn take_memory(&mut self) -> Option<Vec<u8>> {
+        self.is_empty().then(|| self.received.take_memory(0))
     }
 
     /// Returns the bytes that were received and not consumed: no event was taken for them.
@@ -233,7 +301,7 @@ impl ReadBuffer {
     }
 
     /// Takes the memory of the message at this place. The message was released.
-    pub(crate) fn take_memory(&mut self, place: Place, span: Span) -> Vec<u8> {
+    pub(crate) fn take_message(&mut self, place: Place, span: Span) -> Vec<u8> {
         self.region_mut(place).take_memory(span.len())
     }
 
@@ -279,6 +347,16 @@ impl ReadBuffer {
             self.received.unread().get(..n).unwrap_or_default(),
             space.get_mut(..most).unwrap_or_default(),
         )
+    }
+}
+
+/// Makes a buffer of bytes that were received: all of them are [`unread`](ReadBuffer::unread).
+///
+/// It copies nothing, as [`from_filled`](ReadBuffer::from_filled).
+impl From<Vec<u8>> for ReadBuffer {
+    fn from(received: Vec<u8>) -> Self {
+        let filled = received.len();
+        Self::from_filled(received, filled)
     }
 }
 
@@ -421,12 +499,12 @@ mod tests {
         let span = buffer.received.hold(SIZE - 10);
         buffer.received.release(usize::MAX);
         assert!(buffer.is_worth_taking(Place::Received, span));
-        let memory = buffer.take_memory(Place::Received, span);
+        let memory = buffer.take_message(Place::Received, span);
         assert_eq!(memory[span.start..span.end], [1; SIZE - 10]);
         assert_eq!((buffer.unread(), buffer.capacity()), (&[1; 10][..], 10));
         buffer.received.consume(10);
         // A short message needs little memory.
-        read(&mut buffer, &[2; 5000], 4096.max(5000));
+        read(&mut buffer, &[2; 5000], 5000);
         assert!(buffer.capacity() < 6000);
         let (mut steps, mut capacity) = (0, buffer.capacity());
         for _ in 0..SIZE / 1000 - 6 {
