@@ -1,6 +1,5 @@
 //! A stream of HTTP/2 as a transport.
 
-use std::convert::Infallible;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes, BytesMut};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::oneshot;
 
 /// The largest DATA frame, at any window. It is the largest frame that every peer must accept (RFC 9113, section
 /// 4.2).
@@ -24,8 +22,6 @@ pub struct Stream {
     recv: RecvStream,
     /// Received bytes that were not read.
     unread: Bytes,
-    /// Dropped with the stream, which the task of the connection notices.
-    ending: Option<oneshot::Sender<Infallible>>,
 }
 
 impl Stream {
@@ -36,14 +32,7 @@ impl Stream {
             send,
             recv,
             unread: Bytes::new(),
-            ending: None,
         }
-    }
-
-    /// Drops `ending` together with the stream.
-    pub(crate) fn with_ending(mut self, ending: oneshot::Sender<Infallible>) -> Self {
-        self.ending = Some(ending);
-        self
     }
 
     /// Waits for the window of the peer. Returns how many of `wanted` bytes it allows: at least one of them.

@@ -22,7 +22,7 @@ use crate::connect::handshake::{seed, with_deadlines};
 use crate::connect::limit::Limit;
 use crate::connect::response::{BODY, Response};
 use crate::connect::target::Target;
-use crate::connect::transport::{BoxedStream, HttpVersion, Security, Transport};
+use crate::connect::transport::{BoxedStream, HttpVersion, Security, Task, Transport};
 use crate::connect::{Connector, Opened, PROTOCOLS};
 use crate::http2::Stream;
 use crate::websocket::WebSocket;
@@ -81,7 +81,7 @@ pub(crate) async fn open(
     limit: Limit,
 ) -> Result<Option<Opened>, ConnectError> {
     let largest_head = options.config.max_head_size;
-    let (requests, ending) = limit
+    let (requests, task) = limit
         .run(Step::Http2, start(transport, largest_head))
         .await?;
     // RFC 8441, section 3: without the setting, the request would be malformed.
@@ -97,8 +97,9 @@ pub(crate) async fn open(
         response.body = start_of(answer.recv).await;
         return Err(ConnectError::Refused(Box::new(response)));
     };
-    let stream = Stream::new(answer.send, answer.recv).with_ending(ending);
+    let stream = Stream::new(answer.send, answer.recv);
     let transport = Transport::new(Box::new(stream), peer, Security::Tls, HttpVersion::Http2);
+    let transport = transport.with_task(task);
     let websocket = WebSocket::new(transport, connection, ReadBuffer::new());
     Ok(Some((websocket, response)))
 }
@@ -111,14 +112,12 @@ struct Answer {
     recv: RecvStream,
 }
 
-type Ending = oneshot::Sender<Infallible>;
-
 /// Starts a connection and its task, and waits for the settings of the server. The task ends after both parts of the
 /// result are dropped.
 async fn start(
     transport: BoxedStream,
     largest_head: usize,
-) -> Result<(SendRequest<Bytes>, Ending), ConnectError> {
+) -> Result<(SendRequest<Bytes>, Task), ConnectError> {
     let (requests, mut connection) = Builder::new()
         .enable_push(false)
         .initial_window_size(WINDOW)
@@ -130,12 +129,12 @@ async fn start(
         .map_err(failed)?;
     let pings = connection.ping_pong();
     let (ending, ended) = oneshot::channel();
-    tokio::spawn(drive(connection, ended));
+    let handle = tokio::spawn(drive(connection, ended));
     // SETTINGS is the first frame of a server. So the settings have arrived before the answer to a PING.
     if let Some(mut pings) = pings {
         pings.ping(Ping::opaque()).await.map_err(failed)?;
     }
-    Ok((requests, ending))
+    Ok((requests, Task { ending, handle }))
 }
 
 /// Drives the connection until its stream ends. A peer that stops reading cannot keep it.
@@ -203,4 +202,30 @@ async fn start_of(mut incoming: RecvStream) -> Bytes {
 
 fn failed(error: h2::Error) -> ConnectError {
     ConnectError::Http2(io::Error::other(error))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
+mod tests {
+    use tokio::io::duplex;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// The peer takes no byte, so the connection cannot even write that it ends.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_stops_reading_cannot_keep_the_connection() {
+        let (transport, _peer) = duplex(30);
+        let (requests, connection) = Builder::new()
+            .handshake::<BoxedStream, Bytes>(Box::new(transport))
+            .await
+            .unwrap();
+        let (ending, ended) = oneshot::channel();
+        let driving = tokio::spawn(drive(connection, ended));
+        tokio::task::yield_now().await;
+        drop((requests, ending));
+        let start = Instant::now();
+        driving.await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), LINGER.as_secs());
+    }
 }

@@ -1,5 +1,6 @@
 //! The transport of a client's WebSocket.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -7,6 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// A byte stream: TCP, TLS, a stream of HTTP/2, or one of them through a proxy.
 pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -25,6 +28,15 @@ pub struct Transport {
     peer_addr: SocketAddr,
     security: Security,
     http_version: HttpVersion,
+    /// Over HTTP/2 only.
+    task: Option<Task>,
+}
+
+/// The task of an HTTP/2 connection.
+pub(crate) struct Task {
+    /// The task ends after this is dropped.
+    pub(crate) ending: oneshot::Sender<Infallible>,
+    pub(crate) handle: JoinHandle<()>,
 }
 
 /// Whether the bytes are encrypted between the client and the server.
@@ -56,6 +68,41 @@ impl Transport {
             peer_addr,
             security,
             http_version,
+            task: None,
+        }
+    }
+
+    #[cfg(feature = "http2")]
+    pub(crate) fn with_task(mut self, task: Task) -> Self {
+        self.task = Some(task);
+        self
+    }
+
+    /// Drops the transport, and waits until its last bytes are written or can no longer be written.
+    ///
+    /// Over HTTP/2, a task of its own writes, and may still have the last bytes when the WebSocket has ended. If the
+    /// program ends then, call this before. It takes at most 10 s. Over HTTP/1.1, this returns at once.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sockless_tokio::{CloseCode, connect};
+    ///
+    /// let mut websocket = connect("wss://example.com").await?;
+    /// websocket.close(CloseCode::NORMAL, "").await?;
+    /// let (transport, ..) = websocket.into_parts();
+    /// transport.finish().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn finish(self) {
+        let Self { stream, task, .. } = self;
+        drop(stream);
+        if let Some(Task { ending, handle }) = task {
+            drop(ending);
+            // The task never panics.
+            _ = handle.await;
         }
     }
 
