@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use sockless::{
-    CloseCode, Connection, Event, ReadBuffer, Role, SendError, SharedMessage, TransportAction,
+    CloseCode, Connection, Event, ReadBuffer, Role, SendError, SharedMessage, TakenEvent,
+    TransportAction,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -190,29 +192,26 @@ impl<S> Driver<S> {
         loop {
             let before = self.connection.output_len();
             // After an error, the output contains the Close frame, and no more events follow.
-            let event = self.connection.next_event(buffer).ok().flatten();
+            let event = self.connection.take_event(buffer).ok().flatten();
             if self.connection.output_len() != before {
                 // A Pong or a Close frame must not wait for the application.
                 self.urgent = true;
                 self.progress += 1;
             }
-            match event? {
-                Event::Text { fin, .. } | Event::Binary { fin, .. }
-                    if self.assembly == Assembly::Skipped =>
-                {
-                    if fin {
-                        self.assembly = Assembly::None;
-                    }
+            let (message, fin) = match event? {
+                TakenEvent::Borrowed(Event::Text { text, fin }) => (text.into(), fin),
+                TakenEvent::Borrowed(Event::Binary { data, fin }) => (data.into(), fin),
+                TakenEvent::Text(text) => (text.into(), true),
+                TakenEvent::Binary { memory, payload } => {
+                    (Bytes::from(memory).slice(payload).into(), true)
                 }
-                Event::Text { text, fin } => {
-                    let message = Message::from(text);
-                    return Some(Chunk { message, fin });
-                }
-                Event::Binary { data, fin } => {
-                    let message = Message::from(data);
-                    return Some(Chunk { message, fin });
-                }
-                Event::Ping(_) | Event::Pong(_) | Event::Close(_) => {}
+                TakenEvent::Borrowed(Event::Ping(_) | Event::Pong(_) | Event::Close(_)) => continue,
+            };
+            if self.assembly != Assembly::Skipped {
+                return Some(Chunk { message, fin });
+            }
+            if fin {
+                self.assembly = Assembly::None;
             }
         }
     }
