@@ -3,7 +3,6 @@
 //! At most one operation receives for a client, and at most one sends. Other loops learn that a transport is ready and
 //! then read. This loop gets the bytes with the completion.
 
-use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,14 +11,14 @@ use sockless::handshake::ServerOptions;
 use sockless::{Config, Connection, Event, ReadBuffer, TransportAction};
 
 use crate::page::accept_or_page;
-use crate::ring::{OperationId, Ring};
+use crate::ring::{OperationId, Ring, SIZE, Unsent};
 use crate::stage::Stage;
 
-/// The maximum number of bytes to send at once.
-const SEND: usize = 64 << 10;
+/// The number of vectors of each kind that the server keeps.
+const SPARE: usize = 128;
 
-/// The number of vectors that the server keeps for later sends.
-const SPARE: usize = 32;
+/// The largest vector that the server keeps, in bytes.
+const KEPT: usize = 2 * SIZE;
 
 /// A client and its transport.
 pub(crate) struct Client {
@@ -27,8 +26,10 @@ pub(crate) struct Client {
     stage: Stage,
     /// The bytes that are not yet a whole frame. Without such bytes it owns no memory.
     unread: ReadBuffer,
-    receiving: Option<OperationId>,
+    receiving: Receiving,
     sending: Option<OperationId>,
+    /// Output that the transport did not take at once.
+    unsent: Option<Unsent>,
     cancelled: bool,
     /// The deadline in the list of timers.
     pub(crate) timer: Option<Duration>,
@@ -38,31 +39,50 @@ pub(crate) struct Client {
     deferred: bool,
 }
 
+/// Whether a client receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    No,
+    /// There was no free buffer. Bytes may have arrived, so no deadline ends the connection now.
+    Starved,
+    Pending(OperationId),
+}
+
 /// What all clients share.
 pub(crate) struct Common {
     pub(crate) ring: Ring,
     pub(crate) options: ServerOptions<'static>,
-    /// An empty buffer with memory. The client that receives borrows it.
-    pub(crate) buffer: ReadBuffer,
-    /// Empty vectors with memory, for sends.
-    spare: Vec<Vec<u8>>,
+    pub(crate) memory: Memory,
 }
 
-impl Common {
-    pub(crate) const fn new(ring: Ring, options: ServerOptions<'static>) -> Self {
-        Self {
-            ring,
-            options,
-            buffer: ReadBuffer::new(),
-            spare: Vec::new(),
+/// Memory for later.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// For received bytes.
+    pub(crate) received: Vec<Vec<u8>>,
+    output: Vec<Vec<u8>>,
+}
+
+impl Memory {
+    fn keep_received(&mut self, memory: Vec<u8>) {
+        if self.received.len() < SPARE && (SIZE..=KEPT).contains(&memory.len()) {
+            self.received.push(memory);
         }
     }
 
-    /// Keeps the vector of a completed send for later.
-    pub(crate) fn reuse(&mut self, mut bytes: Vec<u8>) {
-        if self.spare.len() < SPARE {
-            bytes.clear();
-            self.spare.push(bytes);
+    fn keep_output(&mut self, memory: Vec<u8>) {
+        if self.output.len() < SPARE && (1..=KEPT).contains(&memory.capacity()) {
+            self.output.push(memory);
+        }
+    }
+}
+
+impl Common {
+    pub(crate) fn new(ring: Ring, options: ServerOptions<'static>) -> Self {
+        Self {
+            ring,
+            options,
+            memory: Memory::default(),
         }
     }
 }
@@ -75,8 +95,9 @@ impl Client {
             transport: Rc::new(transport),
             stage: Stage::new(config),
             unread: ReadBuffer::new(),
-            receiving: None,
+            receiving: Receiving::No,
             sending: None,
+            unsent: None,
             cancelled: false,
             timer: None,
             queued: false,
@@ -84,48 +105,78 @@ impl Client {
         }
     }
 
-    /// A receive has completed. No bytes mean the end of the stream.
+    /// A receive has completed, with bytes at the start of `received`. No bytes mean the end of the stream.
+    ///
+    /// If the client has no other bytes, it copies nothing: `received` becomes its buffer. Afterwards `memory` has
+    /// that memory, unless it holds a part of a frame.
     pub(crate) fn received(
         &mut self,
-        bytes: &[u8],
-        lent: &mut ReadBuffer,
+        received: Vec<u8>,
+        length: usize,
+        memory: &mut Memory,
         options: &ServerOptions<'_>,
     ) {
-        self.receiving = None;
-        if bytes.is_empty() {
+        self.receiving = Receiving::No;
+        if length == 0 {
+            memory.keep_received(received);
             // The client took all events before this receive began.
             self.stage.end(Connection::handle_eof);
             return;
         }
-        if self.unread.is_empty() {
-            mem::swap(&mut self.unread, lent);
+        let adopts = self.unread.is_empty();
+        if adopts {
+            self.unread = ReadBuffer::from_filled(received, length);
+        } else {
+            self.unread.extend_from_slice(&received[..length]);
+            memory.keep_received(received);
         }
-        self.unread.extend_from_slice(bytes);
-        self.take(lent, options);
+        self.take(memory, options);
+        if adopts && self.unread.unread().len() < self.unread.capacity() / 2 {
+            // The start of a frame may stay for long, in thousands of clients.
+            self.unread.shrink_to(0);
+        }
     }
 
-    /// A receive has completed without a buffer. The client receives again.
-    pub(crate) const fn received_none(&mut self) {
-        self.receiving = None;
+    /// A receive has completed without a buffer. The client waits until there is one.
+    pub(crate) const fn starve(&mut self) {
+        self.receiving = Receiving::Starved;
     }
 
-    /// A send has completed. `None` means that it failed.
-    pub(crate) fn sent(&mut self, bytes: Option<usize>) {
+    /// There is a free buffer. Returns whether the client was starved. Then it receives in its next turn.
+    pub(crate) fn feed(&mut self) -> bool {
+        let starved = self.receiving == Receiving::Starved;
+        if starved {
+            self.receiving = Receiving::No;
+            self.deferred = false;
+        }
+        starved
+    }
+
+    /// A send has completed. `taken` is the number of bytes that the transport took. `None` means that it failed.
+    pub(crate) fn sent(&mut self, mut bytes: Unsent, taken: Option<usize>, memory: &mut Memory) {
         self.sending = None;
         let Some(connection) = self.stage.connection_mut() else {
             return;
         };
-        match bytes {
-            // The rest is still in the output and goes next. A failed receive has dropped the output in the meantime.
-            Some(n) => connection.advance_output(n.min(connection.output_len())),
+        if let Some(n) = taken {
+            // If the connection has failed in the meantime, this does nothing.
+            connection.advance_output(n);
+            bytes.advance(n);
+            if !bytes.is_empty() {
+                // The rest goes next.
+                self.unsent = Some(bytes);
+                return;
+            }
+        } else {
             // The peer may have said why it left, so receiving goes on.
-            None => connection.handle_write_error(),
+            connection.handle_write_error();
         }
+        memory.keep_output(bytes.into_memory());
     }
 
     /// A receive has failed.
     pub(crate) fn failed(&mut self) {
-        self.receiving = None;
+        self.receiving = Receiving::No;
         self.stage.end(Connection::handle_reset);
     }
 
@@ -133,15 +184,16 @@ impl Client {
     ///
     /// Returns false when no operation is pending any more. Then close the transport.
     pub(crate) fn go_on(&mut self, id: usize, common: &mut Common, now: Duration) -> bool {
-        let drained = self.take(&mut common.buffer, &common.options);
-        let receives = self.receiving.is_none() && drained && self.stage.wants_read();
+        let drained = self.take(&mut common.memory, &common.options);
+        let receives = self.receiving == Receiving::No && drained && self.stage.wants_read();
         if receives {
-            self.receiving = Some(common.ring.receive(id, &self.transport));
+            self.receiving = Receiving::Pending(common.ring.receive(id, &self.transport));
         }
         // A deadline takes effect in the next turn, which follows immediately. Before that the kernel looks for what
         // arrived in time. It looks only once, so a peer that sends without end has deadlines too.
         let due = self.timeout_at().is_some_and(|at| at <= now);
-        self.deferred = receives && due && !self.deferred;
+        let looks = receives && !self.deferred || self.receiving == Receiving::Starved;
+        self.deferred = due && looks;
         if !self.deferred {
             self.stage.handle_timeout(now, &common.options.config);
         }
@@ -161,11 +213,18 @@ impl Client {
     }
 
     /// Takes what was received. Returns whether it took all events. If not, the output has no room.
-    fn take(&mut self, lent: &mut ReadBuffer, options: &ServerOptions<'_>) -> bool {
+    fn take(&mut self, memory: &mut Memory, options: &ServerOptions<'_>) -> bool {
         self.stage
             .read_request(&mut self.unread, &options.config, |request| {
                 accept_or_page(request, options)
             });
+        if let Some(connection) = self.stage.connection_mut()
+            && !self.unread.is_empty()
+            && connection.output_len() == 0
+            && let Some(mut output) = memory.output.pop()
+        {
+            connection.take_output(&mut output);
+        }
         let drained = self
             .stage
             .take_events(&mut self.unread, |connection, event| {
@@ -177,18 +236,18 @@ impl Client {
                 };
             });
         if self.unread.is_empty() {
-            // The buffer with the larger memory stays.
-            if self.unread.capacity() > lent.capacity() {
-                mem::swap(&mut self.unread, lent);
+            if let Some(received) = self.unread.take_memory() {
+                memory.keep_received(received);
             }
             self.unread = ReadBuffer::new();
         }
         drained
     }
 
-    /// Sends the output, or its first part.
+    /// Sends the output.
     ///
-    /// It sends a copy. It also frees the memory of an empty output, so an idle client has none.
+    /// It takes the output with its memory, so it copies nothing. The connection counts the bytes as written when the
+    /// kernel has taken them. An idle client has no memory for output.
     fn send(&mut self, id: usize, common: &mut Common) {
         let Some(connection) = self.stage.connection_mut() else {
             return;
@@ -196,21 +255,25 @@ impl Client {
         if self.sending.is_some() {
             return;
         }
-        if connection.output().is_empty() {
-            connection.take_output(&mut Vec::new());
-            return;
+        let unsent = self.unsent.take().unwrap_or_else(|| {
+            let mut output = Vec::new();
+            connection.take_output(&mut output);
+            Unsent::new(output)
+        });
+        if unsent.is_empty() {
+            common.memory.keep_output(unsent.into_memory());
+        } else {
+            self.sending = Some(common.ring.send(id, &self.transport, unsent));
         }
-        let mut bytes = common.spare.pop().unwrap_or_default();
-        for part in connection.output_parts() {
-            let room = SEND - bytes.len();
-            bytes.extend_from_slice(&part[..part.len().min(room)]);
-        }
-        self.sending = Some(common.ring.send(id, &self.transport, bytes));
     }
 
     /// Cancels the pending operations. Returns whether there are any.
     fn cancel(&mut self, common: &mut Common) -> bool {
-        let operations = [self.receiving, self.sending];
+        let receiving = match self.receiving {
+            Receiving::Pending(operation) => Some(operation),
+            Receiving::No | Receiving::Starved => None,
+        };
+        let operations = [receiving, self.sending];
         if !self.cancelled {
             self.cancelled = true;
             for operation in operations.into_iter().flatten() {
@@ -248,7 +311,13 @@ mod tests {
     }
 
     fn receive(client: &mut Client, bytes: &[u8]) {
-        client.received(bytes, &mut ReadBuffer::new(), &ServerOptions::new());
+        let options = ServerOptions::new();
+        client.received(
+            bytes.to_vec(),
+            bytes.len(),
+            &mut Memory::default(),
+            &options,
+        );
     }
 
     fn connection(client: &Client) -> &Connection {
@@ -260,7 +329,8 @@ mod tests {
         let mut client = client(REQUEST);
         let sent = connection(&client).output_len();
         client.failed();
-        client.sent(Some(sent));
+        let bytes = Unsent::new(vec![0; sent]);
+        client.sent(bytes, Some(sent), &mut Memory::default());
         let action = connection(&client).transport_action();
         assert_eq!(action, TransportAction::Close);
     }
@@ -268,7 +338,7 @@ mod tests {
     #[test]
     fn the_last_words_of_a_peer_arrive_after_a_failed_send() {
         let mut client = client(REQUEST);
-        client.sent(None);
+        client.sent(Unsent::new(Vec::new()), None, &mut Memory::default());
         assert!(client.stage.wants_read());
         receive(&mut client, LAST_WORDS);
         let ending = connection(&client).close_event().unwrap();
@@ -307,8 +377,9 @@ mod tests {
         receive(&mut client, LAST_WORDS);
         // The answer to the text fills the output.
         assert!(!client.stage.wants_read());
-        client.sent(Some(4));
-        assert!(client.take(&mut ReadBuffer::new(), &ServerOptions::new()));
+        let bytes = Unsent::new(vec![0; 4]);
+        client.sent(bytes, Some(4), &mut Memory::default());
+        assert!(client.take(&mut Memory::default(), &ServerOptions::new()));
         assert!(connection(&client).close_event().is_some());
     }
 }

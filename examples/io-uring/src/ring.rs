@@ -22,8 +22,8 @@ use io_uring::types::{Fd, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 use slab::Slab;
 
-pub(crate) use buffers::Filled;
 use buffers::{Buffers, GROUP};
+pub(crate) use buffers::{Filled, Place, SIZE};
 
 mod buffers;
 
@@ -57,7 +57,7 @@ enum Operation {
     },
     Send {
         client: usize,
-        bytes: Vec<u8>,
+        bytes: Unsent,
         _transport: Rc<TcpStream>,
     },
     Timeout {
@@ -73,6 +73,37 @@ enum Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OperationId(usize);
 
+/// Bytes to send. The first ones may already be sent.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Unsent {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, start: 0 }
+    }
+
+    /// The transport took the next `n` bytes.
+    pub(crate) fn advance(&mut self, n: usize) {
+        self.start += n;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest().is_empty()
+    }
+
+    /// The vector, for other bytes.
+    pub(crate) fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
 /// The result of an operation.
 pub(crate) enum Completion {
     /// A new connection. More connections follow, unless `last` is set. Then accept again.
@@ -81,7 +112,7 @@ pub(crate) enum Completion {
         last: bool,
     },
     /// Received bytes. No bytes mean the end of the stream. `None` means that all buffers were in use. Then receive
-    /// again.
+    /// again while there are [free buffers](Ring::free_buffers).
     Received {
         client: usize,
         result: io::Result<Option<Filled>>,
@@ -89,7 +120,7 @@ pub(crate) enum Completion {
     /// The number of these bytes that the transport took.
     Sent {
         client: usize,
-        bytes: Vec<u8>,
+        bytes: Unsent,
         result: io::Result<usize>,
     },
     /// The timeout has passed.
@@ -146,19 +177,17 @@ impl Ring {
         )
     }
 
-    /// Sends as many of these bytes as the transport takes at once. The completion returns the vector.
-    ///
-    /// # Panics
-    ///
-    /// If `bytes` has 4 GiB or more.
+    /// Sends as many of these bytes as the transport takes at once. The completion returns them all.
     pub(crate) fn send(
         &mut self,
         client: usize,
         transport: &Rc<TcpStream>,
-        bytes: Vec<u8>,
+        bytes: Unsent,
     ) -> OperationId {
-        let length = u32::try_from(bytes.len()).expect("what is sent is short");
-        let entry = opcode::Send::new(Fd(transport.as_raw_fd()), bytes.as_ptr(), length)
+        let rest = bytes.rest();
+        // An entry has room for this length. Later sends take the rest.
+        let length = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        let entry = opcode::Send::new(Fd(transport.as_raw_fd()), rest.as_ptr(), length)
             .flags(libc::MSG_NOSIGNAL);
         // The bytes do not move while nothing changes the vector. Only the ring can access it.
         self.push(
@@ -258,12 +287,12 @@ impl Ring {
             Operation::Receive { client, .. } => {
                 let buffer = cqueue::buffer_select(entry.flags());
                 let length = result.as_ref().map_or(0, |length| *length);
-                let filled = Filled::new(buffer, length);
+                let filled = self.buffers.take(buffer, length);
                 let result = match result {
                     Ok(_) => Ok(Some(filled)),
                     Err(error) => {
                         // Some kernels take a buffer even if nothing arrives.
-                        self.give_back(filled);
+                        self.give_back(filled.place, Some(filled.memory));
                         let again = error.kind() == ErrorKind::Interrupted
                             || error.raw_os_error() == Some(libc::ENOBUFS);
                         if again { Ok(None) } else { Err(error) }
@@ -291,14 +320,14 @@ impl Ring {
         }
     }
 
-    /// The received bytes.
-    pub(crate) fn received(&self, filled: &Filled) -> &[u8] {
-        self.buffers.bytes(filled)
+    /// The number of buffers that the kernel can receive into.
+    pub(crate) const fn free_buffers(&self) -> usize {
+        self.buffers.free()
     }
 
-    /// Returns the buffer to the kernel.
-    pub(crate) fn give_back(&mut self, filled: Filled) {
-        self.buffers.give_back(filled);
+    /// Lets the kernel receive into a buffer again. If there is no memory of [`SIZE`] bytes, this makes some.
+    pub(crate) fn give_back(&mut self, place: Place, memory: Option<Vec<u8>>) {
+        self.buffers.give_back(place, memory);
     }
 
     fn push(&mut self, entry: Entry, operation: Operation) -> OperationId {
@@ -309,8 +338,9 @@ impl Ring {
 }
 
 impl Drop for Ring {
-    /// Leaks the memory of pending operations, because closing a ring does not wait for them.
+    /// Leaks the memory of pending operations and of the buffers, because closing a ring does not wait for them.
     fn drop(&mut self) {
         mem::forget(mem::take(&mut self.operations));
+        self.buffers.leak();
     }
 }

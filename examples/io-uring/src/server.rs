@@ -11,7 +11,7 @@ use sockless::handshake::ServerOptions;
 
 use crate::client::{Client, Common};
 use crate::command_line::complain;
-use crate::ring::{Completion, Ring};
+use crate::ring::{Completion, Filled, Ring};
 use crate::timers::Timers;
 
 /// The pause after accepting fails. Most likely the process has no files left, and clients will close some.
@@ -29,6 +29,9 @@ pub(crate) struct Server {
     timers: Timers,
     /// The clients that have a turn next, each once.
     queue: VecDeque<usize>,
+    /// The clients that found no free buffer, each once. They wait for one. If they received again at once, most would
+    /// find none again.
+    starved: VecDeque<usize>,
     /// When the timeout in the ring completes.
     wakes_at: Option<Duration>,
     common: Common,
@@ -53,6 +56,7 @@ impl Server {
             clients: Slab::new(),
             timers: Timers::default(),
             queue: VecDeque::new(),
+            starved: VecDeque::new(),
             wakes_at: None,
             common: Common::new(ring, options),
             started: Instant::now(),
@@ -79,11 +83,12 @@ impl Server {
                 self.accept_at = None;
                 self.common.ring.accept(&self.listener);
             }
-            let waits = self.queue.is_empty() && self.set_timeout();
+            let waits = self.queue.is_empty() && self.starved.is_empty() && self.set_timeout();
             self.common.ring.wait(waits)?;
             while let Some(completion) = self.common.ring.take() {
                 self.completed(completion);
             }
+            self.feed_starved();
             // Takes all completions before a deadline passes, so what arrived in time is not late.
             if self.common.ring.is_behind() {
                 continue;
@@ -105,6 +110,19 @@ impl Server {
         if !client.queued {
             client.queued = true;
             self.queue.push_back(id);
+        }
+    }
+
+    /// Lets as many starved clients receive as there are free buffers.
+    fn feed_starved(&mut self) {
+        for _ in 0..self.common.ring.free_buffers() {
+            let Some(id) = self.starved.pop_front() else {
+                return;
+            };
+            // The client may be gone. If another one has its number, that one is either not starved or fed early.
+            if self.clients.get_mut(id).is_some_and(Client::feed) {
+                self.enqueue(id);
+            }
         }
     }
 
@@ -150,12 +168,21 @@ impl Server {
             Completion::Received { client: id, result } => {
                 let client = &mut self.clients[id];
                 match result {
-                    Ok(Some(filled)) => {
-                        let bytes = self.common.ring.received(&filled);
-                        client.received(bytes, &mut self.common.buffer, &self.common.options);
-                        self.common.ring.give_back(filled);
+                    Ok(None) => {
+                        client.starve();
+                        self.starved.push_back(id);
+                        return;
                     }
-                    Ok(None) => client.received_none(),
+                    Ok(Some(filled)) => {
+                        let Filled {
+                            place,
+                            memory,
+                            length,
+                        } = filled;
+                        let common = &mut self.common;
+                        client.received(memory, length, &mut common.memory, &common.options);
+                        common.ring.give_back(place, common.memory.received.pop());
+                    }
                     Err(_) => client.failed(),
                 }
                 self.enqueue(id);
@@ -165,8 +192,7 @@ impl Server {
                 bytes,
                 result,
             } => {
-                self.common.reuse(bytes);
-                self.clients[id].sent(result.ok());
+                self.clients[id].sent(bytes, result.ok(), &mut self.common.memory);
                 self.enqueue(id);
             }
         }
@@ -183,7 +209,12 @@ impl Server {
         let client = &mut self.clients[id];
         client.queued = false;
         let goes_on = client.go_on(id, &mut self.common, now);
-        let timer = if goes_on { client.timeout_at() } else { None };
+        let timer = match (client.timer, client.timeout_at()) {
+            _ if !goes_on => None,
+            // Every message moves the deadline. The timer stays, and the client's turn then sets the next one.
+            (Some(timer), Some(deadline)) if timer <= deadline => Some(timer),
+            (_, deadline) => deadline,
+        };
         self.timers.set(id, client.timer, timer);
         client.timer = timer;
         if !goes_on {

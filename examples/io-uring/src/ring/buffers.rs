@@ -1,13 +1,12 @@
 //! Buffers for receives. All clients share them.
 //!
-//! The program puts buffers into a queue. The kernel takes one when bytes arrive, and the completion names it. Then the
-//! buffer belongs to the program until the program puts it back.
+//! The program puts buffers into a queue. The kernel takes one when bytes arrive, and the completion names it. Then its
+//! memory belongs to the program. The program puts that memory or other memory in its place.
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
-use std::cell::UnsafeCell;
 use std::io;
+use std::mem;
 use std::ptr::NonNull;
-use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::IoUring;
@@ -16,12 +15,13 @@ use io_uring::types::BufRingEntry;
 /// The number of the only set of buffers.
 pub(super) const GROUP: u16 = 0;
 
-/// The number of buffers, a power of two. A buffer is in use only until its bytes are copied, so a few are enough for
-/// thousands of clients. Together they take 2 MiB.
+/// The number of buffers, a power of two. A buffer is in use only until its bytes are taken, so a few are enough for
+/// thousands of clients. Together they take 9 MiB, if all clients send large messages.
 const COUNT: u16 = 128;
 
-/// The size of a buffer, in bytes.
-const SIZE: u16 = 16 << 10;
+/// The size of a buffer, in bytes. A message of 64 KiB and its header fit.
+pub(crate) const SIZE: usize = LENGTH as usize;
+const LENGTH: u32 = 68 << 10;
 
 /// The queue must begin at a page. No system has larger pages than this.
 const ALIGNMENT: usize = 64 << 10;
@@ -29,29 +29,28 @@ const ALIGNMENT: usize = 64 << 10;
 /// The buffers and the queue. The program never frees them, because the kernel may use them until the program ends.
 pub(super) struct Buffers {
     queue: NonNull<BufRingEntry>,
-    memory: &'static [UnsafeCell<u8>],
+    /// The memory of each buffer. It is empty while the program has it.
+    memory: Vec<Vec<u8>>,
     /// The number of buffers that the program has put into the queue so far. It wraps around.
     tail: u16,
+    /// The number of buffers in the queue that no completion has named yet.
+    free: usize,
 }
 
-/// A buffer with received bytes. This is its only handle: other modules can neither create nor copy one.
+/// Received bytes, in the memory of a buffer.
 #[derive(Debug)]
 pub(crate) struct Filled {
-    /// `None` if the kernel took no buffer because there were no bytes.
-    buffer: Option<u16>,
-    length: usize,
+    /// The place of the buffer, which needs memory again.
+    pub(crate) place: Place,
+    /// The bytes are at its start.
+    pub(crate) memory: Vec<u8>,
+    pub(crate) length: usize,
 }
 
-impl Filled {
-    /// The buffer that a completion names, with this number of bytes.
-    pub(super) fn new(buffer: Option<u16>, length: u32) -> Self {
-        let most = buffer.map_or(0, |_| usize::from(SIZE));
-        Self {
-            buffer: buffer.filter(|buffer| *buffer < COUNT),
-            length: usize::try_from(length).map_or(most, |length| length.min(most)),
-        }
-    }
-}
+/// The place of a buffer that has no memory. Other modules can neither create nor copy one. It is `None` if the kernel
+/// took no buffer because there were no bytes.
+#[derive(Debug)]
+pub(crate) struct Place(Option<u16>);
 
 impl Buffers {
     /// Registers the queue with the kernel and puts all buffers into it.
@@ -63,50 +62,66 @@ impl Buffers {
         let Some(queue) = NonNull::new(queue.cast()) else {
             handle_alloc_error(layout);
         };
-        let memory = vec![0_u8; usize::from(COUNT) * usize::from(SIZE)];
-        let memory = memory.into_iter().map(UnsafeCell::new).collect::<Vec<_>>();
         let mut buffers = Self {
             queue,
-            memory: Vec::leak(memory),
+            memory: vec![Vec::new(); usize::from(COUNT)],
             tail: 0,
+            free: 0,
         };
         let address = queue.as_ptr().expose_provenance() as u64;
         let submitter = ring.submitter();
         // SAFETY: `queue` has room for `COUNT` entries, and the program never frees it.
         unsafe { submitter.register_buf_ring_with_flags(address, COUNT, GROUP, 0) }?;
         for buffer in 0..COUNT {
-            buffers.put(buffer);
+            buffers.put(buffer, vec![0; SIZE]);
         }
         Ok(buffers)
     }
 
-    /// The bytes in the buffer.
-    pub(super) fn bytes(&self, filled: &Filled) -> &[u8] {
-        let Some(buffer) = filled.buffer else {
-            return &[];
-        };
-        let start = usize::from(buffer) * usize::from(SIZE);
-        let bytes = &self.memory[start..start + filled.length];
-        // SAFETY: the kernel writes only into buffers of the queue. It has taken this one out, and the borrow of
-        // `filled` prevents that anyone puts it back. A cell has the same layout as its content.
-        unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+    /// The number of buffers that the kernel can take.
+    pub(super) const fn free(&self) -> usize {
+        self.free
     }
 
-    /// Puts a buffer into the queue again.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the caller must not use the buffer any more"
-    )]
-    pub(super) fn give_back(&mut self, filled: Filled) {
-        if let Some(buffer) = filled.buffer {
-            self.put(buffer);
+    /// The buffer that a completion names, with this number of bytes. The kernel has taken it out of the queue.
+    pub(super) fn take(&mut self, buffer: Option<u16>, length: u32) -> Filled {
+        let buffer = buffer.filter(|buffer| *buffer < COUNT);
+        let memory = buffer.map(|buffer| mem::take(&mut self.memory[usize::from(buffer)]));
+        let memory = memory.unwrap_or_default();
+        if buffer.is_some() {
+            self.free = self.free.saturating_sub(1);
+        }
+        Filled {
+            place: Place(buffer),
+            length: memory.len().min(SIZE).min(length as usize),
+            memory,
         }
     }
 
+    /// Puts a buffer into the queue again. Without `memory` of the right size it makes some.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller must not use the place any more"
+    )]
+    pub(super) fn give_back(&mut self, place: Place, memory: Option<Vec<u8>>) {
+        if let Some(buffer) = place.0 {
+            let memory = memory.filter(|memory| memory.len() >= SIZE);
+            self.put(buffer, memory.unwrap_or_else(|| vec![0; SIZE]));
+        }
+    }
+
+    /// Leaks all memory.
+    pub(super) fn leak(&mut self) {
+        mem::forget(mem::take(&mut self.memory));
+    }
+
     /// The queue has at most `COUNT` buffers, so the place after the last one is free.
-    fn put(&mut self, buffer: u16) {
-        let start = usize::from(buffer) * usize::from(SIZE);
-        let memory = self.memory[start..].as_ptr();
+    fn put(&mut self, buffer: u16, memory: Vec<u8>) {
+        let slot = &mut self.memory[usize::from(buffer)];
+        *slot = memory;
+        // The bytes do not move while nothing changes the vector. Nothing accesses it until the kernel has taken the
+        // buffer out of the queue.
+        let memory = slot.as_mut_ptr();
         let place = usize::from(self.tail % COUNT);
         // SAFETY: `place` is less than `COUNT`.
         let entry = unsafe { self.queue.add(place) };
@@ -114,7 +129,7 @@ impl Buffers {
         // part of the first entry, but this code does not write that part.
         let entry = unsafe { &mut *entry.as_ptr() };
         entry.set_addr(memory.expose_provenance() as u64);
-        entry.set_len(u32::from(SIZE));
+        entry.set_len(LENGTH);
         entry.set_bid(buffer);
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the pointer is to the first entry of the queue, which is initialised.
@@ -124,6 +139,7 @@ impl Buffers {
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         // The kernel sees the entry before the new tail.
         tail.store(self.tail, Ordering::Release);
+        self.free += 1;
     }
 }
 
@@ -134,23 +150,20 @@ mod tests {
     /// The code does not trust the kernel's numbers.
     #[test]
     fn no_completion_leads_out_of_the_buffers() {
-        let buffers = Buffers {
+        let mut buffers = Buffers {
             queue: NonNull::dangling(),
-            memory: Vec::leak(
-                (0..=u8::MAX)
-                    .cycle()
-                    .map(UnsafeCell::new)
-                    .take(usize::from(COUNT) * usize::from(SIZE))
-                    .collect(),
-            ),
+            memory: vec![vec![7; SIZE]; usize::from(COUNT)],
             tail: 0,
+            free: usize::from(COUNT),
         };
-        let filled = Filled::new(Some(COUNT - 1), u32::MAX);
-        assert_eq!(buffers.bytes(&filled).len(), usize::from(SIZE));
-        let filled = Filled::new(Some(1), 3);
-        assert_eq!(buffers.bytes(&filled), [0, 1, 2]);
-        let end = Filled::new(None, 0);
-        assert!(buffers.bytes(&end).is_empty());
-        assert_eq!(Filled::new(Some(COUNT), 1).buffer, None);
+        let filled = buffers.take(Some(COUNT - 1), u32::MAX);
+        assert_eq!((filled.length, filled.memory.len()), (SIZE, SIZE));
+        // The same buffer again.
+        assert_eq!(buffers.take(Some(COUNT - 1), 1).length, 0);
+        assert_eq!(buffers.take(Some(1), 3).length, 3);
+        for nothing in [None, Some(COUNT)] {
+            let filled = buffers.take(nothing, 1);
+            assert_eq!((filled.place.0, filled.length), (None, 0));
+        }
     }
 }
