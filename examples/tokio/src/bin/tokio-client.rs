@@ -2,10 +2,11 @@
 //! line.
 //!
 //! ```text
-//! cargo run --package example-tokio --bin tokio-client -- [--timeout SECONDS] ws://127.0.0.1:8080/
+//! cargo run --package example-tokio --bin tokio-client -- [--echo] [--deflate] [--timeout SECONDS] ws://127.0.0.1:8080/
 //! ```
 //!
-//! At the end of stdin, it closes the connection.
+//! At the end of stdin, it closes the connection. `--echo` sends back every message and reads no input. `--deflate`
+//! offers permessage-deflate.
 
 use std::process::ExitCode;
 
@@ -14,19 +15,26 @@ use example_tokio::{advice, explain};
 use lexopt::prelude::*;
 use sockless_tokio::{
     ClientOptions, CloseCode, Config, Connector, Deadlines, Error, Message, Receiver, Sender,
-    Transport,
+    Transport, WebSocket,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 
+#[path = "../../../common/deflate.rs"]
+#[expect(dead_code, reason = "this program prints nothing about a connection")]
+mod deflate;
+
 const PROGRAM: Program = Program {
     name: "tokio-client",
-    arguments: "[--timeout SECONDS] URL",
-    options: "  URL                ws://HOST[:PORT]/PATH",
+    arguments: "[--echo] [--deflate[=no-context-takeover]] [--timeout SECONDS] URL",
+    options: "  URL                ws://HOST[:PORT]/PATH
+  --echo             send back every message, and do not read the input
+  --deflate          offers compression. =no-context-takeover compresses each message without context",
 };
 
 struct Arguments {
     url: String,
-    deadlines: Deadlines,
+    echo: bool,
+    config: Config,
 }
 
 #[tokio::main]
@@ -38,36 +46,49 @@ async fn main() -> ExitCode {
 }
 
 fn read(parser: &mut lexopt::Parser) -> Result<Option<Arguments>, lexopt::Error> {
-    let (mut url, mut deadlines) = (None, Deadlines::default());
+    let (mut url, mut echo) = (None, false);
+    let mut config = Config::new().with_deadlines(Deadlines::new());
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(None),
-            Long("timeout") => deadlines = timeout(parser)?,
+            Long("echo") => echo = true,
+            Long("deflate") => deflate::configure(&mut config, parser.optional_value())?,
+            Long("timeout") => config.deadlines = Some(timeout(parser)?),
             Value(value) if url.is_none() => url = Some(value.string()?),
             _ => return Err(argument.unexpected()),
         }
     }
     let url = url.ok_or("the URL is missing, such as ws://127.0.0.1:8080/")?;
     advice::uri_without_tls(&url)?;
-    Ok(Some(Arguments { url, deadlines }))
+    Ok(Some(Arguments { url, echo, config }))
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     let url = &arguments.url;
-    let config = Config::new().with_deadlines(arguments.deadlines);
-    let options = ClientOptions::new().with_config(config);
+    let options = ClientOptions::new().with_config(arguments.config);
     let websocket = Connector::new()
         .with_options(options)
         .connect(url)
         .await
         .map_err(|error| format!("{url}: {}", explain(&error)))?;
 
+    if arguments.echo {
+        return echo(websocket).await.map_err(|error| error.to_string());
+    }
     let (sender, receiver) = websocket.split();
     let sending = tokio::spawn(send_lines(sender));
     let ended = print_messages(receiver).await;
     // This task may still wait for a line of stdin.
     sending.abort();
     ended.map_err(|error| error.to_string())
+}
+
+async fn echo(mut websocket: WebSocket<Transport>) -> Result<(), Error> {
+    while let Some(message) = websocket.recv().await? {
+        // This fails only if the connection is closing. `recv` then continues until the end.
+        _ = websocket.feed(message).await;
+    }
+    Ok(())
 }
 
 async fn send_lines(mut sender: Sender<Transport>) {
