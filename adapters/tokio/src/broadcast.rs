@@ -33,7 +33,7 @@
 //!     let mut subscribed = true;
 //!     loop {
 //!         tokio::select! {
-//!             received = receiver.recv() => match received? {
+//!             message = receiver.recv() => match message? {
 //!                 Some(message) => println!("{message:?}"),
 //!                 None => return Ok(()),
 //!             },

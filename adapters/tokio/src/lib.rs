@@ -1,7 +1,6 @@
 //! WebSocket connections on tokio, over any transport that implements [`AsyncRead`] and [`AsyncWrite`].
 //!
-//! - [`WebSocket`] is a connection in one task. [`accept`](WebSocket::accept) and [`connect`](WebSocket::connect)
-//!   make the opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
+//! - [`WebSocket`] is a connection in one task. [`accept`] and [`connect`](connect()) make the opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
 //! - [`split`](WebSocket::split) divides a connection into two halves, for two tasks.
 //!
 //! All futures are cancel-safe: you can drop them in `select!` or `timeout`. Received bytes stay in the read buffer
@@ -28,7 +27,6 @@ pub mod hyper;
 mod message;
 mod message_reader;
 mod message_writer;
-mod opening;
 mod pool;
 pub mod server;
 mod split;
@@ -59,11 +57,14 @@ pub use message_writer::{MessageType, MessageWriter};
 #[cfg(feature = "deflate")]
 pub use sockless::Deflate;
 pub use sockless::handshake::{
-    ClientOptions, Header, Origins, Request, RequestError, ServerOptions, Uri,
+    ClientOptions, Header, InputError, Origins, Request, RequestError, ResponseError,
+    ServerOptions, Uri,
 };
 pub use sockless::{
     CloseCode, Config, Connection, Deadlines, Delivery, Initiator, ProtocolError, ReadBuffer,
     SharedMessage, Timeout,
 };
 pub use text::Text;
+#[cfg(feature = "rustls")]
+pub use tokio_rustls::rustls;
 pub use websocket::{Receiver, Sender, WebSocket};

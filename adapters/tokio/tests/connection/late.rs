@@ -9,7 +9,7 @@ use std::time::Duration;
 use sockless::handshake::ClientOptions;
 use sockless::test_util::OPENING_REQUEST;
 use sockless::{CloseCode, Config, Deadlines, Timeout};
-use sockless_tokio::{ConnectError, Error, WebSocket, within};
+use sockless_tokio::{ConnectError, Error, WebSocket, accept, within};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
     join, sink, split,
@@ -17,9 +17,7 @@ use tokio::io::{
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{
-    accept, close, config, echo, frame, message, polls, read, server, server_over, text,
-};
+use crate::support::{close, config, echo, frame, message, polls, read, server, server_over, text};
 
 /// How long the process is stopped: longer than any deadline.
 const STOP: Duration = Duration::from_secs(22);
@@ -137,13 +135,11 @@ async fn the_answer_to_a_close_frame() {
 #[tokio::test(start_paused = true)]
 async fn a_request() {
     let (ours, mut peer) = duplex(10_000);
-    let accepting =
-        tokio::spawn(async move { WebSocket::accept(layer(ours), &config(), accept).await });
+    let accepting = tokio::spawn(accept(layer(ours)));
     yield_now().await;
     peer.write_all(OPENING_REQUEST).await.unwrap();
     advance(STOP).await;
-    let accepted = accepting.await.unwrap().unwrap();
-    assert!(accepted.is_some(), "the request is in time");
+    let _server = accepting.await.unwrap().expect("the request is in time");
     assert!(read(&mut peer, 12).await == b"HTTP/1.1 101");
 }
 
@@ -232,8 +228,7 @@ async fn a_deadline_that_passes_while_the_application_only_sends() {
 async fn the_echo_of_a_client_that_has_ended_its_side() {
     let (ours, mut peer) = duplex(64);
     let serving = tokio::spawn(polls(async move {
-        let accepted = WebSocket::accept(ours, &config(), accept).await;
-        echo(&mut accepted.unwrap().expect("the request is valid")).await;
+        echo(&mut accept(ours).await.expect("the request is valid")).await;
     }));
     peer.write_all(OPENING_REQUEST).await.unwrap();
     peer.write_all(&frame(0x81, "hello")).await.unwrap();

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use sockless::handshake::{ClientOptions, Request};
+use sockless::handshake::RequestError;
 use sockless::{CloseCode, Config, Connection, Deadlines, SendError, Timeout};
-use sockless_tokio::{ConnectError, Error, Message, Step, WebSocket};
+use sockless_tokio::{
+    AcceptError, ClientOptions, ConnectError, Error, Message, ServerOptions, Step, WebSocket,
+    accept, accept_with,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{accept, config, echo, frame, message, pair, server};
+use crate::support::{config, echo, frame, message, pair, server};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -45,8 +48,9 @@ fn flood(mut peer: DuplexStream, pause: Duration) -> JoinHandle<usize> {
 async fn a_client_that_never_completes_its_request() {
     let (ours, mut peer) = duplex(10_000);
     peer.write_all(b"GET / HTTP/1.1\r\nHo").await.unwrap();
-    let (accepted, after) = seconds(WebSocket::accept(ours, &config(), accept)).await;
-    assert!(matches!(accepted, Ok(None)));
+    let (accepted, after) = seconds(accept(ours)).await;
+    let error = accepted.unwrap_err();
+    assert!(matches!(error, AcceptError::Refused(RequestError::Timeout)));
     // Two deadlines: for the handshake, and for the end of the stream after the refusal.
     assert_eq!(after, 22);
     let mut answer = String::new();
@@ -60,8 +64,11 @@ async fn a_client_that_ends_its_side_and_does_not_read_the_answer() {
     let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     peer.write_all(request).await.unwrap();
     peer.shutdown().await.unwrap();
-    let page = |_: &Request<'_>| Connection::refused(vec![b'x'; 1000], &config());
-    let (accepted, after) = seconds(WebSocket::accept(ours, &config(), page)).await;
+    let options = ServerOptions::new();
+    let page = accept_with(ours, &options, async |_, options| {
+        Ok(Connection::refused(vec![b'x'; 1000], &options.config))
+    });
+    let (accepted, after) = seconds(page).await;
     assert!(matches!(accepted, Ok(None)));
     assert_eq!(after, 11);
 }
@@ -83,9 +90,8 @@ async fn a_server_that_never_answers() {
 #[tokio::test(start_paused = true)]
 async fn both_sides_of_the_opening_handshake() {
     let (ours, theirs) = duplex(10);
-    let config = config();
-    let (server, client) = tokio::join!(WebSocket::accept(ours, &config, accept), connect(theirs));
-    let (mut server, mut client) = (server.unwrap().unwrap(), client.unwrap());
+    let (server, client) = tokio::join!(accept(ours), connect(theirs));
+    let (mut server, mut client) = (server.unwrap(), client.unwrap());
     client.send(message(3)).await.unwrap();
     let (flushed, received) = tokio::join!(client.flush(), server.recv());
     assert_eq!(flushed, Ok(()));

@@ -4,9 +4,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use sockless::handshake::{Request, ServerOptions};
 use sockless::test_util::{Frame, Role};
-use sockless::{Config, Connection, Deadlines, ReadBuffer};
+use sockless::{Config, Deadlines, ReadBuffer};
 use sockless_tokio::{Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, duplex};
 
@@ -16,12 +15,6 @@ pub(crate) const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
 /// The configuration of the examples.
 pub(crate) fn config() -> Config {
     Config::new().with_deadlines(Deadlines::new())
-}
-
-/// The answer of a server with this configuration.
-pub(crate) fn accept(request: &Request<'_>) -> Connection {
-    let options = ServerOptions::new().with_config(config());
-    request.accept(&options).unwrap()
 }
 
 /// A client and a server over a transport that holds `capacity` bytes each way.

@@ -235,7 +235,7 @@ async fn an_endless_head() {
             tokio::select! {
                 biased;
                 _ = theirs.read(&mut response) => break,
-                _ = sleep(Duration::from_millis(1)) => {}
+                () = sleep(Duration::from_millis(1)) => {}
             }
             theirs.write_all(b"y").await.unwrap();
             sent += 1;

@@ -55,7 +55,7 @@ fn subscribe(
         let result = loop {
             tokio::select! {
                 // Each message of the client interrupts `forward`.
-                received = receiver.recv() => match received {
+                message = receiver.recv() => match message {
                     Ok(Some(_)) => {}
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
@@ -143,21 +143,18 @@ async fn publish_to_many(slow_reader: SlowReader) {
         );
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         let (before, after) = numbers.split_at(numbers.len().saturating_sub(CAPACITY));
-        match slow_reader {
-            SlowReader::Close => {
-                // Everything up to the first message that was missed.
-                assert!(numbers.iter().copied().eq(0..numbers.len()));
-                assert!(numbers.len() < MESSAGES - CAPACITY);
-                assert_eq!(event.code, CloseCode::POLICY_VIOLATION);
-                assert_eq!(event.reason, "too slow");
-            }
-            _ => {
-                // Everything up to the first message that was missed, and then what the channel holds.
-                assert!(before.iter().copied().eq(0..before.len()));
-                assert!(after.iter().copied().eq(MESSAGES - CAPACITY..MESSAGES));
-                assert_eq!(event.code, CloseCode::NORMAL);
-                assert_eq!(ended.missed, (MESSAGES - numbers.len()) as u64);
-            }
+        if slow_reader == SlowReader::Close {
+            // Everything up to the first message that was missed.
+            assert!(numbers.iter().copied().eq(0..numbers.len()));
+            assert!(numbers.len() < MESSAGES - CAPACITY);
+            assert_eq!(event.code, CloseCode::POLICY_VIOLATION);
+            assert_eq!(event.reason, "too slow");
+        } else {
+            // Everything up to the first message that was missed, and then what the channel holds.
+            assert!(before.iter().copied().eq(0..before.len()));
+            assert!(after.iter().copied().eq(MESSAGES - CAPACITY..MESSAGES));
+            assert_eq!(event.code, CloseCode::NORMAL);
+            assert_eq!(ended.missed, (MESSAGES - numbers.len()) as u64);
         }
         assert!(ended.missed > 0);
     }

@@ -19,8 +19,8 @@ async fn several_websockets_on_one_connection() {
         for (number, stream) in &mut streams {
             assert_eq!(stream.read(3).await, [0x81, 1, b'0' + *number]);
             // More than a window.
-            stream.send(&frame(0x82, &[*number; 70_000]));
-            assert_eq!(stream.read(70_010).await[10..], [*number; 70_000]);
+            stream.send(&frame(0x82, &vec![*number; 70_000]));
+            assert_eq!(stream.read(70_010).await[10..], vec![*number; 70_000]);
             stream.send(&frame(0x88, b"\x03\xe8"));
         }
         for (_, stream) in &mut streams {
