@@ -3,9 +3,7 @@
 use sockless::test_util::{
     Frame, Outcome, OwnedEvent, Peer, Role, assert_legal, cuts_at, encode, run_peer,
 };
-use sockless::{
-    CloseCode, Config, Connection, Deflate, Delivery, Event, ProtocolError, ReadBuffer,
-};
+use sockless::{CloseCode, Config, Connection, Deflate, Delivery, ProtocolError, ReadBuffer};
 
 use crate::input::Input;
 use crate::memory::Watch;
@@ -146,23 +144,30 @@ fn step_by_step(role: Role, config: &Config, bytes: &[u8], places: &[usize], who
     };
     let mut watch = Watch::with_inflated(config.delivery, largest, config.max_message_size);
     let mut message = 0;
+    let mut events = Vec::new();
     for piece in cuts_at(bytes, places) {
         watch.receive(&mut buffer, piece);
-        while let Ok(Some(event)) = connection.next_event(&mut buffer) {
-            if let Event::Text { .. } | Event::Binary { .. } = event {
-                let (size, fin) = match event {
-                    Event::Text { text, fin } => (text.len(), fin),
-                    Event::Binary { data, fin } => (data.len(), fin),
-                    _ => continue,
-                };
-                message += size;
-                assert!(message <= limit, "{message} bytes of a message");
-                if fin {
-                    message = 0;
+        while let Ok(Some(event)) = connection.take_event(&mut buffer) {
+            let event = event.into_owned();
+            let fin = match event {
+                OwnedEvent::Text(_) | OwnedEvent::Binary(_) => true,
+                OwnedEvent::TextPart(_) | OwnedEvent::BinaryPart(_) => false,
+                _ => {
+                    events.push(event);
+                    continue;
                 }
+            };
+            message += event.data().len();
+            assert!(message <= limit, "{message} bytes of a message");
+            if fin {
+                message = 0;
             }
+            events.push(event);
         }
         watch.check(&buffer);
+    }
+    if config.delivery == Delivery::Messages {
+        assert!(events == whole.events, "taken with their memory");
     }
     let said = assert_legal(role, connection.output());
     if let Some(error) = whole.error {
