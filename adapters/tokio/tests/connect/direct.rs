@@ -3,7 +3,9 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sockless::handshake::{ClientOptions, Header, ServerOptions, Uri};
-use sockless_tokio::{HttpVersion, WebSocket, connect_over};
+use sockless_tokio::{
+    ConnectError, Connector, HttpVersion, Response, Transport, WebSocket, connect, connect_over,
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Log, check, check_echo, direct, echo, echo_server, serve_on};
@@ -145,4 +147,19 @@ async fn a_connected_transport() {
     let (mut websocket, response) = connected.unwrap();
     check_echo(&mut websocket).await;
     assert_eq!(response.subprotocol(), Some("a"));
+}
+
+/// A task can connect, and keep the results.
+#[test]
+fn auto_traits() {
+    fn check<T: Send + Sync + Unpin + 'static>() {}
+    fn check_future<T: Send>(_: T) {}
+
+    check::<Transport>();
+    check::<WebSocket<Transport>>();
+    check::<Connector<'_>>();
+    check::<ConnectError>();
+    check::<Response>();
+    check_future(direct().connect("ws://example.com"));
+    check_future(connect("ws://example.com"));
 }

@@ -312,3 +312,35 @@ async fn a_slow_reader() {
     }
     check_echo(&mut websocket).await;
 }
+
+/// The server never answers, and the future is dropped.
+#[tokio::test]
+async fn a_dropped_future_closes_the_connection() {
+    let certificate = Certificate::new();
+    let (events, mut received) = unbounded_channel();
+    let no_settings = serve_tls(certificate.acceptor(&["h2"]), move |mut stream| {
+        let events = events.clone();
+        async move {
+            // The magic of the client ends with an empty line, and has one in the middle.
+            read_head(&mut stream).await;
+            events.send("HTTP/2").unwrap();
+            drain(stream).await;
+            events.send("end").unwrap();
+        }
+    });
+    let no_settings = format!("wss://localhost:{}", no_settings.await.port());
+    let no_response: Answer = |_, respond, _| {
+        tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(respond);
+        });
+    };
+    let (no_response, _, mut other) = serve(&certificate, true, no_response).await;
+    for (uri, received) in [(no_settings, &mut received), (no_response, &mut other)] {
+        let connector = connector(&certificate);
+        let connecting = tokio::spawn(async move { connector.connect(&uri).await });
+        assert_eq!(received.recv().await, Some("HTTP/2"));
+        connecting.abort();
+        assert_eq!(received.recv().await, Some("end"));
+    }
+}

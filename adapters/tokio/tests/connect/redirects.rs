@@ -124,6 +124,23 @@ async fn back_to_the_first_origin() {
     assert!(!requests[1].contains("Cookie"), "{requests:?}");
 }
 
+/// Another origin redirects within itself. It does not get the credentials then either.
+#[tokio::test]
+async fn twice_at_another_origin() {
+    let (first, _) = redirecting().await;
+    let (other, log) = redirecting().await;
+    let uri = format!("ws://user:secret@{first}/?to=ws://{other}/?to=/end");
+    let error = error(&connector(), &uri).await;
+    assert!(matches!(error, ConnectError::Refused(response) if response.status == 404));
+    let requests = log.take();
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert!(!request.contains("Authorization"), "{request}");
+        assert!(!request.contains("Cookie"), "{request}");
+        assert!(request.contains(&format!("Host: {other}")), "{request}");
+    }
+}
+
 #[tokio::test]
 async fn that_are_not_followed() {
     let (address, log) = redirecting().await;
