@@ -1,13 +1,17 @@
-//! WebSocket connections on tokio, over any transport that implements [`AsyncRead`] and [`AsyncWrite`].
-//!
-//! - [`WebSocket`] is a connection in one task. [`accept`] and [`connect`](connect()) make the opening handshake. [`new`](WebSocket::new) takes a connection after an upgrade that was made elsewhere.
-//! - [`split`](WebSocket::split) divides a connection into two halves, for two tasks.
-//!
-//! All futures are cancel-safe: you can drop them in `select!` or `timeout`. Received bytes stay in the read buffer
-//! and sent bytes in the output. The next call continues there.
-//!
-//! [`AsyncRead`]: tokio::io::AsyncRead
-//! [`AsyncWrite`]: tokio::io::AsyncWrite
+// These definitions take precedence over those of the README, which lead to files.
+//! [`accept`]: accept()
+//! [`accept_with`]: accept_with
+//! [`broadcast`]: mod@broadcast
+//! [`connect`]: connect()
+//! [`Connector`]: Connector
+//! [from_tokio_tungstenite]: guide::from_tokio_tungstenite
+//! [`MessageReader`]: MessageReader
+//! [`MessageWriter`]: MessageWriter
+//! [`Receiver`]: Receiver
+//! [`Sender`]: Sender
+//! [`server`]: mod@server
+//! [`WebSocket`]: WebSocket
+#![doc = include_str!("../README.md")]
 
 mod accept;
 mod assembly;
@@ -19,6 +23,7 @@ mod close_event;
 mod connect;
 mod driver;
 mod error;
+pub mod guide;
 mod handle;
 #[cfg(feature = "http2")]
 pub mod http2;

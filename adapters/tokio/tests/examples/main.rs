@@ -270,3 +270,15 @@ async fn a_lost_connection_comes_back() {
     accept(transport).await.expect("a request");
     assert_eq!(client.line().await, "connected");
 }
+
+#[test]
+fn the_route_in_the_readme_is_that_of_the_program() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```rust,ignore\n").expect("a route");
+    let (route, rest) = rest.split_once("```").expect("the end of the route");
+    assert!(include_str!("../../examples/axum_route.rs").contains(route));
+    assert!(
+        !rest.contains("```rust,ignore"),
+        "this code is compiled nowhere"
+    );
+}
