@@ -10,7 +10,7 @@
 
 use std::process::ExitCode;
 
-use example_tokio::command_line::{Program, timeout};
+use example_tokio::command_line::{Program, complain, timeout};
 use example_tokio::{advice, explain};
 use lexopt::prelude::*;
 use sockless_tokio::{
@@ -73,7 +73,10 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         .map_err(|error| format!("{url}: {}", explain(&error)))?;
 
     if arguments.echo {
-        return echo(websocket).await.map_err(|error| error.to_string());
+        if let Err(error) = echo(websocket).await {
+            complain(error);
+        }
+        return Ok(());
     }
     let (sender, receiver) = websocket.split();
     let sending = tokio::spawn(send_lines(sender));
