@@ -53,7 +53,7 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// The proxy that the environment names, as with curl. Each connection reads the environment.
+    /// The proxy that the environment names. Each connection reads the environment.
     ///
     /// - `wss:` uses `HTTPS_PROXY`, `ws:` uses `HTTP_PROXY`, and both use `ALL_PROXY` if that is not set.
     /// - The name in lower case counts if the name in upper case is not set. An empty value means no proxy.

@@ -1,7 +1,12 @@
-//! Clients against servers and proxies on loopback, also such that fail, lie or never answer.
+//! Clients against servers and proxies on loopback, and against those that fail, lie or never answer.
 
 #![cfg(all(feature = "proxy", feature = "ring"))]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed test may panic"
+)]
 
 mod cancel;
 mod direct;

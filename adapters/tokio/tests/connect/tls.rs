@@ -65,11 +65,15 @@ async fn wrong_certificates() {
         },
         error => panic!("{error:?}"),
     };
-    // The system does not trust it.
-    #[cfg(feature = "rustls-platform-verifier")]
-    {
-        let error = error(&direct(), &uri(address.port())).await;
-        assert_eq!(invalid(error), CertificateError::UnknownIssuer);
+    // Neither the system nor Mozilla trusts it.
+    let untrusted = error(&direct(), &uri(address.port())).await;
+    if cfg!(any(
+        feature = "rustls-platform-verifier",
+        feature = "rustls-webpki-roots"
+    )) {
+        assert_eq!(invalid(untrusted), CertificateError::UnknownIssuer);
+    } else {
+        assert!(matches!(untrusted, ConnectError::NoTls(_)), "{untrusted:?}");
     }
     let connector = direct().with_tls(other.trusted());
     let unknown = error(&connector, &uri(address.port())).await;
