@@ -31,6 +31,54 @@
 //! let application: Router = Router::new().route("/echo", any(handler));
 //! ```
 //!
+//! # Example: a graceful end
+//!
+//! At Ctrl-C, the server accepts no more requests, and closes each WebSocket with code 1001 (going away). Whatever is
+//! left after 10 seconds is dropped.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use axum::Router;
+//! use axum::extract::State;
+//! use axum::response::Response;
+//! use axum::routing::any;
+//! use sockless_tokio::CloseCode;
+//! use sockless_tokio::axum::WebSocketUpgrade;
+//! use sockless_tokio::server::Shutdown;
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let shutdown = Shutdown::new();
+//! let application = Router::new()
+//!     .route("/echo", any(handler))
+//!     .with_state(shutdown.clone());
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let ending = shutdown.clone();
+//! let serving = axum::serve(listener, application)
+//!     .with_graceful_shutdown(async move { ending.begun().await });
+//! shutdown.spawn(serving.into_future());
+//!
+//! tokio::signal::ctrl_c().await?;
+//! shutdown.finish(Duration::from_secs(10)).await;
+//! # Ok(())
+//! # }
+//!
+//! async fn handler(upgrade: WebSocketUpgrade, State(shutdown): State<Shutdown>) -> Response {
+//!     upgrade.shutdown(&shutdown).on_upgrade(async move |mut websocket| {
+//!         let echo = async {
+//!             while let Ok(Some(message)) = websocket.recv().await {
+//!                 _ = websocket.feed(message).await;
+//!             }
+//!         };
+//!         tokio::select! {
+//!             () = echo => return,
+//!             () = shutdown.begun() => {}
+//!         }
+//!         _ = websocket.close(CloseCode::GOING_AWAY, "").await;
+//!     })
+//! }
+//! ```
+//!
 //! # Differences from axum's own extractor
 //!
 //! - Only web pages of the same host may connect, unless the [options](WebSocketUpgrade::options) say otherwise.

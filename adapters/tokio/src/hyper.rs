@@ -7,11 +7,14 @@
 //!
 //! - Over HTTP/1.1, serve the connection [`with_upgrades`].
 //! - Over HTTP/2, call [`enable_connect_protocol`] (RFC 8441, section 3). Each WebSocket is one stream.
+//! - Over HTTP/2, set a large [`initial_connection_window_size`], for instance 4 MiB. All streams share this window. It
+//!   also decides how many short DATA frames may be unread. A client that exceeds that number loses all its streams.
 //! - A deadline for the head of a request: [`header_read_timeout`], with a timer. Without it, a client can send its
 //!   request as slowly as it likes.
 //!
 //! [`with_upgrades`]: hyper::server::conn::http1::Connection::with_upgrades
 //! [`enable_connect_protocol`]: hyper::server::conn::http2::Builder::enable_connect_protocol
+//! [`initial_connection_window_size`]: hyper::server::conn::http2::Builder::initial_connection_window_size
 //! [`header_read_timeout`]: hyper::server::conn::http1::Builder::header_read_timeout
 //!
 //! # Example

@@ -1,7 +1,8 @@
 //! A server that accepts clients and ends gracefully.
 //!
 //! [`Listener`] accepts TCP connections. [`Shutdown`] runs the task of each client, tells all tasks when the server
-//! ends, and waits for them. Both are independent: use only [`Shutdown`] with axum or hyper.
+//! ends, and waits for them. Use only [`Shutdown`] with hyper or
+//! axum.
 //!
 //! # Example
 //!
@@ -39,19 +40,18 @@
 //!     let Ok(mut websocket) = accept(transport).await else {
 //!         return;
 //!     };
-//!     loop {
-//!         tokio::select! {
-//!             received = websocket.recv() => match received {
-//!                 // This fails only if the connection is closing. `recv` then continues until the end.
-//!                 Ok(Some(message)) => _ = websocket.send(message).await,
-//!                 Ok(None) | Err(_) => return,
-//!             },
-//!             () = shutdown.begun() => {
-//!                 _ = websocket.close(CloseCode::GOING_AWAY, "").await;
-//!                 return;
-//!             }
+//!     let echo = async {
+//!         while let Ok(Some(message)) = websocket.recv().await {
+//!             // This fails only if the connection is closing. `recv` then continues until the end.
+//!             _ = websocket.feed(message).await;
 //!         }
+//!     };
+//!     // This may interrupt an answer to a client that does not read.
+//!     tokio::select! {
+//!         () = echo => return,
+//!         () = shutdown.begun() => {}
 //!     }
+//!     _ = websocket.close(CloseCode::GOING_AWAY, "").await;
 //! }
 //! ```
 //!
