@@ -54,8 +54,7 @@ impl Grid {
     }
 
     fn visit(&self, server: Server, connections: usize) -> Result<Visit, String> {
-        let mut command = server.command().map_err(|error| error.to_string())?;
-        let process = Process::start(&mut command)?;
+        let process = Process::start(&mut server.command())?;
         // What the first client causes belongs to no connection.
         drop(Load::open(process.address(), 1)?);
         let before = process.resident()?;

@@ -17,8 +17,11 @@ use crate::stage::Stage;
 /// The number of the listener. The numbers of clients begin at 0.
 const LISTENER: u64 = u64::MAX;
 
-/// The number of bytes to read at once.
-const READ: usize = 64 << 10;
+/// The least space for a read, in bytes. The shared buffer grows with the messages.
+const READ: usize = 16 << 10;
+
+/// The most bytes to read at once.
+const MOST: u64 = 256 << 10;
 
 struct Client {
     transport: TcpStream,
@@ -98,7 +101,7 @@ fn turn(client: &mut Client, id: usize, epoll: &OwnedFd, shared: &mut Shared) ->
     }
     if interest.contains(EventFlags::IN) {
         _ = unread.spare_mut(READ);
-        let read = unread.read_from(&mut (&*transport).take(READ as u64));
+        let read = unread.read_from(&mut (&*transport).take(MOST));
         if stage.connection().is_some() || !matches!(read, Ok(1..)) {
             stage.end(|connection| _ = connection.handle_read(read));
         }

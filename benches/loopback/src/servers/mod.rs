@@ -135,14 +135,12 @@ pub fn by_name(name: &str) -> Option<Server> {
 
 impl Server {
     /// The command that starts the server. It is this program, which ends when its parent ends.
-    ///
-    /// # Errors
-    ///
-    /// The system's error.
-    pub fn command(&self) -> io::Result<Command> {
-        let mut command = Command::new(std::env::current_exe()?);
+    #[must_use]
+    pub fn command(&self) -> Command {
+        // This path is right even if another build has replaced the file.
+        let mut command = Command::new("/proc/self/exe");
         command.args(["serve", self.name]);
-        Ok(command)
+        command
     }
 
     /// Is the server. Returns only if it fails.
