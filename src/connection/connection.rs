@@ -324,10 +324,10 @@ impl Connection {
     ///
     /// Use it if your program keeps messages. It returns a whole message of at least 64 KiB with the memory that the
     /// message was received in. So you need not copy it. For instance, `bytes::Bytes::from(memory).slice(payload)`
-    /// copies nothing. The buffer gets new memory for the bytes that follow. `benches/run take` in the repository shows
-    /// that this costs less than a copy from about 64 KiB on.
+    /// copies nothing. But the buffer needs new memory for the next message. So what this saves depends on the length,
+    /// on the allocator, and on how long you keep messages. `benches/run take` in the repository measures it.
     ///
-    /// The event [borrows](TakenEvent::Borrowed) from the buffer in these cases, because a copy costs less:
+    /// The event [borrows](TakenEvent::Borrowed) from the buffer in these cases. Then copy it if you keep it:
     ///
     /// - The message is shorter, or the event is not a message.
     /// - The memory is more than twice as large as the message.

@@ -21,7 +21,7 @@ use crate::wire::Bytes;
     reason = "a loop that forgets a kind of message should not compile"
 )]
 pub enum TakenEvent<'b> {
-    /// An event that borrows from the [`ReadBuffer`](crate::ReadBuffer). A copy of it costs less than its memory.
+    /// An event that borrows from the [`ReadBuffer`](crate::ReadBuffer). Copy it if you keep it.
     Borrowed(Event<'b>),
     /// A whole text message.
     Text(String),

@@ -77,7 +77,7 @@ impl AssembledText {
         self.expected = 0;
     }
 
-    /// Whether taking the memory of the joined text costs less than a copy of the text.
+    /// Whether the joined text is long enough to be taken with its memory.
     pub(crate) const fn is_worth_taking(&self) -> bool {
         is_worth_taking(self.text.len(), self.text.capacity())
     }

@@ -295,7 +295,7 @@ impl ReadBuffer {
         &mut self.message.text
     }
 
-    /// Whether taking the memory of a message costs less than a copy of the message.
+    /// Whether a message is long enough to be taken with its memory.
     pub(crate) fn is_worth_taking(&mut self, place: Place, span: Span) -> bool {
         is_worth_taking(span.len(), self.region_mut(place).capacity())
     }
