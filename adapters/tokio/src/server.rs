@@ -1,8 +1,7 @@
 //! A server that accepts clients and ends gracefully.
 //!
 //! [`Listener`] accepts TCP connections. [`Shutdown`] runs the task of each client, tells all tasks when the server
-//! ends, and waits for them. Use only [`Shutdown`] with hyper or
-//! axum.
+//! ends, and waits for them. With hyper or axum, use only [`Shutdown`].
 //!
 //! # Example
 //!

@@ -63,11 +63,13 @@ impl Shutdown {
     {
         let shutdown = self.clone();
         let running = self.0.tasks.subscribe();
+        // On the heap, because a future that moves into `select!` takes its memory twice.
+        let mut task = Box::pin(task);
         tokio::spawn(async move {
             let _running = running;
             tokio::select! {
                 biased;
-                output = task => Some(output),
+                output = &mut task => Some(output),
                 () = shutdown.reached(Phase::TimeLimit) => None,
             }
         })
