@@ -1,6 +1,8 @@
 //! The report, in Markdown.
 
 use std::fmt::Write as _;
+use std::num::NonZero;
+use std::{fs, thread};
 
 use crate::grid::{Grid, Visit};
 use crate::load::{Interval, Job};
@@ -32,6 +34,7 @@ pub fn markdown(grid: &Grid, visits: &[Visit]) -> String {
         figures.median(server, row, time).map(three_digits)
     });
     text += &figures.resident();
+    text += &machine(&grid.servers);
     text
 }
 
@@ -118,6 +121,25 @@ impl Figures<'_> {
     }
 }
 
+/// The machine, and the versions of what was measured.
+fn machine(servers: &[Server]) -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|it| it.strip_prefix("model name"));
+    let model = model.map_or("unknown", |model| {
+        model.trim_start_matches([' ', '\t', ':'])
+    });
+    let cores = thread::available_parallelism().map_or(0, NonZero::get);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut versions: Vec<_> = servers.iter().map(Server::version).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    format!(
+        "\n### Machine\n\n- processor: {model}, {cores} cores\n- kernel: Linux {}\n- versions: {}\n",
+        kernel.trim(),
+        versions.join(", "),
+    )
+}
+
 /// The processor time of the server for a message, in µs.
 fn micros(interval: &Interval) -> f64 {
     interval.server.as_secs_f64() * 1e6 / interval.messages
@@ -154,6 +176,7 @@ fn bytes(size: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::servers;
 
     #[test]
     fn medians() {
@@ -164,6 +187,18 @@ mod tests {
             (vec![4.0, 1.0, 9.0, 2.0], Some(3.0)),
         ] {
             assert_eq!(median(figures), expected);
+        }
+    }
+
+    #[test]
+    fn versions() {
+        let version = |name| servers::by_name(name).unwrap().version();
+        assert_eq!(version("bare-epoll"), "sockless 0.1.0");
+        for (name, start) in [
+            ("tokio-websockets-send", "tokio-websockets 0."),
+            ("ws", "ws 8."),
+        ] {
+            assert!(version(name).starts_with(start), "{}", version(name));
         }
     }
 

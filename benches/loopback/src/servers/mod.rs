@@ -1,5 +1,6 @@
 //! The echo servers. Each runs in its own process, on one thread if its name does not say otherwise.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
@@ -22,8 +23,8 @@ use with_tokio::Threads;
 pub struct Server {
     /// The name on the command line and in the report.
     pub name: &'static str,
-    /// The package whose version the report states, and the file that states it.
-    pub package: &'static str,
+    /// The package whose version the report states.
+    package: &'static str,
     kind: Kind,
     /// Whether it is measured without being named.
     pub default: bool,
@@ -40,6 +41,10 @@ enum Kind {
     /// A program in C++.
     Beast,
 }
+
+const CARGO_LOCK: &str = include_str!("../../../../Cargo.lock");
+const PACKAGE_JSON: &str = include_str!("../../peers/package.json");
+const BOOST_VERSION: &str = "/usr/include/boost/version.hpp";
 
 /// All servers. The first one is the measure of the others.
 pub const ALL: [Server; 15] = [
@@ -134,6 +139,30 @@ pub fn by_name(name: &str) -> Option<Server> {
 }
 
 impl Server {
+    /// The name and the version of its package.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let package = self.package;
+        let headers;
+        let (text, start) = match self.kind {
+            Kind::Node => (PACKAGE_JSON, format!("\"{package}\": \"")),
+            Kind::Beast => {
+                headers = fs::read_to_string(BOOST_VERSION).unwrap_or_default();
+                (&*headers, String::from("#define BOOST_LIB_VERSION \""))
+            }
+            Kind::Here(_) | Kind::Example(_) => {
+                (CARGO_LOCK, format!("name = \"{package}\"\nversion = \""))
+            }
+        };
+        let version = text
+            .split_once(&start)
+            .and_then(|(_, rest)| rest.split_once('"'));
+        format!(
+            "{package} {}",
+            version.map_or("unknown", |(version, _)| version)
+        )
+    }
+
     /// The command that starts the server. It is this program, which ends when its parent ends.
     #[must_use]
     pub fn command(&self) -> Command {
