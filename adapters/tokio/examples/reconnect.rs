@@ -1,25 +1,26 @@
 //! Stays connected: through the proxy of the environment, with TLS and compression, and again after each loss.
 // run: cargo run --example reconnect --features deflate -- wss://example.com/
 
-use std::{env, error::Error, time::Duration};
+use std::{env, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use sockless_tokio::{ClientOptions, Config, Connector, Deflate, Transport, WebSocket};
+use sockless_tokio::{ClientOptions, Config, Connector, Deflate, Error, Transport, WebSocket};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), &'static str> {
     let url = env::args().nth(1).ok_or("usage: reconnect URL")?;
     let config = Config::new().with_deflate(Deflate::new());
     let connector = Connector::new().with_options(ClientOptions::new().with_config(config));
-    // After 1 s, 2 s, 4 s and so on, up to 60 s. Each with jitter, so that not all clients come back at once.
+    // 1 s, 2 s, 4 s and so on, up to 60 s. With jitter, so that not all clients come back at once.
     let backoff = ExponentialBuilder::new().with_jitter().without_max_times();
     let mut delays = backoff.build();
     loop {
         match connector.connect(&url).await {
             Ok(websocket) => {
-                println!("connected");
                 delays = backoff.build();
-                talk(websocket).await;
+                if let Err(error) = talk(websocket).await {
+                    println!("lost: {error}");
+                }
             }
             Err(error) => println!("not connected: {error}"),
         }
@@ -27,13 +28,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn talk(mut websocket: WebSocket<Transport>) {
-    _ = websocket.send("Hello").await; // If it fails, `recv` says why.
-    loop {
-        match websocket.recv().await {
-            Ok(Some(message)) => println!("{}", message.as_text().unwrap_or("binary data")),
-            Ok(None) => return println!("closed: {:?}", websocket.close_event()),
-            Err(error) => return println!("lost: {error}"),
-        }
+async fn talk(mut websocket: WebSocket<Transport>) -> Result<(), Error> {
+    println!("connected");
+    websocket.send("Hello").await?;
+    while let Some(message) = websocket.recv().await? {
+        println!("{}", message.as_text().unwrap_or("binary data"));
     }
+    println!("closed: {}", websocket.close_event().ok_or(Error::Closed)?);
+    Ok(())
 }
