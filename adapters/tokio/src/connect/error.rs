@@ -49,7 +49,7 @@ pub enum ConnectError {
     Refused(Box<Response>),
     /// The server redirects to a URI that must not be followed.
     Redirect(RedirectError),
-    /// The response breaks RFC 6455, section 4.1, or is no HTTP.
+    /// The response breaks RFC 6455, section 4.1, or is not HTTP.
     Handshake(ResponseError),
     /// The transport failed during the opening handshake.
     Transport(io::Error),

@@ -126,7 +126,8 @@ mod tests {
         let full = socket.listen(1).unwrap();
         let silent = full.local_addr().unwrap();
         let mut backlog = Vec::new();
-        while let Ok(stream) = timeout(ATTEMPT_DELAY, TcpStream::connect(silent)).await {
+        let second = Duration::from_secs(1);
+        while let Ok(stream) = timeout(second, TcpStream::connect(silent)).await {
             backlog.push(stream.unwrap());
         }
         let listener = TcpListener::bind(any()).await.unwrap();
