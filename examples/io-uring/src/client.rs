@@ -131,8 +131,9 @@ impl Client {
             memory.keep_received(received);
         }
         self.take(memory, options);
-        if adopts && self.unread.unread().len() < self.unread.capacity() / 2 {
-            // The start of a frame may stay for long, in thousands of clients.
+        if adopts && length < SIZE / 2 {
+            // The start of a frame may stay for long, in thousands of clients. If more has arrived, the rest most likely
+            // follows soon, and a copy is not worth it.
             self.unread.shrink_to(0);
         }
     }
@@ -381,5 +382,31 @@ mod tests {
         client.sent(bytes, Some(4), &mut Memory::default());
         assert!(client.take(&mut Memory::default(), &ServerOptions::new()));
         assert!(connection(&client).close_event().is_some());
+    }
+
+    #[test]
+    fn a_starved_client_is_fed_once() {
+        let mut client = client(REQUEST);
+        client.starve();
+        assert_eq!((client.feed(), client.feed()), (true, false));
+    }
+
+    /// The memory of whole frames comes back. A client with the start of a payload keeps only that.
+    #[test]
+    fn memory_is_adopted_and_comes_back() {
+        let mut client = client(REQUEST);
+        let options = ServerOptions::new();
+        let frame = &LAST_WORDS[..8];
+        for (bytes, kept) in [(frame, 0), (&frame[..7], 1)] {
+            let mut received = vec![0; SIZE];
+            received[..bytes.len()].copy_from_slice(bytes);
+            let place = received.as_ptr();
+            let mut memory = Memory::default();
+            client.received(received, bytes.len(), &mut memory, &options);
+            let back: Vec<_> = memory.received.iter().map(Vec::as_ptr).collect();
+            assert_eq!(back.contains(&place), kept == 0);
+            assert_eq!(client.unread.capacity(), kept);
+        }
+        assert!(connection(&client).output().ends_with(b"\x81\x02Hi"));
     }
 }

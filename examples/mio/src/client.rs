@@ -76,6 +76,8 @@ pub(crate) struct Common<'a, A> {
     pub(crate) output: &'a mut Vec<u8>,
     /// The time since the loop was created.
     pub(crate) now: Duration,
+    /// The number of bytes that the client has read in this turn.
+    pub(crate) received: usize,
 }
 
 impl Client {
@@ -209,12 +211,12 @@ impl Client {
             if (common.unread.capacity()..=KEPT).contains(&unread.capacity()) {
                 *common.unread = unread;
             }
-        } else if (borrowed || self.unread.capacity() <= 2 * READ)
-            && self.unread.unread().len() < self.unread.capacity() / 2
+        } else if self.unread.capacity() <= 2 * READ
+            || borrowed && common.received < self.unread.capacity() / 2
         {
-            // The start of a frame may stay for long, in thousands of clients. If it fills half of the memory, the rest
-            // of the frame soon fills the other half. A larger buffer of the client holds a large message, and moving
-            // that again and again would take too long.
+            // The start of a frame may stay for long, in thousands of clients. If much has arrived in this turn, the
+            // rest most likely follows soon, and a copy is not worth it. A larger buffer of the client holds a large
+            // message, and moving that again and again would take too long.
             self.unread.shrink_to(0);
         }
         if let Some(connection) = self.stage.connection_mut()
@@ -236,6 +238,7 @@ impl Client {
         let read = read_once(&self.transport, &mut space[..most]);
         if let Ok(n) = read {
             self.unread.advance_filled(n);
+            common.received += n;
         }
         let is_empty = match &read {
             Ok(n @ 1..) => *n < most && SHORT_READ_EMPTIES && self.arrived != Arrived::End,

@@ -221,6 +221,7 @@ impl<A: Application> EventLoop<A> {
             unread: &mut self.unread,
             output: &mut self.output,
             now,
+            received: 0,
         };
         let next = client.go_on(ClientId(id), &mut common);
         let timer = match (next, client.timer, client.timeout_at()) {
