@@ -115,7 +115,8 @@ impl Region {
         /// lines.
         const WORTH_MOVING: usize = 8;
         let contents = self.held.len() + (self.filled - self.read);
-        if contents <= (self.filled - contents) / WORTH_MOVING {
+        let freed = self.filled - contents;
+        if freed > 0 && contents <= freed / WORTH_MOVING {
             self.compact();
         }
     }
