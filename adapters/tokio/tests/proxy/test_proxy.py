@@ -1,4 +1,7 @@
-"""The examples `reconnect` and `proxy` through Squid and microsocks, to a server of websockets with TLS and compression."""
+"""The examples `reconnect` and `proxy` through Squid and microsocks.
+
+The server is one of websockets, with TLS and compression.
+"""
 
 import os
 import queue
@@ -66,7 +69,8 @@ def listening(scheme, command):
         try:
             yield Listening(process, scheme, port)
         finally:
-            process.kill()
+            # Squid ends its helpers first.
+            process.terminate()
             process.wait(BOUND)
         return
     raise AssertionError(f"the proxy does not start: {command(port)}")

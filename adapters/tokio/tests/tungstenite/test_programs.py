@@ -1,5 +1,8 @@
-"""The eight programs in all pairs of a server and a client of both crates. The checks are the same for both crates, except
-where a check names the crate: there the crates differ, and the guide "Coming from tokio-tungstenite" says how."""
+"""The eight programs in all pairs of a server and a client of both crates.
+
+The checks are the same for both crates, except where a check names the crate. There the crates differ, and the guide
+"Coming from tokio-tungstenite" says how.
+"""
 
 import re
 import threading
@@ -173,8 +176,8 @@ def test_server_headers(server_crate, start):
 
 
 @contextmanager
-def connect(url):
-    with websockets.sync.client.connect(url, proxy=None, **OPTIONS) as connection:
+def connect(url, **options):
+    with websockets.sync.client.connect(url, proxy=None, **OPTIONS, **options) as connection:
         yield connection
 
 
@@ -231,6 +234,8 @@ def test_answers_a_close_with_its_code(any_server, code):
         assert answer is None
     else:
         assert answer.code == (code or 1005)
+        # Only the original repeats the reason.
+        assert answer.reason == ("bye" if code and crate == "original" else "")
 
 
 def test_a_violation(any_server):
@@ -240,6 +245,20 @@ def test_a_violation(any_server):
         # A text frame without a mask.
         connection.socket.sendall(b"\x81\x02hi")
         assert end(connection) == (1002 if crate == "ours" else None)
+
+
+def test_a_page_of_another_host(server_crate, serve):
+    _, url = serve(server_crate, "echo-server")
+    # A page of the server itself.
+    with connect(url, origin=url.replace("ws", "http")) as connection:
+        connection.send("Hello")
+        assert connection.recv(BOUND) == "Hello"
+    if server_crate == "original":
+        with connect(url, origin="https://example.com"):
+            return
+    with pytest.raises(InvalidStatus) as refused, connect(url, origin="https://example.com"):
+        pass
+    assert refused.value.response.status_code == 403
 
 
 def test_a_request_without_a_websocket(server_crate, serve):
