@@ -1,5 +1,5 @@
-//! tokio-websockets. Its documentation has a loop with `send`, which writes each message. `forward` flushes only when no
-//! more messages are in the read buffer, so it is faster.
+//! tokio-websockets, with `forward`, and with the loop of its documentation, which uses `send`. Both write each message:
+//! its stream flushes what is queued before it returns the next message.
 
 use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _, future};
 use tokio::net::TcpStream;
