@@ -11,6 +11,7 @@ use sockless::{Connection, ReadBuffer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 
 use crate::clock::Clock;
+use crate::trace;
 use crate::websocket::WebSocket;
 
 /// How many bytes to read at once.
@@ -56,12 +57,9 @@ where
     let options = ServerOptions::new();
     // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in the
     // caller's future, which usually lives as long as the connection.
-    Box::pin(answer_with(
-        transport,
-        &options,
-        async |request, options| request.accept(options),
-    ))
-    .await
+    let answer = async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
+    let accepted = Box::pin(answer_with(transport, &options, answer)).await;
+    accepted.inspect_err(trace::not_accepted)
 }
 
 /// Reads a client's request from a transport, and answers it with the connection that `answer` returns.
@@ -134,7 +132,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // On the heap, as in `accept`.
-    Box::pin(async {
+    let accepted = Box::pin(async {
         let mut websocket = answer_with(transport, options, answer).await?;
         if websocket.can_send() {
             return Ok(Some(websocket));
@@ -142,7 +140,8 @@ where
         deliver(&mut websocket).await;
         Ok(None)
     })
-    .await
+    .await;
+    accepted.inspect_err(trace::not_accepted)
 }
 
 /// Why [`accept`] or [`accept_with`] did not accept a WebSocket.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sockless::handshake::ClientOptions;
 
+use crate::trace;
 use crate::websocket::WebSocket;
 use error::{ConnectError, RedirectError, Step};
 use http2::HttpVersions;
@@ -190,6 +191,12 @@ impl<'a> Connector<'a> {
         &self,
         uri: &str,
     ) -> Result<(WebSocket<Transport>, Response), ConnectError> {
+        let opened = self.follow(uri).await;
+        opened.inspect_err(trace::not_connected)
+    }
+
+    /// Opens a connection, and follows redirects.
+    async fn follow(&self, uri: &str) -> Result<Opened, ConnectError> {
         let limit = Limit::new(&self.options.config, self.timeout);
         let mut target = Target::parse(uri)?;
         for _ in 0..self.max_redirects {

@@ -97,7 +97,7 @@ impl<S> Driver<S> {
     /// `buffer` holds the bytes that were read after the opening handshake.
     pub(crate) fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
-            trace: Trace::open(connection.role()),
+            trace: Trace::open(&connection),
             transport,
             connection,
             buffer: (!buffer.is_empty()).then(|| Box::new(buffer)),

@@ -12,6 +12,15 @@
 //! [`server`]: mod@server
 //! [`WebSocket`]: WebSocket
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a failed test may panic"
+    )
+)]
 
 mod accept;
 mod assembly;

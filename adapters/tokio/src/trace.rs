@@ -4,35 +4,63 @@
 
 use std::io;
 
-use sockless::{CloseEvent, Role};
+use sockless::{CloseEvent, Connection};
 use tracing::{Span, debug, debug_span};
+
+use crate::accept::AcceptError;
+use crate::connect::error::ConnectError;
 
 /// The span of a connection.
 #[derive(Debug)]
 pub(crate) struct Trace(Span);
 
 impl Trace {
-    /// A connection is open.
-    pub(crate) fn open(role: Role) -> Self {
-        let span = debug_span!("websocket", ?role);
+    /// A connection is open, unless it only refuses a request.
+    pub(crate) fn open(connection: &Connection) -> Self {
+        if !connection.can_send() {
+            return Self(Span::none());
+        }
+        let span = debug_span!("websocket", role = ?connection.role());
         span.in_scope(|| debug!("open"));
         Self(span)
     }
 
     /// Reading or writing has failed.
     pub(crate) fn failed(&self, error: &io::Error) {
+        if self.0.is_none() {
+            return;
+        }
         self.0.in_scope(|| debug!(%error, "the transport failed"));
     }
 
     /// The connection has ended, and so has its transport.
     pub(crate) fn closed(&self, event: Option<CloseEvent<'_>>) {
-        let Some(event) = event else { return };
+        let Some(event) = event.filter(|_| !self.0.is_none()) else {
+            return;
+        };
         self.0.in_scope(|| {
             let code = u16::from(event.code);
             let initiator = tracing::field::display(event.initiator);
             let error = event.error.map(tracing::field::display);
             let timeout = event.timeout.map(tracing::field::display);
-            debug!(code, clean = event.was_clean, initiator, error, timeout, "closed");
+            debug!(
+                code,
+                clean = event.was_clean,
+                initiator,
+                error,
+                timeout,
+                "closed"
+            );
         });
     }
+}
+
+/// A client found no open WebSocket. The error names the step.
+pub(crate) fn not_connected(error: &ConnectError) {
+    debug!(%error, "not connected");
+}
+
+/// A server accepted no WebSocket.
+pub(crate) fn not_accepted(error: &AcceptError) {
+    debug!(%error, "not accepted");
 }

@@ -1,11 +1,19 @@
 //! What connections record with `tracing`, and what they do not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test may panic"
+)]
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use sockless::handshake::Request;
 use sockless::test_util::{Frame, Role};
 use sockless::{Config, Deadlines, ReadBuffer};
-use sockless_tokio::{CloseCode, WebSocket};
+use sockless_tokio::{CloseCode, ServerOptions, WebSocket, accept_with, connect};
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 use tracing::subscriber::{DefaultGuard, set_default};
 use tracing_subscriber::fmt::MakeWriter;
@@ -61,17 +69,47 @@ async fn lines(talk: impl AsyncFnOnce(&mut WebSocket<DuplexStream>, DuplexStream
     String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
 }
 
-fn masked(frame: Frame) -> Vec<u8> {
+/// A refusal opens nothing. Neither side records the secrets of the request.
+#[tokio::test]
+async fn nothing_opens() {
+    let (recorded, _guard) = record();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!(
+        "ws://user:secret@{}/?secret",
+        listener.local_addr().unwrap()
+    );
+    let serving = async {
+        let options = ServerOptions::new().with_hosts(&["example.com"]);
+        let (transport, _) = listener.accept().await.unwrap();
+        let answer =
+            async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
+        accept_with(transport, &options, answer).await.unwrap_err();
+    };
+    let ((), connected) = tokio::join!(serving, connect(&uri));
+    connected.unwrap_err();
+    let recorded = String::from_utf8(recorded.0.lock().unwrap().clone()).unwrap();
+    let [not_connected, not_accepted] = ["not connected error=", "not accepted error="];
+    assert!(
+        recorded.contains(not_connected) && recorded.contains(not_accepted),
+        "{recorded}"
+    );
+    assert!(
+        !recorded.contains("secret") && !recorded.contains("open"),
+        "{recorded}"
+    );
+}
+
+fn masked(frame: &Frame) -> Vec<u8> {
     frame.encode(Role::Server)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clean_end() {
     let recorded = lines(async |server, mut peer| {
-        peer.write_all(&masked(Frame::new(0x81, "secret text")))
+        peer.write_all(&masked(&Frame::new(0x81, "secret text")))
             .await
             .unwrap();
-        peer.write_all(&masked(Frame::close(1001, "secret reason")))
+        peer.write_all(&masked(&Frame::close(1001, "secret reason")))
             .await
             .unwrap();
         server.recv().await.unwrap().unwrap();

@@ -2,13 +2,16 @@
 
 use std::io;
 
-use sockless::{CloseEvent, Role};
+use sockless::{CloseEvent, Connection};
+
+use crate::accept::AcceptError;
+use crate::connect::error::ConnectError;
 
 #[derive(Debug)]
 pub(crate) struct Trace;
 
 impl Trace {
-    pub(crate) const fn open(_: Role) -> Self {
+    pub(crate) const fn open(_: &Connection) -> Self {
         Self
     }
 
@@ -18,3 +21,7 @@ impl Trace {
     #[expect(clippy::unused_self, reason = "the same interface as with the feature")]
     pub(crate) const fn closed(&self, _: Option<CloseEvent<'_>>) {}
 }
+
+pub(crate) const fn not_connected(_: &ConnectError) {}
+
+pub(crate) const fn not_accepted(_: &AcceptError) {}

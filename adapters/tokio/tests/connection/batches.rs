@@ -58,8 +58,8 @@ async fn writes(count: usize, feed: bool, ping: bool) -> usize {
     let writes = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&writes);
     let (mut server, mut peer) = server_over(&config(), 100_000, |transport| {
-        let (reader, writer) = split(transport);
-        join(reader, Counted(writer, counter))
+        let (reading, writing) = split(transport);
+        join(reading, Counted(writing, counter))
     });
     let mut all = frame(0x81, "hello").repeat(count);
     if ping {
@@ -77,8 +77,8 @@ async fn writes(count: usize, feed: bool, ping: bool) -> usize {
     // Nothing else arrives, so the answers are written.
     let waited = timeout(Duration::from_millis(1), server.recv()).await;
     assert!(waited.is_err());
-    let pong: &[u8] = if ping { b"\x8a\0" } else { b"" };
-    let expected = [&b"\x81\x05hello".repeat(count)[..], pong].concat();
+    let control: &[u8] = if ping { b"\x8a\0" } else { b"" };
+    let expected = [&b"\x81\x05hello".repeat(count)[..], control].concat();
     assert_eq!(read(&mut peer, expected.len()).await, expected);
     writes.load(Ordering::Relaxed)
 }
@@ -147,10 +147,10 @@ async fn long_messages_arrive_whole_over_any_transport() {
         for capacity in [1, 100, 5000, 100_000] {
             let writes = Arc::new(AtomicUsize::new(0));
             let (mut server, mut peer) = server_over(&config(), capacity, |transport| {
-                let (reader, writer) = split(transport);
-                join(reader, Counted(writer, Arc::clone(&writes)))
+                let (reading, writing) = split(transport);
+                join(reading, Counted(writing, Arc::clone(&writes)))
             });
-            let data: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+            let data: Vec<u8> = (0..=250).cycle().take(length).collect();
             let sent = data.clone();
             let sending = tokio::spawn(async move {
                 server.feed("before").await.unwrap();

@@ -1,5 +1,12 @@
 //! One connection, in memory and in simulated time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test may panic"
+)]
+
 mod batches;
 mod cancel;
 mod halves;

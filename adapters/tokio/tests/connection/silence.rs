@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{config, echo, frame, message, pair, server};
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Runs a future, and returns how many simulated seconds it took.
 async fn seconds<T>(future: impl Future<Output = T>) -> (T, u64) {
