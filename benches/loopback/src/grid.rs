@@ -13,6 +13,8 @@ pub struct Grid {
     pub connections: Vec<usize>,
     pub jobs: Vec<Job>,
     pub turns: usize,
+    /// The time in which a new server works before anything is measured. Servers that compile at run time need it.
+    pub settle: Duration,
     pub warm_up: Duration,
     pub interval: Duration,
 }
@@ -60,6 +62,9 @@ impl Grid {
         let before = process.resident()?;
         let mut load = Load::open(process.address(), connections)?;
         let after = process.resident()?;
+        if let Some(job) = self.jobs.first() {
+            load.run(*job, Duration::ZERO, self.settle, || Ok(Duration::ZERO))?;
+        }
         let measure = |job: &Job| {
             load.run(*job, self.warm_up, self.interval, || {
                 process.processor_time()

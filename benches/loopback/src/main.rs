@@ -147,6 +147,7 @@ impl Options {
                 .unwrap_or_else(|| connections.to_vec()),
             jobs: jobs.collect(),
             turns: self.turns.unwrap_or(turns),
+            settle: Duration::from_millis(2 * millis),
             warm_up: Duration::from_millis(millis / 3),
             interval: Duration::from_millis(millis),
         })
