@@ -3,7 +3,7 @@
 
 use std::{env, error::Error};
 
-use sockless_tokio::{Config, Delivery, ServerOptions, accept_with};
+use sockless_tokio::{Config, Delivery, ServerOptions, WebSocket};
 use tokio::{fs::File, io, net::TcpListener};
 
 #[tokio::main]
@@ -19,10 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}/", listener.local_addr()?);
     let (transport, _) = listener.accept().await?;
-    let accepted = accept_with(transport, &options, async |request, options| {
-        request.accept(options)
-    });
-    let mut websocket = accepted.await?.ok_or("no WebSocket")?;
+    let mut websocket = WebSocket::accept(transport, &options).await?;
     if let Some(mut message) = websocket.recv_stream().await? {
         let mut file = File::create(path).await?;
         let size = io::copy(&mut message, &mut file).await?;

@@ -20,7 +20,7 @@ const READ: usize = 4 << 10;
 /// Reads a client's request from a transport, and accepts the WebSocket under the default [`ServerOptions`].
 ///
 /// So only web pages of the same host may connect, every path is a WebSocket, and nothing is compressed. For other
-/// options, or to look at the request, use [`accept_with`]. The connection has the default [`Deadlines`](crate::Deadlines).
+/// options, use [`WebSocket::accept`]. To look at the request, use [`accept_with`]. The connection has the default [`Deadlines`](crate::Deadlines).
 ///
 /// The transport is a TCP connection, a TLS stream of a server, or anything else that carries the bytes of HTTP/1.1.
 ///
@@ -54,12 +54,30 @@ pub async fn accept<S>(transport: S) -> Result<WebSocket<S>, AcceptError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let options = ServerOptions::new();
-    // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in the
-    // caller's future, which usually lives as long as the connection.
-    let answer = async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
-    let accepted = Box::pin(answer_with(transport, &options, answer)).await;
-    accepted.inspect_err(trace::not_accepted)
+    WebSocket::accept(transport, &ServerOptions::new()).await
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// As [`accept`](crate::accept()), with options: limits, compression, origins, hosts, subprotocols and headers.
+    ///
+    /// If the options have no [deadlines](sockless::Config::deadlines), the connection gets the default
+    /// [`Deadlines`](crate::Deadlines). To look at the request first, use [`accept_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](crate::accept()).
+    ///
+    /// # Cancel safety
+    ///
+    /// If you drop the future, the transport is dropped. The client may then get no response.
+    pub async fn accept(transport: S, options: &ServerOptions<'_>) -> Result<Self, AcceptError> {
+        // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in the
+        // caller's future, which usually lives as long as the connection.
+        let answer =
+            async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
+        let accepted = Box::pin(answer_with(transport, options, answer)).await;
+        accepted.inspect_err(trace::not_accepted)
+    }
 }
 
 /// Reads a client's request from a transport, and answers it with the connection that `answer` returns.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use sockless::SharedMessage;
 
 use crate::text::Text;
 
@@ -82,6 +83,16 @@ impl fmt::Debug for Message {
 impl From<&Message> for Message {
     fn from(message: &Message) -> Self {
         message.clone()
+    }
+}
+
+/// Copies the payload once, for all connections.
+impl From<&Message> for SharedMessage {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::text(text),
+            Message::Binary(data) => Self::binary(data),
+        }
     }
 }
 

@@ -250,7 +250,8 @@ macro_rules! sending {
             /// # Errors
             ///
             /// [`Closed`](Error::Closed) if nothing can be sent any more. The message was not sent. To keep it, send a
-            /// clone, which costs little.
+            /// clone, which costs little. `recv` says why the connection has ended. So a loop that also receives may
+            /// ignore this error.
             ///
             /// # Cancel safety
             ///

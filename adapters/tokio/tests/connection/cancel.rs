@@ -59,13 +59,6 @@ impl Side {
     }
 }
 
-fn shared(message: &Message) -> SharedMessage {
-    match message {
-        Message::Text(text) => SharedMessage::text(text),
-        Message::Binary(data) => SharedMessage::binary(data),
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn one_task() {
     for capacity in [16, 100, 5000, 1 << 20] {
@@ -76,7 +69,7 @@ async fn one_task() {
                     side.send(match side.sent % 3 {
                         0 => once(websocket.send(message)),
                         1 => once(websocket.feed(message)),
-                        _ => once(websocket.send_shared(&shared(message))),
+                        _ => once(websocket.send_shared(&SharedMessage::from(message))),
                     });
                 }
                 side.dropped += usize::from(once(websocket.flush()).is_pending());
