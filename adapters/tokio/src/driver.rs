@@ -3,7 +3,7 @@
 //! All state is in the driver and none is in a future. So each future is cancel-safe.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use sockless::{
     TransportAction,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::consume_budget;
 
 use crate::assembly::{Assembly, Chunk};
 use crate::clock::Clock;
@@ -35,6 +36,9 @@ const PARTS: usize = 16;
 /// A payload of this size is written from the memory of the message. A copy of a shorter one costs less than a write in
 /// several parts.
 const WORTH_BORROWING: usize = 4 << 10;
+
+/// A payload of this size does not wait for a batch. A copy of it costs more than a write of its own.
+const WORTH_WRITING: usize = 16 << 10;
 
 /// How much output memory an idle connection keeps, about, in bytes. For short messages, this saves work.
 const KEPT: usize = 256;
@@ -312,6 +316,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Chunk>, Error>> {
         loop {
+            if self.buffer.is_some() {
+                // A burst in the buffer must not keep other tasks of this thread from running.
+                ready!(pin!(consume_budget()).poll(cx));
+            }
             if let Some(chunk) = self.take_chunk() {
                 // Fed messages wait until no more messages are in the buffer. One write then takes all of them.
                 if self.urgent {
@@ -383,8 +391,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         message: &Message,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        let is_long = message.as_bytes().len() >= WORTH_BORROWING;
-        if is_long && self.connection.role() == Role::Server && self.transport.is_write_vectored() {
+        if message.as_bytes().len() >= WORTH_BORROWING && self.may_borrow() {
             self.send_borrowed(cx, message)?;
         } else {
             self.feed(message)?;
@@ -401,6 +408,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         message: &Message,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
+        if message.as_bytes().len() >= WORTH_WRITING && self.may_borrow() {
+            return Poll::Ready(self.send_borrowed(cx, message));
+        }
         Poll::Ready(self.feed(message))
     }
 
@@ -454,6 +464,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Message::Text(text) => connection.send_text(text),
             Message::Binary(data) => connection.send_binary(data),
         })
+    }
+
+    /// Whether messages can be written from their own memory. A client must mask them.
+    fn may_borrow(&self) -> bool {
+        self.connection.role() == Role::Server && self.transport.is_write_vectored()
     }
 
     /// Sends a message from its own memory. Only the part that the transport does not take now is copied.

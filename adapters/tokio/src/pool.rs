@@ -7,8 +7,11 @@ use std::cell::RefCell;
 
 use sockless::ReadBuffer;
 
-/// How many bytes to read at once. This size fits into the L1 cache.
+/// The least space for a read.
 pub(crate) const READ: usize = 16 << 10;
+
+/// The size of a new read buffer: a frame of 64 KiB with its header fits, so it takes one read.
+const NEW: usize = 68 << 10;
 
 /// Larger memory is freed. A message of this size needs it again only with the next such message.
 const LARGEST: usize = 256 << 10;
@@ -38,7 +41,7 @@ pub(crate) fn take_buffer() -> Box<ReadBuffer> {
     pooled
         .ok()
         .flatten()
-        .unwrap_or_else(|| Box::new(ReadBuffer::with_capacity(READ)))
+        .unwrap_or_else(|| Box::new(ReadBuffer::with_capacity(NEW)))
 }
 
 /// Takes the memory of an empty read buffer.
@@ -87,7 +90,7 @@ mod tests {
         assert_eq!(take_buffer().capacity(), LARGEST);
         assert_eq!(take_output().capacity(), LARGEST);
         POOL.take();
-        assert_eq!(take_buffer().capacity(), READ);
+        assert_eq!(take_buffer().capacity(), NEW);
         assert_eq!(take_output().capacity(), 0);
     }
 }

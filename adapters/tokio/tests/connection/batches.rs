@@ -167,3 +167,24 @@ async fn long_messages_arrive_whole_over_any_transport() {
         }
     }
 }
+
+/// A client sends many messages at once. Another task gets its turns while they are received.
+#[tokio::test(start_paused = true)]
+async fn a_burst_leaves_turns_for_other_tasks() {
+    let (mut server, mut peer) = server_over(&config(), 100_000, |it| it);
+    peer.write_all(&frame(0x81, "").repeat(5000)).await.unwrap();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counter.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    for _ in 0..5000 {
+        server.recv().await.unwrap().unwrap();
+    }
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= 20, "{turns}");
+    other.abort();
+}
