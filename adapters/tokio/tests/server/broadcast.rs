@@ -207,3 +207,38 @@ async fn after_the_close_frame() {
     }
     assert_eq!(subscription.missed(), 0);
 }
+
+/// A client sends more messages at once than the channel holds, and the server publishes each of them. Clients that read
+/// get all of them, because the task that receives leaves turns for the others.
+#[tokio::test]
+async fn a_burst_closes_no_client_that_reads() {
+    const MESSAGES: usize = 2000;
+    let (publisher, _) = channel(256);
+    let mut readers = Vec::new();
+    for _ in 0..5 {
+        let (mut client, task) = subscribe(publisher.subscribe(), SlowReader::Close);
+        readers.push(tokio::spawn(async move {
+            let mut count = 0;
+            while let Ok(Some(_)) = client.recv().await {
+                count += 1;
+            }
+            (count, task.await.unwrap().missed)
+        }));
+    }
+    let (ours, theirs) = duplex(100_000);
+    let connection = Role::Server.connection(&Config::new());
+    let mut server = WebSocket::new(ours, connection, ReadBuffer::new());
+    let mut client = client_over(theirs);
+    for _ in 0..MESSAGES {
+        client.feed("Hi").await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for _ in 0..MESSAGES {
+        let message = server.recv().await.unwrap().unwrap();
+        publisher.send(SharedMessage::from(&message)).unwrap();
+    }
+    drop(publisher);
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), (MESSAGES, 0));
+    }
+}
