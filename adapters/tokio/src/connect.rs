@@ -223,6 +223,7 @@ impl<'a> Connector<'a> {
     async fn open(&self, target: &Target, limit: Limit) -> Result<Opened, ConnectError> {
         let headers = target.headers(&self.options);
         let options = target.options(&self.options, &headers);
+        handshake::check(&target.uri, &options)?;
         let protocols = self.http_versions.protocols();
         // The futures of all steps are large, so they go to the heap.
         let opened = Box::pin(self.attempt(target, &options, protocols, limit)).await?;

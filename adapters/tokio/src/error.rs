@@ -21,7 +21,12 @@ pub enum Error {
     Send(SendError),
     /// The text of a text message is not UTF-8. That part was not queued.
     InvalidText,
-    /// The peer broke the protocol. It was told so with a Close frame (RFC 6455, section 7.1.7).
+    /// This side failed the connection: the peer broke the protocol, or exceeded a limit of your [`Config`]. The Close
+    /// frame of this side says why (RFC 6455, section 7.1.7).
+    ///
+    /// The limits are [`ProtocolError::FrameTooLarge`] and [`ProtocolError::MessageTooLarge`].
+    ///
+    /// [`Config`]: crate::Config
     Protocol(ProtocolError),
     /// The peer missed a deadline: see [`Deadlines`](crate::Deadlines).
     Timeout(Timeout),
@@ -37,7 +42,7 @@ impl fmt::Display for Error {
             Self::Closed => f.write_str("the connection is closing or closed"),
             Self::Send(error) => error.fmt(f),
             Self::InvalidText => f.write_str("the text of a text message is not UTF-8"),
-            Self::Protocol(error) => write!(f, "the peer broke the protocol: {error}"),
+            Self::Protocol(error) => write!(f, "the connection failed: {error}"),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Eof => f.write_str("the peer ended the transport without a Close frame"),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),

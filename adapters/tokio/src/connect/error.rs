@@ -11,12 +11,14 @@ use crate::connect::response::Response;
 
 /// Why a WebSocket could not be opened.
 ///
-/// The texts name hosts, addresses and statuses. They contain no credentials, no path and no query, also with `{:?}`.
-/// [`source`](Error::source) is the cause.
+/// The texts name hosts, addresses and statuses. Neither `Display` nor `Debug` shows credentials, path or query.
+/// [`source`](Error::source) is the cause. [`is_temporary`](Self::is_temporary) says whether to try again.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URI is not a `ws:` or `wss:` URI, or the options are invalid.
+    ///
+    /// [`Connector`](crate::Connector) checks both before it connects. The error does not name the invalid header.
     Input(InputError),
     /// The system has no randomness.
     Random(io::Error),
@@ -27,7 +29,7 @@ pub enum ConnectError {
         /// The cause.
         source: io::Error,
     },
-    /// No address of the server accepts a connection.
+    /// No address of the server accepts a TCP connection. [`TcpError::attempts`] says why, for each address.
     Tcp(TcpError),
     /// The proxy is unreachable, or does not connect to the server.
     Proxy {
@@ -38,14 +40,22 @@ pub enum ConnectError {
     },
     /// The TLS handshake failed, for instance because the certificate is not trusted.
     ///
-    /// The inner error is a `rustls::Error` unless the transport failed: `error.get_ref()?.downcast_ref()`.
+    /// If the transport failed, the inner error is that of the transport. Otherwise it is a `rustls::Error`, and
+    /// `error.get_ref()?.downcast_ref()` returns it.
     Tls(io::Error),
-    /// The URI is `wss:`, and this build has no TLS. Or TLS has no default cryptography or no default certificates.
-    /// Enable the features `ring` and `rustls-platform-verifier`, or pass a configuration.
+    /// The URI is `wss:`, but TLS is not possible. The text names one of three causes:
+    ///
+    /// - The feature `rustls` is off. Enable it.
+    /// - TLS has no `CryptoProvider`. Enable the feature `ring`, or install a provider.
+    /// - TLS has no trusted certificates. Enable the feature `rustls-platform-verifier` or `rustls-webpki-roots`.
+    ///
+    /// With a configuration of your own ([`Connector::with_tls`](crate::Connector)), the last two causes do not occur.
     NoTls(&'static str),
     /// The connection over HTTP/2 failed. The inner error is an `h2::Error`.
     Http2(io::Error),
-    /// The server answered with a status that opens no WebSocket, such as 401, 404 or a redirect.
+    /// The server answered with an HTTP status that opens no WebSocket, such as 401, 404 or a redirect.
+    ///
+    /// A server that refuses the TCP connection is [`Tcp`](Self::Tcp).
     Refused(Box<Response>),
     /// The server redirects to a URI that must not be followed.
     Redirect(RedirectError),
@@ -55,7 +65,11 @@ pub enum ConnectError {
     Transport(io::Error),
     /// The server ended the stream before its response was complete.
     Eof,
-    /// A step took too long.
+    /// This step was not complete in time.
+    ///
+    /// Either the step took longer than [`Deadlines::handshake`](crate::Deadlines::handshake), or all steps together
+    /// took longer than [`Connector::timeout`](crate::Connector::timeout). Each limit has one more second, for bytes
+    /// that arrived in time. So a timeout of 5 s may take 6 s.
     Timeout(Step),
 }
 
@@ -78,6 +92,14 @@ pub enum Step {
 }
 
 /// No address accepts a TCP connection.
+///
+/// The kind of the error of each [attempt](Self::attempts) tells a server that is down from a host that is unreachable:
+///
+/// - [`ConnectionRefused`](io::ErrorKind::ConnectionRefused): the host answers, but no program listens at the port.
+/// - [`HostUnreachable`](io::ErrorKind::HostUnreachable) or
+///   [`NetworkUnreachable`](io::ErrorKind::NetworkUnreachable): no way leads to the host.
+///
+/// If an address does not answer at all, the error is usually [`ConnectError::Timeout`] with [`Step::Tcp`].
 #[derive(Debug)]
 pub struct TcpError {
     /// Never empty.
@@ -97,9 +119,9 @@ pub enum ProxyError {
     Target(ConnectError),
     /// The proxy is unreachable, or too slow. The inner error says at which [step](Step).
     Connect(ConnectError),
-    /// The proxy answered CONNECT with this response. The status 407 asks for a user and a password.
+    /// The proxy answered CONNECT with this HTTP response. The status 407 asks for a user and a password.
     Refused(Box<Response>),
-    /// A SOCKS5 proxy does not accept the user and the password, or their absence.
+    /// A SOCKS5 proxy does not accept the user and the password, or demands them.
     Authentication,
     /// A SOCKS5 proxy cannot connect to the server.
     Unreachable(Box<dyn Error + Send + Sync>),
@@ -121,6 +143,45 @@ pub enum RedirectError {
     Credentials,
 }
 
+impl ConnectError {
+    /// Whether a later attempt may succeed.
+    ///
+    /// | result | errors |
+    /// |---|---|
+    /// | `true` | [`Dns`](Self::Dns), [`Tcp`](Self::Tcp), [`Timeout`](Self::Timeout), [`Eof`](Self::Eof), [`Transport`](Self::Transport), [`Http2`](Self::Http2), [`Random`](Self::Random), a status from 500, a failed transport during TLS, an unreachable proxy |
+    /// | `false` | [`Input`](Self::Input), [`NoTls`](Self::NoTls), [`Redirect`](Self::Redirect), [`Handshake`](Self::Handshake), a status below 500, an error of rustls such as a wrong certificate, a proxy with an invalid URL, a proxy that refuses the user |
+    ///
+    /// The status 429 (too many requests) is also `false`. If your server uses it, wait and try again.
+    #[doc(alias = "retry")]
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Dns { .. }
+            | Self::Tcp(_)
+            | Self::Timeout(_)
+            | Self::Eof
+            | Self::Transport(_)
+            | Self::Http2(_)
+            | Self::Random(_) => true,
+            Self::Input(_) | Self::NoTls(_) | Self::Redirect(_) | Self::Handshake(_) => false,
+            Self::Refused(response) => response.status.is_server_error(),
+            // tokio-rustls gives this kind to all errors of rustls. A host that is no name for TLS is invalid input.
+            Self::Tls(error) => !matches!(
+                error.kind(),
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+            ),
+            Self::Proxy { source, .. } => match &**source {
+                ProxyError::Target(error) | ProxyError::Connect(error) => error.is_temporary(),
+                ProxyError::Refused(response) => response.status.is_server_error(),
+                ProxyError::Unreachable(_) | ProxyError::Protocol(_) => true,
+                ProxyError::InvalidUrl
+                | ProxyError::InvalidVariable(_)
+                | ProxyError::Authentication => false,
+            },
+        }
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,7 +199,7 @@ impl fmt::Display for ConnectError {
             Self::Handshake(error) => write!(f, "{error}"),
             Self::Transport(error) => write!(f, "the transport failed: {error}"),
             Self::Eof => f.write_str("the server ended the stream before its response"),
-            Self::Timeout(step) => write!(f, "{step} took too long"),
+            Self::Timeout(step) => write!(f, "{step} was not complete in time"),
         }
     }
 }
@@ -276,3 +337,62 @@ impl fmt::Display for RedirectError {
 }
 
 impl Error for RedirectError {}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    #[test]
+    fn errors_that_a_later_attempt_may_avoid() {
+        let broken = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+        let response = |status| {
+            Box::new(Response {
+                status,
+                headers: HeaderMap::new(),
+                body: Default::default(),
+            })
+        };
+        let proxy = |error| ConnectError::Proxy {
+            proxy: String::new(),
+            source: Box::new(error),
+        };
+        let table = [
+            (ConnectError::Eof, true),
+            (ConnectError::Timeout(Step::Tcp), true),
+            (ConnectError::Transport(broken()), true),
+            (ConnectError::Tls(broken()), true),
+            (ConnectError::Tls(invalid()), false),
+            (ConnectError::NoTls(""), false),
+            (ConnectError::Handshake(ResponseError::Accept), false),
+            (ConnectError::Redirect(RedirectError::TooMany), false),
+            (proxy(ProxyError::InvalidUrl), false),
+            (proxy(ProxyError::InvalidVariable("")), false),
+            (proxy(ProxyError::Authentication), false),
+            (proxy(ProxyError::Unreachable("".into())), true),
+            (proxy(ProxyError::Protocol("".into())), true),
+            (proxy(ProxyError::Connect(ConnectError::Eof)), true),
+            (
+                proxy(ProxyError::Connect(ConnectError::Tls(invalid()))),
+                false,
+            ),
+            (
+                proxy(ProxyError::Refused(response(
+                    StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+                ))),
+                false,
+            ),
+            (
+                proxy(ProxyError::Refused(response(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                ))),
+                true,
+            ),
+        ];
+        for (error, expected) in table {
+            assert_eq!(error.is_temporary(), expected, "{error:?}");
+        }
+    }
+}

@@ -138,6 +138,13 @@ pub(crate) fn with_deadlines<'a>(options: &ClientOptions<'a>) -> ClientOptions<'
     options
 }
 
+/// Checks the options before anything is sent.
+pub(crate) fn check(uri: &Uri, options: &ClientOptions<'_>) -> Result<(), ConnectError> {
+    // This request is never sent, so its seed is not random.
+    ClientHandshake::new(uri, options, Seed::new([0; 32]))?;
+    Ok(())
+}
+
 /// New random bytes for each connection.
 pub(crate) fn seed() -> Result<Seed, ConnectError> {
     Seed::from_os().map_err(|error| ConnectError::Random(io::Error::other(error)))

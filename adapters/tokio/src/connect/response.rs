@@ -47,7 +47,7 @@ impl fmt::Debug for Response {
         f.debug_struct("Response")
             .field("status", &self.status.as_u16())
             .field("headers", &self.headers.len())
-            .field("body", &self.body.len())
+            .field("body", &format_args!("{} B", self.body.len()))
             .finish()
     }
 }

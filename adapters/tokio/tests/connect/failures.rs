@@ -30,12 +30,14 @@ async fn wrong_uris_and_options() {
             matches!(error, ConnectError::Input(InputError::Uri)),
             "{uri} {error:?}"
         );
+        assert!(!error.is_temporary(), "{uri}");
     }
     let headers = [Header {
         name: "X",
         value: b"secret\n",
     }];
-    let (address, _) = scripted("").await;
+    // The options are checked before the connection: this address accepts none.
+    let (_socket, address) = refusing();
     let connector = direct().with_options(ClientOptions::new().with_headers(&headers));
     let error = error(&connector, &format!("ws://{address}")).await;
     assert!(
@@ -62,6 +64,7 @@ async fn addresses_that_refuse() {
     let error = error(&direct(), &format!("ws://user:secret@{address}/secret")).await;
     assert!(error.to_string().contains(&address.to_string()), "{error}");
     assert!(error.source().unwrap().source().is_some());
+    assert!(error.is_temporary());
     let ConnectError::Tcp(error) = error else {
         panic!("{error:?}");
     };
@@ -111,6 +114,7 @@ async fn responses_that_refuse() {
         let (address, _) = scripted(text).await;
         let error = error(&direct(), &format!("ws://user:secret@{address}/secret")).await;
         assert!(error.to_string().contains(&status.to_string()), "{error}");
+        assert_eq!(error.is_temporary(), status >= 500, "{status}");
         let ConnectError::Refused(response) = error else {
             panic!("{text}: {error:?}");
         };

@@ -173,15 +173,15 @@ async fn that_fail() {
         (format!("http://user:secret@{}", leaves.await), "Protocol("),
         (
             format!("http://user:secret@{}", denies.await.0),
-            "Refused(Response { status: 407, headers: 2, body: 6 }",
+            "Refused(Response { status: 407, headers: 2, body: 6 B }",
         ),
         (
             format!("http://user:secret@{}", fails.await.0),
-            "Refused(Response { status: 502, headers: 0, body: 6 }",
+            "Refused(Response { status: 502, headers: 0, body: 6 B }",
         ),
         (
             format!("http://user:secret@{}", redirects.await.0),
-            "Refused(Response { status: 302, headers: 2, body: 0 }",
+            "Refused(Response { status: 302, headers: 2, body: 0 B }",
         ),
         (format!("socks5h://user:secret@{socks}"), "Authentication"),
         (format!("socks5h://user:{long}@{socks}"), "Authentication"),

@@ -59,6 +59,7 @@ async fn wrong_certificates() {
     let uri = |port| format!("wss://user:secret@localhost:{port}/secret");
 
     let invalid = |error: ConnectError| match error {
+        _ if error.is_temporary() => panic!("{error:?}"),
         ConnectError::Tls(error) => match error.get_ref().unwrap().downcast_ref() {
             Some(Error::InvalidCertificate(error)) => error.clone(),
             error => panic!("{error:?}"),
