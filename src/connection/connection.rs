@@ -993,6 +993,15 @@ impl Connection {
         self.timers.as_ref()?.next(self.awaited())
     }
 
+    /// Returns the latest time that you have passed to [`handle_timeout`](Self::handle_timeout). `None` without
+    /// deadlines.
+    ///
+    /// Use it if you move a connection to another loop, whose clock has another origin: go on from this time.
+    #[must_use]
+    pub fn latest_time(&self) -> Option<Duration> {
+        Some(self.timers.as_ref()?.latest_time())
+    }
+
     /// Returns how long the peer took to answer an automatic Ping, the last one that it answered. `None` before the
     /// first one.
     ///

@@ -392,6 +392,10 @@ impl Timers {
         }
     }
 
+    pub(crate) const fn latest_time(&self) -> Duration {
+        self.now
+    }
+
     pub(crate) const fn round_trip_time(&self) -> Option<Duration> {
         self.round_trip_time
     }

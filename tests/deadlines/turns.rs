@@ -316,3 +316,16 @@ fn a_close_frame_after_a_failure_and_many_bytes_counts() {
         assert_eq!((ending.code, ending.timeout), (1001, None));
     }
 }
+
+/// A loop with another clock goes on from the latest time.
+#[test]
+fn the_latest_time_is_remembered() {
+    let mut connection = sockless::Connection::server(&config());
+    assert_eq!(connection.latest_time(), Some(seconds(0)));
+    for (passed, latest) in [(5, 5), (3, 5), (9, 9)] {
+        connection.handle_timeout(seconds(passed));
+        assert_eq!(connection.latest_time(), Some(seconds(latest)));
+    }
+    let without = sockless::Connection::server(&Config::default());
+    assert_eq!(without.latest_time(), None);
+}

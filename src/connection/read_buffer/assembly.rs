@@ -53,6 +53,17 @@ impl Assembly {
         }
     }
 
+    /// How many bytes of the message are here.
+    pub(super) fn len(&self) -> usize {
+        let text = if self.text.is_open() {
+            self.text.text().len()
+        } else {
+            0
+        };
+        let decompressed = self.decompressed.as_ref().map_or(0, |it| it.len());
+        text.saturating_add(decompressed)
+    }
+
     /// Whether no part of the message is here.
     pub(super) fn is_empty(&self) -> bool {
         !self.text.is_open() && self.decompressed.as_ref().is_none_or(|it| it.is_empty())

@@ -229,6 +229,15 @@ impl ReadBuffer {
         self.received.unread()
     }
 
+    /// Returns how many bytes the buffer holds: unread bytes, and the parts of an open message.
+    ///
+    /// If a connection waits inside a short frame, its buffer holds a few bytes in much memory. Then
+    /// [`shrink_to`](Self::shrink_to) frees the rest.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.received.len().saturating_add(self.message.len())
+    }
+
     /// Whether the buffer holds no unread bytes and no part of a message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -658,6 +667,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_length_counts_unread_bytes_and_all_parts_of_a_message() {
+        let mut buffer = ReadBuffer::new();
+        assert_eq!(buffer.len(), 0);
+        buffer.extend_from_slice(&[7; 100]);
+        buffer.received.consume(10);
+        buffer.received.hold(20);
+        assert_eq!(buffer.len(), 90);
+        buffer.text_mut().add("text", 100);
+        assert_eq!(buffer.len(), 94);
+        buffer.text_mut().close();
+        assert_eq!(buffer.len(), 90);
+        let decompressed = buffer.region_mut(Place::Decompressed);
+        decompressed.spare_mut(5, || Growth::FREE)[..5].copy_from_slice(b"begun");
+        decompressed.advance(5);
+        assert_eq!(buffer.len(), 95);
+        buffer.clear();
+        assert_eq!(buffer.len(), 0);
     }
 
     #[test]

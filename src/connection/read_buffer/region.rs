@@ -294,6 +294,11 @@ impl Region {
         &mut self.bytes[self.read..self.filled]
     }
 
+    /// How many bytes are held or unread.
+    pub(super) const fn len(&self) -> usize {
+        self.held.len() + (self.filled - self.read)
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.read == self.filled && self.holds_nothing()
     }
