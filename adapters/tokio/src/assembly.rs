@@ -1,5 +1,7 @@
 //! Messages that arrive in parts.
 
+use std::fmt;
+
 use crate::message::Message;
 
 /// A message, or a part of one.
@@ -13,11 +15,13 @@ pub(crate) struct Chunk {
 /// What has been received of a message that arrives in parts.
 ///
 /// The connection delivers parts only with [`Delivery::Chunks`](sockless::Delivery::Chunks).
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) enum Assembly {
     None,
     Text(String),
     Binary(Vec<u8>),
+    /// A reader takes the parts.
+    Lent,
     /// The application does not want the rest of the message.
     Skipped,
 }
@@ -39,12 +43,19 @@ impl Assembly {
         self.take().map(|chunk| chunk.message)
     }
 
+    /// Skips the rest of a message whose reader is gone. It was forgotten, because dropping it does the same.
+    pub(crate) fn skip_lent(&mut self) {
+        if *self == Self::Lent {
+            *self = Self::Skipped;
+        }
+    }
+
     /// Takes the part that was received.
     pub(crate) fn take(&mut self) -> Option<Chunk> {
         let message = match std::mem::replace(self, Self::None) {
             Self::None => return None,
-            Self::Skipped => {
-                *self = Self::Skipped;
+            other @ (Self::Lent | Self::Skipped) => {
+                *self = other;
                 return None;
             }
             Self::Text(text) => Message::from(text),
@@ -54,6 +65,19 @@ impl Assembly {
             message,
             fin: false,
         })
+    }
+}
+
+/// Shows how much was received, not the content.
+impl fmt::Debug for Assembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Text(text) => write!(f, "Text({} B)", text.len()),
+            Self::Binary(data) => write!(f, "Binary({} B)", data.len()),
+            Self::Lent => f.write_str("Lent"),
+            Self::Skipped => f.write_str("Skipped"),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 /// The length of a short wait.
@@ -22,6 +23,8 @@ const WAITS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
+    /// The time at the origin. It is not zero if the connection has lived before, with another clock.
+    start: Duration,
     /// The latest time that was read.
     latest: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -35,9 +38,15 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
+        Self::starting_at(Duration::ZERO)
+    }
+
+    /// A clock that shows this time now.
+    pub(crate) fn starting_at(start: Duration) -> Self {
         Self {
             origin: Instant::now(),
-            latest: Duration::ZERO,
+            start,
+            latest: start,
             sleep: None,
             waker: None,
             waits: 0,
@@ -46,7 +55,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&mut self) -> Duration {
-        self.latest = self.origin.elapsed();
+        self.latest = self.start.saturating_add(self.origin.elapsed());
         self.latest
     }
 
@@ -95,7 +104,7 @@ impl Clock {
         if until <= self.latest {
             return Poll::Ready(());
         }
-        let Some(deadline) = self.origin.checked_add(until) else {
+        let Some(deadline) = self.origin.checked_add(until.saturating_sub(self.start)) else {
             return Poll::Pending;
         };
         let sleep = self
@@ -114,13 +123,16 @@ impl Clock {
             return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
-        sleep.as_mut().poll(cx)
+        // A task that has used up its budget registers no waker otherwise, and the next poll would rely on it.
+        pin!(unconstrained(sleep.as_mut())).poll(cx)
     }
 }
 
-/// The output of `future`, or `None` if it takes longer than `limit`.
+/// Runs `future` for at most `limit`. Returns its output, or `None` if it takes longer.
 ///
-/// Unlike [`tokio::time::timeout`], this allows one more second for bytes that have arrived in a layer below.
+/// Use it for a step that you make before a WebSocket is open, such as the TLS handshake of a server. Unlike
+/// [`tokio::time::timeout`], it allows one more second for bytes that have arrived but that TLS or HTTP/2 still holds. So
+/// a process that was suspended loses no client that has answered in time.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for wait in once(limit).chain(repeat_n(WAIT, WAITS)) {

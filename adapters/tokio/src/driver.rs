@@ -102,10 +102,10 @@ impl<S> Driver<S> {
     pub(crate) fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
             trace: Trace::open(&connection),
+            clock: Clock::starting_at(connection.latest_time().unwrap_or_default()),
             transport,
             connection,
             buffer: (!buffer.is_empty()).then(|| Box::new(buffer)),
-            clock: Clock::new(),
             assembly: Assembly::None,
             reads: 0,
             unpassed: 0,
@@ -182,6 +182,13 @@ impl<S> Driver<S> {
         if let Some(buffer) = self.buffer.take_if(|it| it.is_empty()) {
             pool::put_buffer(buffer);
         }
+        // A peer that stops inside a short frame must not hold a whole buffer.
+        if let Some(buffer) = &mut self.buffer
+            && buffer.len() <= KEPT
+            && buffer.capacity() > 4 * KEPT
+        {
+            buffer.shrink_to(KEPT);
+        }
         if self.lent && self.connection.output_len() == 0 {
             let mut output = Vec::new();
             self.connection.take_output(&mut output);
@@ -200,6 +207,7 @@ impl<S> Driver<S> {
             if self.connection.output_len() != before {
                 // A Pong or a Close frame must not wait for the application.
                 self.urgent = true;
+                self.lent |= self.connection.output_len() > KEPT;
                 self.progress += 1;
             }
             let (message, fin) = match event? {
@@ -211,11 +219,12 @@ impl<S> Driver<S> {
                 }
                 TakenEvent::Borrowed(Event::Ping(_) | Event::Pong(_) | Event::Close(_)) => continue,
             };
-            if self.assembly != Assembly::Skipped {
-                return Some(Chunk { message, fin });
-            }
-            if fin {
+            let skipped = self.assembly == Assembly::Skipped;
+            if fin && matches!(self.assembly, Assembly::Skipped | Assembly::Lent) {
                 self.assembly = Assembly::None;
+            }
+            if !skipped {
+                return Some(Chunk { message, fin });
             }
         }
     }
@@ -283,6 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
+        self.assembly.skip_lent();
         loop {
             let Some(chunk) = ready!(self.poll_chunk(cx))? else {
                 return Poll::Ready(Ok(None));
@@ -293,16 +303,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Ready at the end of the connection. Drops all messages before it, without joining them.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.assembly != Assembly::None {
+            self.skip_message();
+        }
+        while let Some(chunk) = ready!(self.poll_chunk(cx))? {
+            if !chunk.fin {
+                self.skip_message();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// The first part of the next message, or `None` at the end of the connection.
     pub(crate) fn poll_first_chunk(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Chunk>, Error>> {
+        self.assembly.skip_lent();
         // A call of `poll_recv` may have received the beginning.
-        match self.assembly.take() {
+        let first = match self.assembly.take() {
             Some(chunk) => Poll::Ready(Ok(Some(chunk))),
             None => self.poll_chunk(cx),
+        };
+        if let Poll::Ready(Ok(Some(Chunk { fin: false, .. }))) = first {
+            self.assembly = Assembly::Lent;
         }
+        first
     }
 
     /// The next message or part of a message, or `None` at the end of the connection.
@@ -326,6 +354,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     _ = self.poll_write(cx);
                 }
                 return Poll::Ready(Ok(Some(chunk)));
+            }
+            if self.ending == Ending::Over {
+                return Poll::Ready(self.end());
+            }
+            if self.connection.output_len() > 0 {
+                // The next read may bring more messages, again and again. The answers do not wait for that.
+                _ = self.poll_write(cx);
             }
             if self.reads < READS && self.poll_read(cx).is_ready() {
                 self.reads += 1;
@@ -582,9 +617,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn wrote(&mut self) {
         self.writing = Writing::Unflushed;
         self.progress += 1;
-        // The peer reads, which may extend the deadline. It counts from now.
-        self.stuck = None;
-        self.clock.wait(0);
+        // The peer reads again, which may extend the deadline. It counts from now.
+        if self.stuck.take().is_some() {
+            self.clock.wait(0);
+        }
     }
 
     /// Ends the writing side, once.

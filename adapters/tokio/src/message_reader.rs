@@ -1,5 +1,6 @@
 //! A message that is received in parts.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -23,21 +24,25 @@ use crate::message_writer::MessageType;
 ///
 /// If you drop it before the end, the rest of the message is dropped. The next message is not affected.
 ///
-/// # Example: a message into a file
+/// It borrows the connection. So drop it before you send an answer.
+///
+/// # Example: a message into a file, and an answer
 ///
 /// ```
 /// use sockless_tokio::WebSocket;
 /// use tokio::io::{AsyncRead, AsyncWrite};
 ///
-/// async fn save<S>(websocket: &mut WebSocket<S>, mut file: tokio::fs::File) -> std::io::Result<u64>
+/// async fn save<S>(websocket: &mut WebSocket<S>, mut file: tokio::fs::File) -> std::io::Result<()>
 /// where
 ///     S: AsyncRead + AsyncWrite + Unpin,
 /// {
-///     let Some(mut message) = websocket.recv_stream().await? else { return Ok(0) };
-///     tokio::io::copy(&mut message, &mut file).await
+///     let Some(mut message) = websocket.recv_stream().await? else { return Ok(()) };
+///     let size = tokio::io::copy(&mut message, &mut file).await?;
+///     drop(message);
+///     websocket.send(format!("received {size} bytes")).await?;
+///     Ok(())
 /// }
 /// ```
-#[derive(Debug)]
 pub struct MessageReader<'a, S> {
     handle: Handle<'a, S>,
     kind: MessageType,
@@ -47,6 +52,19 @@ pub struct MessageReader<'a, S> {
     fin: bool,
     /// The rest of a part that did not fit into the caller's buffer.
     rest: Bytes,
+}
+
+/// Shows how many bytes were received and not read, not the bytes.
+impl<S: fmt::Debug> fmt::Debug for MessageReader<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unread = self.part.as_ref().map_or(0, |it| it.as_bytes().len()) + self.rest.len();
+        f.debug_struct("MessageReader")
+            .field("handle", &self.handle)
+            .field("kind", &self.kind)
+            .field("unread", &format_args!("{unread} B"))
+            .field("fin", &self.fin)
+            .finish()
+    }
 }
 
 impl<'a, S> MessageReader<'a, S> {

@@ -1,5 +1,6 @@
 //! A message that is sent in parts.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -26,8 +27,9 @@ pub enum MessageType {
 
 /// A message while it is sent in parts: see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 ///
-/// Each write is a fragment (RFC 6455, section 5.4). It waits for room in the output, so a slow peer slows you down.
-/// End the message with [`finish`](Self::finish). It is also an [`AsyncWrite`], whose `shutdown` ends the message.
+/// Each write is a fragment (RFC 6455, section 5.4). A write waits for room in the output. So you write only as fast as
+/// the peer reads. End the message with [`finish`](Self::finish). The writer is also an [`AsyncWrite`], whose `shutdown`
+/// ends the message.
 ///
 /// # Drop
 ///
@@ -51,7 +53,6 @@ pub enum MessageType {
 ///     message.finish().await
 /// }
 /// ```
-#[derive(Debug)]
 pub struct MessageWriter<'a, S> {
     handle: Handle<'a, S>,
     kind: MessageType,
@@ -69,6 +70,17 @@ enum Stage {
     Finished,
 }
 
+/// Shows no payload.
+impl<S: fmt::Debug> fmt::Debug for MessageWriter<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageWriter")
+            .field("handle", &self.handle)
+            .field("kind", &self.kind)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a, S> MessageWriter<'a, S> {
     pub(crate) const fn new(handle: Handle<'a, S>, kind: MessageType) -> Self {
         Self {
@@ -81,7 +93,7 @@ impl<'a, S> MessageWriter<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
-    /// Sends the next part of the message as one fragment. The text of a text message may be cut anywhere.
+    /// Sends the next part of the message as one fragment. In a text message, a part may end inside a character.
     ///
     /// # Errors
     ///
@@ -104,7 +116,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     ///
     /// # Cancel safety
     ///
-    /// If you drop the future while it waits for room, the message is not complete: the writer is dropped, too.
+    /// If you drop the future while it waits for room, the writer is dropped, too. If the message has begun, the
+    /// connection is then closed with code 1011.
     pub async fn finish(mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_finish(cx)).await
     }

@@ -1,5 +1,6 @@
 //! A connection, and its two halves.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,8 +30,9 @@ use crate::split::{self, Half};
 /// # Cancel safety
 ///
 /// You can drop the future of every method, for instance in `tokio::select!` or `tokio::time::timeout`. All state is in
-/// the connection. A message that is received is returned by the next call. A message that is sent is either queued as a
-/// whole or not at all. Each method says what a dropped future means.
+/// the connection. No received message is lost: the next call returns it. A message to send is queued whole or not at
+/// all. Exception: if you drop a message that you send in parts ([`send_stream`](Self::send_stream) or
+/// [`send_from`](Self::send_from)), the connection is closed. Each method says what a dropped future means.
 ///
 /// # Memory
 ///
@@ -39,8 +41,8 @@ use crate::split::{self, Half};
 /// # Deadlines
 ///
 /// [`connect`](crate::connect) and [`accept`](crate::accept) set the default [`Deadlines`](crate::Deadlines): a Ping
-/// every 20 seconds, and 20 seconds for its Pong. A connection ends one second after a deadline. Until then, it reads
-/// bytes that arrived in time but are still in a layer below, such as TLS or HTTP/2.
+/// every 20 seconds, and 20 seconds for its Pong. A connection ends one second after a deadline. It waits this second
+/// for bytes that TLS or HTTP/2 still holds.
 ///
 /// # Drop
 ///
@@ -58,7 +60,7 @@ use crate::split::{self, Half};
 ///     S: AsyncRead + AsyncWrite + Unpin,
 /// {
 ///     while let Some(message) = websocket.recv().await? {
-///         websocket.feed(message).await?; // `recv` writes all answers at once
+///         websocket.feed(message).await?; // `feed` queues, and `recv` writes the queue
 ///     }
 ///     Ok(())
 /// }
@@ -73,6 +75,9 @@ pub struct WebSocket<S> {
 /// The half of a [`WebSocket`] that receives.
 ///
 /// Keep receiving: this half also answers Pings and notices the end. Like [`WebSocket`], it is cancel-safe.
+///
+/// If you drop this half, the [`Sender`] continues, and no Close frame is sent. But then nobody reads, answers Pings or
+/// notices the end. To close, call [`Sender::close`] first, and receive until the end.
 #[derive(Debug)]
 pub struct Receiver<S> {
     half: Half<S>,
@@ -83,6 +88,9 @@ pub struct Receiver<S> {
 /// The half of a [`WebSocket`] that sends. Like [`WebSocket`], it is cancel-safe.
 ///
 /// It does not read. So keep receiving with the other half.
+///
+/// If you drop this half, the [`Receiver`] continues, and no Close frame is sent. The transport is dropped when both
+/// halves are gone. So call [`close`](Self::close) first.
 #[derive(Debug)]
 pub struct Sender<S>(Half<S>);
 
@@ -91,8 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Takes a connection after an opening handshake that was made elsewhere. `buffer` holds the bytes that were read
     /// after the handshake.
     ///
-    /// The next call writes the output of `connection`. Leave [`ping_reply`](sockless::Config::ping_reply) and
-    /// [`close_reply`](sockless::Config::close_reply) automatic, because no method returns control frames.
+    /// The next call writes the output of `connection`. Leave [`ping_reply`](crate::Config::ping_reply) and
+    /// [`close_reply`](crate::Config::close_reply) automatic, because no method returns control frames.
     pub fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
             driver: Driver::new(transport, connection, buffer),
@@ -100,7 +108,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Two halves, for two tasks.
+    /// Returns two halves, for two tasks.
+    ///
+    /// If you drop one half, the other half continues. If you drop both halves, the transport is dropped. In both cases
+    /// no Close frame is sent. So call [`Sender::close`] first, and receive until the end. One task can do both with
+    /// `tokio::join!`: see [`server`](crate::server#example-a-chat-that-ends-gracefully).
     ///
     /// # Example
     ///
@@ -115,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///     let (mut sender, mut receiver) = websocket.split();
     ///     let receiving = tokio::spawn(async move {
     ///         while let Some(message) = receiver.recv().await? {
-    ///             println!("{message:?}");
+    ///             println!("{}", message.as_text().unwrap_or("binary data"));
     ///         }
     ///         Ok::<_, Error>(())
     ///     });
@@ -154,6 +166,8 @@ impl<S> WebSocket<S> {
     }
 
     /// Returns the state of the protocol, for what this type does not offer.
+    ///
+    /// For example, `websocket.connection().uses_deflate()` says whether both sides agreed on compression.
     pub const fn connection(&self) -> &Connection {
         self.driver.connection()
     }
@@ -172,7 +186,7 @@ macro_rules! receiving {
             /// messages were received.
             ///
             /// It also writes the output, answers Pings and keeps the deadlines. After `Ok(None)` or an error you can
-            /// drop the transport. [`close_event`](Self::close_event) says how the connection has ended.
+            /// drop the connection. [`close_event`](Self::close_event) says how it has ended.
             ///
             /// If writing fails, you still receive the messages that the peer sent before. A peer that sends faster than
             /// you receive must wait, because its messages stay in the transport.
@@ -195,10 +209,48 @@ macro_rules! receiving {
             /// Receives the beginning of the next message, and returns a reader for all of it. Returns `Ok(None)` when
             /// the peer has sent its Close frame.
             ///
-            /// With [`Delivery::Chunks`](crate::Delivery::Chunks) in the [`Config`](crate::Config), you receive
-            /// parts of a message while it arrives, and its size has no limit but
-            /// [`max_message_size`](sockless::Config::max_message_size). While you do not read, the peer must wait.
-            /// Otherwise the reader returns the whole message as one part.
+            /// The [`Config`](crate::Config) decides about the parts:
+            ///
+            /// - With [`Delivery::Chunks`](crate::Delivery::Chunks), you receive parts of a message while it arrives.
+            ///   While you do not read, the peer must wait.
+            /// - With [`Delivery::Messages`](crate::Delivery::Messages), which is the default, the reader returns one
+            ///   part.
+            ///
+            /// # Limits
+            ///
+            /// - The message has at most [`max_message_size`](crate::Config::max_message_size) bytes, 16 MiB by
+            ///   default.
+            /// - Each frame has at most [`max_frame_size`](crate::Config::max_frame_size) bytes, 16 MiB by default. A
+            ///   peer may send a message of any size as one frame. So raise both limits.
+            /// - A peer that answers no Ping while it sends may send for
+            ///   [`max_extension`](crate::Deadlines::max_extension), 10 minutes by default. A longer message ends the
+            ///   connection with [`Timeout::Pong`](crate::Timeout::Pong). No peer can answer inside a frame. And
+            ///   [`WebSocket::send_from`] does not read, so it answers nothing. Raise this limit for long uploads.
+            ///
+            /// # Example: an answer to a message
+            ///
+            /// The reader borrows the connection. Drop it before you send.
+            ///
+            /// ```
+            /// use sockless_tokio::{Error, WebSocket};
+            /// use tokio::io::{AsyncRead, AsyncWrite};
+            ///
+            /// async fn count<S>(websocket: &mut WebSocket<S>) -> Result<(), Error>
+            /// where
+            ///     S: AsyncRead + AsyncWrite + Unpin,
+            /// {
+            ///     loop {
+            ///         let Some(mut message) = websocket.recv_stream().await? else { break };
+            ///         let mut size = 0;
+            ///         while let Some(part) = message.chunk().await? {
+            ///             size += part.as_bytes().len();
+            ///         }
+            ///         drop(message);
+            ///         websocket.send(format!("{size} bytes")).await?;
+            ///     }
+            ///     Ok(())
+            /// }
+            /// ```
             ///
             /// # Errors
             ///
@@ -239,19 +291,17 @@ macro_rules! sending {
             ///
             /// Later calls write the rest. [`flush`](Self::flush) waits until everything is written.
             ///
-            /// It does not read while it waits. That is right for an answer: a peer that does not read its answers must
-            /// not send more. But if both sides only send, each waits for the other side to read, until a deadline ends
-            /// the connection. So if you send much, or without a request, split the connection and receive in another
-            /// task.
+            /// It does not read while it waits. This is backpressure for request and answer: a peer that does not read
+            /// your answers cannot send more requests. But two sides that only send block each other until a deadline.
+            /// So if you send much, or without a request, split the connection and receive in another task.
             ///
-            /// A deadline ends the connection here only if the transport has taken no byte for the length of that
-            /// deadline. This is 20 s by default.
+            /// While `send` waits, a deadline ends the connection only if the transport takes no byte for the length of
+            /// that deadline. This is 20 s by default.
             ///
             /// # Errors
             ///
             /// [`Closed`](Error::Closed) if nothing can be sent any more. The message was not sent. To keep it, send a
-            /// clone, which costs little. `recv` says why the connection has ended. So a loop that also receives may
-            /// ignore this error.
+            /// clone, which costs little. `recv` returns the reason. So a loop that also receives may ignore this error.
             ///
             /// # Cancel safety
             ///
@@ -262,10 +312,9 @@ macro_rules! sending {
 
             /// Waits for room and queues a message, for several messages that are written at once.
             ///
-            /// `recv` writes it when no more messages are in its buffer, before it waits for the peer. So a loop that
-            /// answers each message writes once per read. If you do not call `recv` next, call [`flush`](Self::flush).
-            /// A [`send`](Self::send) also writes what was queued before. If the output is
-            /// [full](sockless::Config::max_output), this writes, too.
+            /// `recv` writes the queue before it waits for data. So a loop that answers each message writes once per
+            /// read. If you do not call `recv` next, call [`flush`](Self::flush). A [`send`](Self::send) also writes
+            /// the queue. If the output is [full](crate::Config::max_output), `feed` writes, too.
             ///
             /// # Errors
             ///
@@ -311,10 +360,11 @@ macro_rules! sending {
                 MessageWriter::new(self.handle(), kind)
             }
 
-            /// Sends all bytes of `reader` as one message, in fragments of at most 16 KiB. Returns their number.
+            /// Sends all bytes of `reader` as one message, in fragments of at most 16 KiB. Returns the number of bytes.
             ///
             /// It reads only as fast as the transport takes the fragments, so it needs little memory for any size.
-            /// Afterwards it waits until everything is written. The text of a text message may be cut anywhere.
+            /// Afterwards it waits until everything is written. In a text message, what `reader` returns at once may
+            /// end inside a character.
             ///
             /// # Errors
             ///
@@ -340,7 +390,7 @@ macro_rules! sending {
             /// # Errors
             ///
             /// [`Closed`](Error::Closed) as for [`send`](Self::send).
-            /// [`ControlFrameTooLong`](sockless::SendError::ControlFrameTooLong).
+            /// [`ControlFrameTooLong`](crate::SendError::ControlFrameTooLong) if the payload is too long.
             ///
             /// # Cancel safety
             ///
@@ -401,7 +451,7 @@ macro_rules! asking {
                 self.ask(|connection| connection.close_event().map(CloseEvent::from))
             }
 
-            /// Returns how long the peer took to answer an automatic Ping, the last one that it answered.
+            /// Returns the round-trip time of the last answered automatic Ping. `None` before the first answer.
             #[must_use]
             pub fn round_trip_time(&self) -> Option<Duration> {
                 self.ask(Connection::round_trip_time)
@@ -433,12 +483,21 @@ asking!(Sender);
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection and waits for its end (RFC 6455, section 7.1.2). Drops the messages that still arrive.
     ///
-    /// `reason` has at most 123 bytes. A longer one is cut.
+    /// `reason` has at most 123 bytes. A longer one is cut. Unlike this method, [`Sender::close`] does not wait for the
+    /// peer.
+    ///
+    /// # How long it takes
+    ///
+    /// Usually one round trip. If the peer does not answer, it takes [`Deadlines::close`](crate::Deadlines::close) and a
+    /// second: 11 s by default. A peer that keeps sending messages extends this by up to
+    /// [`max_extension`](crate::Deadlines::max_extension), 10 minutes by default. The
+    /// [table of the deadlines](crate::Deadlines#what-a-slow-peer-can-hold) has the longest times. For a shorter time,
+    /// call this in `tokio::time::timeout`, and drop the connection afterwards.
     ///
     /// # Errors
     ///
     /// [`Send`](Error::Send) if the code must not be sent (RFC 6455, section 7.4). The connection is then unchanged.
-    /// Otherwise as [`recv`](Self::recv): the connection has ended without a Close frame of the peer.
+    /// Other errors are those of [`recv`](Self::recv): the connection has ended without a Close frame of the peer.
     ///
     /// # Cancel safety
     ///
@@ -446,14 +505,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`recv`](Self::recv).
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.close(code, reason)?;
-        while self.recv().await?.is_some() {}
-        Ok(())
+        poll_fn(|cx| self.driver.poll_end(cx)).await
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
-    /// Sends a Close frame (RFC 6455, section 7.1.2), and waits until it is written or can no longer be written. The
-    /// receiver then sees the end.
+    /// Sends a Close frame (RFC 6455, section 7.1.2), and waits until it is written or can no longer be written.
+    ///
+    /// Unlike [`WebSocket::close`], this does not wait for the peer. Call [`Receiver::recv`] at the same time, until it
+    /// returns `Ok(None)` or an error.
     ///
     /// `reason` has at most 123 bytes. A longer one is cut.
     ///

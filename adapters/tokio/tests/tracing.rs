@@ -115,6 +115,9 @@ async fn a_clean_end() {
         server.recv().await.unwrap().unwrap();
         server.send("secret answer").await.unwrap();
         assert_eq!(server.recv().await, Ok(None));
+        // The end is recorded once.
+        assert_eq!(server.recv().await, Ok(None));
+        server.close(CloseCode::NORMAL, "").await.unwrap();
     })
     .await;
     assert_eq!(

@@ -7,6 +7,7 @@
     reason = "a failed test may panic"
 )]
 
+mod attacks;
 mod batches;
 mod cancel;
 mod halves;

@@ -27,7 +27,7 @@ fn the_task_of_a_connection_is_small() {
         0
     };
     let websocket = size_of::<WebSocket<TcpStream>>();
-    assert!(websocket <= 416 + optional, "{websocket}");
+    assert!(websocket <= 432 + optional, "{websocket}");
     let task = size(echo);
-    assert!(task <= 800 + optional, "{task}");
+    assert!(task <= 832 + optional, "{task}");
 }
