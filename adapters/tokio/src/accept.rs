@@ -19,10 +19,16 @@ const READ: usize = 4 << 10;
 
 /// Reads a client's request from a transport, and accepts the WebSocket under the default [`ServerOptions`].
 ///
-/// So only web pages of the same host may connect, every path is a WebSocket, and nothing is compressed. For other
-/// options, use [`WebSocket::accept`]. To look at the request, use [`accept_with`]. The connection has the default [`Deadlines`](crate::Deadlines).
-///
 /// The transport is a TCP connection, a TLS stream of a server, or anything else that carries the bytes of HTTP/1.1.
+///
+/// # Defaults
+///
+/// - Only web pages of the same host may connect. Programs that are no browser may always connect.
+/// - Every path is a WebSocket.
+/// - Messages are not compressed.
+/// - The connection has the default [`Deadlines`](crate::Deadlines).
+///
+/// For other options, use [`WebSocket::accept`]. To look at the request, use [`accept_with`].
 ///
 /// # Errors
 ///
@@ -60,8 +66,8 @@ where
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As [`accept`](crate::accept()), with options: limits, compression, origins, hosts, subprotocols and headers.
     ///
-    /// If the options have no [deadlines](sockless::Config::deadlines), the connection gets the default
-    /// [`Deadlines`](crate::Deadlines). To look at the request first, use [`accept_with`].
+    /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines). To look at
+    /// the request first, use [`accept_with`].
     ///
     /// # Errors
     ///
@@ -80,10 +86,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// Reads a client's request from a transport, and answers it with the connection that `answer` returns.
+/// Reads a client's request from a transport. `answer` returns a connection: accepted or refused.
 ///
-/// `answer` gets the request and your options. If the options have no [deadlines](sockless::Config::deadlines), it gets
-/// them with the default [`Deadlines`](crate::Deadlines). It returns one of these:
+/// `answer` gets the request and your options. Options without [deadlines](crate::Config::deadlines) get the default
+/// [`Deadlines`](crate::Deadlines). `answer` returns one of these:
 ///
 /// - [`Request::accept`] or [`Request::negotiate`] accept the WebSocket. The result is `Ok(Some(websocket))`.
 /// - [`Request::respond`] with [`Connection::refused`] answers with a page, or refuses with your own status. The result
@@ -95,9 +101,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 ///
 /// # Limits
 ///
-/// [`Config::max_head_size`](sockless::Config::max_head_size) and [`Config::max_headers`](sockless::Config::max_headers)
-/// bound the request. It must be complete within
-/// [`Deadlines::handshake`](crate::Deadlines::handshake), however slowly its bytes arrive.
+/// [`Config::max_head_size`](crate::Config::max_head_size) and [`Config::max_headers`](crate::Config::max_headers) bound
+/// the request. It must be complete within [`Deadlines::handshake`](crate::Deadlines::handshake). Bytes that arrive do
+/// not extend this deadline.
 ///
 /// # Errors
 ///
@@ -111,9 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 /// # Example
 ///
 /// ```
-/// use sockless::Connection;
-/// use sockless::handshake::{Header, ServerOptions};
-/// use sockless_tokio::{AcceptError, WebSocket, accept_with};
+/// use sockless_tokio::{AcceptError, Connection, Header, ServerOptions, WebSocket, accept_with};
 /// use tokio::net::TcpStream;
 ///
 /// # async fn find_user(cookie: Option<&[u8]>) -> Option<String> {

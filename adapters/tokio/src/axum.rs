@@ -33,8 +33,8 @@
 //!
 //! # Example: a graceful end
 //!
-//! At Ctrl-C, the server accepts no more requests, and closes each WebSocket with code 1001 (going away). Whatever is
-//! left after 10 seconds is dropped.
+//! At Ctrl-C, the server accepts no more requests, and closes each WebSocket with code 1001 (going away). After 15
+//! seconds, it drops the remaining tasks.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -59,7 +59,7 @@
 //! shutdown.spawn(serving.into_future());
 //!
 //! tokio::signal::ctrl_c().await?;
-//! shutdown.finish(Duration::from_secs(10)).await;
+//! shutdown.finish(Duration::from_secs(15)).await;
 //! # Ok(())
 //! # }
 //!
@@ -89,7 +89,7 @@
 //! # What the server needs
 //!
 //! `axum::serve` allows upgrades over HTTP/1.1, and over HTTP/2 with axum's feature `http2`. It has no deadline for the
-//! head of a request. If you serve the open internet without a proxy, serve with hyper, and read
+//! head of a request. Without a reverse proxy, use hyper directly: see
 //! [what hyper needs](crate::hyper#what-hyper-needs).
 
 use std::borrow::Cow;
@@ -138,14 +138,37 @@ impl WebSocketUpgrade {
     /// Sets the options: limits, compression, origins, hosts, headers of the response. Default:
     /// [`ServerOptions::new`].
     ///
-    /// If the options have no [deadlines](sockless::Config::deadlines), the connection has the default
-    /// [`Deadlines`](crate::Deadlines).
+    /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines).
+    /// [`protocols`](Self::protocols) takes precedence, whether you call it before or after this method.
+    ///
+    /// # Example: origins from a configuration file
+    ///
+    /// The options live as long as the program. So leak the values of a file once, when the program starts. Then clone
+    /// the options for each request.
+    ///
+    /// ```
+    /// use axum::extract::State;
+    /// use axum::response::Response;
+    /// use sockless_tokio::axum::WebSocketUpgrade;
+    /// use sockless_tokio::{Origins, ServerOptions};
+    ///
+    /// /// Call this once, and put the result into the state of the router.
+    /// fn options(origins: Vec<String>) -> ServerOptions<'static> {
+    ///     let origins: Vec<&'static str> = origins.into_iter().map(|it| &*it.leak()).collect();
+    ///     ServerOptions::new().with_origins(Origins::Only(origins.leak()))
+    /// }
+    ///
+    /// async fn handler(upgrade: WebSocketUpgrade, State(options): State<ServerOptions<'static>>) -> Response {
+    ///     upgrade.options(options).on_upgrade(|websocket| async { drop(websocket) })
+    /// }
+    /// ```
     pub fn options(mut self, options: ServerOptions<'static>) -> Self {
         self.options = options;
         self
     }
 
-    /// Sets the subprotocols that the server speaks. They replace [`ServerOptions::subprotocols`].
+    /// Sets the subprotocols that the server speaks. They replace [`ServerOptions::subprotocols`],
+    /// unless the list is empty.
     ///
     /// The first one in the client's list that is also in this list is chosen.
     pub fn protocols<I>(mut self, protocols: I) -> Self
@@ -156,7 +179,7 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// Runs the task of the connection with this [`Shutdown`], so that the end of the server waits for it.
+    /// Spawns the task of the connection with this [`Shutdown`]. [`Shutdown::finish`] then waits for the task.
     ///
     /// In the task, wait for [`Shutdown::begun`] and close the connection.
     pub fn shutdown(mut self, shutdown: &Shutdown) -> Self {
@@ -189,7 +212,7 @@ impl WebSocketUpgrade {
         response.subprotocol().map(Into::into)
     }
 
-    /// Returns the response, and calls `callback` with the connection in a new task, when the response is written.
+    /// Returns the response. When the response is written, a new task calls `callback` with the connection.
     ///
     /// If the options do not allow the request, this is the response that refuses it, for example with status 403 for a
     /// web page of another origin. Then `callback` is dropped.

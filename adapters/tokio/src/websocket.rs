@@ -314,7 +314,11 @@ macro_rules! sending {
             ///
             /// `recv` writes the queue before it waits for data. So a loop that answers each message writes once per
             /// read. If you do not call `recv` next, call [`flush`](Self::flush). A [`send`](Self::send) also writes
-            /// the queue. If the output is [full](crate::Config::max_output), `feed` writes, too.
+            /// the queue. If the output is [full](crate::Config::max_output), `feed` writes, too. A server also
+            /// writes a message of 16 KiB or more at once.
+            ///
+            /// A `recv` that already waits in another task does not write the queue. So with two halves in two tasks,
+            /// end a batch with `send` or `flush`.
             ///
             /// # Errors
             ///
@@ -373,8 +377,9 @@ macro_rules! sending {
             ///
             /// # Cancel safety
             ///
-            /// If you drop the future before the end of `reader`, or if it fails, the message cannot be completed. So
-            /// the connection is closed with code 1011.
+            /// If you drop the future before the end of `reader`, or if `reader` fails, the message cannot be
+            /// completed. So the connection is closed with code 1011. If nothing was read yet, nothing was sent, and
+            /// the connection stays open.
             pub async fn send_from(
                 &mut self,
                 kind: MessageType,
