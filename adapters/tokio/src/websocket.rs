@@ -101,6 +101,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// The next call writes the output of `connection`. Leave [`ping_reply`](crate::Config::ping_reply) and
     /// [`close_reply`](crate::Config::close_reply) automatic, because no method returns control frames.
+    ///
+    /// # Example: a transport with the traits of `futures-io`
+    ///
+    /// The crate `tokio-util` gives it the traits of tokio:
+    ///
+    /// ```
+    /// use futures_util::io::{AsyncRead, AsyncWrite};
+    /// use sockless_tokio::{Connection, ReadBuffer, WebSocket};
+    /// use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt as _};
+    ///
+    /// fn open<T>(transport: T, connection: Connection) -> WebSocket<Compat<T>>
+    /// where
+    ///     T: AsyncRead + AsyncWrite + Unpin,
+    /// {
+    ///     WebSocket::new(transport.compat(), connection, ReadBuffer::new())
+    /// }
+    /// ```
     pub fn new(transport: S, connection: Connection, buffer: ReadBuffer) -> Self {
         Self {
             driver: Driver::new(transport, connection, buffer),
