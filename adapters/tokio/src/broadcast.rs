@@ -1,19 +1,23 @@
 //! One message to thousands of connections, with a policy for clients that read slowly.
 //!
 //! The parts are [`tokio::sync::broadcast`] and [`SharedMessage`]. A `SharedMessage` is encoded once, and compressed once
-//! for each window that clients agreed on. The channel keeps the last messages, and each subscriber has a place in it:
+//! per negotiated window size. The channel keeps the last messages, and each subscriber has a place in it:
 //!
-//! - To publish never waits, whatever the subscribers do.
+//! - `send` of the channel never waits.
 //! - No subscriber waits for another. All get the messages in the same order.
-//! - A subscriber that is more messages behind than the channel holds has missed some. [`SlowReader`] says what happens
-//!   to it.
+//! - If a subscriber is too far behind, it misses messages. [`SlowReader`] says what happens to it.
+//!
+//! # Capacity
+//!
+//! The capacity of the channel is the number of messages that a client may be behind. Multiply the messages per second
+//! by the seconds that a client may pause, for example in a short loss of its network: 20 messages per second and 10
+//! seconds need 200. Under [`SlowReader::Skip`], a small capacity gives fresher messages.
 //!
 //! # Memory
 //!
 //! The channel holds its capacity in messages, rounded up to a power of two, for all subscribers together. Each
 //! connection also holds the messages that its transport has not taken:
-//! [`Config::max_output`](sockless::Config::max_output) bytes and one message more. A message of 4 KiB or more is
-//! not copied for that.
+//! [`max_output`](crate::Config::max_output) bytes plus one message. A message of 4 KiB or more is not copied for that.
 //!
 //! # Example
 //!
@@ -34,7 +38,7 @@
 //!     loop {
 //!         tokio::select! {
 //!             message = receiver.recv() => match message? {
-//!                 Some(message) => println!("{message:?}"),
+//!                 Some(message) => println!("{}", message.as_text().unwrap_or("binary data")),
 //!                 None => return Ok(()),
 //!             },
 //!             forwarded = subscription.forward(&mut sender), if subscribed => {
@@ -103,16 +107,23 @@ impl Subscription {
         }
     }
 
-    /// Sends all messages of the channel, until all publishers are gone. Then the last message is in the output.
+    /// Sends all messages of the channel, until all publishers are gone. It returns when the last message is queued.
     ///
-    /// Receive at the same time, in `select!` or in another task. A client that reads nothing at all does not even
-    /// read a Close frame: [`Deadlines::pong`](sockless::Deadlines::pong) bounds how long it keeps the connection.
+    /// Receive at the same time, in `select!` or in another task. Without this, nobody answers Pings or notices the end.
+    ///
+    /// # A client that reads nothing
+    ///
+    /// Such a client does not read the Close frame of [`SlowReader::Close`] either. The frame waits in the output, and
+    /// [`Deadlines::close`](crate::Deadlines::close) counts: 10 s by default. Then `recv` fails with
+    /// [`Timeout::Close`](crate::Timeout::Close). If the client still sends messages, this takes up to
+    /// [`max_extension`](crate::Deadlines::max_extension) longer. A client that neither reads nor sends may miss
+    /// [`Deadlines::pong`](crate::Deadlines::pong) first.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`] if nothing can be sent any more: one side has closed, also under [`SlowReader::Close`], or the
-    /// connection has ended. Receive until the end, to learn more. [`missed`](Self::missed) says whether the client was
-    /// too slow.
+    /// connection has ended. Receive until the end, and `recv` returns the reason. [`missed`](Self::missed) says whether
+    /// the client was too slow.
     ///
     /// # Cancel safety
     ///

@@ -50,7 +50,7 @@ mod tunnel;
 /// let mut websocket = sockless_tokio::connect("wss://example.com/chat").await?;
 /// websocket.send("hello").await?;
 /// while let Some(message) = websocket.recv().await? {
-///     println!("{message:?}");
+///     println!("{}", message.as_text().unwrap_or("binary data"));
 /// }
 /// # Ok(())
 /// # }
@@ -58,7 +58,7 @@ mod tunnel;
 ///
 /// # Errors
 ///
-/// [`ConnectError`] says which step failed, and why.
+/// [`ConnectError`] says which step failed, and why. [`ConnectError::is_temporary`] says whether to try again.
 ///
 /// # Cancel safety
 ///
@@ -76,6 +76,27 @@ pub async fn connect(uri: &str) -> Result<WebSocket<Transport>, ConnectError> {
 /// 2. It uses the proxy that [the environment names](crate::Proxy::from_env), unless you choose another one.
 /// 3. For `wss:`, it uses TLS and checks the certificate.
 /// 4. It makes the opening handshake, and follows redirects if you allow them.
+///
+/// It checks the options and the URI before all steps.
+///
+/// # Tasks
+///
+/// The connector borrows the headers and subprotocols of its [options](Self::options). If they contain a value that you
+/// make at run time, such as a token, build the connector inside the task:
+///
+/// ```
+/// use sockless_tokio::{ClientOptions, ConnectError, Connector, Header};
+///
+/// # async fn example(token: String) {
+/// tokio::spawn(async move {
+///     let value = format!("Bearer {token}");
+///     let headers = [Header { name: "Authorization", value: value.as_bytes() }];
+///     let connector = Connector::new().with_options(ClientOptions::new().with_headers(&headers));
+///     let websocket = connector.connect("wss://example.com/chat").await?;
+///     Ok::<_, ConnectError>(websocket)
+/// });
+/// # }
+/// ```
 ///
 /// # Credentials
 ///
@@ -100,23 +121,27 @@ pub async fn connect(uri: &str) -> Result<WebSocket<Transport>, ConnectError> {
 pub struct Connector<'a> {
     /// The headers, the subprotocols, and the settings of the connection.
     ///
-    /// Without [`Config::deadlines`](crate::Config::deadlines), the connection gets the default ones. So it sends
-    /// Pings, and a lost server ends it. Their [`handshake`](crate::Deadlines::handshake) is also the longest time for
-    /// each step of connecting: 10 s by default. Up to one second is added, in which bytes that arrived in time are
-    /// read.
+    /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines). So the
+    /// connection sends Pings, and a lost server ends it. [`Deadlines::handshake`](crate::Deadlines::handshake) also
+    /// limits each step of connecting: 10 s by default. A step may take one second more, for bytes that arrived in time.
     pub options: ClientOptions<'a>,
     /// How many redirects to follow. Default: 0, and a redirect is [`ConnectError::Refused`].
     ///
     /// The statuses are 301, 302, 303, 307 and 308. `Location` may be relative, and `http:` and `https:` mean `ws:`
     /// and `wss:`. A redirect from `wss:` to `ws:` is an error.
     ///
-    /// Another origin (scheme, host or port) does not get the user and the password of the URI, the headers
-    /// `Authorization`, `Cookie` and `Proxy-Authorization`, and [`ClientOptions::host`]. It gets all other headers,
-    /// and no later redirect brings the credentials back.
+    /// Not sent to another origin (scheme, host or port):
+    ///
+    /// - the user and the password of the URI
+    /// - the headers `Authorization`, `Cookie` and `Proxy-Authorization`
+    /// - [`ClientOptions::host`]
+    ///
+    /// Later redirects do not get them either, even back to the first origin. All other headers are sent.
     pub max_redirects: usize,
     /// The longest time for all steps together, with all redirects. Default: 30 s.
     ///
-    /// Up to two more seconds are added: one for bytes that arrived in time, and one for the body of a refusal.
+    /// It may take two seconds more: one for bytes that arrived in time, and one for the body of a refusal. The error is
+    /// [`ConnectError::Timeout`] with the step that was not complete.
     pub timeout: Duration,
     tls: Tls,
     proxy: Proxy,
@@ -178,7 +203,8 @@ impl<'a> Connector<'a> {
         Ok(websocket)
     }
 
-    /// As [`connect`](Self::connect), with the response of the server. It names the subprotocol that the server chose.
+    /// Like [`connect`](Self::connect), and returns the response. [`Response::subprotocol`] is the subprotocol that the
+    /// server chose.
     ///
     /// # Errors
     ///

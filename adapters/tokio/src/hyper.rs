@@ -1,14 +1,15 @@
 //! The WebSocket upgrade of a server on hyper 1, over HTTP/1.1 and HTTP/2.
 //!
 //! hyper reads the request and writes the response. [`upgrade`] checks the request and makes the response. It also
-//! returns a future of the [`WebSocket`], for a task of its own.
+//! returns a future of the [`WebSocket`], which you await in another task.
 //!
 //! # What hyper needs
 //!
 //! - Over HTTP/1.1, serve the connection [`with_upgrades`].
 //! - Over HTTP/2, call [`enable_connect_protocol`] (RFC 8441, section 3). Each WebSocket is one stream.
 //! - Over HTTP/2, set a large [`initial_connection_window_size`], for instance 4 MiB. All streams share this window. It
-//!   also decides how many short DATA frames may be unread. A client that exceeds that number loses all its streams.
+//!   also limits the unread DATA frames of a few bytes: about 1 per 512 bytes of the window, so 8192 with 4 MiB (h2
+//!   0.4.20). A client that exceeds this number loses all its streams.
 //! - A deadline for the head of a request: [`header_read_timeout`], with a timer. Without it, a client can send its
 //!   request as slowly as it likes.
 //!
@@ -70,11 +71,10 @@ pub fn is_upgrade_request<B>(request: &Request<B>) -> bool {
 
 /// Checks a request for a WebSocket. Returns the response for hyper to write, and a future of the connection.
 ///
-/// Run the future in a task of its own: it waits until hyper has written the response. The header
-/// `Sec-WebSocket-Protocol` of the response is the subprotocol that was chosen.
+/// Await the future in another task, because it waits until hyper has written the response. The header
+/// `Sec-WebSocket-Protocol` of the response names the chosen subprotocol.
 ///
-/// If the options have no [deadlines](sockless::Config::deadlines), the connection has the default
-/// [`Deadlines`](crate::Deadlines).
+/// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines).
 ///
 /// # Errors
 ///

@@ -5,8 +5,8 @@
 //!
 //! # Example
 //!
-//! An echo server that ends at Ctrl-C. Each client gets a Close frame with code 1001 (going away). Clients that are not
-//! gone after 10 seconds are dropped.
+//! An echo server that ends at Ctrl-C. Each client gets a Close frame with code 1001 (going away). After 15 seconds, the
+//! remaining tasks are dropped. A client that does not answer its Close frame takes 11 seconds by default.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -31,7 +31,7 @@
 //! }
 //! // The system refuses new clients from now on.
 //! drop(listener);
-//! shutdown.finish(Duration::from_secs(10)).await;
+//! shutdown.finish(Duration::from_secs(15)).await;
 //! # Ok(())
 //! # }
 //!
@@ -41,11 +41,11 @@
 //!     };
 //!     let echo = async {
 //!         while let Ok(Some(message)) = websocket.recv().await {
-//!             // This fails only if the connection is closing. `recv` then continues until the end.
+//!             // `feed` fails only on a closing connection. Then go on with `recv`.
 //!             _ = websocket.feed(message).await;
 //!         }
 //!     };
-//!     // This may interrupt an answer to a client that does not read.
+//!     // `select!` may drop a waiting `feed`.
 //!     tokio::select! {
 //!         () = echo => return,
 //!         () = shutdown.begun() => {}
@@ -53,6 +53,48 @@
 //!     _ = websocket.close(CloseCode::GOING_AWAY, "").await;
 //! }
 //! ```
+//!
+//! # Example: a chat that ends gracefully
+//!
+//! The task of a client with halves, a [`broadcast`](crate::broadcast) and a [`Shutdown`]. [`Sender::close`] does not
+//! wait for the client. So `join!` also receives until the end.
+//!
+//! ```
+//! use sockless_tokio::broadcast::{SlowReader, Subscription};
+//! use sockless_tokio::server::Shutdown;
+//! use sockless_tokio::{CloseCode, Error, SharedMessage, WebSocket};
+//! use tokio::net::TcpStream;
+//! use tokio::sync::broadcast;
+//!
+//! async fn talk(
+//!     websocket: WebSocket<TcpStream>,
+//!     chat: broadcast::Sender<SharedMessage>,
+//!     shutdown: Shutdown,
+//! ) -> Result<(), Error> {
+//!     let (mut sender, mut receiver) = websocket.split();
+//!     let mut subscription = Subscription::new(chat.subscribe(), SlowReader::Close);
+//!     let receive = async {
+//!         while let Some(message) = receiver.recv().await? {
+//!             _ = chat.send(SharedMessage::from(&message));
+//!         }
+//!         Ok(())
+//!     };
+//!     tokio::select! {
+//!         received = receive => return received,
+//!         // On an error this branch is disabled. `recv` then returns the reason.
+//!         Ok(()) = subscription.forward(&mut sender) => {}
+//!         () = shutdown.begun() => {}
+//!     }
+//!     let drain = async {
+//!         while receiver.recv().await?.is_some() {}
+//!         Ok(())
+//!     };
+//!     let (closed, drained) = tokio::join!(sender.close(CloseCode::GOING_AWAY, ""), drain);
+//!     closed.and(drained)
+//! }
+//! ```
+//!
+//! [`Sender::close`]: crate::Sender::close
 //!
 //! # Limit the number of clients
 //!

@@ -40,7 +40,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// As [`WebSocket::connect`], with the response of the server. It names the subprotocol that the server chose.
+/// Like [`WebSocket::connect`], and returns the response. [`Response::subprotocol`] is the subprotocol that the server
+/// chose.
 ///
 /// # Errors
 ///

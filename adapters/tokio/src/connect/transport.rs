@@ -80,8 +80,8 @@ impl Transport {
 
     /// Drops the transport, and waits until its last bytes are written or can no longer be written.
     ///
-    /// Over HTTP/2, a task of its own writes, and may still have the last bytes when the WebSocket has ended. If the
-    /// program ends then, call this before. It takes at most 10 s. Over HTTP/1.1, this returns at once.
+    /// Over HTTP/2, a task writes. It may still have the last bytes when the WebSocket has ended. Call this before the
+    /// program ends. It takes at most 10 s. Over HTTP/1.1, it returns at once.
     ///
     /// # Example
     ///

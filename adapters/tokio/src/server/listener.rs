@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::time::{Instant, sleep_until};
 
-/// The pause after a failed `accept`. Most likely no file is free, and a client that leaves frees one.
+/// The pause after a failed `accept`. Most likely the process has no free file descriptor. A client that leaves frees
+/// one.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A TCP listener that keeps working after errors.
 ///
-/// A plain loop over [`TcpListener::accept`] uses all of a processor when the process has no free file, because each
-/// call fails at once. This type waits 100 ms before it tries again.
+/// When the process has no free file descriptor, each call of [`TcpListener::accept`] fails at once. So a plain loop uses
+/// 100% CPU. This type waits 100 ms before it tries again.
 ///
 /// # Example
 ///
@@ -41,8 +42,8 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The error of the system. Most likely the process has no free file. Report the error and call this again: it
-    /// pauses and tries again, until it succeeds. It does not report the following errors, so your log gets one line.
+    /// The error of the system. Most likely the process has no free file descriptor. Report the error and call this
+    /// again: it pauses and tries again, until it succeeds. It reports only the first error of a series.
     ///
     /// # Cancel safety
     ///

@@ -49,7 +49,7 @@ impl Shutdown {
         }))
     }
 
-    /// Runs a task that [`finish`](Self::finish) waits for, and drops at its time limit.
+    /// Spawns a task. [`finish`](Self::finish) waits for it, and drops it at its limit.
     ///
     /// Join the handle to get the output. It is `None` if the task was dropped at the time limit. If the task starts
     /// other tasks, start them with this method, too. Otherwise `finish` does not wait for them.
@@ -84,19 +84,19 @@ impl Shutdown {
         self.reached(Phase::Begun).await;
     }
 
-    /// Begins the shutdown: all tasks learn it from [`begun`](Self::begun). Does not wait for them.
+    /// Begins the shutdown: [`begun`](Self::begun) returns in all tasks. This method does not wait for them.
     ///
     /// [`finish`](Self::finish) does the same. Call this earlier if you do something else before you wait.
     pub fn begin(&self) {
         self.reach(Phase::Begun);
     }
 
-    /// Begins the shutdown and waits until all tasks have ended. After `limit`, drops the tasks that are left. Returns
-    /// how many these were.
+    /// Begins the shutdown and waits until all tasks have ended. After `limit`, drops the remaining tasks. Returns the
+    /// number of dropped tasks.
     ///
-    /// A task that closes its connection usually ends within one round trip. For a client that does not answer, the
-    /// deadlines of the connection apply: [`Deadlines`] lists how long it can hold a connection. This is 20 minutes and
-    /// 40 seconds by default, if the client reads slowly all the time.
+    /// A task that closes its connection usually ends within one round trip. If the client does not answer, closing
+    /// takes 11 seconds by default, so 15 seconds are a good `limit`. Without `limit`, a slow client could stay for 20
+    /// minutes and 40 seconds by default: see [`Deadlines`].
     ///
     /// The runtime drops a task when the task next waits. A task that blocks its thread is not dropped. This method
     /// still returns after `limit`.
