@@ -150,9 +150,10 @@ impl Default for Deadlines {
 pub enum Timeout {
     /// The peer did not answer a Ping within [`Deadlines::pong`].
     Pong,
-    /// Only one side sent a Close frame within [`Deadlines::close`].
+    /// The peer did not answer the Close frame within [`Deadlines::close`]. With [`Reply::Manual`](crate::Reply::Manual),
+    /// it may also be this side that did not answer.
     Close,
-    /// Within [`Deadlines::close`], the stream did not end, or the peer did not read the output.
+    /// The peer did not end the stream, or did not read the output, within [`Deadlines::close`].
     EndOfStream,
 }
 

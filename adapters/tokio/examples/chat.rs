@@ -14,7 +14,7 @@ async fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
     let mut listener = Listener::bind(address).await?;
     println!("listening on ws://{}/", listener.local_addr()?);
-    let chat = Chat::new(256); // A client that is more messages late must leave.
+    let chat = Chat::new(256); // A client that is more than 256 messages behind is closed.
     loop {
         match listener.accept().await {
             Ok((transport, _)) => _ = tokio::spawn(talk(transport, chat.clone())),
@@ -27,7 +27,7 @@ async fn talk(transport: TcpStream, chat: Chat) -> Result<(), Box<dyn Error + Se
     let (mut sender, mut receiver) = accept(transport).await?.split();
     let mut subscription = Subscription::new(chat.subscribe(), SlowReader::Close);
     tokio::select! {
-        // If this fails, the receiver says why.
+        // On an error this branch is disabled. `recv` then returns the reason.
         Ok(()) = subscription.forward(&mut sender) => Ok(()),
         ended = async {
             while let Some(message) = receiver.recv().await? {

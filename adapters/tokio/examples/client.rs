@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         sender.close(CloseCode::NORMAL, "").await
     });
-    // If the sender fails, the receiver says why.
+    // If `send` fails, `recv` returns the reason.
     while let Some(message) = receiver.recv().await? {
         match message {
             Message::Text(text) => println!("{text}"),

@@ -20,7 +20,7 @@ async fn main() -> io::Result<()> {
                     }
                 });
             }
-            // Most likely, all files are in use. The listener pauses and tries again.
+            // Most likely the process has no free file descriptor. The next call waits and tries again.
             Err(error) => eprintln!("cannot accept: {error}"),
         }
     }

@@ -1,18 +1,17 @@
 //! Stays connected: through the proxy of the environment, with TLS and compression, and again after each loss.
 // run: cargo run --example reconnect --features deflate -- wss://example.com/
 
-use std::{env, time::Duration};
+use std::{env, error, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use sockless_tokio::{ClientOptions, Config, Connector, Deflate, Error, Transport, WebSocket};
 
 #[tokio::main]
-async fn main() -> Result<(), &'static str> {
+async fn main() -> Result<(), Box<dyn error::Error>> {
     let url = env::args().nth(1).ok_or("usage: reconnect URL")?;
-    let config = Config::new().with_deflate(Deflate::new());
-    let connector = Connector::new().with_options(ClientOptions::new().with_config(config));
-    // 1 s, 2 s, 4 s and so on, up to 60 s. With jitter, so that not all clients come back at once.
-    let backoff = ExponentialBuilder::new().with_jitter().without_max_times();
+    let options = ClientOptions::new().with_config(Config::new().with_deflate(Deflate::new()));
+    let connector = Connector::new().with_options(options);
+    let backoff = ExponentialBuilder::new().with_jitter().without_max_times(); // 1 s, 2 s, ... 60 s
     let mut delays = backoff.build();
     loop {
         match connector.connect(&url).await {
@@ -22,6 +21,7 @@ async fn main() -> Result<(), &'static str> {
                     println!("lost: {error}");
                 }
             }
+            Err(error) if !error.is_temporary() => return Err(error.into()), // such as a status 401
             Err(error) => println!("not connected: {error}"),
         }
         tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(60))).await;

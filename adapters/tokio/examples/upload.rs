@@ -1,4 +1,4 @@
-//! Sends a file as one message. It needs little memory for a file of any size.
+//! Sends a file as one message, and prints the answer. It needs little memory for a file of any size.
 // run: cargo run --example upload -- original.bin ws://127.0.0.1:8080/
 
 use std::{env, error::Error};
@@ -15,7 +15,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = File::open(path).await?;
     let mut websocket = connect(&url).await?;
     let size = websocket.send_from(MessageType::Binary, file).await?;
-    websocket.close(CloseCode::NORMAL, "").await?;
     println!("sent {size} bytes");
+    if let Some(answer) = websocket.recv().await? {
+        println!("answer: {}", answer.as_text().unwrap_or("binary data"));
+    }
+    websocket.close(CloseCode::NORMAL, "").await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Receives a message from a client into a file. It needs little memory for a message of any size.
+//! Receives a message of up to 1 TiB into a file, and answers with its size. It needs little memory.
 // run: cargo run --example upload_server -- copy.bin 127.0.0.1:8080
 
 use std::{env, error::Error};
@@ -14,18 +14,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let config = Config::new()
         .with_delivery(Delivery::Chunks)
-        .with_max_message_size(1 << 40);
+        .with_max_message_size(1 << 40)
+        .with_max_frame_size(1 << 40);
     let options = ServerOptions::new().with_config(config);
     let listener = TcpListener::bind(address).await?;
     println!("listening on ws://{}/", listener.local_addr()?);
     let (transport, _) = listener.accept().await?;
     let mut websocket = WebSocket::accept(transport, &options).await?;
-    if let Some(mut message) = websocket.recv_stream().await? {
-        let mut file = File::create(path).await?;
-        let size = io::copy(&mut message, &mut file).await?;
-        file.sync_all().await?;
-        println!("received {size} bytes");
-    }
+    let Some(mut message) = websocket.recv_stream().await? else {
+        return Ok(());
+    };
+    let mut file = File::create(path).await?;
+    let size = io::copy(&mut message, &mut file).await?;
+    file.sync_all().await?;
+    drop(message); // It borrows the WebSocket.
+    println!("received {size} bytes");
+    websocket.send(format!("{size} bytes")).await?;
     // Answers the Close frame of the client.
     while websocket.recv().await?.is_some() {}
     Ok(())

@@ -167,10 +167,10 @@ impl WebSocketUpgrade {
         self
     }
 
-    /// Sets the subprotocols that the server speaks. They replace [`ServerOptions::subprotocols`],
-    /// unless the list is empty.
+    /// Sets the subprotocols that the server speaks. They replace [`ServerOptions::subprotocols`], unless the list is
+    /// empty. A later call of [`options`](Self::options) does not reset them.
     ///
-    /// The first one in the client's list that is also in this list is chosen.
+    /// The server chooses the first one in the client's list that is also in this list.
     pub fn protocols<I>(mut self, protocols: I) -> Self
     where
         I: IntoIterator<Item: Into<Cow<'static, str>>>,

@@ -3,6 +3,7 @@
 //! [`accept_with`]: accept_with
 //! [`broadcast`]: mod@broadcast
 //! [`connect`]: connect()
+//! [`ConnectError`]: ConnectError
 //! [`Connector`]: Connector
 //! [from_tokio_tungstenite]: guide::from_tokio_tungstenite
 //! [`MessageReader`]: MessageReader
