@@ -150,8 +150,8 @@ impl Default for Deadlines {
 pub enum Timeout {
     /// The peer did not answer a Ping within [`Deadlines::pong`].
     Pong,
-    /// The peer did not answer the Close frame within [`Deadlines::close`]. With [`Reply::Manual`](crate::Reply::Manual),
-    /// it may also be this side that did not answer.
+    /// The peer did not answer the Close frame within [`Deadlines::close`]. With
+    /// [`Reply::Manual`](crate::Reply::Manual), it may also be this side that did not answer.
     Close,
     /// The peer did not end the stream, or did not read the output, within [`Deadlines::close`].
     EndOfStream,

@@ -64,21 +64,21 @@ where
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// As [`accept`](crate::accept()), with options: limits, compression, origins, hosts, subprotocols and headers.
+    /// Like [`accept`](crate::accept()), with options: limits, compression, origins, hosts, subprotocols and headers.
     ///
-    /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines). To look at
-    /// the request first, use [`accept_with`].
+    /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines). To look
+    /// at the request first, use [`accept_with`].
     ///
     /// # Errors
     ///
-    /// As [`accept`](crate::accept()).
+    /// Those of [`accept`](crate::accept()).
     ///
     /// # Cancel safety
     ///
     /// If you drop the future, the transport is dropped. The client may then get no response.
     pub async fn accept(transport: S, options: &ServerOptions<'_>) -> Result<Self, AcceptError> {
-        // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in the
-        // caller's future, which usually lives as long as the connection.
+        // `Request::accept` returns no connection that cannot send. On the heap, the handshake leaves no room behind in
+        // the caller's future, which usually lives as long as the connection.
         let answer =
             async |request: &Request<'_>, options: &ServerOptions<'_>| request.accept(options);
         let accepted = Box::pin(answer_with(transport, options, answer)).await;
@@ -101,9 +101,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 ///
 /// # Limits
 ///
-/// [`Config::max_head_size`](crate::Config::max_head_size) and [`Config::max_headers`](crate::Config::max_headers) bound
-/// the request. It must be complete within [`Deadlines::handshake`](crate::Deadlines::handshake). Bytes that arrive do
-/// not extend this deadline.
+/// [`Config::max_head_size`](crate::Config::max_head_size) and [`Config::max_headers`](crate::Config::max_headers)
+/// bound the request. It must be complete within [`Deadlines::handshake`](crate::Deadlines::handshake). Bytes that
+/// arrive do not extend this deadline.
 ///
 /// # Errors
 ///

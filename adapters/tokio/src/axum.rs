@@ -1,7 +1,7 @@
 //! A WebSocket as a route of an axum 0.8 application, over HTTP/1.1 and HTTP/2.
 //!
-//! [`WebSocketUpgrade`] is an extractor like `axum::extract::ws::WebSocketUpgrade`. The connection is a [`WebSocket`] of
-//! this crate. It has deadlines, and is cancel-safe.
+//! [`WebSocketUpgrade`] is an extractor like `axum::extract::ws::WebSocketUpgrade`. The connection is a [`WebSocket`]
+//! of this crate. It has deadlines, and is cancel-safe.
 //!
 //! # Example
 //!
@@ -83,8 +83,8 @@
 //!
 //! - Only web pages of the same host may connect, unless the [options](WebSocketUpgrade::options) say otherwise.
 //! - A request without `Upgrade` gets status 426, as RFC 9110 demands, and not 400.
-//! - The first subprotocol of the client's list that the server speaks is chosen, as RFC 6455 says. axum takes the first
-//!   one of the server's list.
+//! - The first subprotocol of the client's list that the server speaks is chosen, as RFC 6455 says. axum chooses the
+//!   first one of the server's list.
 //!
 //! # What the server needs
 //!
@@ -118,8 +118,8 @@ use crate::websocket::WebSocket;
 /// # Rejection
 ///
 /// [`UpgradeError`] is a response with the right status, for example 426 if the request does not ask for a WebSocket
-/// over HTTP/1.1. The `Origin` and the host are checked later, in [`on_upgrade`](Self::on_upgrade), because your options
-/// decide about them.
+/// over HTTP/1.1. The `Origin` and the host are checked later, in [`on_upgrade`](Self::on_upgrade), because your
+/// options decide about them.
 ///
 /// # Example
 ///

@@ -1,7 +1,7 @@
 //! One message to thousands of connections, with a policy for clients that read slowly.
 //!
-//! The parts are [`tokio::sync::broadcast`] and [`SharedMessage`]. A `SharedMessage` is encoded once, and compressed once
-//! per negotiated window size. The channel keeps the last messages, and each subscriber has a place in it:
+//! The parts are [`tokio::sync::broadcast`] and [`SharedMessage`]. A `SharedMessage` is encoded once, and compressed
+//! once per negotiated window size. The channel keeps the last messages, and each subscriber has a place in it:
 //!
 //! - `send` of the channel never waits.
 //! - No subscriber waits for another. All get the messages in the same order.
@@ -109,7 +109,8 @@ impl Subscription {
 
     /// Sends all messages of the channel, until all publishers are gone. It returns when the last message is queued.
     ///
-    /// Receive at the same time, in `select!` or in another task. Without this, nobody answers Pings or notices the end.
+    /// Receive at the same time, in `select!` or in another task. Without this, nobody answers Pings or notices the
+    /// end.
     ///
     /// # A client that reads nothing
     ///
@@ -122,8 +123,8 @@ impl Subscription {
     /// # Errors
     ///
     /// [`Error::Closed`] if nothing can be sent any more: one side has closed, also under [`SlowReader::Close`], or the
-    /// connection has ended. Receive until the end, and `recv` returns the reason. [`missed`](Self::missed) says whether
-    /// the client was too slow.
+    /// connection has ended. Receive until the end, and `recv` returns the reason. [`missed`](Self::missed) says
+    /// whether the client was too slow.
     ///
     /// # Cancel safety
     ///

@@ -131,8 +131,8 @@ impl Clock {
 /// Runs `future` for at most `limit`. Returns its output, or `None` if it takes longer.
 ///
 /// Use it for a step that you make before a WebSocket is open, such as the TLS handshake of a server. Unlike
-/// [`tokio::time::timeout`], it allows one more second for bytes that have arrived but that TLS or HTTP/2 still holds. So
-/// a process that was suspended loses no client that has answered in time.
+/// [`tokio::time::timeout`], it allows one more second for bytes that have arrived but that TLS or HTTP/2 still holds.
+/// So a process that was suspended loses no client that has answered in time.
 pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for wait in once(limit).chain(repeat_n(WAIT, WAITS)) {

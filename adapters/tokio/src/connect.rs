@@ -73,7 +73,7 @@ pub async fn connect(uri: &str) -> Result<WebSocket<Transport>, ConnectError> {
 ///
 /// 1. It looks up the name of the server, and tries its addresses. If an address does not answer within 250 ms, it
 ///    tries the next one at the same time (RFC 8305, section 5).
-/// 2. It uses the proxy that [the environment names](crate::Proxy::from_env), unless you choose another one.
+/// 2. It uses [the proxy of the environment](crate::Proxy::from_env), unless you set another one with `with_proxy`.
 /// 3. For `wss:`, it uses TLS and checks the certificate.
 /// 4. It makes the opening handshake, and follows redirects if you allow them.
 ///
@@ -123,7 +123,8 @@ pub struct Connector<'a> {
     ///
     /// Options without [deadlines](crate::Config::deadlines) get the default [`Deadlines`](crate::Deadlines). So the
     /// connection sends Pings, and a lost server ends it. [`Deadlines::handshake`](crate::Deadlines::handshake) also
-    /// limits each step of connecting: 10 s by default. A step may take one second more, for bytes that arrived in time.
+    /// limits each step of connecting: 10 s by default. A step may take one second more, for bytes that arrived in
+    /// time.
     pub options: ClientOptions<'a>,
     /// How many redirects to follow. Default: 0, and a redirect is [`ConnectError::Refused`].
     ///
@@ -140,8 +141,8 @@ pub struct Connector<'a> {
     pub max_redirects: usize,
     /// The longest time for all steps together, with all redirects. Default: 30 s.
     ///
-    /// It may take two seconds more: one for bytes that arrived in time, and one for the body of a refusal. The error is
-    /// [`ConnectError::Timeout`] with the step that was not complete.
+    /// It may take two seconds more: one for bytes that arrived in time, and one for the body of a refusal. The error
+    /// is [`ConnectError::Timeout`] with the step that was not complete.
     pub timeout: Duration,
     tls: Tls,
     proxy: Proxy,

@@ -8,9 +8,9 @@ use sockless::{ProtocolError, SendError, Timeout};
 
 /// Why a call on a [`WebSocket`](crate::WebSocket) or one of its halves failed.
 ///
-/// A connection that ends with a closing handshake is not an error: `recv` then returns `Ok(None)`. An error of `recv` means
-/// that messages of the peer may be missing. The connection has then ended. Every further `recv` returns
-/// the same error, and every send fails with [`Closed`](Self::Closed).
+/// A connection that ends with a closing handshake is not an error: `recv` then returns `Ok(None)`. An error of `recv`
+/// means that messages of the peer may be missing. The connection has then ended. Every further `recv` returns the same
+/// error, and every send fails with [`Closed`](Self::Closed).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {

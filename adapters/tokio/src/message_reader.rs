@@ -94,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageReader<'_, S> {
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::recv`](crate::WebSocket::recv). If the peer closes in the middle of the message, the error is
+    /// Those of [`WebSocket::recv`](crate::WebSocket::recv). If the peer closes in the middle of the message, the error is
     /// [`Eof`](Error::Eof).
     ///
     /// # Cancel safety

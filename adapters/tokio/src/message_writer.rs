@@ -28,8 +28,8 @@ pub enum MessageType {
 /// A message while it is sent in parts: see [`WebSocket::send_stream`](crate::WebSocket::send_stream).
 ///
 /// Each write is a fragment (RFC 6455, section 5.4). A write waits for room in the output. So you write only as fast as
-/// the peer reads. End the message with [`finish`](Self::finish). The writer is also an [`AsyncWrite`], whose `shutdown`
-/// ends the message.
+/// the peer reads. End the message with [`finish`](Self::finish). The writer is also an [`AsyncWrite`], whose
+/// `shutdown` ends the message.
 ///
 /// # Drop
 ///
@@ -112,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write). [`InvalidText`](Error::InvalidText) if a text message ends inside a character.
+    /// Those of [`write`](Self::write). [`InvalidText`](Error::InvalidText) if a text message ends inside a character.
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,7 @@
 //! Memory that the connections of a thread share.
 //!
-//! A connection needs memory only while bytes are on their way. A thread runs one task at a time, so a few buffers serve
-//! all of its idle connections.
+//! A connection needs memory only while bytes are on their way. A thread runs one task at a time, so a few buffers
+//! serve all of its idle connections.
 
 use std::cell::RefCell;
 

@@ -5,8 +5,8 @@
 //!
 //! # Example
 //!
-//! An echo server that ends at Ctrl-C. Each client gets a Close frame with code 1001 (going away). After 15 seconds, the
-//! remaining tasks are dropped. A client that does not answer its Close frame takes 11 seconds by default.
+//! An echo server that ends at Ctrl-C. Each client gets a Close frame with code 1001 (going away). After 15 seconds,
+//! the remaining tasks are dropped. A client that does not answer its Close frame takes 11 seconds by default.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -205,8 +205,8 @@ macro_rules! receiving {
             /// It also writes the output, answers Pings and keeps the deadlines. After `Ok(None)` or an error you can
             /// drop the connection. [`close_event`](Self::close_event) says how it has ended.
             ///
-            /// If writing fails, you still receive the messages that the peer sent before. A peer that sends faster than
-            /// you receive must wait, because its messages stay in the transport.
+            /// If writing fails, you still receive the messages that the peer sent before. A peer that sends faster
+            /// than you receive must wait, because its messages stay in the transport.
             ///
             /// With [`Delivery::Chunks`](crate::Delivery::Chunks) it joins the parts of the message.
             ///
@@ -246,7 +246,8 @@ macro_rules! receiving {
             ///
             /// # Example: an answer to a message
             ///
-            /// The reader borrows the connection. Drop it before you send.
+            /// The reader borrows the connection. So use `let ... else`, and drop the reader before you send. Inside
+            /// `while let` or `if let`, the compiler does not allow the send.
             ///
             /// ```
             /// use sockless_tokio::{Error, WebSocket};
@@ -271,7 +272,7 @@ macro_rules! receiving {
             ///
             /// # Errors
             ///
-            /// As [`recv`](Self::recv).
+            /// Those of [`recv`](Self::recv).
             ///
             /// # Cancel safety
             ///
@@ -318,7 +319,8 @@ macro_rules! sending {
             /// # Errors
             ///
             /// [`Closed`](Error::Closed) if nothing can be sent any more. The message was not sent. To keep it, send a
-            /// clone, which costs little. `recv` returns the reason. So a loop that also receives may ignore this error.
+            /// clone, which costs little. `recv` returns the reason. So a loop that also receives may ignore this
+            /// error.
             ///
             /// # Cancel safety
             ///
@@ -339,7 +341,7 @@ macro_rules! sending {
             ///
             /// # Errors
             ///
-            /// As [`send`](Self::send).
+            /// Those of [`send`](Self::send).
             ///
             /// # Cancel safety
             ///
@@ -348,11 +350,11 @@ macro_rules! sending {
                 self.handle().feed(message.into()).await
             }
 
-            /// As [`send`](Self::send), for a message that many connections send: it is encoded and compressed once.
+            /// Like [`send`](Self::send), for a message that many connections send. It is encoded and compressed once.
             ///
             /// # Errors
             ///
-            /// As [`send`](Self::send).
+            /// Those of [`send`](Self::send).
             ///
             /// # Cancel safety
             ///
@@ -361,11 +363,11 @@ macro_rules! sending {
                 self.handle().send_shared(message).await
             }
 
-            /// As [`feed`](Self::feed), for a message that many connections send: it is encoded and compressed once.
+            /// Like [`feed`](Self::feed), for a message that many connections send. It is encoded and compressed once.
             ///
             /// # Errors
             ///
-            /// As [`send`](Self::send).
+            /// Those of [`send`](Self::send).
             ///
             /// # Cancel safety
             ///
@@ -389,8 +391,9 @@ macro_rules! sending {
             ///
             /// # Errors
             ///
-            /// The errors of `reader`, and the errors of [`send`](Self::send) as an [`std::io::Error`] that contains the
-            /// [`Error`]. [`InvalidData`](std::io::ErrorKind::InvalidData) if the text of a text message is not UTF-8.
+            /// The errors of `reader`, and the errors of [`send`](Self::send) as an [`std::io::Error`] that contains
+            /// the [`Error`]. [`InvalidData`](std::io::ErrorKind::InvalidData) if the text of a text message is not
+            /// UTF-8.
             ///
             /// # Cancel safety
             ///
@@ -510,11 +513,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # How long it takes
     ///
-    /// Usually one round trip. If the peer does not answer, it takes [`Deadlines::close`](crate::Deadlines::close) and a
-    /// second: 11 s by default. A peer that keeps sending messages extends this by up to
-    /// [`max_extension`](crate::Deadlines::max_extension), 10 minutes by default. The
-    /// [table of the deadlines](crate::Deadlines#what-a-slow-peer-can-hold) has the longest times. For a shorter time,
-    /// call this in `tokio::time::timeout`, and drop the connection afterwards.
+    /// Usually one round trip. If the peer does not answer, it takes [`Deadlines::close`](crate::Deadlines::close) and
+    /// a second: 11 s by default. A peer that keeps sending messages extends this by up to
+    /// [`max_extension`](crate::Deadlines::max_extension), 10 minutes by default. The [table of the
+    /// deadlines](crate::Deadlines#what-a-slow-peer-can-hold) has the longest times. For a shorter time, call this in
+    /// `tokio::time::timeout`, and drop the connection afterwards.
     ///
     /// # Errors
     ///
@@ -523,8 +526,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     ///
-    /// If you drop the future while it waits, the Close frame is still sent by the next call. To see the end, go on with
-    /// [`recv`](Self::recv).
+    /// If you drop the future while it waits, the Close frame is still sent by the next call. To see the end, go on
+    /// with [`recv`](Self::recv).
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.driver.close(code, reason)?;
         poll_fn(|cx| self.driver.poll_end(cx)).await

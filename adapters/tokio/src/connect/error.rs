@@ -146,12 +146,20 @@ pub enum RedirectError {
 impl ConnectError {
     /// Whether a later attempt may succeed.
     ///
-    /// | result | errors |
-    /// |---|---|
-    /// | `true` | [`Dns`](Self::Dns), [`Tcp`](Self::Tcp), [`Timeout`](Self::Timeout), [`Eof`](Self::Eof), [`Transport`](Self::Transport), [`Http2`](Self::Http2), [`Random`](Self::Random), a status from 500, a failed transport during TLS, an unreachable proxy |
-    /// | `false` | [`Input`](Self::Input), [`NoTls`](Self::NoTls), [`Redirect`](Self::Redirect), [`Handshake`](Self::Handshake), a status below 500, an error of rustls such as a wrong certificate, a proxy with an invalid URL, a proxy that refuses the user |
+    /// `true`:
     ///
-    /// The status 429 (too many requests) is also `false`. If your server uses it, wait and try again.
+    /// - The server or the proxy is unreachable or too slow.
+    /// - The transport or the HTTP/2 connection failed.
+    /// - The server or the proxy answered with a status from 500.
+    /// - The system has no randomness.
+    ///
+    /// `false`:
+    ///
+    /// - The URI, the options or the URL of the proxy are invalid.
+    /// - TLS is not possible, or rustls reported an error, for example about a certificate.
+    /// - The server or the proxy answered with a status below 500, or the proxy does not accept the user. A status 429
+    ///   (too many requests) is also `false`. If your server uses it, wait and try again.
+    /// - The response breaks RFC 6455, or a redirect must not be followed.
     #[doc(alias = "retry")]
     #[must_use]
     pub fn is_temporary(&self) -> bool {

@@ -46,7 +46,7 @@ pub enum HttpVersions {
     Http11,
     /// HTTP/2, or HTTP/1.1 if the server has no WebSocket over HTTP/2.
     ///
-    /// A server that speaks HTTP/2 without RFC 8441 costs a second connection: the first one then ends.
+    /// If a server speaks HTTP/2 without RFC 8441, the first connection ends, and the client makes a second one.
     PreferHttp2,
 }
 

@@ -16,7 +16,7 @@ use crate::connect::tls::Tls;
 use crate::connect::transport::BoxedStream;
 use crate::connect::{tcp, tunnel};
 
-/// Which proxy to use, if any. Default: [the one that the environment names](Self::from_env).
+/// Which proxy to use, if any. Default: [the proxy of the environment](Self::from_env).
 ///
 /// # Example
 ///
@@ -53,12 +53,13 @@ impl fmt::Debug for Proxy {
 }
 
 impl Proxy {
-    /// The proxy that the environment names. Each connection reads the environment.
+    /// The proxy that environment variables set. Each connection reads the environment.
     ///
-    /// - `wss:` uses `HTTPS_PROXY`, `ws:` uses `HTTP_PROXY`, and both use `ALL_PROXY` if that is not set.
-    /// - The name in lower case counts if the name in upper case is not set. An empty value means no proxy.
+    /// - `wss:` uses `HTTPS_PROXY`, and `ws:` uses `HTTP_PROXY`. If that variable is not set, both use `ALL_PROXY`.
+    /// - If a name in upper case is not set, the name in lower case is used. An empty value means no proxy.
     /// - `NO_PROXY` lists the exceptions, see [`with_no_proxy`](Self::with_no_proxy).
-    /// - In a CGI program, where `REQUEST_METHOD` is set, the client chooses `HTTP_PROXY`. So there are no proxies.
+    /// - In a CGI program, the client of the web server can set `HTTP_PROXY`. So this uses no proxy if
+    ///   `REQUEST_METHOD` is set.
     ///
     /// A value that is not the URL of a proxy is an error, not a direct connection.
     #[must_use]
@@ -79,7 +80,7 @@ impl Proxy {
     /// | `http`, or none | HTTP CONNECT, on port 80 by default |
     /// | `https` | HTTP CONNECT over TLS, on port 443 by default |
     /// | `socks5h` | SOCKS5, on port 1080 by default. The proxy looks up names |
-    /// | `socks5` | the same, but this side looks up names, and uses the first address |
+    /// | `socks5` | SOCKS5, on port 1080 by default. This side looks up names, and uses the first address |
     ///
     /// The user and the password may be percent-encoded. HTTP gets them as `Basic`.
     ///
@@ -96,7 +97,7 @@ impl Proxy {
         }))
     }
 
-    /// Sets the exceptions of [`new`](Self::new), which are connected directly. They are separated by commas.
+    /// Sets the servers that a proxy of [`new`](Self::new) is not used for. Separate them by commas.
     ///
     /// An exception is a domain, which includes its subdomains, an address, a network such as `10.0.0.0/8`, or `*`.
     #[must_use]
@@ -158,7 +159,7 @@ impl Proxy {
 
 /// # With the feature `proxy`
 impl Connector<'_> {
-    /// Sets the proxy. Default: [the one that the environment names](Proxy::from_env).
+    /// Sets the proxy. Default: [the proxy of the environment](Proxy::from_env).
     #[must_use]
     pub fn with_proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = proxy;

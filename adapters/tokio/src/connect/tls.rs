@@ -33,9 +33,10 @@ impl Connector<'_> {
     /// It applies to servers and to `https:` proxies. Its application protocols (ALPN) are ignored: the connector
     /// offers the versions of HTTP that it speaks.
     ///
-    /// By default, the cryptography is the [`CryptoProvider`] that the program has installed, and `ring` without one.
-    /// The trusted certificates are those of the operating system (feature `rustls-platform-verifier`), or those of
-    /// Mozilla (feature `rustls-webpki-roots`, if the other one is off). They are loaded once.
+    /// Without this, TLS uses the [`CryptoProvider`] that the program has installed. If it has installed none, TLS uses
+    /// ring (feature `ring`). The trusted certificates are those of the operating system (feature
+    /// `rustls-platform-verifier`). If that feature is off, they are those of Mozilla (feature `rustls-webpki-roots`).
+    /// They are loaded once.
     #[must_use]
     pub fn with_tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.tls = Tls(Some(config));

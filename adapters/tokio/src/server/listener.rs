@@ -13,8 +13,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A TCP listener that keeps working after errors.
 ///
-/// When the process has no free file descriptor, each call of [`TcpListener::accept`] fails at once. So a plain loop uses
-/// 100% CPU. This type waits 100 ms before it tries again.
+/// When the process has no free file descriptor, each call of [`TcpListener::accept`] fails at once. So a plain loop
+/// uses 100% CPU. This type waits 100 ms before it tries again.
 ///
 /// # Example
 ///
