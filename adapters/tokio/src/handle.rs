@@ -61,9 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handle<'_, S> {
     pub(crate) async fn send_shared(mut self, message: &SharedMessage) -> Result<(), Error> {
         poll_fn(|cx| {
             self.poll(cx, |driver, cx| {
-                driver.poll_send_with(cx, usize::MAX, |connection| {
-                    connection.send_shared(message)
-                })
+                driver.poll_send_with(cx, usize::MAX, |connection| connection.send_shared(message))
             })
         })
         .await

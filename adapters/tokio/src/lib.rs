@@ -76,8 +76,8 @@ pub use sockless::handshake::{
     ServerOptions, Uri,
 };
 pub use sockless::{
-    CloseCode, Config, Connection, Deadlines, Delivery, Initiator, ProtocolError, ReadBuffer, Reply,
-    SendError, SharedMessage, Timeout,
+    CloseCode, Config, Connection, Deadlines, Delivery, Initiator, ProtocolError, ReadBuffer,
+    Reply, SendError, SharedMessage, Timeout,
 };
 pub use text::Text;
 #[cfg(feature = "rustls")]

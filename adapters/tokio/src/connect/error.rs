@@ -360,7 +360,7 @@ mod tests {
             Box::new(Response {
                 status,
                 headers: HeaderMap::new(),
-                body: Default::default(),
+                body: bytes::Bytes::new(),
             })
         };
         let proxy = |error| ConnectError::Proxy {

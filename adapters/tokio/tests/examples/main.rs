@@ -273,6 +273,25 @@ async fn a_lost_connection_comes_back() {
     assert_eq!(client.line().await, "connected");
 }
 
+#[tokio::test]
+async fn the_client_ends_if_no_later_attempt_can_succeed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut transport, _) = listener.accept().await.expect("the client");
+        let response = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+        transport.write_all(response).await.expect("it reads");
+        // Dropping the transport with an unread request would reset it.
+        transport.read_to_end(&mut Vec::new()).await
+    });
+    for url in [&format!("ws://{address}/"), "http://example.com/"] {
+        let mut client = Example::start("reconnect", &[url]);
+        let status = tokio::time::timeout(BOUND, client.process.wait());
+        let status = status.await.expect("an end in time").expect("a status");
+        assert_eq!(status.code(), Some(1), "{url}");
+    }
+}
+
 #[test]
 fn the_route_in_the_readme_is_that_of_the_program() {
     let readme = include_str!("../../README.md");
