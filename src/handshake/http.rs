@@ -33,7 +33,7 @@ impl<'a> Header<'a> {
 
     /// A map of these headers.
     ///
-    /// A header that a map cannot hold is left out. A map holds every name that is a token and every value without
+    /// Invalid headers are left out. A map holds every name that is a token and every value without
     /// control characters. It has room for about 24,576 names, and headers beyond that are left out.
     #[must_use]
     pub fn to_map(headers: &[Header<'_>]) -> HeaderMap {
