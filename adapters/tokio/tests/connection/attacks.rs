@@ -146,7 +146,9 @@ async fn closing_keeps_no_message_in_memory() {
         format!("{server:?}").contains("Binary(1000 B)"),
         "it is joined"
     );
-    peer.write_all(&frame(0x00, vec![2; 100_000])).await.unwrap();
+    peer.write_all(&frame(0x00, vec![2; 100_000]))
+        .await
+        .unwrap();
     let closing = server.close(CloseCode::GOING_AWAY, "");
     timeout(SECOND, closing)
         .await
