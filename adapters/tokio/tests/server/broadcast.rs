@@ -1,4 +1,4 @@
-//! Messages to thousands of connections, of which some read slowly.
+//! Messages to thousands of connections. Some of them read slowly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
