@@ -211,6 +211,14 @@ impl<S> Driver<S> {
                 self.progress += 1;
             }
             let (message, fin) = match event? {
+                TakenEvent::Borrowed(Event::Text { fin, .. } | Event::Binary { fin, .. })
+                    if self.assembly == Assembly::Skipped =>
+                {
+                    if fin {
+                        self.assembly = Assembly::None;
+                    }
+                    continue;
+                }
                 TakenEvent::Borrowed(Event::Text { text, fin }) => (text.into(), fin),
                 TakenEvent::Borrowed(Event::Binary { data, fin }) => (data.into(), fin),
                 TakenEvent::Text(text) => (text.into(), true),
@@ -219,13 +227,10 @@ impl<S> Driver<S> {
                 }
                 TakenEvent::Borrowed(Event::Ping(_) | Event::Pong(_) | Event::Close(_)) => continue,
             };
-            let skipped = self.assembly == Assembly::Skipped;
-            if fin && matches!(self.assembly, Assembly::Skipped | Assembly::Lent) {
+            if fin && self.assembly == Assembly::Lent {
                 self.assembly = Assembly::None;
             }
-            if !skipped {
-                return Some(Chunk { message, fin });
-            }
+            return Some(Chunk { message, fin });
         }
     }
 

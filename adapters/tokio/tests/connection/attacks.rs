@@ -161,6 +161,21 @@ async fn closing_keeps_no_message_in_memory() {
     assert_eq!(server.recv().await, Ok(None));
 }
 
+/// A message begins while the connection closes. After a cancelled `close`, its rest does not look like a message.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_begins_during_a_cancelled_close_is_skipped() {
+    let (mut server, mut peer) = server(&uploads(), 1000);
+    peer.write_all(&frame(0x01, "be")).await.unwrap();
+    let closing = server.close(CloseCode::GOING_AWAY, "");
+    timeout(SECOND, closing)
+        .await
+        .expect_err("the peer goes on");
+    let rest = [frame(0x80, "gin"), frame(0x81, "next"), close()];
+    peer.write_all(&rest.concat()).await.unwrap();
+    assert_eq!(server.recv().await, Ok(Some(text("next"))));
+    assert_eq!(server.recv().await, Ok(None));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_keeps_little_memory() {
     // A peer that stops inside a frame.
