@@ -2,13 +2,11 @@
 //!
 //! They contain codes, sizes and kinds, and never payloads, reasons, headers or addresses of proxies with passwords.
 
+use std::fmt::Display;
 use std::io;
 
 use sockless::{CloseEvent, Connection};
 use tracing::{Span, debug, debug_span};
-
-use crate::accept::AcceptError;
-use crate::connect::error::ConnectError;
 
 /// The span of a connection.
 #[derive(Debug)]
@@ -56,11 +54,11 @@ impl Trace {
 }
 
 /// A client found no open WebSocket. The error names the step.
-pub(crate) fn not_connected(error: &ConnectError) {
+pub(crate) fn not_connected(error: &impl Display) {
     debug!(%error, "not connected");
 }
 
 /// A server accepted no WebSocket.
-pub(crate) fn not_accepted(error: &AcceptError) {
+pub(crate) fn not_accepted(error: &impl Display) {
     debug!(%error, "not accepted");
 }

@@ -1,11 +1,9 @@
 //! Without the feature `tracing`, nothing is recorded.
 
+use std::fmt::Display;
 use std::io;
 
 use sockless::{CloseEvent, Connection};
-
-use crate::accept::AcceptError;
-use crate::connect::error::ConnectError;
 
 #[derive(Debug)]
 pub(crate) struct Trace;
@@ -22,6 +20,6 @@ impl Trace {
     pub(crate) const fn closed(&self, _: Option<CloseEvent<'_>>) {}
 }
 
-pub(crate) const fn not_connected(_: &ConnectError) {}
+pub(crate) const fn not_connected(_: &impl Display) {}
 
-pub(crate) const fn not_accepted(_: &AcceptError) {}
+pub(crate) const fn not_accepted(_: &impl Display) {}
