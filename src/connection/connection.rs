@@ -1154,9 +1154,10 @@ impl Connection {
 
     /// Reports that a write failed, for instance with `BrokenPipe` or `ConnectionReset`.
     ///
-    /// The output is dropped with its [taken](Self::take_output) bytes, and nothing can be sent any more. You can still read the bytes that the peer sent before.
-    /// They may hold its last messages and its Close frame, which says why the connection ended (RFC 6455, section
-    /// 7.1.5). So read until the end of the stream or an error, as [`transport_action`](Self::transport_action) says.
+    /// The output is dropped, also the bytes that you [took](Self::take_output). Nothing can be sent any more. You can
+    /// still read the bytes that the peer sent before. They may hold its last messages and its Close frame, which says
+    /// why the connection ended (RFC 6455, section 7.1.5). So read until the end of the stream or an error, as
+    /// [`transport_action`](Self::transport_action) says.
     /// [`Deadlines::close`](crate::Deadlines::close) limits how long this takes.
     ///
     /// # Example
@@ -1201,8 +1202,8 @@ impl Connection {
 
     /// Reports that a read failed: the transport was reset, or is broken in another way.
     ///
-    /// The output is dropped with its [taken](Self::take_output) bytes, and nothing more can be read or written. So the
-    /// [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close). Events in the buffer are
+    /// The output is dropped, also the bytes that you [took](Self::take_output). Nothing more can be read or written. So
+    /// the [`transport_action`](Self::transport_action) is [`Close`](TransportAction::Close). Events in the buffer are
     /// delivered, before or after this call. Take them before you close. If a write failed, call
     /// [`handle_write_error`](Self::handle_write_error) instead.
     #[doc(alias("abort", "disconnected"))]
